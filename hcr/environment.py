@@ -1,0 +1,113 @@
+"""Where a run was made: the project's folder, its commit, the packages' versions, the hardware."""
+
+import os
+import platform
+import shutil
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = (
+    "hcr",
+    "tensorflow",
+    "keras",
+    "ai-edge-litert",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "matplotlib",
+    "seaborn",
+    "papermill",
+    "nbconvert",
+    "jupyterlab",
+    "ipywidgets",
+    "ipycanvas",
+)
+
+
+def root() -> Path:
+    """The project's top folder: the nearest one at or above the working folder with `run_all.py`.
+
+    Where there is none, the folder that holds the package `hcr`.
+    """
+    here = Path.cwd().resolve()
+    for folder in (here, *here.parents):
+        if (folder / "run_all.py").is_file() and (folder / "hcr").is_dir():
+            return folder
+    return Path(__file__).resolve().parents[1]
+
+
+def facts() -> dict[str, Any]:
+    """Commit, versions and hardware, as they stand in `run.json`."""
+    commit, dirty = git_state()
+    return {"commit": commit, "dirty": dirty, "versions": versions(), "hardware": hardware()}
+
+
+def git_state() -> tuple[str | None, bool | None]:
+    """The commit's 40 hexadecimal digits and whether the tree was changed; None where unknown."""
+    commit = _output("git", "-C", str(root()), "rev-parse", "HEAD")
+    if commit is None:
+        return None, None
+    return commit, bool(_output("git", "-C", str(root()), "status", "--porcelain"))
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that a result hangs on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def hardware() -> dict[str, Any]:
+    """Processor, usable cores, AMX or not, memory in GiB, GPU and system."""
+    import psutil
+
+    processor, flags = platform.processor() or platform.machine(), ""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                processor = value.strip()
+            elif key.strip() in ("flags", "Features"):
+                flags = value
+    except OSError:
+        pass
+    return {
+        "processor": processor,
+        "cores": cores(),
+        "amx": "amx_tile" in flags.split(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "gpu": _gpu(),
+        "system": platform.platform(terse=True),
+    }
+
+
+def cores() -> int:
+    """How many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _gpu() -> str | None:
+    """The name of the first NVIDIA GPU, without waiting for TensorFlow."""
+    if shutil.which("nvidia-smi") is None:
+        return None
+    names = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+    return names.splitlines()[0] if names else None
+
+
+def _output(*command: str) -> str | None:
+    """What `command` prints, or None where it fails or is not there."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,40 @@
+"""The few exceptions that a user meets: each says the rule, what arrived and the remedy."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class HcrError(Exception):
+    """A broken rule, told in one line. In a notebook it is shown without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        """The lines that IPython shows in place of a traceback."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class ParameterError(HcrError):
+    """A parameter, a params file or a command line argument is wrong. The runner exits with 2."""
+
+
+class DataError(HcrError):
+    """A data set cannot be found, is cut short, or isn't what it says it is."""
+
+
+class ModelError(HcrError):
+    """A network or a model file cannot be built, read or used."""
+
+
+class RunError(HcrError):
+    """A run's folder or files cannot be read, written or locked."""
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The hint `` Did you mean 'x'?`` for a misspelt `name`, or the list of `names`.
+
+    Returns a string that starts with a blank, to be put behind an error's sentence.
+    """
+    names = [str(each) for each in names]
+    close = get_close_matches(str(name), names, n=1, cutoff=0.6)
+    if close:
+        return f" Did you mean {close[0]!r}?"
+    return f" Known: {', '.join(sorted(names)) or 'none'}."
