@@ -1,0 +1,173 @@
+"""The splits of a data set, how they are drawn, and what is told of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from hcr import files
+from hcr.errors import DataError
+
+# One fixed shuffle for every user and seed: figures of different runs stay comparable.
+SPLIT_SEED = 20170217
+
+
+@dataclass(frozen=True)
+class Split:
+    """Pictures, uint8 (n, 28, 28), ink 255 on 0, upright, and their labels, int64 (n,)."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != np.uint8 or self.images.shape[1:] != (28, 28):
+            raise DataError(
+                "Pictures must be uint8 of shape (n, 28, 28). "
+                f"Received: {self.images.dtype} {self.images.shape}."
+            )
+        if len(self.images) != len(self.labels):
+            raise DataError(
+                "There must be one label a picture. Received: "
+                f"{len(self.images)} pictures and {len(self.labels)} labels."
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: np.ndarray) -> "Split":
+        """The pictures and labels at `indices`, int (m,)."""
+        return Split(self.images[indices], self.labels[indices])
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the pictures' and labels' bytes, in hexadecimal."""
+        shape = str(self.images.shape)
+        return files.digest(shape, self.images.tobytes(), self.labels.astype("<i8").tobytes())
+
+
+@dataclass
+class Data:
+    """One data set: train and validation in memory, the test pictures read when first used.
+
+    Attributes:
+        name: The key in `DATASETS`.
+        title: The name for people.
+        characters: The character of each label.
+        train: What a network is fitted on.
+        validation: What everything is chosen on.
+        test_labels: int64 (n,), for counting; the pictures come with `test`.
+        read_test: Reads the test split.
+        licence: Under which terms it may be used.
+        citation: What to cite.
+        url: Where it comes from.
+        on_test_opened: Called with the name and the number of pictures when `test` is first used.
+    """
+
+    name: str
+    title: str
+    characters: tuple[str, ...]
+    train: Split
+    validation: Split
+    test_labels: np.ndarray
+    read_test: Callable[[], Split]
+    licence: str
+    citation: str
+    url: str
+    on_test_opened: Callable[[str, int], None] | None = field(default=None, repr=False)
+
+    @cached_property
+    def test(self) -> Split:
+        """The test split. Its opening is recorded."""
+        split = self.read_test()
+        if self.on_test_opened is not None:
+            self.on_test_opened(self.name, len(split))
+        return split
+
+    @property
+    def counts(self) -> dict[str, np.ndarray]:
+        """How many pictures each class has, int64 (n_classes,), by split."""
+        n = len(self.characters)
+        return {
+            "train": np.bincount(self.train.labels, minlength=n),
+            "validation": np.bincount(self.validation.labels, minlength=n),
+            "test": np.bincount(self.test_labels, minlength=n),
+        }
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of characters, training and validation pictures and test labels.
+
+        The test pictures are left out, so that it can be had without opening them.
+        """
+        labels = self.test_labels.astype("<i8").tobytes()
+        return files.digest(
+            list(self.characters), self.train.digest, self.validation.digest, labels
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """What `run.json` says of the data."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "digest": self.digest,
+            "classes": len(self.characters),
+            "characters": "".join(self.characters),
+            "counts": {split: int(counts.sum()) for split, counts in self.counts.items()},
+            "licence": self.licence,
+            "citation": self.citation,
+            "url": self.url,
+        }
+
+
+def stratified(labels: np.ndarray, shares: Sequence[float], seed: int) -> list[np.ndarray]:
+    """Split indices of `labels` so that every class is split alike.
+
+    Args:
+        labels: int (n,).
+        shares: The share of each class, in (0, 1], that each part takes; together at most 1.
+        seed: Of the shuffle within a class.
+
+    Returns:
+        One sorted int64 array of indices a share.
+    """
+    rng = np.random.default_rng(seed)
+    parts: list[list[np.ndarray]] = [[] for _ in shares]
+    ends = np.cumsum([0.0, *shares])
+    for label in np.unique(labels):
+        indices = rng.permutation(np.flatnonzero(labels == label))
+        cuts = np.round(ends * len(indices)).astype(int)
+        for part, start, stop in zip(parts, cuts, cuts[1:], strict=False):
+            part.append(indices[start:stop])
+    return [np.sort(np.concatenate(part)) for part in parts]
+
+
+def stratified_sample(split: Split, limit: int, seed: int, n_classes: int) -> Split:
+    """At most `limit` pictures of `split`, every class with its share and at least one picture.
+
+    Raises `DataError` where `limit` is less than the number of classes.
+    """
+    if limit < n_classes:
+        raise DataError(
+            f"limit must leave a picture for each of the {n_classes} classes. Received: {limit}. "
+            f"Give at least {n_classes}, or null for all."
+        )
+    if limit >= len(split):
+        return split
+    counts = np.bincount(split.labels, minlength=n_classes)
+    exact = counts * (limit / len(split))
+    quota = np.minimum(counts, np.maximum(1, np.floor(exact).astype(int)))
+    # Those that are furthest below their share get what rounding down has left over.
+    for label in np.argsort(quota - exact, kind="stable"):
+        if quota.sum() >= limit:
+            break
+        quota[label] += quota[label] < counts[label]
+    while quota.sum() > limit:
+        quota[np.argmax(quota)] -= 1
+    rng = np.random.default_rng([seed, SPLIT_SEED])
+    chosen = [
+        rng.permutation(np.flatnonzero(split.labels == label))[: quota[label]]
+        for label in range(n_classes)
+    ]
+    return split.take(np.sort(np.concatenate(chosen)))
