@@ -1,0 +1,37 @@
+"""Labels and probabilities become accuracies with intervals, per-class tables and confusions.
+
+`true` and `predicted` are class indices, integers of shape (n,); `probabilities` are floats of
+shape (n, classes) whose rows sum to 1; `characters` names the classes in order, one string each.
+Every function raises `DataError` for other input, and where there is no picture at all.
+"""
+
+from hcr.metrics.counts import (
+    accuracy,
+    balanced_accuracy,
+    confusion,
+    labels,
+    matrix_of,
+    per_class,
+    worst_confusions,
+)
+from hcr.metrics.intervals import bootstrap, interval_text, percent, wilson
+from hcr.metrics.probabilities import ece, log_loss, probabilities_of, reliability, top_k
+
+__all__ = [
+    "accuracy",
+    "balanced_accuracy",
+    "bootstrap",
+    "confusion",
+    "ece",
+    "interval_text",
+    "labels",
+    "log_loss",
+    "matrix_of",
+    "per_class",
+    "percent",
+    "probabilities_of",
+    "reliability",
+    "top_k",
+    "wilson",
+    "worst_confusions",
+]

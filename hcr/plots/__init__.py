@@ -1,0 +1,44 @@
+"""Data and, where there is one panel, an optional `ax` in; `Axes` or a `Figure` out.
+
+Nothing is shown and no file is written. Every plot has one look and one palette, which is safe for
+the colour-blind; a colour means the same in every notebook (`COLOURS`). Pictures show ink dark on
+paper. A function raises `DataError` where its arrays don't belong together.
+"""
+
+from hcr.plots.balancing import counts_before_after, repeats
+from hcr.plots.data import class_counts, mean_pictures, samples
+from hcr.plots.drawing import drawings
+from hcr.plots.evaluation import (
+    confusion,
+    mistakes,
+    per_class,
+    predictions,
+    reliability,
+)
+from hcr.plots.ink import ink_boxes, ink_by_class, pixel_values
+from hcr.plots.look import COLOURS, style
+from hcr.plots.training import augmented, curves, feature_maps, filters, learning_rate
+
+__all__ = [
+    "COLOURS",
+    "augmented",
+    "class_counts",
+    "confusion",
+    "counts_before_after",
+    "curves",
+    "drawings",
+    "feature_maps",
+    "filters",
+    "ink_boxes",
+    "ink_by_class",
+    "learning_rate",
+    "mean_pictures",
+    "mistakes",
+    "per_class",
+    "pixel_values",
+    "predictions",
+    "reliability",
+    "repeats",
+    "samples",
+    "style",
+]

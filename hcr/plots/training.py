@@ -1,0 +1,209 @@
+"""How a network learned, and what it looks at."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from numpy.typing import ArrayLike
+
+from hcr.errors import DataError
+from hcr.plots.look import (
+    ACTIVATION,
+    COLOURS,
+    TEXT,
+    axes,
+    canvas,
+    percents,
+    pictures,
+    styled,
+)
+from hcr.plots.sheet import sheet, sheet_height
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@styled
+def curves(history: "pd.DataFrame", chosen: int | None = None) -> Figure:
+    """Loss and accuracy over the epochs, training and validation, the space between shaded.
+
+    Args:
+        history: One row an epoch; columns epoch, loss, accuracy, and, where there are, val_loss,
+            val_accuracy, val_balanced_accuracy.
+        chosen: The epoch whose weights were kept; it gets a vertical line.
+    """
+    epochs = _epochs(history, "loss", "accuracy")
+    if chosen is not None and chosen not in epochs:
+        raise DataError(
+            f"chosen must be one of the epochs {epochs[0]} to {epochs[-1]}. Received: {chosen}."
+        )
+    figure = canvas(5.4)
+    upper, lower = figure.subplots(2)
+    _lines(upper, history, epochs, "loss", chosen)
+    upper.set(title="Loss", ylabel="Cross entropy (nats)")
+    upper.set_ylim(bottom=0)
+    _lines(lower, history, epochs, "accuracy", chosen)
+    if "val_balanced_accuracy" in history:
+        values = history["val_balanced_accuracy"].to_numpy(float)
+        style = {"color": COLOURS["validation"], "linestyle": ":", "marker": "s"}
+        lower.plot(epochs, values, markersize=4, label="validation, class-balanced", **style)
+    if chosen is not None:
+        for ax in (upper, lower):
+            style = {"color": COLOURS["mark"], "linewidth": 1.2, "linestyle": "-."}
+            ax.axvline(chosen, label=f"epoch kept: {chosen}", **style)
+    lower.set(title="Accuracy", ylabel="Share read right")
+    percents(lower.yaxis, _digits(lower))
+    handles, names = lower.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=4, columnspacing=1.4)
+    return figure
+
+
+@styled
+def learning_rate(history: "pd.DataFrame", ax: Axes | None = None) -> Axes:
+    """The learning rate of each epoch; logarithmic where it falls tenfold or more."""
+    epochs = _epochs(history, "learning_rate")
+    values = history["learning_rate"].to_numpy(float)
+    ax = axes(ax, 2.6)
+    ax.plot(epochs, values, color=COLOURS["train"], marker="o", markersize=4)
+    if values.min() > 0 and values.max() >= 10 * values.min():
+        ax.set_yscale("log")
+    else:
+        ax.set_ylim(bottom=0)
+    ax.yaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:.12f}".rstrip("0").rstrip("."))
+    )
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.set_ylabel("Learning rate")
+    _epoch_axis(ax, epochs)
+    return ax
+
+
+@styled
+def augmented(before: ArrayLike, after: ArrayLike, ax: Axes | None = None) -> Axes:
+    """Training pictures and what augmentation makes of them.
+
+    Args:
+        before: Shape (n, h, w), uint8 or floats in [0, 1].
+        after: The same pictures augmented: shape (n, h, w), or (n, k, h, w) for k variants.
+        ax: Axes to draw on.
+    """
+    first, second = pictures(before, "before"), np.asarray(after)
+    if second.ndim == 3:
+        second = second[:, None]
+    if second.ndim != 4 or (len(second), *second.shape[2:]) != first.shape:
+        raise DataError(
+            "after must hold the pictures of before, with the shape (n, h, w) or (n, k, h, w). "
+            f"Received: {np.shape(after)} for {first.shape}."
+        )
+    count, variants = second.shape[:2]
+    flat = pictures(second.reshape(-1, *first.shape[1:]), "after")
+    groups = np.concatenate([first[:, None], flat.reshape(second.shape)], axis=1)
+    side = max(1, min(count, 10 // (variants + 1)))
+    captions = ["original", *[""] * variants] if variants > 1 else ["before", "after"]
+    ax = sheet(
+        groups.reshape(-1, *first.shape[1:]),
+        side * (variants + 1),
+        captions * count,
+        ax=ax,
+    )
+    return ax
+
+
+@styled
+def filters(weights: ArrayLike, n: int = 64) -> Figure:
+    """The kernels of a convolution, orange below 0 and blue above, all on one scale.
+
+    Args:
+        weights: Shape (h, w, channels in, channels out), as Keras keeps them.
+        n: At most this many kernels are shown.
+    """
+    found = np.asarray(weights, dtype=np.float64)
+    if found.ndim != 4 or 0 in found.shape:
+        raise DataError(f"weights must have the shape (h, w, in, out). Received: {found.shape}.")
+    signed = LinearSegmentedColormap.from_list(
+        "signed", [COLOURS["wrong"], "#f7f7f7", COLOURS["train"]]
+    )
+    kernels = found.transpose(3, 2, 0, 1).reshape(-1, *found.shape[:2])
+    limit = float(np.abs(kernels).max()) or 1.0
+    title = f"{min(n, len(kernels)):,} of {len(kernels):,} kernels"
+    return _scaled(kernels[:n], signed, (-limit, limit), title, "Weight")
+
+
+@styled
+def feature_maps(maps: ArrayLike, n: int = 64) -> Figure:
+    """What the channels of a layer answer to one picture, all on one scale.
+
+    Args:
+        maps: Shape (h, w, channels).
+        n: At most this many channels are shown.
+    """
+    found = np.asarray(maps, dtype=np.float64)
+    if found.ndim != 3 or 0 in found.shape:
+        raise DataError(f"maps must have the shape (h, w, channels). Received: {found.shape}.")
+    shown = found.transpose(2, 0, 1)
+    low, high = min(0.0, float(found.min())), float(found.max())
+    silent = int((shown.max(axis=(1, 2)) <= max(low, 0)).sum())
+    title = f"{min(n, len(shown)):,} of {len(shown):,} channels; {silent:,} are silent"
+    return _scaled(
+        shown[:n], ACTIVATION, (low, high if high > low else low + 1), title, "Activation"
+    )
+
+
+def _scaled(
+    images: np.ndarray, cmap: Colormap, limits: tuple[float, float], title: str, label: str
+) -> Figure:
+    """A sheet with a colour bar."""
+    columns = min(max(len(images), 4), 8) if len(images) <= 32 else 16
+    figure = canvas(max(1.6, sheet_height(images.shape, columns, width=6.1) + 0.4))
+    ax = sheet(images, columns, cmap=cmap, limits=limits, ax=figure.add_subplot())
+    bar = figure.colorbar(ax.images[0], ax=ax, label=label, fraction=0.03, pad=0.02)
+    bar.outline.set_visible(False)
+    ax.set_title(title, fontweight="normal")
+    return figure
+
+
+def _epochs(history: "pd.DataFrame", *columns: str) -> np.ndarray:
+    missing = [each for each in ("epoch", *columns) if each not in history]
+    if missing or len(history) == 0:
+        raise DataError(
+            f"history must have rows with the columns epoch, {', '.join(columns)}. "
+            f"Received: {len(history)} rows with {', '.join(map(str, history)) or 'no column'}."
+        )
+    return history["epoch"].to_numpy(int)
+
+
+def _lines(
+    ax: Axes, history: "pd.DataFrame", epochs: np.ndarray, name: str, chosen: int | None
+) -> None:
+    train = history[name].to_numpy(float)
+    ax.plot(epochs, train, color=COLOURS["train"], marker="o", markersize=4, label="training")
+    if f"val_{name}" in history:
+        val = history[f"val_{name}"].to_numpy(float)
+        style = {"color": COLOURS["validation"], "linestyle": "--", "marker": "D"}
+        ax.plot(epochs, val, markersize=4, label="validation", **style)
+        ax.fill_between(epochs, train, val, color="#999999", alpha=0.18, linewidth=0)
+        place = np.flatnonzero(epochs == (epochs[-1] if chosen is None else chosen))[0]
+        gap = train[place] - val[place]
+        text = f"{100 * gap:+.1f} points" if name == "accuracy" else f"{gap:+.3f}"
+        text = f"training minus validation at epoch {epochs[place]}: {text}"
+        style = {"fontsize": 9, "fontweight": "normal", "color": TEXT["quiet"]}
+        ax.set_title(text.replace("-", "\u2212"), loc="right", **style)
+    _epoch_axis(ax, epochs)
+
+
+def _epoch_axis(ax: Axes, epochs: np.ndarray) -> None:
+    if len(epochs) <= 12:
+        ax.set_xticks(epochs)
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
+    ax.set_xlim(epochs[0] - 0.4, epochs[-1] + 0.4)
+    ax.set_xlabel("Epoch")
+    ax.grid(axis="y")
+
+
+def _digits(ax: Axes) -> int:
+    low, high = ax.get_ylim()
+    return 0 if high - low > 0.05 else 1
