@@ -1,0 +1,188 @@
+"""What a notebook shows and leaves in its run's folder: figures, tables, results, environment."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hcr import environment as place
+from hcr import figures, files, runs, tables
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+NBSP = "\N{NO-BREAK SPACE}"
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """What a cell ends with, so that it is shown: HTML, or one line of text in a terminal."""
+
+    html: str
+    text: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        """The caption, for places that show no HTML."""
+        return self.text
+
+
+@dataclass(frozen=True)
+class Result:
+    """One figure of a stage.
+
+    Attributes:
+        key: Its name in `metrics.json`.
+        value: Its value there: a number, text, or what else JSON can hold.
+        label: Its name for a reader.
+        text: The value as a reader sees it, as `"98.4 %"`.
+        note: Interval, n and seeds, as `"95 %: 97.4 to 99.0; n = 1,000"`.
+        headline: Whether the run's front page shows it.
+    """
+
+    key: str
+    value: Any
+    label: str
+    text: str
+    note: str = ""
+    headline: bool = False
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share of 1 as per cent, `0.984` as `"98.4 %"`; a dash where it is not a number."""
+    return tables.MISSING if share is None or share != share else f"{100 * share:.{digits}f}{NBSP}%"
+
+
+def interval(low: float, high: float, n: int, digits: int = 1) -> str:
+    """A 95 % interval of a share of 1 and its n: `"95 %: 97.4 to 99.0; n = 1,000"`."""
+    ends = f"{100 * low:.{digits}f} to {100 * high:.{digits}f}"
+    return f"95{NBSP}%: {ends}; n{NBSP}={NBSP}{n:,}"
+
+
+def figure(
+    run: runs.Run,
+    drawn: Any,
+    name: str,
+    caption: str,
+    alt: str | None = None,
+    headline: bool = False,
+    picture: bool = False,
+) -> Exhibit:
+    """Save a Matplotlib figure as `figures/<NN>_<name>.svg` or `.png`, close it, and show it.
+
+    Args:
+        run: The run to leave it in.
+        drawn: A `Figure`, an `Axes`, an array of `Axes`, or a seaborn grid.
+        name: Lower-case letters, digits, `_` and `-`.
+        caption: Plain text below the figure.
+        alt: What a reader who cannot see it should know; the caption where None.
+        headline: Whether the run's front page shows it.
+        picture: Whether it is made of pictures, so that a PNG suits it better.
+    """
+    from matplotlib import pyplot
+
+    whole = (drawn.flat[0] if isinstance(drawn, np.ndarray) else drawn).figure.figure
+    path = figures.save(whole, run.path(f"figures/{_stem(run, name)}.svg"), picture)
+    # An open figure would be shown a second time by the notebook.
+    pyplot.close(whole)
+    alt = alt or caption
+    file = f"figures/{path.name}"
+    entry = {"name": path.stem, "file": file, "caption": caption, "alt": alt, "headline": headline}
+    # By name, because another drawing of it may be of the other form.
+    run.append("figures", entry, same="name")
+    return Exhibit(figures.html(path.read_bytes(), caption, alt), f"Figure: {caption}")
+
+
+def table(
+    run: runs.Run,
+    frame: pd.DataFrame,
+    name: str,
+    caption: str,
+    formats: Mapping[str, tables.Format] | None = None,
+) -> Exhibit:
+    """Save `frame` as `tables/<NN>_<name>.csv` and show it.
+
+    `formats` gives, for a column, a format specification such as `".1%"`, or a function of a value
+    to its text. The index is kept where it has a name or is no plain range.
+    """
+    file = f"tables/{_stem(run, name)}.csv"
+    indexed = frame.index.name is not None or not isinstance(frame.index, pd.RangeIndex)
+    files.write_text(run.path(file), frame.to_csv(index=indexed, lineterminator="\n"))
+    run.append("tables", {"file": file, "caption": caption}, same="file")
+    heads = frame.index.nlevels if indexed else 0
+    if indexed:
+        frame = frame.reset_index(
+            names=[name or "" for name in frame.index.names], allow_duplicates=True
+        )
+    return Exhibit(tables.html(frame, caption, formats or {}, heads), f"Table: {caption}")
+
+
+def results(run: runs.Run, rows: Iterable[Result], **extra: Any) -> Exhibit:
+    """Write `rows` as the stage's section of `metrics.json`, and show them as a table.
+
+    `extra` goes to `metrics.json` only. What is not finite becomes null there.
+    """
+    rows = list(rows)
+    section = {row.key: row.value for row in rows} | extra
+    run.metrics({key: _plain(value) for key, value in section.items()})
+    headline = [
+        {"key": row.key, "label": row.label, "text": row.text, "note": row.note}
+        for row in rows
+        if row.headline
+    ]
+    run.record(headline=headline)
+    columns = {"Figure": "label", "Value": "text", "Note": "note"}
+    if not any(row.note for row in rows):
+        del columns["Note"]
+    frame = pd.DataFrame({key: [getattr(row, of) for row in rows] for key, of in columns.items()})
+    return Exhibit(tables.html(frame, "Results", {}, 1), "Table: Results")
+
+
+def environment(run: runs.Run) -> Exhibit:
+    """Show commit, seed, elapsed seconds, hardware and the packages' versions."""
+    record = runs.read(run.folder)
+    facts = record if record.get("versions") else place.facts() | record
+    hardware = facts["hardware"]
+    seconds = (datetime.now(UTC) - run.started).total_seconds()
+    state = {True: " (with changes)", False: "", None: ""}[facts.get("dirty")]
+    rows = {
+        "Run": run.name,
+        "Commit": (facts.get("commit") or "unknown")[:12] + state,
+        "Seed": facts.get("seed", tables.MISSING),
+        "Seconds so far": f"{seconds:.1f}",
+        "Processor": f"{hardware['processor']}, {hardware['cores']} cores"
+        + (", AMX" if hardware.get("amx") else ""),
+        "Memory": f"{hardware['memory_gib']} GiB",
+        "GPU": hardware.get("gpu") or "none",
+        "System": hardware["system"],
+    }
+    rows |= {name: version for name, version in facts["versions"].items()}
+    frame = pd.DataFrame({"What": list(rows), "Value": [str(value) for value in rows.values()]})
+    return Exhibit(tables.html(frame, "Environment", {}, 1, long=30), "Table: Environment")
+
+
+def _stem(run: runs.Run, name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            f"An exhibit's name must be lower-case letters, digits, '_' and '-'. Received: {name!r}"
+        )
+    return f"{run.number}_{name}"
+
+
+def _plain(value: Any) -> Any:
+    """`value` as JSON can hold it: NumPy's numbers as Python's, what is not finite as None."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value
