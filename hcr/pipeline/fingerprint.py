@@ -1,0 +1,138 @@
+"""What a stage's result hangs on, so that a stage whose result stands is not run again."""
+
+import ast
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import hcr
+from hcr import datasets, files
+from hcr.pipeline.stages import Stage
+
+PACKAGE = Path(hcr.__file__).parent
+
+# What the pages are made of.
+PAGES = (".py", ".j2", ".css", ".js", ".html")
+
+REASONS = {
+    "notebook": "its notebook changed",
+    "parameters": "its parameters changed",
+    "modules": "a module that it imports changed",
+    "inputs": "a file that it reads changed",
+    "data": "the data set's files changed",
+}
+
+
+def fingerprint(stage: Stage, parameters: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Digests of all that `stage` hangs on; `REASONS` has their keys.
+
+    Raises `DataError` where a file of the data set is missing.
+    """
+    name = parameters.get("dataset")
+    return {
+        "notebook": files.digest([list(cell) for cell in stage.cells]),
+        "parameters": files.digest(parameters),
+        "modules": files.digest({key: _source(key) for key in modules(stage.code)}),
+        "inputs": {
+            file: files.sha256(folder / file) for file in stage.reads if (folder / file).is_file()
+        },
+        "data": files.digest([content_digest(path) for path in datasets.sources(name)])
+        if name
+        else None,
+    }
+
+
+def outputs(stage: Stage, folder: Path) -> dict[str, str | None]:
+    """The digest of each file that `stage` writes; of `metrics.json` its own section only."""
+    return {file: _output(folder / file, stage.name) for file in stage.writes}
+
+
+def why(record: dict[str, Any], now: dict[str, Any], stage: Stage, folder: Path) -> str | None:
+    """Why `stage` has to run, by its last `record`; None where its result stands."""
+    if record.get("status") != "done":
+        return {"failed": "it failed before", "interrupted": "it was interrupted"}.get(
+            record.get("status", ""), "it has not run yet"
+        )
+    before = record.get("fingerprint", {})
+    for key, reason in REASONS.items():
+        if before.get(key) != now[key]:
+            return reason
+    if record.get("outputs") != outputs(stage, folder):
+        return "a file that it wrote is missing or changed"
+    if not (folder / f"{stage.name}.ipynb").is_file():
+        return "its executed notebook is missing"
+    return None
+
+
+def modules(code: str) -> list[str]:
+    """The modules of `hcr` that `code` imports, directly or through others; sorted."""
+    found: set[str] = set()
+    waiting = _imports(code)
+    while waiting:
+        module = waiting.pop()
+        if module in found:
+            continue
+        found.add(module)
+        waiting |= _imports(_source(module))
+        file = _file(module)
+        if file.name == "__init__.py" and file.parent != PACKAGE:
+            # Tables name builders and readers as text: a package counts as a whole.
+            waiting |= {f"{module}.{each.stem}" for each in file.parent.glob("*.py")}
+            waiting = {each for each in waiting if not each.endswith(".__init__")}
+    return sorted(found)
+
+
+@cache
+def look() -> str:
+    """A digest of the code and templates that make the HTML pages."""
+    found = sorted((PACKAGE / "report").rglob("*"))
+    return files.digest({path.name: files.sha256(path) for path in found if path.suffix in PAGES})
+
+
+def content_digest(path: Path) -> str:
+    """The SHA-256 of a file, remembered while its size and time stay."""
+    stat = path.stat()
+    return _digest(path, stat.st_size, stat.st_mtime_ns)
+
+
+@cache
+def _digest(path: Path, size: int, time: int) -> str:
+    return files.sha256(path)
+
+
+def _imports(code: str) -> set[str]:
+    """The modules of `hcr` named in import statements anywhere in `code`."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(_plain(code))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in names if name.startswith("hcr.") and _file(name) is not None}
+
+
+def _plain(code: str) -> str:
+    """`code` without IPython's magics, which are no Python."""
+    lines = code.splitlines()
+    return "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in lines)
+
+
+def _file(module: str) -> Path | None:
+    path = PACKAGE.joinpath(*module.split(".")[1:])
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _source(module: str) -> str:
+    return _file(module).read_text(encoding="utf-8")
+
+
+def _output(path: Path, stage: str) -> str | None:
+    if not path.is_file():
+        return None
+    if path.name == "metrics.json":
+        return files.digest(files.read_json(path).get(stage))
+    return files.sha256(path)

@@ -1,0 +1,68 @@
+"""What is to be run, and how it ended."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hcr import runs
+from hcr.pipeline.stages import Stage
+
+DONE, FAILED = 0, 1
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What is to be run.
+
+    Attributes:
+        name: The run's name; a suite's name and a slash may stand before it.
+        parameters: Every parameter of every stage, without `run`.
+        stages: All stages.
+        chosen: The names of those that are to run now.
+        command: What a reader types to have this run again.
+        params_file: The file that it comes from, for the record.
+        force: Run the chosen stages even where their results stand.
+    """
+
+    name: str
+    parameters: dict[str, dict[str, Any]]
+    stages: dict[str, Stage]
+    chosen: tuple[str, ...]
+    command: str
+    params_file: str
+    force: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return runs.outputs() / self.name
+
+
+@dataclass
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        name: The run's name.
+        code: `DONE` or `FAILED`.
+        page: The page to open.
+        problem: What went wrong; the last line is the failed notebook's page where there is one.
+        folder: Where its files lie.
+        record: Its `run.json`.
+    """
+
+    name: str
+    code: int
+    page: Path | None = None
+    problem: str = ""
+    folder: Path = Path()
+    record: dict[str, Any] = field(default_factory=dict)
+
+    def headline(self) -> list[str]:
+        """The run's headline figures, a line each."""
+        lines = []
+        for name, entry in self.record.get("stages", {}).items():
+            for each in entry.get("headline", []):
+                note = f" ({each['note']})" if each.get("note") else ""
+                lines.append(f"  {name}: {each['label']} {each['text']}{note}")
+        return lines

@@ -1,0 +1,126 @@
+"""Tells in the terminal how far a run is: a bar on a terminal, plain lines in a log."""
+
+import re
+import sys
+import time
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
+
+EPOCH = re.compile(r"epoch (\d+)/(\d+)\b.*?(?:\(([\d.]+) s\))?$")
+HEARTBEAT = 30.0
+
+
+class Reporter:
+    """Prints a run's progress.
+
+    Args:
+        names: The stages that are going to run, in their order, with the seconds that each took
+            the last time, or None.
+        stream: Where to print; a bar is drawn where it is a terminal.
+    """
+
+    def __init__(self, names: dict[str, float | None], stream: TextIO | None = None):
+        self.names = names
+        self.stream = stream or sys.stdout
+        self.console = Console(file=self.stream, highlight=False, soft_wrap=True)
+        self.bar: Progress | None = None
+        self.stage = ""
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        self.console.print(text, markup=False)
+        self.stream.flush()
+
+    def begin(self, stage: str, why: str) -> None:
+        """A stage starts, because of `why`."""
+        self.stage, self.started, self.spoken = stage, time.monotonic(), time.monotonic()
+        self.cells, self.note, self.left = (0, 0), "", self.names.get(stage)
+        self.left_at = self.started
+        number = list(self.names).index(stage) + 1
+        self.prefix = f"[{number}/{len(self.names)}] {stage}"
+        if not self.console.is_terminal:
+            self.say(f"{self.prefix}: running, {why}")
+            return
+        self.bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            _State(self),
+            console=self.console,
+            transient=True,
+            refresh_per_second=4,
+        )
+        self.task = self.bar.add_task(self.prefix, total=1)
+        self.bar.start()
+
+    def cell(self, done: int, total: int) -> None:
+        """`done` of the stage's `total` code cells are done."""
+        self.cells = (done, total)
+        if self.bar is not None:
+            self.bar.update(self.task, completed=done, total=total)
+        elif time.monotonic() - self.spoken > HEARTBEAT:
+            self._line("")
+
+    def line(self, text: str) -> None:
+        """The notebook printed `text`; what it says of epochs is passed on."""
+        found = EPOCH.match(text)
+        if found is None:
+            if text.startswith("found epoch "):
+                self.say(f"{self.prefix}: {text}")
+            return
+        epoch, epochs, seconds = int(found[1]), int(found[2]), float(found[3] or 0)
+        self.left, self.left_at = (epochs - epoch) * seconds, time.monotonic()
+        self.note = text
+        if self.bar is None:
+            self._line(text)
+
+    def end(self, text: str) -> None:
+        """The stage ended; `text` says how."""
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+        self.say(f"{self.prefix}: {text}")
+
+    def close(self) -> None:
+        """Take the bar away, whatever happened."""
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+
+    def state(self) -> str:
+        """Cells, time and epoch, as they stand behind the bar."""
+        now = time.monotonic()
+        parts = [f"cells {self.cells[0]}/{self.cells[1]}"] if self.cells[1] else ["starting"]
+        parts.append(f"{clock(now - self.started)} elapsed")
+        if self.left is not None and self.left > now - self.left_at:
+            parts.append(f"about {clock(self.left - (now - self.left_at))} left")
+        if self.bar is not None and self.note:
+            parts.append(self.note)
+        return ", ".join(parts)
+
+    def _line(self, text: str) -> None:
+        self.spoken = time.monotonic()
+        self.say(f"{self.prefix}: {self.state()}{'; ' if text else ''}{text}")
+
+
+class _State(ProgressColumn):
+    """The words behind the bar, made anew at each redraw, so that the clock goes on."""
+
+    def __init__(self, reporter: Reporter):
+        super().__init__()
+        self.reporter = reporter
+
+    def render(self, task: Task) -> Text:
+        return Text(self.reporter.state(), no_wrap=True, overflow="ellipsis")
+
+
+def clock(seconds: float) -> str:
+    """`seconds` for people: `8 s`, `2:05 min`, `1:02:03 h`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d} h"

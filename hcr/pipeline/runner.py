@@ -1,0 +1,265 @@
+"""Runs one run's stages in their order and keeps its record."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from filelock import FileLock, Timeout
+
+from hcr import environment, files, report, runs
+from hcr.errors import HcrError, RunError
+from hcr.pipeline import fingerprint as prints
+from hcr.pipeline import kernel
+from hcr.pipeline.plan import DONE, FAILED, Outcome, RunPlan
+from hcr.pipeline.progress import Reporter, clock
+from hcr.pipeline.stages import Stage, producers
+
+def run(plan: RunPlan, reporter_stream=None) -> Outcome:
+    """Run the chosen stages whose results do not stand.
+
+    Returns:
+        How it ended. A failed notebook ends the run; nothing that was written before is lost.
+
+    Raises:
+        KeyboardInterrupt: After the kernel was ended and the record was written.
+    """
+    try:
+        plan.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(plan.folder / ".lock", timeout=0):
+            return _Runner(plan, reporter_stream).run()
+    except Timeout:
+        problem = (
+            f"{runs.shown(plan.folder)} is being written by another run_all.py. "
+            "Wait until that ends, or choose another name with --run NAME."
+        )
+    except HcrError as error:
+        problem = str(error)
+    except OSError as error:
+        problem = str(files.disk_error(error, plan.folder))
+    return Outcome(plan.name, FAILED, problem=problem, folder=plan.folder)
+
+
+class _Runner:
+    """One run in progress."""
+
+    def __init__(self, plan: RunPlan, stream) -> None:
+        self.plan, self.folder = plan, plan.folder
+        before = runs.read(self.folder).get("stages", {})
+        seconds = {name: before.get(name, {}).get("seconds") for name in plan.chosen}
+        self.reporter = Reporter(seconds, stream)
+        self.aside = self.folder / ".executing"
+        self.variables = {
+            runs.RUN_VARIABLE: plan.name,
+            runs.OUTPUTS_VARIABLE: str(runs.outputs()),
+            # The package, also where it isn't installed.
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, [str(environment.root()), os.environ.get("PYTHONPATH")])
+            ),
+            "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+            "PYTHONDONTWRITEBYTECODE": os.environ.get("PYTHONDONTWRITEBYTECODE", ""),
+        }
+        if os.environ.get("HCR_DATA"):
+            # Kernels work in notebooks/: a relative folder would be another one there.
+            self.variables["HCR_DATA"] = str(Path(os.environ["HCR_DATA"]).expanduser().resolve())
+
+    def run(self) -> Outcome:
+        """All chosen stages, one after the other."""
+        started = time.monotonic()
+        self._begin()
+        outcome = Outcome(self.plan.name, DONE, self.folder / "index.html", folder=self.folder)
+        status = "interrupted"
+        try:
+            for name in self.plan.chosen:
+                problem = self._stage(self.plan.stages[name])
+                if problem is not None:
+                    outcome.code, outcome.problem = FAILED, problem
+                    outcome.page = self.folder / f"{name}.html"
+                    break
+            complete = all(
+                entry.get("status") == "done" for entry in self._record()["stages"].values()
+            )
+            status = "failed" if outcome.code else "done" if complete else "partial"
+        finally:
+            self.reporter.close()
+            shutil.rmtree(self.aside, ignore_errors=True)
+            record = self._end(status, time.monotonic() - started)
+        outcome.record = record
+        return outcome
+
+    def _begin(self) -> None:
+        """Write what is known before the first stage."""
+        shutil.rmtree(self.aside, ignore_errors=True)
+        facts = environment.facts()
+        seeds = {values["seed"] for values in self.plan.parameters.values() if "seed" in values}
+
+        def change(record: dict[str, Any]) -> None:
+            before = record.get("stages", {})
+            record.update(
+                schema=1,
+                run=self.plan.name,
+                status="running",
+                command=self.plan.command,
+                params_file=self.plan.params_file,
+                seed=seeds.pop() if len(seeds) == 1 else sorted(seeds),
+                started=runs.now(),
+                finished=None,
+                seconds=None,
+                **facts,
+            )
+            record["stages"] = {
+                name: {
+                    "status": "waiting",
+                    **before.get(name, {}),
+                    "title": stage.title,
+                    "reads": list(stage.reads),
+                    "writes": list(stage.writes),
+                    "parameters": self.plan.parameters[name],
+                }
+                for name, stage in self.plan.stages.items()
+            }
+            for entry in record["stages"].values():
+                if entry["status"] == "running":
+                    entry["status"] = "interrupted"
+
+        runs.update(self.folder, change)
+
+    def _stage(self, stage: Stage) -> str | None:
+        """Run `stage` where its result does not stand; return what went wrong, or None."""
+        self._check_inputs(stage)
+        now = prints.fingerprint(stage, self.plan.parameters[stage.name], self.folder)
+        reason = prints.why(self._record()["stages"][stage.name], now, stage, self.folder)
+        if self.plan.force:
+            reason = "as --force asks"
+            if stage.name == "03_train":
+                shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
+        if reason is None:
+            self._note(stage, kept=True)
+            self.reporter.say(f"{stage.name}: up to date, kept")
+            self._write_page(stage)
+            return None
+
+        self.reporter.begin(stage.name, reason)
+        started = time.time()
+        self._note(
+            stage, status="running", started=runs.now(), finished=None, kept=False, error=None,
+            seconds=None, headline=[], figures=[], tables=[],
+        )  # fmt: skip
+        try:
+            failure = self._execute(stage)
+        except BaseException as error:
+            interrupted = isinstance(error, KeyboardInterrupt)
+            self._note(stage, status="interrupted" if interrupted else "failed")
+            raise
+        seconds = round(time.time() - started, 1)
+        finished = {"finished": runs.now(), "seconds": seconds}
+        missing = [file for file in stage.writes if not self._written(file, stage, started)]
+        if failure is None and missing:
+            failure = kernel.Failure(
+                "", 0, f"RunError: it says that it writes {', '.join(missing)}, and did not", ""
+            )
+        if failure is not None:
+            error = {
+                "heading": failure.heading,
+                "exception": failure.exception,
+                "source": failure.source,
+                "cell": failure.cell,
+            }
+            self._note(stage, status="failed", error=error, **finished)
+            self._write_page(stage, again=True)
+            self.reporter.end(f"FAILED after {clock(seconds)}")
+            return self._problem(stage, failure)
+        self._forget_old(stage, started)
+        self._note(
+            stage,
+            status="done",
+            fingerprint=now,
+            outputs=prints.outputs(stage, self.folder),
+            **finished,
+        )
+        self._write_page(stage, again=True)
+        self.reporter.end(f"done in {clock(seconds)}")
+        return None
+
+    def _execute(self, stage: Stage) -> kernel.Failure | None:
+        """Execute the notebook aside and put it into its place, whether it failed or not."""
+        self.aside.mkdir(exist_ok=True)
+        output = self.aside / f"{stage.name}.ipynb"
+        defaults = {each.name: each.default for each in stage.parameters}
+        values = {"run": self.plan.name, **self.plan.parameters[stage.name]}
+        changed = {key: value for key, value in values.items() if defaults.get(key) != value}
+        failure = kernel.execute(
+            stage.path,
+            output,
+            changed,
+            self.variables,
+            self.aside / f"{stage.name}.log",
+            kernel.Listener(cell=self.reporter.cell, line=self.reporter.line),
+        )
+        notebook = nbformat.read(output, as_version=4)
+        # Paths of this machine say nothing to a reader.
+        notebook.metadata.papermill["input_path"] = f"notebooks/{stage.name}.ipynb"
+        notebook.metadata.papermill["output_path"] = f"{self.plan.name}/{stage.name}.ipynb"
+        files.write_text(self.folder / f"{stage.name}.ipynb", nbformat.writes(notebook) + "\n")
+        return failure
+
+    def _check_inputs(self, stage: Stage) -> None:
+        writers = producers(self.plan.stages.values())
+        for file in stage.reads:
+            if not (self.folder / file).is_file():
+                writer = writers.get(file, "an earlier stage")
+                raise RunError(
+                    f"{stage.name} reads {file}, which {writer} writes and which is not in "
+                    f"{runs.shown(self.folder)}. Run again with --from {writer}."
+                )
+
+    def _written(self, file: str, stage: Stage, started: float) -> bool:
+        """Whether `file` is there, and is this run's: training keeps files that still stand."""
+        path = self.folder / file
+        if not path.is_file():
+            return False
+        if file == "metrics.json":
+            return stage.name in files.read_json(path) and path.stat().st_mtime >= started - 1
+        return True
+
+    def _forget_old(self, stage: Stage, started: float) -> None:
+        """Delete the figures and tables that the stage wrote the last time, but not now."""
+        number = stage.name.split("_")[0]
+        entry = self._record()["stages"][stage.name]
+        current = {each["file"] for key in ("figures", "tables") for each in entry.get(key, [])}
+        for kind in ("figures", "tables"):
+            for path in (self.folder / kind).glob(f"{number}_*"):
+                if f"{kind}/{path.name}" not in current:
+                    path.unlink()
+
+    def _problem(self, stage: Stage, failure: kernel.Failure) -> str:
+        where = f" under “{failure.heading}”" if failure.heading else ""
+        source = f"\n    {failure.source}" if failure.source else ""
+        page = runs.shown(self.folder / f"{stage.name}.html")
+        return f"{stage.name} failed{where}:{source}\n    {failure.exception}\n{page}"
+
+    def _write_page(self, stage: Stage, again: bool = False) -> None:
+        """Write the stage's HTML where it is missing, or `again`, or the report's code changed."""
+        page, source = self.folder / f"{stage.name}.html", self.folder / f"{stage.name}.ipynb"
+        look = prints.look()
+        record = self._record()
+        if not again and page.is_file() and record["stages"][stage.name].get("look") == look:
+            return
+        notebook = nbformat.read(source, as_version=4)
+        files.write_text(page, report.notebook_html(notebook, record, stage.name))
+        self._note(stage, html=page.name, notebook=source.name, look=look)
+
+    def _end(self, status: str, seconds: float) -> dict[str, Any]:
+        """Close the record and write the index."""
+        end = {"status": status, "finished": runs.now(), "seconds": round(seconds, 1)}
+        record = runs.update(self.folder, lambda record: record.update(end))
+        files.write_text(self.folder / "index.html", report.index_html(record, self.folder))
+        return record
+
+    def _record(self) -> dict[str, Any]:
+        return runs.read(self.folder)
+
+    def _note(self, stage: Stage, **entries: Any) -> None:
+        runs.update(self.folder, lambda record: record["stages"][stage.name].update(entries))

@@ -1,0 +1,77 @@
+"""A suite: several params files, each once a seed, and a table at the end."""
+
+import csv
+import io
+from typing import Any
+
+from hcr import environment, files, params, runs
+from hcr.pipeline.plan import DONE, Outcome, RunPlan
+
+COLUMNS = ("run", "status", "accuracy", "balanced_accuracy", "n", "seconds", "date", "commit")
+
+
+def expand(suite: params.SuiteSpec) -> list[tuple[str, params.RunSpec, int | None]]:
+    """The runs of `suite`: each one's name below `outputs/`, its params, and its seed or None."""
+    found = []
+    for file in suite.files:
+        spec = params.read_file(file)
+        for seed in suite.seeds or [None]:
+            ending = "" if seed is None else f"-s{seed}"
+            found.append((f"{suite.suite}/{spec.run}{ending}", spec, seed))
+    return found
+
+
+def published(plan: RunPlan) -> Outcome | None:
+    """The published result of the very same parameters; None where there is none."""
+    folder = environment.root() / "docs" / "results" / plan.name
+    record = runs.read(folder)
+    stages = record.get("stages", {})
+    same = {stage: entry.get("parameters") for stage, entry in stages.items()} == plan.parameters
+    if not same or record.get("status") != "done" or plan.force:
+        return None
+    return Outcome(plan.name, DONE, folder / "run.json", folder=folder, record=record)
+
+
+def write_summary(suite: str, outcomes: list[Outcome]) -> str:
+    """Write `<suite>.csv` into the suite's folder and return its rows as a table to print."""
+    rows = []
+    for outcome in outcomes:
+        path = outcome.folder / "metrics.json"
+        found = files.read_json(path).get("04_evaluate", {}) if path.is_file() else {}
+        record = outcome.record
+        rows.append(
+            {
+                "run": outcome.name,
+                "status": record.get("status", "failed"),
+                **{key: found.get(key, "") for key in ("accuracy", "balanced_accuracy", "n")},
+                "seconds": record.get("seconds", ""),
+                "date": (record.get("finished") or "")[:10],
+                "commit": (record.get("commit") or "")[:10],
+            }
+        )
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    path = runs.outputs() / suite / f"{suite}.csv"
+    files.write_text(path, text.getvalue())
+    return _table(rows) + f"\n{runs.shown(path)}"
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    cells = [list(COLUMNS)]
+    for row in rows:
+        cells.append(
+            [
+                f"{row[key]:.4f}" if isinstance(row[key], float) and key != "seconds"
+                else str(row[key])
+                for key in COLUMNS
+            ]
+        )  # fmt: skip
+    widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    )
+
+

@@ -1,0 +1,157 @@
+"""Run the notebooks, one after the other, and leave a report of each: `uv run run_all.py`."""
+
+import argparse
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+from hcr import params, pipeline, runs
+from hcr.errors import HcrError, ParameterError
+
+DEFAULT = "params/quick.yaml"
+INTERRUPTED = 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="run_all.py",
+        description="Run the notebooks of the workbench with papermill and write HTML reports.",
+        epilog="Exit codes: 0 done, 1 a notebook failed, 2 the arguments or parameters are wrong, "
+        "130 interrupted.",
+    )
+    parser.add_argument(
+        "files", nargs="*", metavar="params/NAME.yaml", help=f"runs or suites (default: {DEFAULT})"
+    )
+    parser.add_argument("--run", metavar="NAME", help="name the run differently")
+    parser.add_argument(
+        "-p", dest="overrides", action="append", default=[], metavar="STAGE.key=value",
+        help="set a parameter of one stage, or of all that have it with shared.key=value",
+    )  # fmt: skip
+    parser.add_argument("--from", dest="first", metavar="STAGE", help="begin with this stage")
+    parser.add_argument("--to", dest="last", metavar="STAGE", help="end with this stage")
+    parser.add_argument("--only", metavar="STAGE", help="this stage alone")
+    parser.add_argument("--force", action="store_true", help="run what is up to date, too")
+    parser.add_argument("--list", action="store_true", help="print every stage's parameters")
+    parser.add_argument("--check", action="store_true", help="check the parameters, run nothing")
+    return parser
+
+
+def plans(options: argparse.Namespace) -> list[tuple[str | None, pipeline.RunPlan]]:
+    """Everything that is to be run, each with its suite's name or None; all of it checked."""
+    stages = pipeline.load_stages()
+    chosen = pipeline.selected(options.first, options.last, options.only)
+    overrides = params.parse_overrides(options.overrides)
+    declared = {name: list(stage.parameters) for name, stage in stages.items()}
+    found: list[tuple[str | None, pipeline.RunPlan]] = []
+
+    def add(name, spec, file, suite=None, seed=None) -> None:
+        resolved = params.resolve(spec, declared, overrides, suite=suite, seed=seed)
+        plan = pipeline.RunPlan(
+            name=name,
+            parameters=resolved,
+            stages=stages,
+            chosen=chosen,
+            command=command(file, options),
+            params_file=Path(file).as_posix(),
+            force=options.force,
+        )
+        found.append((suite.suite if suite else None, plan))
+
+    for file in options.files or [DEFAULT]:
+        spec = params.read_file(file)
+        if isinstance(spec, params.RunSpec):
+            name = params.check_run(options.run, "--run") if options.run else spec.run
+            add(name, spec, file)
+        elif options.run:
+            raise ParameterError(f"--run names one run. Received: a suite, {file}. Drop --run.")
+        else:
+            for name, each, seed in pipeline.expand(spec):
+                add(name, each, file, spec, seed)
+    for name in (names := [plan.name for _, plan in found]):
+        if names.count(name) > 1:
+            files = ", ".join(plan.params_file for _, plan in found if plan.name == name)
+            raise ParameterError(
+                f"Each run must have a name of its own. Received: {name!r} twice ({files}). "
+                "Change one, or run them one at a time with --run NAME."
+            )
+    return found
+
+
+def command(file: str, options: argparse.Namespace) -> str:
+    """What a reader types to have this run again."""
+    words = ["uv run run_all.py", Path(file).as_posix()]
+    if options.run:
+        words += ["--run", options.run]
+    for override in options.overrides:
+        words += ["-p", shlex.quote(override)]
+    return " ".join(words)
+
+
+def listing() -> str:
+    """Every stage's parameters."""
+    stages = pipeline.load_stages()
+    declared = {name: list(stage.parameters) for name, stage in stages.items()}
+    return params.listing(declared, {name: stage.title for name, stage in stages.items()})
+
+
+def run_all(found: list[tuple[str | None, pipeline.RunPlan]]) -> int:
+    """Run everything; a run that fails does not stop the next. Returns the exit code."""
+    outcomes: list[tuple[str | None, pipeline.Outcome]] = []
+    for suite, plan in found:
+        print(f"{plan.name}: {plan.params_file} into {runs.shown(plan.folder)}", flush=True)
+        before = pipeline.published(plan) if suite else None
+        if before is not None:
+            print(f"{plan.name}: finished before, taken from {runs.shown(before.folder)}")
+        outcome = before or pipeline.run(plan)
+        outcomes.append((suite, outcome))
+        if outcome.code == 0:
+            for line in outcome.headline():
+                print(line)
+            print(f"{plan.name}: done, open {runs.shown(outcome.page)}", flush=True)
+        elif len(found) > 1:
+            print(outcome.problem, flush=True)
+    for suite in dict.fromkeys(suite for suite, _ in outcomes if suite):
+        print(pipeline.write_summary(suite, [each for name, each in outcomes if name == suite]))
+    failed = [outcome for _, outcome in outcomes if outcome.code]
+    if failed and len(found) > 1:
+        print(f"{len(failed)} of {len(found)} runs failed: {', '.join(e.name for e in failed)}")
+    if failed:
+        # The path of the failed notebook's page is the last thing printed.
+        print(failed[-1].problem, file=sys.stderr, flush=True)
+    return 1 if failed else 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        if options.list:
+            print(listing())
+            return 0
+        found = plans(options)
+        if options.check:
+            for _, plan in found:
+                print(f"{plan.name}: {plan.params_file} is right, {len(plan.chosen)} stages")
+            return 0
+    except HcrError as error:
+        print(error, file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return run_all(found)
+    except KeyboardInterrupt:
+        print(
+            "\nInterrupted: the kernels are ended and the files are whole. "
+            "Go on with the same command.",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+    except HcrError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
