@@ -1,0 +1,26 @@
+"""Residual networks: blocks that add to what they were given."""
+
+from keras import KerasTensor, Model, layers
+
+from hcr.models.blocks import conv, pictures, probabilities
+
+
+def hcr_net(n_classes: int) -> Model:
+    """Ours: a stem that leaves 28x28 at once, residual blocks at 14x14 and 7x7, then a mean."""
+    inputs, x = pictures()
+    x = conv(x, 32, size=5, strides=2)
+    x = conv(x, 48)
+    x = _block(x, 48)
+    x = layers.MaxPooling2D()(x)
+    x = conv(x, 128)
+    x = _block(x, 128)
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dropout(0.3)(x)
+    return probabilities(inputs, x, n_classes, "hcr_net")
+
+
+def _block(x: KerasTensor, filters: int) -> KerasTensor:
+    """Two convolutions whose result is added to `x` before the last ReLU (He et al. 2016)."""
+    y = conv(x, filters)
+    y = conv(y, filters, relu=False)
+    return layers.ReLU()(layers.Add()([x, y]))

@@ -1,0 +1,167 @@
+"""Seeds, fits, exports and resumes the training of one network; its history is the result."""
+
+import hashlib
+import inspect
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import pandas as pd
+
+from hcr import files, models
+from hcr.balance import Plan
+from hcr.datasets import Split
+from hcr.errors import ParameterError, nearest
+from hcr.models.augment import RandomAffine
+from hcr.training.batches import Batches
+from hcr.training.checkpoint import Checkpoint, resume
+from hcr.training.exporting import export
+from hcr.training.network import layer_table, predict, validate, variations
+
+__all__ = [
+    "AUGMENTATIONS",
+    "Fitted",
+    "Recipe",
+    "export",
+    "fit",
+    "layer_table",
+    "predict",
+    "seed_everything",
+    "validate",
+    "variations",
+]
+
+# Name to what it does; read as text where parameters are checked, so it stays a literal.
+AUGMENTATIONS = {
+    "none": "the pictures as they are",
+    "affine": "turned by up to 10 degrees, scaled, slanted and shifted a little",
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one network is trained; every field is a parameter of `03_train`."""
+
+    model: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    augmentation: str
+    seed: int
+
+
+@dataclass
+class Fitted:
+    """A trained network and how it came about.
+
+    Attributes:
+        model: With the weights of the chosen epoch.
+        history: One row an epoch: epoch (from 1), loss, accuracy, val_loss, val_accuracy,
+            val_balanced_accuracy, learning_rate, epoch_seconds.
+        best_epoch: The epoch, from 1, with the highest class-balanced validation accuracy.
+        trained: How many epochs were trained now; the others were found in the checkpoint.
+        folder: Where the checkpoint lies.
+    """
+
+    model: keras.Model
+    history: pd.DataFrame
+    best_epoch: int
+    trained: int
+    folder: Path
+
+
+def fit(
+    recipe: Recipe, train: Split, validation: Split, plan: Plan, n_classes: int, folder: Path
+) -> Fitted:
+    """Train a network, or go on with the training that `folder` holds.
+
+    Args:
+        recipe: The network and how it is trained.
+        train: The training split that `plan` was made for.
+        validation: The split on which the epoch is chosen, by class-balanced accuracy.
+        plan: Which pictures, and with what weight.
+        n_classes: Of the network.
+        folder: For checkpoints, one an epoch; what lies there for another recipe, other data or
+            other code is deleted.
+
+    Returns:
+        The network with the weights of the chosen epoch, and its history.
+
+    Raises:
+        ModelError: The network cannot be built, or the loss is no number any more.
+    """
+    if recipe.augmentation not in AUGMENTATIONS:
+        raise ParameterError(
+            f"There is no augmentation {recipe.augmentation!r}."
+            + nearest(recipe.augmentation, AUGMENTATIONS)
+        )
+    seed_everything(recipe.seed)
+    net = models.build(recipe.model, n_classes)
+    keep = Checkpoint(net, validation, folder, _key(recipe, train, validation, plan), recipe)
+    trainer = resume(keep)
+    done = len(keep.rows)
+    if done > 0:
+        print(f"found epoch {done}/{recipe.epochs} in the checkpoint", flush=True)
+    if done < recipe.epochs:
+        if trainer is None:
+            steps = -(-len(plan) // recipe.batch_size) * recipe.epochs
+            trainer = _trainer(net, recipe, steps)
+        # The network inside a loaded trainer takes the place of the fresh one.
+        net = keep.net = trainer.layers[-1]
+        batches = Batches(train, plan, recipe.batch_size, recipe.seed, done)
+        trainer.fit(batches, initial_epoch=done, epochs=recipe.epochs, callbacks=[keep], verbose=0)
+    net.set_weights(keep.best)
+    history = pd.DataFrame(keep.rows)
+    return Fitted(net, history, keep.best_epoch, recipe.epochs - done, folder)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and Keras, and have TensorFlow's operations give the same bits twice."""
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def _trainer(net: keras.Model, recipe: Recipe, steps: int) -> keras.Model:
+    """The network behind its augmentation, compiled; the network alone is what gets saved."""
+    inputs = keras.Input((28, 28), dtype="uint8")
+    moved = RandomAffine(seed=recipe.seed)(inputs) if recipe.augmentation == "affine" else inputs
+    trainer = keras.Model(inputs, net(moved))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=recipe.learning_rate / 10,
+        warmup_target=recipe.learning_rate,
+        warmup_steps=max(1, steps // 20),
+        decay_steps=max(1, steps - steps // 20),
+    )
+    trainer.compile(
+        optimizer=keras.optimizers.Adam(schedule),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        # XLA makes training slower on a CPU, and its first step takes seconds.
+        jit_compile=False,
+    )
+    return trainer
+
+
+def _key(recipe: Recipe, train: Split, validation: Split, plan: Plan) -> str:
+    """What the weights depend on; the code of the networks and of this module included."""
+    folders = Path(__file__).parent, Path(models.__file__).parent
+    sources = [path for folder in folders for path in sorted(folder.glob("*.py"))]
+    # A network of one's own lies elsewhere.
+    sources.append(Path(inspect.getfile(inspect.unwrap(models.builder(recipe.model)))))
+    code = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sources]
+    return files.digest(
+        asdict(recipe),
+        train.digest,
+        validation.digest,
+        plan.indices.tobytes(),
+        plan.weights.tobytes(),
+        code,
+        [keras.__version__, keras.backend.backend(), np.__version__],
+    )

@@ -1,0 +1,122 @@
+"""What is done around each epoch: seeding, validating, saving; and taking up what was saved."""
+
+import os
+import shutil
+import time
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zipfile import BadZipFile
+
+import keras
+import numpy as np
+
+from hcr import files
+from hcr.datasets import Split
+from hcr.errors import ModelError, RunError
+from hcr.training.network import validate
+
+if TYPE_CHECKING:
+    from hcr.training import Recipe
+
+# What reading a file that is missing, cut short or damaged may raise.
+UNREADABLE = (RunError, OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile, zlib.error)
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """After each epoch: validate, choose the best epoch, save everything, and say so in a line."""
+
+    def __init__(
+        self, net: keras.Model, validation: Split, folder: Path, key: str, recipe: "Recipe"
+    ):
+        super().__init__()
+        self.net, self.validation, self.folder, self.key = net, validation, folder, key
+        self.recipe = recipe
+        self.rows: list[dict[str, float]] = []
+        self.best: list[np.ndarray] | None = None
+        self.best_epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs=None) -> None:
+        """Seed every random layer from (seed, epoch), so that a resumed run draws the same."""
+        self.started = time.perf_counter()
+        for i, state in enumerate(random_states(self.model)):
+            rng = np.random.default_rng([self.recipe.seed, epoch, i])
+            state.assign(rng.integers(0, 2**31, size=tuple(state.shape), dtype=np.uint32))
+
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        """Stop at once when the loss is no number any more."""
+        if logs and not np.isfinite(logs["loss"]):
+            raise ModelError(
+                f"The loss must be a finite number. Received: {logs['loss']} in batch {batch + 1} "
+                f"of epoch {len(self.rows) + 1}. Lower learning_rate "
+                f"(now {self.recipe.learning_rate:g})."
+            )
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        """Validate, save and report."""
+        found = validate(self.net, self.validation)
+        row = {
+            "epoch": epoch + 1,
+            "loss": float(logs["loss"]),
+            "accuracy": float(logs["accuracy"]),
+            **found,
+            "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+            "epoch_seconds": round(time.perf_counter() - self.started, 3),
+        }
+        self.rows.append(row)
+        scores = [each["val_balanced_accuracy"] for each in self.rows]
+        if int(np.argmax(scores)) == len(scores) - 1:
+            self.best, self.best_epoch = self.net.get_weights(), epoch + 1
+        self.save(epoch + 1)
+        print(
+            f"epoch {epoch + 1}/{self.recipe.epochs}  loss {row['loss']:.4f}  "
+            f"accuracy {row['accuracy']:.4f}  val_loss {row['val_loss']:.4f}  "
+            f"val_accuracy {row['val_accuracy']:.4f}  ({row['epoch_seconds']:.1f} s)",
+            flush=True,
+        )
+
+    def save(self, epoch: int) -> None:
+        """Write one whole folder an epoch and only then delete the one before."""
+        aside = self.folder / ".writing"
+        shutil.rmtree(aside, ignore_errors=True)
+        try:
+            aside.mkdir(parents=True)
+            self.model.save(aside / "training.keras")
+            np.savez(aside / "best.npz", *self.best)
+            state = {"key": self.key, "rows": self.rows, "best_epoch": self.best_epoch}
+            files.write_json(aside / "state.json", state)
+            shutil.rmtree(self.folder / f"epoch-{epoch:04d}", ignore_errors=True)
+            os.replace(aside, self.folder / f"epoch-{epoch:04d}")
+        except OSError as error:
+            raise files.disk_error(error, self.folder) from error
+        for old in sorted(self.folder.glob("epoch-*"))[:-1]:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def resume(keep: Checkpoint) -> keras.Model | None:
+    """Take over the newest whole checkpoint of this training; what is of no use is deleted.
+
+    Returns:
+        The compiled trainer to go on with; None where there is none, or nothing is left to train.
+    """
+    shutil.rmtree(keep.folder / ".writing", ignore_errors=True)
+    for path in sorted(keep.folder.glob("epoch-*"), reverse=True):
+        try:
+            state = files.read_json(path / "state.json")
+            if state["key"] == keep.key:
+                with np.load(path / "best.npz") as best:
+                    arrays = [best[name] for name in best.files]
+                rows, trainer = state["rows"], None
+                if len(rows) < keep.recipe.epochs:
+                    trainer = keras.models.load_model(path / "training.keras")
+                keep.best, keep.rows, keep.best_epoch = arrays, rows, state["best_epoch"]
+                return trainer
+        except UNREADABLE as error:
+            print(f"{path.name} in the checkpoint is damaged ({type(error).__name__}): left out")
+        shutil.rmtree(path, ignore_errors=True)
+    return None
+
+
+def random_states(model: keras.Model) -> list[keras.Variable]:
+    """The states of the model's random layers (dropout, augmentation), in the model's order."""
+    return [each for each in model.variables if each.path.endswith("seed_generator_state")]
