@@ -4,10 +4,14 @@ import argparse
 import shlex
 import signal
 import sys
+import threading
 from pathlib import Path
 
-from hcr import params, pipeline, runs
-from hcr.errors import HcrError, ParameterError
+try:
+    from hcr import environment, params, pipeline, runs
+    from hcr.errors import HcrError, ParameterError
+except ModuleNotFoundError as error:
+    sys.exit(f"{error}. Its packages must be installed: start it with uv run run_all.py")
 
 DEFAULT = "params/quick.yaml"
 INTERRUPTED = 130
@@ -59,7 +63,7 @@ def plans(options: argparse.Namespace) -> list[tuple[str | None, pipeline.RunPla
         )
         found.append((suite.suite if suite else None, plan))
 
-    for file in options.files or [DEFAULT]:
+    for file in options.files or [default()]:
         spec = params.read_file(file)
         if isinstance(spec, params.RunSpec):
             name = params.check_run(options.run, "--run") if options.run else spec.run
@@ -77,6 +81,11 @@ def plans(options: argparse.Namespace) -> list[tuple[str | None, pipeline.RunPla
                 "Change one, or run them one at a time with --run NAME."
             )
     return found
+
+
+def default() -> str:
+    """The params file that is meant where none is named."""
+    return DEFAULT if Path(DEFAULT).is_file() else str(environment.root() / DEFAULT)
 
 
 def command(file: str, options: argparse.Namespace) -> str:
@@ -126,21 +135,16 @@ def run_all(found: list[tuple[str | None, pipeline.RunPlan]]) -> int:
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit code."""
     options = parser().parse_args(arguments)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        if options.list:
-            print(listing())
-            return 0
-        found = plans(options)
-        if options.check:
-            for _, plan in found:
-                print(f"{plan.name}: {plan.params_file} is right, {len(plan.chosen)} stages")
-            return 0
-    except HcrError as error:
+        return dispatch(options)
+    except ParameterError as error:
         print(error, file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        return run_all(found)
+    except HcrError as error:
+        print(error, file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(
             "\nInterrupted: the kernels are ended and the files are whole. "
@@ -148,9 +152,19 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return INTERRUPTED
-    except HcrError as error:
-        print(error, file=sys.stderr)
-        return 1
+
+
+def dispatch(options: argparse.Namespace) -> int:
+    """List, check or run, as `options` say; returns the exit code."""
+    if options.list:
+        print(listing())
+        return 0
+    found = plans(options)
+    if options.check:
+        for _, plan in found:
+            print(f"{plan.name}: {plan.params_file} is right: {', '.join(plan.chosen)}")
+        return 0
+    return run_all(found)
 
 
 if __name__ == "__main__":

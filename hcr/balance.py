@@ -117,8 +117,8 @@ def load(path: Path, data: str | None = None) -> Plan:
     Raises `DataError` where it isn't one, or where it was made for a data set other than `data`.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in ("indices", "weights", "strategy", "data")}
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as saved:
+            arrays = {key: saved[key] for key in ("indices", "weights", "strategy", "data")}
     # An `.npy` file gives an array, which is no context: TypeError.
     except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, zlib.error) as error:
         raise DataError(

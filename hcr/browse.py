@@ -5,7 +5,6 @@ from io import BytesIO
 
 import ipywidgets as widgets
 import numpy as np
-from matplotlib import pyplot
 from matplotlib.axes import Axes
 
 from hcr import exhibits, plots
@@ -93,7 +92,8 @@ def _browse(
     caption: str,
 ):
     """Controls when the notebook was opened by hand, else a figure of the first group."""
-    first = next(iter(groups.values()), np.zeros(0, int))
+    groups = groups or {"none  (0)": np.zeros(0, int)}
+    first = next(iter(groups.values()))
     if not run.by_hand:
         return exhibits.figure(run, draw(first[:PAGE]), name, caption, picture=True)
     chosen = widgets.Dropdown(options=list(groups), description=what)
@@ -125,5 +125,4 @@ def _pages(indices: np.ndarray) -> int:
 def _png(axes: Axes) -> bytes:
     content = BytesIO()
     axes.figure.savefig(content, format="png", dpi=120)
-    pyplot.close(axes.figure)
     return content.getvalue()

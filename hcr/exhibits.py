@@ -52,6 +52,29 @@ class Result:
     headline: bool = False
 
 
+def share(key: str, value: float, label: str, note: str = "", headline: bool = False) -> Result:
+    """A result that is a share of 1, shown in per cent."""
+    return Result(key, value, label, percent(value), note, headline)
+
+
+def count(key: str, value: int, label: str, note: str = "", headline: bool = False) -> Result:
+    """A result that is a whole number, shown with its thousands apart."""
+    return Result(key, int(value), label, f"{value:,d}", note, headline)
+
+
+def number(
+    key: str, value: float, label: str, form: str = ".1f", note: str = "", headline: bool = False
+) -> Result:
+    """A result that is any number; `form` is its format specification, and may end in a unit."""
+    form, _, unit = form.partition(" ")
+    return Result(key, value, label, f"{value:{form}}{NBSP + unit if unit else ''}", note, headline)
+
+
+def text(key: str, value: str, label: str, note: str = "", headline: bool = False) -> Result:
+    """A result that is a word."""
+    return Result(key, value, label, value, note, headline)
+
+
 def percent(share: float, digits: int = 1) -> str:
     """A share of 1 as per cent, `0.984` as `"98.4 %"`; a dash where it is not a number."""
     return tables.MISSING if share is None or share != share else f"{100 * share:.{digits}f}{NBSP}%"
@@ -160,7 +183,7 @@ def environment(run: runs.Run) -> Exhibit:
         "GPU": hardware.get("gpu") or "none",
         "System": hardware["system"],
     }
-    rows |= {name: version for name, version in facts["versions"].items()}
+    rows |= facts["versions"]
     frame = pd.DataFrame({"What": list(rows), "Value": [str(value) for value in rows.values()]})
     return Exhibit(tables.html(frame, "Environment", {}, 1, long=30), "Table: Environment")
 

@@ -48,8 +48,9 @@ def html(
     box = "overflow:auto" + (";max-height:30em" if len(frame) > long else "")
     return (
         f'<div class="hcr-table" style="{box}" tabindex="0" role="group" '
-        f'aria-label="{escape(caption)}"><table style="margin:0"><caption style="{figures.QUIET}">{escape(caption)}'
-        f"</caption><thead><tr>{top}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+        f'aria-label="{escape(caption)}"><table style="margin:0">'
+        f'<caption style="{figures.QUIET}">{escape(caption)}</caption>'
+        f"<thead><tr>{top}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
 
 

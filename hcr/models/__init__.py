@@ -56,13 +56,19 @@ def builder(name: str):
     if not function:
         raise ModelError(f"There is no network {name!r}.{nearest(name, MODELS)}")
     try:
-        return getattr(import_module(module), function)
+        found = getattr(import_module(module), function)
     # A relative name, as ".mine:net", is a TypeError.
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise ModelError(
             f"A network of your own is given as module:function. Received: {name!r} ({error}). "
             "Is the module on PYTHONPATH?"
         ) from error
+    if not callable(found):
+        raise ModelError(
+            f"{name} must be a function of the number of classes. Received: {found!r:.60}. "
+            "Name the function that returns the network."
+        )
+    return found
 
 
 def multiply_adds(model: keras.Model) -> int:

@@ -82,7 +82,8 @@ class Snapshot:
 
     def _repr_html_(self) -> str:
         return (
-            '<div style="display:flex;flex-wrap:wrap;gap:16px;align-items:center">'
+            # A report trusts HTML that begins so: labels are escaped in it.
+            '<div class="hcr-pad" style="display:flex;flex-wrap:wrap;gap:16px;align-items:center">'
             f"{self.svg()}<div>{answer_html(self.best, self.image)}</div></div>"
         )
 
@@ -93,7 +94,7 @@ def _bar(label: str, share: float) -> str:
         f'<span style="width:1.4em;text-align:center;font:600 15px monospace">{escape(label)}'
         f'</span><span aria-hidden="true" style="flex:1;height:12px;background:{_FAINT}">'
         f'<span style="display:block;height:100%;width:{100 * share:.1f}%;background:{_BAR}">'
-        f'</span></span><span style="width:4.6em;text-align:right;font-size:12px;'
+        f'</span></span><span style="width:5em;white-space:nowrap;text-align:right;font-size:12px;'
         f'font-variant-numeric:tabular-nums">{percent(share)}</span></li>'
     )
 

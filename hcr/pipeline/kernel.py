@@ -1,5 +1,6 @@
 """Executes a notebook with papermill in a kernel of this very interpreter."""
 
+import logging
 import os
 import re
 import sys
@@ -121,6 +122,8 @@ class _Engine(NBClientEngine):
 
 
 papermill_engines.register(ENGINE, _Engine)
+# Its inspector drops annotations as `int | None` and then warns; `hcr.params` has checked by now.
+logging.getLogger("papermill").setLevel(logging.ERROR)
 
 
 def execute(
@@ -177,18 +180,19 @@ def execute(
 
 
 def _failure(notebook: nbformat.NotebookNode, error: PapermillExecutionError) -> Failure:
-    heading, index = "", 0
+    heading, failed = "", 0
     for index, cell in enumerate(notebook.cells):
         found = re.findall(r"^#+ (.+)$", cell.source, re.M)
         if cell.cell_type == "markdown" and found:
             heading = found[-1]
         if any(each.output_type == "error" for each in cell.get("outputs", [])):
+            failed = index
             break
     text = str(error.evalue).strip().splitlines()
     exception = f"{error.ename}: {text[0] if text else ''}".rstrip(": ")
     plain = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
     arrow = re.findall(r"^-+> *\d+ (.*)$", plain, re.M)
-    return Failure(heading, index, exception, arrow[0].strip() if arrow else "")
+    return Failure(heading, failed, exception, arrow[0].strip() if arrow else "")
 
 
 def _tail(log: Path) -> str:

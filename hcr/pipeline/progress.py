@@ -10,7 +10,9 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 EPOCH = re.compile(r"epoch (\d+)/(\d+)\b.*?(?:\(([\d.]+) s\))?$")
-HEARTBEAT = 30.0
+HEARTBEAT = 30.0  # seconds
+MANY = 100  # epochs; where there are more, a log gets one line in MANY_PAUSE seconds
+MANY_PAUSE = 2.0
 
 
 class Reporter:
@@ -73,7 +75,9 @@ class Reporter:
         epoch, epochs, seconds = int(found[1]), int(found[2]), float(found[3] or 0)
         self.left, self.left_at = (epochs - epoch) * seconds, time.monotonic()
         self.note = text
-        if self.bar is None:
+        # Hundreds of short epochs would bury the log.
+        silent = time.monotonic() - self.spoken
+        if self.bar is None and (epochs <= MANY or silent > MANY_PAUSE or epoch == epochs):
             self._line(text)
 
     def end(self, text: str) -> None:

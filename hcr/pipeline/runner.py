@@ -17,6 +17,7 @@ from hcr.pipeline.plan import DONE, FAILED, Outcome, RunPlan
 from hcr.pipeline.progress import Reporter, clock
 from hcr.pipeline.stages import Stage, producers
 
+
 def run(plan: RunPlan, reporter_stream=None) -> Outcome:
     """Run the chosen stages whose results do not stand.
 

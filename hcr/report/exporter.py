@@ -19,6 +19,7 @@ class Exporter(TemplateExporter):
     output_mimetype = "text/html"
 
     def __init__(self, **options: Any) -> None:
+        """Take nbconvert's options; the templates are fixed."""
         # No search path: a template of the same name in the working folder must not be taken.
         super().__init__(
             template_paths=[],

@@ -19,12 +19,14 @@ def index_html(record: dict[str, Any], folder: Path) -> str:
             or that lies elsewhere, is left out.
     """
     stages = record.get("stages") or {}
+    latest_first = list(stages.values())[::-1]
     view = {
         "run": record.get("run", ""),
         "status": record.get("status"),
         "facts": _facts(record),
         "failed": [_failed(*each) for each in stages.items() if each[1].get("status") == "failed"],
-        "headline": [row for entry in stages.values() for row in entry.get("headline") or []],
+        # What the run is for comes first: the accuracy, then what it was reached with.
+        "headline": [row for entry in latest_first for row in entry.get("headline") or []],
         "broad": graph.broad(stages),
         "tall": graph.tall(stages),
         "pictures": _pictures(stages, Path(folder)),

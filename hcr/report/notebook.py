@@ -34,7 +34,9 @@ def notebook_html(notebook: Any, record: dict[str, Any], stage: str) -> str:
         "failure": _failure(page, entry) if status == "failed" else None,
         "anchor": cells.FAILED if any(block.failed for block in page.blocks) else "",
         "headline": entry.get("headline") or [],
-        "parameters": parameters.rows(notebook, entry.get("parameters") or {}),
+        "parameters": parameters.rows(
+            notebook, {"run": record.get("run", "")} | (entry.get("parameters") or {})
+        ),
         "files": [*(entry.get("figures") or []), *(entry.get("tables") or [])],
         "data": record.get("data") or {},
         **_neighbours(record, stage),

@@ -113,7 +113,14 @@ def fit(
         # The network inside a loaded trainer takes the place of the fresh one.
         net = keep.net = trainer.layers[-1]
         batches = Batches(train, plan, recipe.batch_size, recipe.seed, done)
-        trainer.fit(batches, initial_epoch=done, epochs=recipe.epochs, callbacks=[keep], verbose=0)
+        trainer.fit(
+            batches,
+            initial_epoch=done,
+            epochs=recipe.epochs,
+            callbacks=[keep],
+            verbose=0,
+            shuffle=False,  # Keras would shuffle the batches by a state that no checkpoint holds.
+        )
     net.set_weights(keep.best)
     history = pd.DataFrame(keep.rows)
     return Fitted(net, history, keep.best_epoch, recipe.epochs - done, folder)

@@ -104,7 +104,7 @@ def resume(keep: Checkpoint) -> keras.Model | None:
         try:
             state = files.read_json(path / "state.json")
             if state["key"] == keep.key:
-                with np.load(path / "best.npz") as best:
+                with (path / "best.npz").open("rb") as file, np.load(file) as best:
                     arrays = [best[name] for name in best.files]
                 rows, trainer = state["rows"], None
                 if len(rows) < keep.recipe.epochs:

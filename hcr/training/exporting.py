@@ -1,5 +1,8 @@
 """A trained network as two files that say the same: Keras' own, and LiteRT."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,8 +40,9 @@ def export(fitted: "Fitted", keras_file: Path, litert_file: Path, sample: np.nda
     if not _exported(note, state, keras_file, litert_file):
         with files.writing(keras_file) as aside:
             fitted.model.save(aside, include_optimizer=False)
-        with files.writing(litert_file) as aside:
-            fitted.model.export(aside, format="litert", verbose=False)
+        with files.writing(litert_file) as aside, _quiet():
+            # Keras 3.13 takes no Path here.
+            fitted.model.export(str(aside), format="litert", verbose=False)
         written = {path.name: files.sha256(path) for path in (keras_file, litert_file)}
         files.write_json(note, {**state, **written})
     recognizer = Recognizer.from_file(litert_file, range(fitted.model.output_shape[1]))
@@ -49,6 +53,18 @@ def export(fitted: "Fitted", keras_file: Path, litert_file: Path, sample: np.nda
             f"Received: a difference of {difference:.4f}. Report this network; use model.keras."
         )
     return difference
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep TensorFlow from naming the temporary folders that it writes to."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _weights_digest(model: keras.Model) -> str:
