@@ -1,0 +1,174 @@
+"""A small run with reports' raw material: exhibits made here, put into notebooks by hand."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import nbformat.v4 as v4
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from nbformat import NotebookNode
+
+from hcr import exhibits, runs
+
+matplotlib.use("Agg")
+
+EVIL = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)></title>"
+PARAMETERS = 'run: str = "lab"  # the run\nepochs: int = 4  # [1..] passes over the data\n'
+
+
+def markdown(source: str, *tags: str) -> NotebookNode:
+    return v4.new_markdown_cell(source, metadata={"tags": list(tags)} if tags else {})
+
+
+def code(source: str, *outputs: Any, tags: tuple[str, ...] = ()) -> NotebookNode:
+    metadata = {"tags": list(tags)} if tags else {}
+    return v4.new_code_cell(source, outputs=list(outputs), metadata=metadata)
+
+
+def shown(**data: Any) -> NotebookNode:
+    """A `display_data` output; `text_html` stands for `text/html`."""
+    return v4.new_output("display_data", {key.replace("_", "/", 1): data[key] for key in data})
+
+
+def exhibit(made: exhibits.Exhibit) -> NotebookNode:
+    return shown(text_html=made._repr_html_(), text_plain=repr(made))
+
+
+def stream(text: str, name: str = "stdout") -> NotebookNode:
+    return v4.new_output("stream", name=name, text=text)
+
+
+def error(name: str, value: str, *traceback: str) -> NotebookNode:
+    lines = list(traceback) or [f"{name}: {value}"]
+    return v4.new_output("error", ename=name, evalue=value, traceback=lines)
+
+
+def notebook(*cells: NotebookNode) -> NotebookNode:
+    return v4.new_notebook(cells=list(cells))
+
+
+def bars(label: str = "class") -> Figure:
+    figure = Figure(figsize=(6, 3))
+    axes = figure.subplots()
+    axes.bar(list("0123456789"), np.arange(10) + 300, color="#0072B2")
+    axes.set(xlabel=label, ylabel="pictures")
+    return figure
+
+
+def pictures() -> Figure:
+    figure = Figure(figsize=(6, 3))
+    rng = np.random.default_rng(0)
+    for axes in figure.subplots(2, 8).flat:
+        axes.imshow(rng.integers(0, 255, (28, 28)), cmap="gray_r")
+        axes.axis("off")
+    return figure
+
+
+def frame(rows: int = 30, label: str = "A") -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "character": [label] * rows,
+            "pictures": np.arange(rows) + 995,
+            "share": np.linspace(0, 1, rows),
+            **{f"a measure with a long name {i}": np.linspace(1, 2, rows) for i in range(9)},
+        }
+    )
+
+
+def executed(run: runs.Run, text: str = "A") -> NotebookNode:
+    """An executed notebook with one of everything; `text` stands wherever a user's text may."""
+    return notebook(
+        markdown(
+            "# Look at the data\n\nWhat is in it?\n\n| Reads | Writes |\n|---|---|\n"
+            "| the data set | `tables/01_counts.csv` |\n\nExpected time: 8 s."
+        ),
+        code(PARAMETERS, tags=("parameters",)),
+        code('run = "x"\nepochs = 9\n', tags=("injected-parameters",)),
+        code("from hcr import exhibits, runs"),
+        markdown("## Classes\n\nThe share is $n_c / N$.\n\n### Counts\n\nRead it so."),
+        code("counts", exhibit(exhibits.figure(run, bars(text), "counts", text, headline=True))),
+        code("table", exhibit(exhibits.table(run, frame(30, text), "counts", text))),
+        markdown("## Pictures"),
+        code("pictures", exhibit(exhibits.figure(run, pictures(), "first", "The first ones"))),
+        code(
+            "print(text)",
+            stream(text),
+            stream(f"\x1b[31m{text}\x1b[0m\n", "stderr"),
+            shown(text_plain=text),
+        ),
+        markdown("## Results"),
+        code(
+            "results",
+            exhibit(
+                exhibits.results(
+                    run, [exhibits.Result("pictures", 1, text, "98.4 %", text, headline=True)]
+                )
+            ),
+        ),
+        markdown("## Environment"),
+        code("environment", exhibit(exhibits.environment(run))),
+    )
+
+
+def record(run: runs.Run, text: str = "quick") -> dict[str, Any]:
+    """The run's record with what a finished pipeline writes, and `text` for a user's text."""
+    chain = {
+        "01_eda": ([], []),
+        "02_balance": (["the data set"], ["balance.npz"]),
+        "03_train": (["balance.npz"], ["model.keras", "model.tflite", "labels.json"]),
+        "04_evaluate": (["model.tflite", "labels.json"], ["predictions.npz"]),
+        "05_draw": (["model.tflite", "labels.json"], []),
+    }
+
+    def change(kept: dict[str, Any]) -> None:
+        kept.update(
+            run=text,
+            status="done",
+            command=f"uv run run_all.py {text}",
+            params_file=f"params/{text}.yaml",
+            seed=0,
+            started="2026-11-21T10:00:00+00:00",
+            finished="2026-11-21T10:01:01+00:00",
+            seconds=61.2,
+            commit="0123456789" * 4,
+            dirty=True,
+            versions={"python": "3.11.7", text: text},
+            hardware={
+                "processor": text,
+                "cores": 2,
+                "amx": True,
+                "memory_gib": 23.5,
+                "gpu": None,
+                "system": text,
+            },
+            data={
+                "name": "mnist-sample",
+                "title": text,
+                "digest": "ab" * 32,
+                "classes": 10,
+                "counts": {"train": 3500, "test": 1000},
+                "licence": text,
+                "citation": text,
+                "url": "https://example.org/",
+            },
+            test_openings=[
+                {"stage": "04_evaluate", "dataset": text, "n": 1000, "when": "2026-11-21"}
+            ],
+        )
+        for stage, (reads, writes) in chain.items():
+            entry = kept.setdefault("stages", {}).setdefault(stage, {})
+            entry.update(title=f"Stage {text}", status="done", reads=reads, writes=writes)
+            entry.update(seconds=8.1, html=f"{stage}.html", finished="2026-11-21T10:00:08+00:00")
+            entry["parameters"] = {"run": text, "epochs": 9, "dataset": text}
+        kept["stages"] = {stage: kept["stages"][stage] for stage in chain}
+
+    return runs.update(run.folder, change)
+
+
+def open_run(folder: Path, monkeypatch: Any, name: str = "quick") -> runs.Run:
+    """A run as the pipeline opens it, in `folder`."""
+    monkeypatch.setenv(runs.OUTPUTS_VARIABLE, str(folder))
+    monkeypatch.setenv(runs.RUN_VARIABLE, name)
+    return runs.open(name, stage="01_eda")

@@ -1,0 +1,205 @@
+"""Exhibits: what they write, what they record, and that they show text as text."""
+
+import io
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import report_sample as sample
+from PIL import Image
+
+from hcr import exhibits, figures, files, runs, tables
+from hcr.exhibits import Result
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    return sample.open_run(tmp_path, monkeypatch)
+
+
+def entries(run: runs.Run, key: str) -> list[dict]:
+    return runs.read(run.folder)["stages"]["01_eda"][key]
+
+
+def test_figure_is_a_small_svg_without_date_or_address(run):
+    exhibits.figure(run, sample.bars(), "counts", "Pictures a class", alt="Ten bars")
+    svg = run.path("figures/01_counts.svg").read_text(encoding="utf-8")
+    assert len(svg) < 25_000
+    assert "<metadata" not in svg
+    assert re.sub(r'xmlns(:xlink)?="http://www.w3.org/[^"]*"', "", svg).count("http") == 0
+    assert entries(run, "figures") == [
+        {
+            "name": "01_counts",
+            "file": "figures/01_counts.svg",
+            "caption": "Pictures a class",
+            "alt": "Ten bars",
+            "headline": False,
+        }
+    ]
+
+
+def test_same_figure_gives_the_same_bytes(tmp_path):
+    for drawn, picture in ((sample.bars, False), (sample.pictures, True)):
+        one = figures.save(drawn(), tmp_path / "one.svg", picture).read_bytes()
+        two = figures.save(drawn(), tmp_path / "two.svg", picture).read_bytes()
+        assert one == two
+
+
+def test_rounding_leaves_the_drawing_as_it_was():
+    path = "M 1.234567 -2.5L 100.000001 3"
+    assert figures._rounded(path) == "M 1.23 -2.5L 100.00 3"
+
+
+@pytest.mark.parametrize("picture", [True, False])
+def test_pictures_become_a_png_of_twice_the_size(run, picture):
+    drawn = sample.bars() if picture else sample.pictures()
+    shown = exhibits.figure(run, drawn, "first", "First", picture=picture)
+    with Image.open(run.path("figures/01_first.png")) as image:
+        assert image.mode == "P"
+        width = int(re.search(r'width="(\d+)"', shown.html)[1])
+        assert abs(image.width - 2 * width) <= 1
+        assert 400 < width < 700
+
+
+def test_large_svg_becomes_a_png(run):
+    from matplotlib.figure import Figure
+
+    drawn = Figure()
+    drawn.subplots().pcolormesh(np.random.default_rng(0).random((60, 60)))
+    exhibits.figure(run, drawn, "heat", "Heat")
+    assert entries(run, "figures")[0]["file"] == "figures/01_heat.png"
+
+
+def test_png_keeps_its_colours():
+    drawn = sample.bars()
+    data = figures._png(drawn)
+    drawn.savefig(exact := io.BytesIO(), dpi=192, bbox_inches="tight", pad_inches=0.08)
+    small = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), float)
+    full = np.asarray(Image.open(exact).convert("RGB"), float)
+    assert small.shape == full.shape
+    assert np.sqrt(np.mean((small - full) ** 2)) < figures.PNG_ERROR
+
+
+def test_size_of_a_figure_is_its_size_in_inches():
+    drawn = sample.bars()
+    for data in (figures._svg(drawn), figures._png(drawn)):
+        width, height = figures.size(data)
+        assert abs(width - 6 * 96) < 80
+        assert abs(height - 3 * 96) < 40
+
+
+def test_figure_drawn_again_replaces_its_entry_and_its_other_form(run):
+    exhibits.figure(run, sample.bars(), "same", "One")
+    exhibits.figure(run, sample.bars(), "same", "Two", picture=True)
+    assert [path.name for path in run.path("figures").iterdir()] == ["01_same.png"]
+    exhibits.figure(run, sample.bars(), "same", "Three")
+    assert [path.name for path in run.path("figures").iterdir()] == ["01_same.svg"]
+    assert [each["caption"] for each in entries(run, "figures")] == ["Three"]
+
+
+def test_figure_is_closed_whatever_it_was_given_as(run):
+    import seaborn as sns
+    from matplotlib import pyplot
+
+    data = pd.DataFrame({"x": [1, 2], "y": [1, 2], "c": ["a", "b"]})
+    _, axes = pyplot.subplots(1, 2)
+    given = [pyplot.figure(), pyplot.subplots()[1], axes, sns.relplot(data, x="x", y="y", col="c")]
+    for number, each in enumerate(given):
+        exhibits.figure(run, each, f"n{number}", "A figure")
+    assert pyplot.get_fignums() == []
+    assert len(entries(run, "figures")) == len(given)
+
+
+@pytest.mark.parametrize("name", ["../up", "Upper", "", "a/b", "a b", "a.b"])
+def test_name_that_is_no_name_is_refused(run, name):
+    with pytest.raises(ValueError, match="must be lower-case"):
+        exhibits.figure(run, sample.bars(), name, "A figure")
+    with pytest.raises(ValueError, match="must be lower-case"):
+        exhibits.table(run, sample.frame(3), name, "A table")
+
+
+def test_what_a_name_holds_is_text(run):
+    evil = sample.EVIL
+    frame = pd.DataFrame({evil: [evil], "n": [1]}, index=pd.Index([evil], name=evil))
+    made = [
+        exhibits.figure(run, sample.bars(evil), "a", evil, alt=evil),
+        exhibits.table(run, frame, "b", evil),
+        exhibits.results(run, [Result("k", evil, evil, evil, evil, headline=True)]),
+    ]
+    for each in made:
+        assert "<script" not in each.html
+        assert "<img src=x" not in each.html
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&amp;" in each.html
+
+
+def test_table_is_written_whole_and_shown_in_house_style(run):
+    frame = pd.DataFrame(
+        {
+            "n": [1234, 5],
+            "share": [0.98412, np.nan],
+            "loss": [12.3456, 0.5],
+            "ok": [True, False],
+            "mixed": [None, 1.23456],
+        }
+    )
+    shown = exhibits.table(run, frame, "t", "A table", formats={"share": ".1%"})
+    pd.testing.assert_frame_equal(pd.read_csv(run.path("tables/01_t.csv")), frame)
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", shown.html)
+    rows = [
+        ["1,234", "98.4\xa0%", "12.35", "yes", tables.MISSING],
+        ["5", tables.MISSING, "0.50", "no", "1.235"],
+    ]
+    assert [cells[:5], cells[5:]] == rows
+    assert "scope" not in cells
+    assert entries(run, "tables") == [{"file": "tables/01_t.csv", "caption": "A table"}]
+
+
+def test_named_index_is_kept_and_names_the_rows(run):
+    frame = pd.DataFrame({"n": [1, 2]}, index=pd.Index(["a", "b"], name="character"))
+    shown = exhibits.table(run, frame, "t", "A table")
+    assert run.path("tables/01_t.csv").read_text(encoding="utf-8") == "character,n\na,1\nb,2\n"
+    assert re.findall(r'<th scope="row"[^>]*>(.*?)</th>', shown.html) == ["a", "b"]
+
+
+def test_long_table_scrolls(run):
+    assert "max-height" not in exhibits.table(run, sample.frame(20), "a", "Short").html
+    assert "max-height" in exhibits.table(run, sample.frame(21), "b", "Long").html
+
+
+def test_empty_table_is_shown(run):
+    empty = pd.DataFrame({"a": pd.Series(dtype=float)})
+    assert "<tbody></tbody>" in exhibits.table(run, empty, "t", "Nothing found").html
+
+
+def test_results_fill_metrics_and_the_headline(run):
+    rows = [
+        Result("accuracy", np.float32(0.5), "Accuracy", "50.0 %", "n = 2", headline=True),
+        Result("broken", float("nan"), "Broken", tables.MISSING),
+    ]
+    shown = exhibits.results(run, rows, matrix=np.eye(2, dtype=int), nested={1: np.bool_(True)})
+    section = files.read_json(run.path("metrics.json"))["01_eda"]
+    assert section == {
+        "accuracy": 0.5,
+        "broken": None,
+        "matrix": [[1, 0], [0, 1]],
+        "nested": {"1": True},
+    }
+    assert entries(run, "headline") == [
+        {"key": "accuracy", "label": "Accuracy", "text": "50.0 %", "note": "n = 2"}
+    ]
+    assert "Accuracy" in shown.html
+    assert repr(shown) == "Table: Results"
+
+
+def test_environment_tells_where_a_result_was_made(run):
+    shown = exhibits.environment(run).html
+    for part in ("Commit", "Processor", "Seconds so far", "numpy", np.__version__):
+        assert part in shown
+
+
+def test_words_of_shares():
+    assert exhibits.percent(0.98349) == "98.3\xa0%"
+    assert exhibits.percent(float("nan")) == tables.MISSING
+    text = exhibits.interval(0.974, 0.99, 1000)
+    assert text.replace("\xa0", " ") == "95 %: 97.4 to 99.0; n = 1,000"

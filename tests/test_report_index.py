@@ -1,0 +1,48 @@
+"""The front page of a run."""
+
+import pytest
+import report_sample as sample
+from html_page import Page
+
+from hcr import report
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    return sample.open_run(tmp_path, monkeypatch)
+
+
+def test_index_shows_the_run(run):
+    sample.executed(run)
+    page = Page(report.index_html(sample.record(run), run.folder))
+    links = [each["href"] for each in page.all("a")]
+    for stage in ("01_eda", "02_balance", "03_train", "04_evaluate", "05_draw"):
+        assert f"{stage}.html" in links
+    assert {"figures/01_counts.svg", "tables/01_counts.csv"} <= set(links)
+    assert len(page.all("img")) == 1  # the one headline figure
+    for part in ("98.4 %", "balance.npz", "opened 1 time", "git checkout", "ab" * 32, "epochs"):
+        assert part in page.text
+    assert page.classed("done")
+
+
+def test_index_leads_to_the_failed_stage(run):
+    record = sample.record(run)
+    record["status"] = record["stages"]["03_train"]["status"] = "failed"
+    record["stages"]["03_train"]["error"] = {"heading": "Fit", "exception": "ValueError: bad"}
+    record["stages"]["04_evaluate"].update(status="waiting", seconds=None)
+    page = Page(report.index_html(record, run.folder))
+    assert len(page.classed("banner")) == 1
+    assert "ValueError: bad" in page.text
+    links = [each["href"] for each in page.all("a")]
+    assert links.count("03_train.html") == 3  # the banner, and both drawings of the graph
+    assert "04_evaluate.html" not in links
+
+
+def test_index_leaves_out_pictures_that_are_missing_or_elsewhere(run, tmp_path):
+    sample.executed(run)
+    (tmp_path / "secret.svg").write_text("<svg/>")
+    record = sample.record(run)
+    figures = record["stages"]["01_eda"]["figures"]
+    for file in ("../secret.svg", "figures/none.svg", "run.json", ""):
+        figures.append({"file": file, "caption": "c", "alt": "a", "headline": True})
+    assert len(Page(report.index_html(record, run.folder)).all("img")) == 1

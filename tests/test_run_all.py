@@ -1,0 +1,173 @@
+"""The command line: what is wrong ends with 2 and one message, before any kernel starts."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+
+import pytest
+import tiny_project
+from conftest import PROJECT, run_all
+
+from hcr import pipeline
+
+
+@pytest.fixture
+def main(tiny, monkeypatch):
+    """`run_all.py`'s main function in the tiny project; starting a run is a failure."""
+    spec = importlib.util.spec_from_file_location("run_all", PROJECT / "run_all.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.chdir(tiny)
+
+    def started(plan):
+        raise AssertionError(f"{plan.name} was started")
+
+    monkeypatch.setattr(pipeline, "run", started)
+    return module.main
+
+
+@pytest.fixture
+def refused(main, capsys):
+    """Call main, expect exit 2 and a message without traceback on standard error; return it."""
+
+    def call(*arguments: str, lines: int = 1) -> str:
+        try:
+            code = main(list(arguments))
+        except SystemExit as stop:  # argparse's way out
+            code = stop.code
+        said = capsys.readouterr()
+        assert code == 2, said
+        assert "Traceback" not in said.err
+        assert said.out == ""
+        assert len(said.err.strip().splitlines()) == lines, said.err
+        return said.err
+
+    return call
+
+
+def params(tiny, text: str, name: str = "bad.yaml") -> str:
+    (tiny / "params" / name).write_text(text)
+    return f"params/{name}"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("run: bad\nshared: {sed: 0}", ["sed", "'seed'", "params/bad.yaml"]),
+        ("run: bad\nstages: {03_train: {epoch: 3}}", ["epoch", "'epochs'", "03_train"]),
+        ("run: bad\nstages: {03_trian: {epochs: 3}}", ["03_trian", "'03_train'"]),
+        ("run: bad\nstages: {03_train: {epochs: many}}", ["must be an integer", "'many'"]),
+        ("run: bad\nstages: {03_train: {epochs: 0}}", ["at least 1", "Received: 0"]),
+        ("run: bad\nstages: {03_train: {epochs: 1e-3}}", ["must be an integer", "0.001"]),
+        ("run: bad\nstages: {02_balance: {strategy: no}}", ["strategy", "'no'", "none"]),
+        ("run: bad\nstages: {02_balance: {strategy: cup}}", ["'cup'", "'cap'"]),
+        ("", ["empty"]),
+        ("- run: bad", ["must be a mapping"]),
+        ("run: ../bad", ["../bad", "name"]),
+        ("run: bad\nshraed: {}", ["shraed", "'shared'"]),
+        ("run: [", ["line"]),
+    ],
+)
+def test_a_wrong_params_file_is_refused(tiny, refused, text, words):
+    said = refused(params(tiny, text))
+    assert all(word in said for word in words), said
+
+
+def test_a_missing_params_file_is_named(refused):
+    assert "params/nothing.yaml" in refused("params/nothing.yaml")
+
+
+def test_two_files_with_one_run_name_are_refused(tiny, refused):
+    said = refused("params/quick.yaml", params(tiny, "run: quick", "again.yaml"))
+    assert "'quick'" in said
+    assert "params/again.yaml" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-p", "03_train.epoch=2"], ["epoch", "'epochs'"]),
+        (["-p", "03_train.epochs=yes"], ["must be an integer"]),
+        (["-p", "epochs=2"], ["epochs=2", "STAGE.key=value"]),
+        (["--only", "03_trian"], ["03_trian", "'03_train'"]),
+        (["--from", "04_evaluate", "--to", "01_eda"], ["--from", "--to"]),
+        (["--only", "01_eda", "--to", "02_balance"], ["--only"]),
+        (["--run", "../up"], ["../up"]),
+        (["--run", "lab"], ["lab"]),
+        (["-p", "shared.run=x"], ["--run"]),
+    ],
+)
+def test_a_wrong_argument_is_refused(refused, arguments, words):
+    said = refused(*arguments)
+    assert all(word in said for word in words), said
+
+
+def test_all_mistakes_are_told_at_once(tiny, refused):
+    said = refused(
+        params(tiny, "run: bad\nshared: {sed: 1}\nstages: {03_train: {epochs: x}}"), lines=2
+    )
+    assert "sed" in said
+    assert "epochs" in said
+
+
+def test_the_second_file_is_checked_before_the_first_runs(tiny, refused):
+    assert "sed" in refused("params/quick.yaml", params(tiny, "run: bad\nshared: {sed: 1}"))
+
+
+def test_a_notebook_without_a_parameters_cell_is_refused(tiny, refused):
+    path = tiny / "notebooks" / "02_balance.ipynb"
+    notebook = json.loads(path.read_text())
+    for cell in notebook["cells"]:
+        cell["metadata"].pop("tags", None)
+    path.write_text(json.dumps(notebook))
+    said = refused()
+    assert "02_balance.ipynb" in said
+    assert "parameters" in said
+
+
+def test_a_notebook_without_its_table_is_refused(tiny, refused):
+    path = tiny / "notebooks" / "02_balance.ipynb"
+    path.write_text(path.read_text().replace("| Writes |", "| Makes |"))
+    said = refused()
+    assert "02_balance.ipynb" in said
+    assert "Reads and Writes" in said
+
+
+def test_check_validates_and_starts_nothing(tiny, main, capsys, tmp_path):
+    assert main(["--check"]) == 0
+    assert "params/quick.yaml is right" in capsys.readouterr().out
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_list_prints_every_parameter(main, capsys):
+    assert main(["--list"]) == 0
+    said = capsys.readouterr().out
+    for words in ("03_train", "epochs", "int", "at least 1", "passes", "none, cap", "0.0"):
+        assert words in said
+
+
+def test_check_is_quick_because_it_imports_no_machinery(tiny):
+    """A mistake should be told at once, so papermill, nbconvert and Keras are not imported."""
+    code = (
+        "import sys; sys.argv = ['run_all.py', '--check']\n"
+        "import runpy\n"
+        "try: runpy.run_path('run_all.py', run_name='__main__')\n"
+        "except SystemExit as stop: assert stop.code == 0\n"
+        "heavy = {'papermill', 'nbconvert', 'keras', 'matplotlib', 'pandas'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tiny, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_every_shipped_params_file_is_right():
+    files = sorted(str(path.relative_to(PROJECT)) for path in (PROJECT / "params").glob("*.yaml"))
+    assert "params/quick.yaml" in files
+    done = run_all("--check", *files, outputs=PROJECT / "outputs")
+    assert done.code == 0, done.err
+    assert done.out.count("is right") >= len(files)
+
+
+def test_the_tiny_project_has_the_real_stages():
+    assert tuple(tiny_project.STAGES) == pipeline.STAGES

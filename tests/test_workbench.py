@@ -1,0 +1,303 @@
+"""The real notebooks in real kernels, on a small part of the digits: runs, kills, by hand."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import nbclient
+import nbformat
+import numpy as np
+import pytest
+from conftest import PROJECT, SMALL, Finished, environment, run_all
+
+from hcr.pipeline import STAGES
+from hcr.recognizer import Recognizer
+
+pytestmark = pytest.mark.slow
+
+
+def without_times(value):
+    """`value` without what may differ between two runs: times, by the ending of their keys."""
+    if isinstance(value, dict):
+        return {
+            key: without_times(each)
+            for key, each in value.items()
+            if not key.endswith(("_seconds", "_ms"))
+        }
+    return [without_times(each) for each in value] if isinstance(value, list) else value
+
+
+def metrics(folder: Path) -> str:
+    """`metrics.json` as text, times left out."""
+    return json.dumps(without_times(json.loads((folder / "metrics.json").read_text())), indent=2)
+
+
+def test_five_notebooks_leave_five_reports(small_run: Finished):
+    assert small_run.code == 0, small_run.text
+    folder = small_run.outputs / "small"
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    expected = {f"{stage}.{kind}" for stage in STAGES for kind in ("ipynb", "html")} | {
+        "index.html", "run.json", "metrics.json", "history.csv", "labels.json", "model.keras",
+        "model.tflite", "balance.npz", "predictions.npz",
+    }  # fmt: skip
+    assert expected <= names
+    figures = {name for name in names if name.startswith("figures/")}
+    assert len(figures) >= 15
+    assert {Path(name).suffix for name in figures} <= {".svg", ".png"}
+    assert len([name for name in names if name.startswith("tables/")]) >= 10
+    for stage in STAGES:
+        assert (folder / f"{stage}.html").stat().st_size < 3_000_000
+        errors = [
+            output
+            for cell in nbformat.read(folder / f"{stage}.ipynb", as_version=4).cells
+            for output in cell.get("outputs", [])
+            if output.output_type == "error" or output.get("name") == "stderr"
+        ]
+        assert errors == []
+
+
+def test_the_record_says_how_it_came_about(small_run: Finished):
+    record = json.loads((small_run.outputs / "small" / "run.json").read_text())
+    assert record["schema"] == 1
+    assert record["status"] == "done"
+    assert record["data"]["name"] == "mnist-sample"
+    assert re.fullmatch("[0-9a-f]{64}", record["data"]["digest"])
+    assert record["data"]["counts"] == {"train": 500, "validation": 500, "test": 1000}
+    assert record["data"]["licence"]
+    assert record["seed"] == 0
+    assert record["versions"]["tensorflow"]
+    assert {"processor", "cores", "amx", "memory_gib", "gpu"} <= set(record["hardware"])
+    assert record["stages"]["03_train"]["parameters"]["limit"] == 500
+    # Only one stage opens the test split, and says so.
+    assert {each["stage"] for each in record["test_openings"]} == {"04_evaluate"}
+    headline = {each["key"] for stage in record["stages"].values() for each in stage["headline"]}
+    assert {"accuracy", "balanced_accuracy"} <= headline
+
+
+def test_metrics_name_no_run_path_or_date(small_run: Finished):
+    text = metrics(small_run.outputs / "small")
+    assert not re.search(r"small|/tmp|outputs|20\d\d-\d\d", text)
+    found = json.loads(text)
+    assert list(found) == list(STAGES)
+    assert 0.3 < found["04_evaluate"]["accuracy"] <= 1
+    low, high = (found["04_evaluate"][f"accuracy_{end}"] for end in ("low", "high"))
+    assert low < found["04_evaluate"]["accuracy"] < high
+
+
+def test_the_predictions_are_the_recognisers(small_run: Finished):
+    from hcr import datasets
+
+    folder = small_run.outputs / "small"
+    recognizer = Recognizer.load(folder)
+    data = datasets.load("mnist-sample", limit=500)
+    saved = np.load(folder / "predictions.npz")
+    expected = recognizer.predict(data.test.images).argmax(axis=1)
+    assert (saved["predicted"] == expected).all()
+    accuracy = (expected == data.test.labels).mean()
+    found = json.loads((folder / "metrics.json").read_text())
+    assert found["04_evaluate"]["accuracy"] == pytest.approx(accuracy)
+
+
+@pytest.mark.browser
+def test_the_reports_open_without_a_network(small_run: Finished):
+    """Every page, on a desk and on a phone: nothing is fetched, fails or overflows."""
+    from browser import launched, overflow, visit
+
+    pages = sorted((small_run.outputs / "small").glob("*.html"))
+    assert len(pages) == len(STAGES) + 1
+    with launched() as chromium:
+        for page in pages:
+            for width in (1280, 390):
+                with visit(chromium, page, width) as seen:
+                    assert overflow(seen.page) <= 0, (page.name, width)
+                assert seen.problems == [], (page.name, width)
+
+
+def test_tensorflow_is_imported_in_training_alone(small_run: Finished):
+    """By the fingerprint's own list of modules: what no other stage reaches is training."""
+    from hcr import pipeline
+    from hcr.pipeline.fingerprint import modules
+
+    for name, stage in pipeline.load_stages().items():
+        reached = set(modules(stage.code))
+        assert ("hcr.training" in reached) == (name == "03_train")
+        assert not re.search(r"import (keras|tensorflow)", stage.code)
+
+
+def test_a_second_command_runs_nothing_again(small_run: Finished):
+    before = {path: path.read_bytes() for path in small_run.outputs.rglob("*.html")}
+    again = run_all(*SMALL, outputs=small_run.outputs)
+    assert again.code == 0, again.text
+    assert again.out.count("up to date, kept") == len(STAGES)
+    after = {path: path.read_bytes() for path in before if path.name != "index.html"}
+    assert all(before[path] == content for path, content in after.items())
+
+
+def test_a_kill_in_training_costs_no_epoch_and_changes_no_figure(small_run: Finished, tmp_path):
+    """The killed and resumed run must give what the uninterrupted one gave, byte for byte."""
+    process = subprocess.Popen(
+        [sys.executable, "-u", "run_all.py", *SMALL],
+        cwd=PROJECT,
+        env=environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    for line in process.stdout:
+        if "epoch 2/4" in line:
+            break
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    done = run_all(*SMALL, outputs=tmp_path)
+    assert done.code == 0, done.text
+    assert "found epoch 2/4 in the checkpoint" in done.out or "found epoch 3/4" in done.out
+    trained = [int(epoch) for epoch in re.findall(r"; epoch (\d)/4 ", done.out)]
+    assert 1 not in trained
+    assert 2 not in trained
+    assert trained[-1] == 4
+    assert "01_eda: up to date, kept" in done.out
+    assert metrics(tmp_path / "small") == metrics(small_run.outputs / "small")
+
+
+def test_the_same_parameters_and_seed_give_the_same_figures(small_run: Finished, tmp_path):
+    again = run_all(*SMALL, "--run", "again", outputs=tmp_path)
+    assert again.code == 0, again.text
+    assert metrics(tmp_path / "again") == metrics(small_run.outputs / "small")
+    for file in ("model.tflite", "predictions.npz"):
+        one, other = tmp_path / "again" / file, small_run.outputs / "small" / file
+        if file.endswith(".npz"):
+            with np.load(one) as a, np.load(other) as b:
+                assert all((a[key] == b[key]).all() for key in b.files)
+        else:
+            assert one.read_bytes() == other.read_bytes()
+
+
+def test_prose_does_not_cost_a_training(small_run: Finished, tmp_path):
+    """With another sentence in 03_train the notebook runs again, and the weights are kept."""
+    project = tmp_path / "project"
+    project.mkdir()
+    for name in ("notebooks", "params"):
+        shutil.copytree(PROJECT / name, project / name)
+    shutil.copy(PROJECT / "run_all.py", project)
+    (project / "hcr").symlink_to(PROJECT / "hcr", target_is_directory=True)
+    outputs = tmp_path / "runs"
+    shutil.copytree(small_run.outputs, outputs)
+    path = project / "notebooks" / "03_train.ipynb"
+    path.write_text(path.read_text().replace("## Curves", "## The curves of this training"))
+    weights = (outputs / "small" / "model.keras").read_bytes()
+    done = run_all(*SMALL, outputs=outputs, cwd=project)
+    assert done.code == 0, done.text
+    assert re.findall(r"\] (\w+): running", done.out) == ["03_train"]
+    assert "found epoch 4/4 in the checkpoint" in done.out
+    assert not re.search(r"; epoch \d/4 ", done.out)
+    assert (outputs / "small" / "model.keras").read_bytes() == weights
+    assert "The curves of this training" in (outputs / "small" / "03_train.html").read_text()
+
+
+def by_hand(stage: str, outputs: Path, replace: dict[str, str] | None = None):
+    """Run a notebook top to bottom in its own folder, as JupyterLab would."""
+    notebook = nbformat.read(PROJECT / "notebooks" / f"{stage}.ipynb", as_version=4)
+    for cell in notebook.cells:
+        for old, new in (replace or {}).items():
+            cell.source = cell.source.replace(old, new)
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=300,
+        kernel_name="python3",
+        allow_errors=True,
+        resources={"metadata": {"path": str(PROJECT / "notebooks")}},
+    )
+    client.create_kernel_manager()
+    client.execute(env=environment(outputs))
+    return notebook
+
+
+def outputs_of(notebook, kind: str) -> list:
+    return [
+        output
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == kind
+    ]
+
+
+def test_by_hand_all_five_in_order_from_nothing(tmp_path):
+    for stage in STAGES:
+        notebook = by_hand(stage, tmp_path, {"epochs: int = 12": "epochs: int = 2"})
+        assert outputs_of(notebook, "error") == [], stage
+        first = outputs_of(notebook, "stream")[0].text
+        assert "Opened by hand: writing to" in first
+        assert str(tmp_path / "lab") in first
+    assert (tmp_path / "lab" / "predictions.npz").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["lab"]
+
+
+@pytest.mark.parametrize("stage", ["03_train", "04_evaluate", "05_draw"])
+def test_by_hand_alone_without_inputs_it_ends_with_one_line(stage, tmp_path):
+    notebook = by_hand(stage, tmp_path)
+    error = outputs_of(notebook, "error")[0]
+    assert len(error.traceback) == 1
+    assert "\n" not in error.traceback[0]
+    assert f"{stage} reads" in error.traceback[0]
+    assert "uv run run_all.py" in error.traceback[0]
+
+
+def test_by_hand_it_reads_the_newest_finished_run_and_leaves_it_alone(small_run, tmp_path):
+    outputs = tmp_path / "runs"
+    shutil.copytree(small_run.outputs, outputs)
+    before = {path: path.read_bytes() for path in outputs.rglob("*") if path.is_file()}
+    notebook = by_hand(
+        "04_evaluate", outputs, {"limit: int | None = None": "limit: int | None = 500"}
+    )
+    assert outputs_of(notebook, "error") == []
+    first = outputs_of(notebook, "stream")[0].text
+    assert "model.tflite is taken from" in first
+    assert "small" in first
+    assert {path: path.read_bytes() for path in before} == before
+    # A live notebook offers controls.
+    shown = [output.data for output in outputs_of(notebook, "execute_result")]
+    assert any("application/vnd.jupyter.widget-view+json" in data for data in shown)
+    # Drawing needs no data set: any finished run will do.
+    assert outputs_of(by_hand("05_draw", outputs), "error") == []
+
+
+def test_a_data_file_cut_short_fails_in_one_line(tmp_path):
+    from hcr.datasets import sources
+
+    folder = tmp_path / "data" / "mnist"
+    folder.mkdir(parents=True)
+    whole = sources("mnist-sample")[0].read_bytes()
+    for split in ("train", "t10k"):
+        for kind in ("images-idx3-ubyte", "labels-idx1-ubyte"):
+            (folder / f"{split}-{kind}.gz").write_bytes(whole[:5000])
+    done = run_all("--only", "01_eda", "-p", "shared.dataset=mnist", outputs=tmp_path / "runs",
+                   HCR_DATA=str(tmp_path / "data"))  # fmt: skip
+    assert done.code == 1
+    assert "Traceback" not in done.text
+    assert "DataError" in done.err
+    assert "cut short" in done.err
+    page = done.err.strip().splitlines()[-1]
+    assert "cut short" in Path(page).read_text()
+
+
+def test_a_missing_data_set_is_one_line(tmp_path):
+    done = run_all("-p", "shared.dataset=mnist", outputs=tmp_path, HCR_DATA="")
+    assert done.code == 1
+    assert done.err.count("\n") == 1, done.err
+    assert "HCR_DATA is not set" in done.err
+
+
+@pytest.mark.data
+def test_the_standing_protocol_is_prepared(tmp_path):
+    """The first stages of `emnist_subset.yaml`, on all its pictures."""
+    done = run_all("params/emnist_subset.yaml", "--to", "02_balance", outputs=tmp_path)
+    assert done.code == 0, done.text
+    data = json.loads((tmp_path / "emnist_subset" / "run.json").read_text())["data"]
+    assert data["classes"] == 47
+    assert data["counts"]["train"] + data["counts"]["validation"] == 141_475
+    assert data["counts"]["test"] == 116_323
