@@ -228,7 +228,7 @@ def outputs_of(notebook, kind: str) -> list:
 
 def test_by_hand_all_five_in_order_from_nothing(tmp_path):
     for stage in STAGES:
-        notebook = by_hand(stage, tmp_path, {"epochs: int = 12": "epochs: int = 2"})
+        notebook = by_hand(stage, tmp_path, {"epochs: int = 8": "epochs: int = 2"})
         assert outputs_of(notebook, "error") == [], stage
         first = outputs_of(notebook, "stream")[0].text
         assert "Opened by hand: writing to" in first

@@ -34,11 +34,12 @@ def load(name: str) -> Data:
 
 
 def _load_sample() -> Data:
-    """500 digits a class, in the order of their classes: they are split within each class."""
+    """500 digits a class; the file has them class by class, so they are shuffled first."""
     path = _sample_file()
     try:
         table = np.loadtxt(path, delimiter=",", dtype=np.uint8)
-        pixels, labels = table.reshape(5000, 785)[:, :-1], table[:, -1].astype(np.int64)
+        table = np.random.default_rng(SPLIT_SEED).permutation(table.reshape(5000, 785))
+        pixels, labels = table[:, :-1], table[:, -1].astype(np.int64)
     except (ValueError, EOFError, OSError, zlib.error) as error:
         raise DataError(
             f"{path} must hold 5,000 lines of 784 pixels and a label. Received: {error}. "

@@ -60,7 +60,6 @@ class _Runner:
                 filter(None, [str(environment.root()), os.environ.get("PYTHONPATH")])
             ),
             "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
-            "PYTHONDONTWRITEBYTECODE": os.environ.get("PYTHONDONTWRITEBYTECODE", ""),
         }
         if os.environ.get("HCR_DATA"):
             # Kernels work in notebooks/: a relative folder would be another one there.

@@ -1,0 +1,228 @@
+"""Whole files or none, on disks that really refuse."""
+
+import errno
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from hcr import files
+from hcr.errors import RunError
+
+
+@pytest.fixture
+def old(tmp_path) -> Path:
+    path = tmp_path / "kept.txt"
+    path.write_text("old", encoding="utf-8")
+    return path
+
+
+def alone(path: Path) -> bool:
+    """Whether nothing but `path` lies in its folder."""
+    return os.listdir(path.parent) == [path.name]
+
+
+def told(error: pytest.ExceptionInfo, path: Path) -> str:
+    """The error's text, which is one line, names the path and gives a remedy."""
+    text = str(error.value)
+    assert str(path) in text
+    assert "\n" not in text
+    assert "Traceback" not in text
+    assert text.count(". ") >= 1, "no remedy"
+    return text
+
+
+def test_writing_makes_folders_and_replaces(tmp_path):
+    path = tmp_path / "a" / "b" / "new.txt"
+    for text in ("first", "zweite Zeile é\n"):
+        files.write_text(path, text)
+        assert path.read_bytes() == text.encode("utf-8")
+        assert alone(path)
+
+
+def test_the_old_file_is_replaced_and_never_written_into(old):
+    # Who has it open, or a second name for it, keeps what was there.
+    second = old.with_name("second")
+    os.link(old, second)
+    files.write_text(old, "new")
+    assert (old.read_text(), second.read_text()) == ("new", "old")
+
+
+def test_what_is_written_aside_keeps_the_suffix(tmp_path):
+    with files.writing(tmp_path / "model.keras") as aside:
+        assert aside.suffix == ".keras"
+        assert aside.parent == tmp_path
+        aside.touch()
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt(), RunError("no")])
+def test_an_exception_leaves_the_old_file_and_nothing_else(old, error):
+    def write():
+        with files.writing(old) as aside:
+            aside.write_text("half", encoding="utf-8")
+            raise error
+
+    with pytest.raises(type(error)):
+        write()
+    assert old.read_text(encoding="utf-8") == "old"
+    assert alone(old)
+
+
+KILLED = """
+import sys, time
+from hcr import files
+with files.writing(sys.argv[1]) as aside:
+    aside.write_text("half")
+    print("written", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_kill_leaves_the_old_file_and_the_next_write_cleans_up(old):
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(old)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout.readline() == "written\n"
+        aside = old.with_name(f".{process.pid}-{old.name}")
+        files.write_text(old, "old")
+        assert aside.is_file(), "the file of a process that lives was deleted"
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+    assert old.read_text(encoding="utf-8") == "old"
+    # Names that only look alike are nobody's leftovers.
+    others = [old.with_name(f".{process.pid}-{old.name}.bak"), old.with_name(f".x-{old.name}")]
+    for path in others:
+        path.touch()
+    files.write_text(old, "new")
+    assert old.read_text(encoding="utf-8") == "new"
+    assert sorted(os.listdir(old.parent)) == sorted([old.name, *(path.name for path in others)])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk(old):
+    def write():
+        with files.writing(old) as aside:
+            aside.symlink_to("/dev/full")
+            aside.write_text("new", encoding="utf-8")
+
+    with pytest.raises(RunError, match="No space left on device") as error:
+        write()
+    assert "free some space" in told(error, old)
+    assert old.read_text(encoding="utf-8") == "old"
+    assert alone(old)
+
+
+def test_a_file_larger_than_the_system_allows(old):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(RunError, match="File too large") as error:
+            files.write_text(old, "x" * 100_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    told(error, old)
+    assert old.read_text(encoding="utf-8") == "old"
+    assert alone(old)
+
+
+def test_a_file_where_a_folder_should_be(old):
+    for path in (old / "new.txt", old / "deeper" / "new.txt"):
+        with pytest.raises(RunError) as error:
+            files.write_text(path, "new")
+        assert "A file stands where a folder should be" in told(error, path)
+    assert old.read_text(encoding="utf-8") == "old"
+    assert alone(old)
+
+
+def test_a_folder_where_the_file_should_be(tmp_path):
+    (tmp_path / "run.json").mkdir()
+    with pytest.raises(RunError) as error:
+        files.write_json(tmp_path / "run.json", {})
+    assert "A folder stands where the file should be" in told(error, tmp_path / "run.json")
+    assert os.listdir(tmp_path) == ["run.json"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written(tmp_path):
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o500)
+    with pytest.raises(RunError) as error:
+        files.write_text(folder / "new.txt", "new")
+    assert "HCR_OUTPUTS" in told(error, folder / "new.txt")
+
+
+@pytest.mark.parametrize("number", files.REMEDY)
+def test_every_known_error_of_a_disk_has_its_remedy(number):
+    text = str(files.disk_error(OSError(number, "anything"), "place"))
+    assert text == f"Cannot write place: {os.strerror(number)}. {files.REMEDY[number]}"
+    assert str(files.disk_error(OSError("unheard of"), "place")).endswith("the disk.")
+    assert errno.ENOSPC in files.REMEDY
+
+
+def test_json_comes_back_and_reads_well(tmp_path):
+    value = {"b": [1, 2.5, None, True], "a": "é“", "empty": {}}
+    files.write_json(tmp_path / "x.json", value)
+    assert files.read_json(tmp_path / "x.json") == value
+    text = (tmp_path / "x.json").read_text(encoding="utf-8")
+    assert text.startswith('{\n  "b": [')
+    assert text.endswith("}\n")
+    assert "é“" in text
+
+
+def test_json_that_nobody_else_could_read_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        files.write_json(tmp_path / "x.json", {"loss": float("nan")})
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("content", [b"", b'{"a": 1', b"\xff\xfe", b"NULL"])
+def test_a_damaged_json_file_is_told(tmp_path, content):
+    path = tmp_path / "run.json"
+    path.write_bytes(content)
+    with pytest.raises(RunError, match="must be a JSON file") as error:
+        files.read_json(path)
+    told(error, path)
+
+
+def test_a_missing_json_file_is_told(tmp_path):
+    with pytest.raises(RunError, match=r"There is no file .*gone\.json"):
+        files.read_json(tmp_path / "gone.json")
+
+
+def test_sha256_and_digest(tmp_path):
+    (tmp_path / "abc").write_bytes(b"abc")
+    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert files.sha256(tmp_path / "abc") == known
+    assert files.digest({"a": 1, "b": 2}) == files.digest({"b": 2, "a": 1})
+
+
+PARTS = st.lists(st.binary(max_size=3) | st.text(max_size=3), max_size=4)
+
+
+@given(PARTS, PARTS)
+@example([b"a", b"bc"], [b"ab", b"c"])
+def test_digests_are_equal_for_equal_values_alone(left, right):
+    # A text counts as its JSON, so that the bytes of that JSON are the same thing.
+    plain = [
+        [each if isinstance(each, bytes) else json.dumps(each).encode() for each in parts]
+        for parts in (left, right)
+    ]
+    assert (files.digest(*left) == files.digest(*right)) == (plain[0] == plain[1])
+
+
+def test_writing_costs_little(tmp_path):
+    started = time.perf_counter()
+    for i in range(100):
+        files.write_json(tmp_path / "x.json", {"i": i})
+    assert time.perf_counter() - started < 2.0

@@ -1,0 +1,228 @@
+"""The recognizer: right answers for every number of pictures, and one line for every bad file."""
+
+import json
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trained
+
+from hcr import files, images, synthesis
+from hcr.errors import DataError, ModelError
+from hcr.recognizer import BATCH, Recognizer, read_labels
+
+DIGITS = tuple("0123456789")
+
+
+@pytest.fixture(scope="module")
+def recognizer() -> Recognizer:
+    return Recognizer.load(trained.run()[0])
+
+
+@pytest.fixture(scope="module")
+def pictures() -> np.ndarray:
+    """More than two batches, and not a whole number of them."""
+    found = trained.data().test.images[: 2 * BATCH + 88]
+    assert len(found) == 600
+    return found
+
+
+@pytest.fixture
+def run(tmp_path) -> Path:
+    """A copy of the run, for breaking."""
+    for name in ("model.tflite", "labels.json"):
+        shutil.copy(trained.run()[0] / name, tmp_path)
+    return tmp_path
+
+
+def test_a_runs_folder_is_all_it_needs(run, recognizer, pictures):
+    found = Recognizer.load(str(run))
+    assert found.labels == DIGITS
+    assert found.path == run / "model.tflite"
+    np.testing.assert_array_equal(found.predict(pictures[:9]), recognizer.predict(pictures[:9]))
+
+
+@pytest.mark.parametrize("n", [1, 2, BATCH - 1, BATCH, BATCH + 1, 600])
+def test_probabilities_of_any_number_of_pictures_equal_keras(recognizer, pictures, n):
+    from hcr import training
+
+    found = recognizer.predict(pictures[:n])
+    assert found.shape == (n, 10)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+    expected = training.predict(trained.run()[1].model, pictures[:n])
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_one_by_one_is_the_same_as_all_at_once(recognizer, pictures):
+    together = recognizer.predict(pictures)
+    places = [0, 1, BATCH - 1, BATCH, 2 * BATCH, 599]
+    alone = np.concatenate([recognizer.predict(pictures[i : i + 1]) for i in places])
+    np.testing.assert_allclose(alone, together[places], atol=1e-6)
+
+
+def test_the_pictures_are_not_changed_and_need_not_lie_in_a_row(recognizer, pictures):
+    before = pictures[:20].copy()
+    every_second = recognizer.predict(pictures[:20:2])
+    turned = recognizer.predict(np.asfortranarray(pictures[:20]))
+    np.testing.assert_array_equal(pictures[:20], before)
+    expected = recognizer.predict(before)
+    np.testing.assert_allclose(turned, expected, atol=1e-6)
+    np.testing.assert_allclose(every_second, expected[::2], atol=1e-6)
+    # An answer is the caller's: the next question does not change it.
+    kept = expected.copy()
+    recognizer.predict(pictures[20:40])
+    np.testing.assert_array_equal(expected, kept)
+
+
+def test_no_picture_gives_no_answer(recognizer, pictures):
+    found = recognizer.predict(pictures[:0])
+    assert (found.shape, found.dtype) == ((0, 10), np.float32)
+    assert recognizer.predict(pictures[:3]).shape == (3, 10)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [np.zeros((2, 28, 28), np.float32), np.zeros((28, 28), np.uint8), np.zeros((2, 32, 32), "u1")],
+)
+def test_pictures_that_break_the_contract_are_refused(recognizer, broken):
+    with pytest.raises(DataError, match=r"uint8 array of shape \(n, 28, 28\)"):
+        recognizer.predict(broken)
+
+
+def test_strokes_are_read_as_their_picture(recognizer):
+    strokes = [500 * stroke for stroke in synthesis.character("7", 1)]
+    answer = recognizer.read_strokes(strokes)
+    assert sorted(label for label, _ in answer) == list(DIGITS)
+    chances = [chance for _, chance in answer]
+    assert chances == sorted(chances, reverse=True)
+    assert sum(chances) == pytest.approx(1, abs=1e-5)
+    assert all(type(chance) is float for chance in chances)
+    expected = recognizer.predict(images.from_strokes(strokes)[None])[0]
+    assert answer[0] == (DIGITS[expected.argmax()], pytest.approx(expected.max()))
+    assert dict(answer)["3"] == pytest.approx(expected[3])
+
+
+@pytest.mark.parametrize("empty", [[], [np.zeros((0, 2))], [[]]])
+def test_an_empty_pad_has_no_answer(recognizer, empty):
+    assert recognizer.read_strokes(empty) == []
+
+
+def test_the_time_of_each_step_is_told(recognizer):
+    drawings = [synthesis.character(char, 0) for char in "123"]
+    times = recognizer.time_strokes(drawings)
+    assert list(times) == ["strokes to picture", "picture to probabilities", "strokes to answer"]
+    assert all(0 < value < 1000 for value in times.values())
+
+
+def test_two_threads_get_their_own_answers(recognizer, pictures):
+    expected = recognizer.predict(pictures)
+
+    def ask(seed: int) -> float:
+        rng = np.random.default_rng(seed)
+        worst = 0.0
+        for _ in range(40):
+            i = rng.integers(0, len(pictures), rng.integers(1, 30))
+            worst = max(worst, np.abs(recognizer.predict(pictures[i]) - expected[i]).max())
+        return float(worst)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert max(threads.map(ask, range(4))) < 1e-5
+
+
+def test_labels_of_another_data_set_are_told(recognizer):
+    recognizer.check_labels(DIGITS)
+    for others in (DIGITS[::-1], (*DIGITS, "A")):
+        with pytest.raises(ModelError, match="Received: a model for 0123456789. Use the data set"):
+            recognizer.check_labels(others)
+
+
+def one_line(error: pytest.ExceptionInfo, path: Path) -> None:
+    text = str(error.value)
+    assert "\n" not in text
+    assert str(path) in text
+    assert len(text) < 600
+
+
+def test_labels_that_do_not_fit_the_model_are_told(run):
+    files.write_json(run / "labels.json", {"characters": list("0123")})
+    with pytest.raises(
+        ModelError, match=r"have 4 classes\. Received: .* and 10 classes\."
+    ) as error:
+        Recognizer.load(run)
+    one_line(error, run / "model.tflite")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "{}", '{"characters": "0123456789"}', '{"characters": [0, 1]}', "null"],
+)
+def test_a_damaged_labels_file_is_told(run, content):
+    (run / "labels.json").write_text(content)
+    with pytest.raises(ModelError) as error:
+        Recognizer.load(run)
+    one_line(error, run / "labels.json")
+
+
+@pytest.mark.parametrize("name", ["model.tflite", "labels.json"])
+def test_a_missing_file_is_told(run, name):
+    (run / name).unlink()
+    with pytest.raises(ModelError, match="There is no .*03_train") as error:
+        Recognizer.load(run)
+    one_line(error, run / name)
+
+
+@pytest.mark.parametrize("keep", [0, 1, 8, 100, 4096, 0.25, 0.5, 0.9, 0.99])
+def test_a_model_cut_short_is_told(run, keep):
+    path = run / "model.tflite"
+    content = path.read_bytes()
+    path.write_bytes(content[: int(keep * len(content)) if isinstance(keep, float) else keep])
+    with pytest.raises(ModelError, match="must be a LiteRT model. Received: .* Train it") as error:
+        Recognizer.load(run)
+    one_line(error, path)
+
+
+@pytest.mark.parametrize("content", [b"<html>no</html>" * 99, bytes(5000), b"PK\x03\x04" * 999])
+def test_what_is_no_model_is_told(run, content):
+    (run / "model.tflite").write_bytes(content)
+    with pytest.raises(ModelError, match="must be a LiteRT model") as error:
+        Recognizer.load(run)
+    one_line(error, run / "model.tflite")
+
+
+def test_a_folder_in_place_of_the_model_is_told(run):
+    (run / "model.tflite").unlink()
+    (run / "model.tflite").mkdir()
+    with pytest.raises(ModelError, match="There is no model file"):
+        Recognizer.load(run)
+
+
+def test_labels_come_back(run):
+    assert read_labels(run / "labels.json") == DIGITS
+
+
+ALONE = """
+import json, sys
+import numpy as np
+from hcr import datasets
+from hcr.recognizer import Recognizer
+recognizer = Recognizer.load(sys.argv[1])
+pictures = datasets.load("mnist-sample").test.images[:50]
+heavy = {name.split(".")[0] for name in sys.modules} & {"tensorflow", "keras", "torch", "jax"}
+print(json.dumps([recognizer.predict(pictures).argmax(axis=1).tolist(), sorted(heavy)]))
+"""
+
+
+def test_it_reads_without_tensorflow(recognizer):
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, str(trained.run()[0])],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    answers, heavy = json.loads(done.stdout)
+    assert heavy == []
+    expected = recognizer.predict(trained.data().test.images[:50]).argmax(axis=1)
+    assert answers == expected.tolist()

@@ -1,0 +1,307 @@
+"""Runs: where a notebook writes and reads, by hand and under the runner, and what is recorded."""
+
+import json
+import os
+import subprocess
+import sys
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from hcr import environment, files, params, runs
+from hcr.errors import RunError
+
+BALANCE = {"dataset": "mnist-sample", "limit": None}
+
+
+def make_run(name: str, finished: str, status: str = "done", **parameters) -> Path:
+    """A run's folder with a plan and a model, whose stages had `parameters`."""
+    folder = runs.outputs() / name
+    stages = {stage: {"parameters": parameters} for stage in ("02_balance", "03_train")}
+    record = {"schema": 1, "run": name, "status": status, "finished": finished, "stages": stages}
+    files.write_json(folder / "run.json", record)
+    for file in ("balance.npz", "model.tflite"):
+        files.write_text(folder / file, name)
+    return folder
+
+
+def record_of(folder: Path) -> dict:
+    return json.loads((folder / "run.json").read_text(encoding="utf-8"))
+
+
+def test_under_the_runner_a_notebook_writes_to_its_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HCR_RUN", "quick")
+    run = runs.open("quick", "01_eda", dataset="mnist-sample")
+    assert (run.name, run.stage, run.number, run.by_hand) == ("quick", "01_eda", "01", False)
+    assert run.folder == tmp_path / "outputs" / "quick"
+    assert run.path("figures/a.svg") == run.folder / "figures" / "a.svg"
+    assert capsys.readouterr().out == ""
+    run.record(headline=[1])
+    # What the runner wrote of the run is not touched.
+    assert record_of(run.folder) == {
+        "schema": 1,
+        "run": "quick",
+        "stages": {"01_eda": {"headline": [1]}},
+    }
+
+
+def test_a_run_of_a_suite_has_its_folder_in_the_suites(tmp_path, monkeypatch):
+    monkeypatch.setenv("HCR_RUN", "five/net-s0")
+    run = runs.open("five/net-s0", "01_eda")
+    assert run.folder == tmp_path / "outputs" / "five" / "net-s0"
+
+
+def test_by_hand_a_notebook_writes_to_the_lab_and_says_so(tmp_path, capsys):
+    run = runs.open("lab", "01_eda", **BALANCE)
+    assert (run.name, run.by_hand, run.folder) == ("lab", True, tmp_path / "outputs" / "lab")
+    assert capsys.readouterr().out == f"Opened by hand: writing to {run.folder}.\n"
+    record = record_of(run.folder)
+    assert record["run"] == "lab"
+    assert record["stages"]["01_eda"]["parameters"] == BALANCE
+    assert record["versions"]["python"]
+    assert record["hardware"]["cores"] >= 1
+
+
+def test_by_hand_the_lab_of_another_run_of_the_kernel_is_not_a_pipelines(monkeypatch):
+    monkeypatch.setenv("HCR_RUN", "quick")
+    assert runs.open("lab", "01_eda").by_hand
+
+
+def test_by_hand_another_run_is_refused(tmp_path):
+    with pytest.raises(RunError, match="'lab'. Received: run='quick'.*run_all.py --run quick"):
+        runs.open("quick", "01_eda")
+    assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../x", "a/../b", "/x", "a b", "a\n", "-x", ".x", "a/", "é", "x" * 101]
+)
+def test_a_name_that_leads_elsewhere_is_refused(name, monkeypatch, tmp_path):
+    with pytest.raises(RunError, match="A run's name must be"):
+        runs.check_name(name)
+    monkeypatch.setenv("HCR_RUN", name)
+    with pytest.raises(RunError, match="A run's name must be"):
+        runs.open(name, "01_eda")
+    assert os.listdir(tmp_path) == []
+
+
+def test_names_that_will_do():
+    for name in ("quick", "A.b-c_9", "2024", "x" * 100):
+        assert runs.check_name(name) == name
+
+
+def test_by_hand_what_the_lab_lacks_comes_from_the_newest_finished_run(capsys):
+    make_run("older", "2026-01-01T00:00:00+00:00", **BALANCE)
+    newest = make_run("suite/newer-s0", "2026-01-02T00:00:00+00:00", **BALANCE)
+    make_run("failed", "2026-01-03T00:00:00+00:00", status="failed", **BALANCE)
+    make_run("other", "2026-01-04T00:00:00+00:00", dataset="mnist", limit=None)
+    make_run("less", "2026-01-05T00:00:00+00:00", dataset="mnist-sample", limit=500)
+    run = runs.open("lab", "03_train", needs=["balance.npz"], **BALANCE)
+    assert run.input("balance.npz") == newest / "balance.npz"
+    assert f"; balance.npz is taken from {newest}." in capsys.readouterr().out
+    limited = runs.open("lab", "03_train", dataset="mnist-sample", limit=500)
+    assert limited.input("balance.npz").read_text() == "less"
+
+
+def test_by_hand_the_labs_own_file_comes_first_while_its_parameters_match():
+    make_run("done", "2026-01-01T00:00:00+00:00", **BALANCE)
+    earlier = runs.open("lab", "02_balance", **BALANCE)
+    files.write_text(earlier.path("balance.npz"), "lab")
+    run = runs.open("lab", "03_train", **BALANCE)
+    assert run.input("balance.npz").read_text() == "lab"
+    runs.open("lab", "02_balance", dataset="mnist-sample", limit=500)
+    assert run.input("balance.npz").read_text() == "done"
+
+
+def test_under_the_runner_nothing_is_taken_from_elsewhere(monkeypatch):
+    make_run("done", "2026-01-01T00:00:00+00:00", **BALANCE)
+    monkeypatch.setenv("HCR_RUN", "quick")
+    run = runs.open("quick", "03_train", needs=["balance.npz"], **BALANCE)
+    with pytest.raises(RunError, match="it is missing. Make it with: .* --to 02_balance$"):
+        run.input("balance.npz")
+    files.write_text(run.path("balance.npz"), "own")
+    assert run.input("balance.npz") == run.folder / "balance.npz"
+
+
+@pytest.mark.parametrize("match", [BALANCE, {"dataset": "mnist", "limit": 500}])
+def test_by_hand_without_any_run_one_line_gives_the_command(tmp_path, match):
+    make_run("done", "2026-01-01T00:00:00+00:00", dataset="emnist-subset", limit=7)
+    with pytest.raises(RunError, match="reads model.tflite, which 03_train writes") as error:
+        runs.open("lab", "04_evaluate", needs=["model.tflite"], **match)
+    text = str(error.value)
+    assert "\n" not in text
+    assert not (tmp_path / "outputs" / "lab").exists()
+    _, command = text.split("uv run run_all.py")
+    words = command.split()
+    assert set(words[::2]) == {"-p"}
+    # The command line takes it: a limit of None is not sent as the text "None".
+    assert params.parse_overrides(words[1::2]) == {
+        "shared": {key: value for key, value in match.items() if value is not None}
+    }
+    # A notebook shows that line and no traceback.
+    assert error.value._render_traceback_() == [f"RunError: {text}"]
+
+
+def test_the_newest_finished_run_is_found_among_damaged_ones(tmp_path):
+    good = make_run("good", "2026-01-01T00:00:00+00:00")
+    for name, content in {
+        "cut": '{"status": "do',
+        "list": "[]",
+        "empty": "",
+        "text": '"x"',
+    }.items():
+        files.write_text(tmp_path / "outputs" / name / "run.json", content)
+    make_run("running", "2026-01-02T00:00:00+00:00", status="running")
+    make_run("odd", None)
+    make_run("lab", "2026-01-03T00:00:00+00:00")
+    assert runs.finished() == [good, tmp_path / "outputs" / "odd"]
+
+
+def test_without_outputs_there_is_no_finished_run():
+    assert runs.finished() == []
+
+
+@pytest.mark.parametrize("content", ['{"status": "do', "[]", "null", ""])
+def test_a_damaged_record_is_a_clear_error(tmp_path, monkeypatch, content):
+    monkeypatch.setenv("HCR_RUN", "quick")
+    run = runs.open("quick", "01_eda")
+    for file in ("run.json", "metrics.json"):
+        files.write_text(run.path(file), content)
+    for act in (lambda: run.record(a=1), lambda: run.metrics({})):
+        with pytest.raises(RunError, match=r"(run|metrics)\.json must .* Delete it\.$") as error:
+            act()
+        assert str(tmp_path) in str(error.value)
+    assert run.path("run.json").read_text() == content
+
+
+def test_what_a_stage_records(monkeypatch):
+    monkeypatch.setenv("HCR_RUN", "quick")
+    run, other = runs.open("quick", "01_eda"), runs.open("quick", "04_evaluate")
+    run.append("figures", {"file": "a", "caption": "1"}, same="file")
+    run.append("figures", {"file": "b", "caption": "2"}, same="file")
+    run.append("figures", {"file": "a", "caption": "3"}, same="file")
+    other.record(headline=[])
+    run.record_data({"name": "mnist-sample"})
+    other.test_opened("mnist-sample", 1000)
+    record = record_of(run.folder)
+    assert record["stages"] == {
+        "01_eda": {"figures": [{"file": "b", "caption": "2"}, {"file": "a", "caption": "3"}]},
+        "04_evaluate": {"headline": []},
+    }
+    assert record["data"] == {"name": "mnist-sample"}
+    (opening,) = record["test_openings"]
+    assert opening.pop("when") <= runs.now()
+    assert opening == {"stage": "04_evaluate", "dataset": "mnist-sample", "n": 1000}
+
+
+def test_metrics_hold_the_stages_in_their_order_and_nothing_else(monkeypatch):
+    monkeypatch.setenv("HCR_RUN", "quick")
+    runs.open("quick", "04_evaluate").metrics({"accuracy": 0.5})
+    runs.open("quick", "01_eda").metrics({"classes": 10})
+    runs.open("quick", "04_evaluate").metrics({"accuracy": 0.75})
+    text = runs.open("quick", "01_eda").path("metrics.json").read_text()
+    assert list(json.loads(text).items()) == [
+        ("01_eda", {"classes": 10}),
+        ("04_evaluate", {"accuracy": 0.75}),
+    ]
+
+
+EACH = 40
+
+
+def write_often(name: str, together) -> None:
+    """What a stage does, many times over; run in a process of its own."""
+    together.wait(60)
+    run = runs.Run("quick", name, runs.outputs() / "quick", by_hand=False)
+    for i in range(EACH):
+        run.append("figures", {"file": f"{name}-{i}"}, same="file")
+        run.test_opened(name, i)
+    together.wait(60)
+    for i in range(EACH):
+        runs.Run("quick", f"{name}_{i}", run.folder, by_hand=False).metrics({"i": i})
+
+
+def test_two_processes_that_write_at_once_lose_nothing(monkeypatch):
+    stages = ("01_eda", "02_balance")
+    context = get_context("spawn")
+    together = context.Barrier(2)
+    processes = [context.Process(target=write_often, args=(each, together)) for each in stages]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    record = record_of(runs.outputs() / "quick")
+    for stage in stages:
+        written = [each["file"] for each in record["stages"][stage]["figures"]]
+        assert written == [f"{stage}-{i}" for i in range(EACH)]
+    assert len(record["test_openings"]) == 2 * EACH
+    assert len(files.read_json(runs.outputs() / "quick" / "metrics.json")) == 2 * EACH
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("HCR_RUN", "quick")
+    files.write_text(tmp_path / "outputs", "a file")
+    run = runs.open("quick", "01_eda")
+    for act in (lambda: run.record(a=1), lambda: run.metrics({})):
+        with pytest.raises(RunError, match="A file stands where a folder should be"):
+            act()
+
+
+def test_outputs_are_the_projects_wherever_in_it_one_works(tmp_path, monkeypatch):
+    top = Path(runs.__file__).parents[1]
+    project = tmp_path / "project"
+    (project / "hcr").mkdir(parents=True)
+    (project / "notebooks").mkdir()
+    (project / "run_all.py").touch()
+    for folder in (project, project / "notebooks"):
+        monkeypatch.chdir(folder)
+        assert environment.root() == project
+        for given, expected in {
+            "": project / "outputs",
+            "mine": project / "mine",
+            "../mine": tmp_path / "mine",
+            str(tmp_path / "far"): tmp_path / "far",
+        }.items():
+            monkeypatch.setenv("HCR_OUTPUTS", given)
+            assert runs.outputs() == expected
+    monkeypatch.chdir(tmp_path)
+    assert environment.root() == top
+    monkeypatch.setenv("HCR_OUTPUTS", "mine")
+    assert runs.outputs() == tmp_path / "mine"
+    assert runs.shown(top / "outputs" / "x") == os.path.join("outputs", "x")
+    assert runs.shown(tmp_path) == str(tmp_path)
+
+
+def test_what_is_known_of_the_machine_is_plain(tmp_path):
+    facts = environment.facts()
+    assert json.loads(json.dumps(facts)) == facts
+    assert facts["versions"]["numpy"]
+    assert set(facts["hardware"]) == {"processor", "cores", "amx", "memory_gib", "gpu", "system"}
+    assert 1 <= environment.cores() <= (os.cpu_count() or 1)
+
+
+def test_commit_and_changes_come_from_git(tmp_path, monkeypatch):
+    (tmp_path / "hcr").mkdir()
+    (tmp_path / "run_all.py").touch()
+    monkeypatch.chdir(tmp_path)
+    assert environment.git_state() == (None, None)
+
+    def git(*arguments: str) -> str:
+        names = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+        command = ["git", *names, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init", "--quiet")
+    git("add", "run_all.py")
+    git("commit", "--quiet", "--message", "first")
+    assert environment.git_state() == (git("rev-parse", "HEAD"), False)
+    (tmp_path / "run_all.py").write_text("# changed")
+    assert environment.git_state() == (git("rev-parse", "HEAD"), True)
+
+
+def test_runs_import_little():
+    code = "import sys; from hcr import runs; print(sorted({'numpy', 'pandas'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
