@@ -266,7 +266,7 @@ def test_a_network_of_ones_own_goes_on_too_and_hangs_on_its_code(tmp_path, monke
 
 def test_a_loss_that_is_no_number_is_told(tmp_path):
     with pytest.raises(
-        ModelError, match=r"must be .*finite .*Received: .* Lower learning_rate"
+        ModelError, match=r"^The loss must be a finite number\. .* Lower learning_rate"
     ) as e:
         trained.fit(tmp_path, learning_rate=1e38, augmentation="none")
     assert "\n" not in str(e.value)

@@ -1,0 +1,152 @@
+"""The runner's parts that need no kernel: stages, fingerprints, progress, the suite's table."""
+
+import io
+
+import pytest
+import tiny_project
+
+from hcr import files, pipeline
+from hcr.errors import ParameterError
+from hcr.pipeline import STAGES, load_stages, selected
+from hcr.pipeline.fingerprint import fingerprint, modules, outputs, why
+from hcr.pipeline.plan import DONE, Outcome
+from hcr.pipeline.progress import MANY, Reporter, clock
+
+
+def test_the_real_notebooks_pass_files_on():
+    stages = load_stages()
+    assert tuple(stages) == STAGES
+    written: set[str] = set()
+    for stage in stages.values():
+        assert set(stage.reads) <= written, stage.name
+        assert "metrics.json" in stage.writes
+        assert stage.title.endswith("?")
+        written |= set(stage.writes)
+    assert "balance.npz" in stages["03_train"].reads
+    assert {"model.keras", "model.tflite"} <= set(stages["03_train"].writes)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, STAGES),
+        ({"only": "03_train"}, ("03_train",)),
+        ({"first": "04_evaluate"}, STAGES[3:]),
+        ({"last": "02_balance"}, STAGES[:2]),
+        ({"first": "02_balance", "last": "03_train"}, STAGES[1:3]),
+    ],
+)
+def test_stages_are_selected(options, expected):
+    assert selected(**options) == expected
+
+
+def test_an_unknown_stage_is_refused():
+    with pytest.raises(ParameterError, match="Did you mean '03_train'"):
+        selected(only="train_03")
+
+
+def test_modules_are_followed_through_imports():
+    found = modules("from hcr.recognizer import Recognizer")
+    assert {"hcr.recognizer", "hcr.images", "hcr.files", "hcr.errors"} <= set(found)
+    assert not [name for name in found if "training" in name or "plots" in name]
+    # A package's table names its files as text, so all of them count.
+    assert "hcr.datasets.emnist" in modules("from hcr import datasets")
+    assert {"hcr.models.plain", "hcr.models.augment"} <= set(modules("import hcr.models"))
+    assert modules("import numpy\n%matplotlib inline\nprint('from hcr import runs')") == []
+
+
+@pytest.fixture
+def stage(tiny):
+    return load_stages(tiny / "notebooks")["03_train"]
+
+
+def test_the_fingerprint_changes_with_what_the_stage_hangs_on(tiny, stage, tmp_path):
+    folder = tmp_path / "run"
+    files.write_text(folder / "balance.npz", "plan")
+    before = fingerprint(stage, {"epochs": 2}, folder)
+    assert fingerprint(stage, {"epochs": 2}, folder) == before
+    other = fingerprint(stage, {"epochs": 3}, folder)
+    assert {key for key in before if before[key] != other[key]} == {"parameters"}
+    files.write_text(folder / "balance.npz", "another plan")
+    other = fingerprint(stage, {"epochs": 2}, folder)
+    assert {key for key in before if before[key] != other[key]} == {"inputs"}
+    files.write_text(folder / "balance.npz", "plan")
+    tiny_project.write_notebook(tiny, "03_train", prose="Another sentence.")
+    changed = load_stages(tiny / "notebooks")["03_train"]
+    other = fingerprint(changed, {"epochs": 2}, folder)
+    assert {key for key in before if before[key] != other[key]} == {"notebook"}
+
+
+def test_why_a_stage_runs_is_told(stage, tmp_path):
+    folder = tmp_path / "run"
+    for file in ("model.tflite", "labels.json", "03_train.ipynb"):
+        files.write_text(folder / file, "{}")
+    files.write_json(folder / "metrics.json", {"01_eda": {"n": 1}, "03_train": {"n": 2}})
+    now = fingerprint(stage, {}, folder)
+    record = {"status": "done", "fingerprint": now, "outputs": outputs(stage, folder)}
+    assert why(record, now, stage, folder) is None
+    # Another stage's section of the same file is not this one's business.
+    files.write_json(folder / "metrics.json", {"01_eda": {"n": 9}, "03_train": {"n": 2}})
+    assert why(record, now, stage, folder) is None
+    files.write_json(folder / "metrics.json", {"01_eda": {"n": 9}, "03_train": {"n": 3}})
+    assert "changed" in why(record, now, stage, folder)
+    assert why({}, now, stage, folder) == "it has not run yet"
+    assert why({"status": "failed"}, now, stage, folder) == "it failed before"
+    other = fingerprint(stage, {"epochs": 9}, folder)
+    assert why(record, other, stage, folder) == "its parameters changed"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59.4, "59 s"), (60, "1:00 min"), (125, "2:05 min"), (3723, "1:02:03 h")],
+)
+def test_times_are_told_for_people(seconds, text):
+    assert clock(seconds) == text
+
+
+def told(epochs: int, line: str) -> list[str]:
+    stream = io.StringIO()
+    reporter = Reporter({"03_train": 12.0}, stream)
+    reporter.begin("03_train", "it has not run yet")
+    for epoch in range(1, epochs + 1):
+        reporter.line(line.format(epoch=epoch, epochs=epochs))
+    reporter.end("done in 1 s")
+    return stream.getvalue().splitlines()
+
+
+def test_a_log_has_a_line_an_epoch_with_the_time_left():
+    lines = told(3, "epoch {epoch}/{epochs}  loss 0.5  accuracy 0.9  (10.0 s)")
+    assert len(lines) == 5
+    assert "about 20 s left; epoch 1/3  loss 0.5  accuracy 0.9" in lines[1]
+    assert "left" not in lines[3]
+    assert all(line.startswith("[1/1] 03_train: ") for line in lines)
+
+
+def test_a_log_never_has_thousands_of_lines():
+    lines = told(20 * MANY, "epoch {epoch}/{epochs}  loss 0.5  accuracy 0.9  (0.0 s)")
+    assert len(lines) < 20
+    assert f"epoch {20 * MANY}/{20 * MANY}" in lines[-2]
+
+
+def test_what_a_notebook_prints_besides_is_not_passed_on():
+    assert len(told(2, "a line of {epoch} words")) == 2
+
+
+def test_the_suites_table_holds_failed_runs_too(tmp_path):
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    files.write_json(
+        good / "metrics.json",
+        {"04_evaluate": {"accuracy": 0.5, "balanced_accuracy": 0.25, "n": 8}},
+    )
+    record = {"status": "done", "seconds": 3.5, "finished": "2026-01-02T03:04:05", "commit": "abc"}
+    text = pipeline.write_summary(
+        "both",
+        [
+            Outcome("both/good", DONE, folder=good, record=record),
+            Outcome("both/bad", 1, folder=bad, problem="it failed"),
+        ],
+    )
+    table = (tmp_path / "outputs" / "both" / "both.csv").read_text().splitlines()
+    assert table[1] == "both/good,done,0.5,0.25,8,3.5,2026-01-02,abc"
+    assert table[2] == "both/bad,failed,,,,,,"
+    assert "0.2500" in text
