@@ -19,6 +19,9 @@ STRATEGIES = {
     "class_weight": "every picture once, weighted so that each class counts the same",
 }
 
+# Those that draw pictures of a class more often or less often; per_class says how many.
+RESAMPLING = ("undersample", "oversample", "cap")
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -78,12 +81,17 @@ def plan(
         data: The data set's digest, kept in the plan.
 
     Raises:
-        ParameterError: `strategy` is unknown or `per_class` is less than 1.
+        ParameterError: `strategy` is unknown, or `per_class` is less than 1 or without use.
     """
     if strategy not in STRATEGIES:
         raise ParameterError(f"There is no strategy {strategy!r}.{nearest(strategy, STRATEGIES)}")
     if per_class is not None and per_class < 1:
         raise ParameterError(f"per_class must be an integer of at least 1. Received: {per_class}.")
+    if per_class is not None and strategy not in RESAMPLING:
+        raise ParameterError(
+            f"per_class goes with the strategies {', '.join(RESAMPLING)}. Received: "
+            f"per_class={per_class} with {strategy}. Drop it, or choose one of these."
+        )
     labels = np.asarray(labels)
     everything = np.arange(len(labels))
     weights = np.ones(len(labels), np.float32)

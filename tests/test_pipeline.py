@@ -77,6 +77,18 @@ def test_the_fingerprint_changes_with_what_the_stage_hangs_on(tiny, stage, tmp_p
     assert {key for key in before if before[key] != other[key]} == {"notebook"}
 
 
+def test_a_network_of_ones_own_is_part_of_the_fingerprint(stage, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    folder, given = tmp_path / "run", {"model": "own_network:build"}
+    unknown = fingerprint(stage, given, folder)
+    (tmp_path / "own_network.py").write_text("def build(n): ...")
+    first = fingerprint(stage, given, folder)
+    (tmp_path / "own_network.py").write_text("def build(n_classes): ...")
+    assert (
+        len({each["modules"] for each in (unknown, first, fingerprint(stage, given, folder))}) == 3
+    )
+
+
 def test_why_a_stage_runs_is_told(stage, tmp_path):
     folder = tmp_path / "run"
     for file in ("model.tflite", "labels.json", "03_train.ipynb"):
