@@ -417,6 +417,15 @@ def test_drawings_show_strokes_picture_and_answer():
     assert max(y) <= 1
 
 
+def test_drawings_are_shown_where_they_were_drawn_on_a_pad():
+    images, _ = some(1)
+    strokes = [[np.array([[10.0, 150], [60, 190]])]]
+    ax = plots.drawings(strokes, images, [("1", 1.0)], pad=200)
+    x, y = ax.lines[0].get_data()
+    np.testing.assert_allclose(x, [0.05, 0.3])
+    np.testing.assert_allclose(y, [0.75, 0.95])
+
+
 def test_drawings_without_a_wanted_character_or_ink():
     images, _ = some(1)
     assert "i  50.0 %" in texts(plots.drawings([[]], images, [("i", 0.5)]))

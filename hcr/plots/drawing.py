@@ -26,6 +26,7 @@ def drawings(
     wanted: Sequence[str | None] | None = None,
     columns: int = 3,
     ax: Axes | None = None,
+    pad: float | None = None,
 ) -> Axes:
     """Drawings in pairs: the pen's strokes, and the picture that the network is given.
 
@@ -40,6 +41,8 @@ def drawings(
         wanted: The character meant, one a drawing; None where it isn't known.
         columns: Pairs in a row.
         ax: Axes to draw on.
+        pad: The side of the pad that was drawn on; each drawing is then shown where and as large
+            as it was drawn. By default each fills its square.
     """
     if not len(strokes):
         return message("No drawing yet.", ax)
@@ -61,7 +64,7 @@ def drawings(
                     left + 0.5, -0.04, text, ha="center", va="bottom", size=9, color=TEXT["quiet"]
                 )
         ax.add_patch(Rectangle((x, y), 1, 1, facecolor="#f1f1ec", edgecolor="none"))
-        _pen(ax, strokes[place], x, y)
+        _pen(ax, strokes[place], x, y, pad)
         ax.imshow(
             image, cmap=INK, vmin=0, vmax=255, extent=(x + 1.05, x + 2.05, y + 1, y), aspect="auto"
         )
@@ -92,7 +95,7 @@ def drawings(
     return ax
 
 
-def _pen(ax: Axes, strokes: Sequence[ArrayLike], x: float, y: float) -> None:
+def _pen(ax: Axes, strokes: Sequence[ArrayLike], x: float, y: float, pad: float | None) -> None:
     """Draw one drawing's strokes into the unit cell at (x, y), its aspect kept."""
     lines = []
     for stroke in strokes:
@@ -109,6 +112,8 @@ def _pen(ax: Axes, strokes: Sequence[ArrayLike], x: float, y: float) -> None:
     low, high = points.min(axis=0), points.max(axis=0)
     scale = (1 - 2 * MARGIN) / (float((high - low).max()) or 1.0)
     middle = (low + high) / 2
+    if pad is not None:
+        scale, middle = 1 / pad, np.full(2, pad / 2)
     for line in lines:
         at = (line - middle) * scale + (x + 0.5, y + 0.5)
         # A dot is a stroke of one point: the round cap shows it.
