@@ -66,7 +66,15 @@ def test_only_what_changed_runs_again(tiny, outputs):
         return ran(done.out)
 
     assert again() == list(STAGES)
+    made = record(outputs)
     assert again() == []
+    # A command that makes nothing does not pass itself off as the one that did.
+    assert {key: value for key, value in record(outputs).items() if key != "stages"} == {
+        key: value for key, value in made.items() if key != "stages"
+    }
+    assert made["seconds"] == pytest.approx(
+        sum(stage["seconds"] for stage in made["stages"].values()), abs=0.1
+    )
     tiny_project.write_notebook(tiny, "04_evaluate", prose="Other prose.")
     assert again() == ["04_evaluate"]
     # The plan's content is another one, so training runs, and all that reads its files.
@@ -340,6 +348,7 @@ def test_a_missing_kernel_is_one_clear_line(tiny, outputs, tmp_path):
     assert done.code == 1
     assert done.err.count("\n") == 1, done.err
     assert "A kernel must start with" in done.err
+    assert record(outputs)["status"] == "failed"
     assert "no ipykernel here" in done.err
     assert "uv sync" in done.err
 

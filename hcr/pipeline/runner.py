@@ -52,6 +52,7 @@ class _Runner:
         seconds = {name: before.get(name, {}).get("seconds") for name in plan.chosen}
         self.reporter = Reporter(seconds, stream)
         self.aside = self.folder / ".executing"
+        self.facts, self.made = environment.facts(), False
         self.variables = {
             runs.RUN_VARIABLE: plan.name,
             runs.OUTPUTS_VARIABLE: str(runs.outputs()),
@@ -67,10 +68,9 @@ class _Runner:
 
     def run(self) -> Outcome:
         """All chosen stages, one after the other."""
-        started = time.monotonic()
         self._begin()
         outcome = Outcome(self.plan.name, DONE, self.folder / "index.html", folder=self.folder)
-        status = "interrupted"
+        status = "failed"
         try:
             for name in self.plan.chosen:
                 problem = self._stage(self.plan.stages[name])
@@ -81,50 +81,57 @@ class _Runner:
             complete = all(
                 entry.get("status") == "done" for entry in self._record()["stages"].values()
             )
-            status = "failed" if outcome.code else "done" if complete else "partial"
+            if not outcome.code:
+                status = "done" if complete else "partial"
+        except KeyboardInterrupt:
+            status = "interrupted"
+            raise
         finally:
             self.reporter.close()
             shutil.rmtree(self.aside, ignore_errors=True)
-            record = self._end(status, time.monotonic() - started)
+            record = self._end(status)
         outcome.record = record
         return outcome
 
     def _begin(self) -> None:
-        """Write what is known before the first stage."""
+        """Take up the record that is there; what was running when it was left is interrupted."""
         shutil.rmtree(self.aside, ignore_errors=True)
-        facts = environment.facts()
-        seeds = {values["seed"] for values in self.plan.parameters.values() if "seed" in values}
 
         def change(record: dict[str, Any]) -> None:
             before = record.get("stages", {})
-            record.update(
-                schema=1,
-                run=self.plan.name,
-                status="running",
-                command=self.plan.command,
-                params_file=self.plan.params_file,
-                seed=seeds.pop() if len(seeds) == 1 else sorted(seeds),
-                started=runs.now(),
-                finished=None,
-                seconds=None,
-                **facts,
-            )
-            record["stages"] = {
-                name: {
-                    "status": "waiting",
-                    **before.get(name, {}),
-                    "title": stage.title,
-                    "reads": list(stage.reads),
-                    "writes": list(stage.writes),
-                    "parameters": self.plan.parameters[name],
-                }
-                for name, stage in self.plan.stages.items()
-            }
-            for entry in record["stages"].values():
+            record.update(schema=1, run=self.plan.name, status="running")
+            record["stages"] = {}
+            for name, stage in self.plan.stages.items():
+                entry = {"status": "waiting", **before.get(name, {})}
                 if entry["status"] == "running":
                     entry["status"] = "interrupted"
+                # What a stage has run with stays, until it runs with something else.
+                if entry["status"] == "waiting":
+                    entry["parameters"] = self.plan.parameters[name]
+                entry.update(title=stage.title, reads=list(stage.reads), writes=list(stage.writes))
+                record["stages"][name] = entry
 
         runs.update(self.folder, change)
+
+    def _made_now(self) -> None:
+        """Before the first stage that runs: the record is of this command, here and now.
+
+        Where every stage is kept, it stays that of the command that made them.
+        """
+        if self.made:
+            return
+        self.made = True
+        seeds = {values["seed"] for values in self.plan.parameters.values() if "seed" in values}
+        entries = {
+            "command": self.plan.command,
+            "params_file": self.plan.params_file,
+            "seed": seeds.pop() if len(seeds) == 1 else sorted(seeds),
+            "started": runs.now(),
+            "finished": None,
+            "seconds": None,
+            **self.facts,
+        }
+        runs.update(self.folder, lambda record: record.update(entries))
 
     def _stage(self, stage: Stage) -> str | None:
         """Run `stage` where its result does not stand; return what went wrong, or None."""
@@ -143,10 +150,14 @@ class _Runner:
 
         self.reporter.begin(stage.name, reason)
         started = time.time()
+        self._made_now()
         self._note(
-            stage, status="running", started=runs.now(), finished=None, kept=False, error=None,
-            seconds=None, headline=[], figures=[], tables=[],
-        )  # fmt: skip
+            stage,
+            **{key: self.facts[key] for key in ("commit", "dirty")},
+            **{"status": "running", "parameters": self.plan.parameters[stage.name]},
+            **{"started": runs.now(), "finished": None, "seconds": None},
+            **{"kept": False, "error": None, "headline": [], "figures": [], "tables": []},
+        )
         try:
             failure = self._execute(stage)
         except BaseException as error:
@@ -251,10 +262,16 @@ class _Runner:
         files.write_text(page, report.notebook_html(notebook, record, stage.name))
         self._note(stage, html=page.name, notebook=source.name, look=look)
 
-    def _end(self, status: str, seconds: float) -> dict[str, Any]:
+    def _end(self, status: str) -> dict[str, Any]:
         """Close the record and write the index."""
-        end = {"status": status, "finished": runs.now(), "seconds": round(seconds, 1)}
-        record = runs.update(self.folder, lambda record: record.update(end))
+
+        def change(record: dict[str, Any]) -> None:
+            record["status"] = status
+            if self.made or not record.get("finished"):
+                seconds = [entry.get("seconds") or 0 for entry in record["stages"].values()]
+                record.update(finished=runs.now(), seconds=round(sum(seconds), 1))
+
+        record = runs.update(self.folder, change)
         files.write_text(self.folder / "index.html", report.index_html(record, self.folder))
         return record
 
