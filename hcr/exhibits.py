@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from hcr import environment as place
-from hcr import figures, files, runs, tables
+from hcr import figures, files, metrics, runs, tables
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 NBSP = "\N{NO-BREAK SPACE}"
@@ -54,7 +54,7 @@ class Result:
 
 def share(key: str, value: float, label: str, note: str = "", headline: bool = False) -> Result:
     """A result that is a share of 1, shown in per cent."""
-    return Result(key, value, label, percent(value), note, headline)
+    return Result(key, value, label, _unbroken(metrics.percent(value)), note, headline)
 
 
 def count(key: str, value: int, label: str, note: str = "", headline: bool = False) -> Result:
@@ -73,17 +73,6 @@ def number(
 def text(key: str, value: str, label: str, note: str = "", headline: bool = False) -> Result:
     """A result that is a word."""
     return Result(key, value, label, value, note, headline)
-
-
-def percent(share: float, digits: int = 1) -> str:
-    """A share of 1 as per cent, `0.984` as `"98.4 %"`; a dash where it is not a number."""
-    return tables.MISSING if share is None or share != share else f"{100 * share:.{digits}f}{NBSP}%"
-
-
-def interval(low: float, high: float, n: int, digits: int = 1) -> str:
-    """A 95 % interval of a share of 1 and its n: `"95 %: 97.4 to 99.0; n = 1,000"`."""
-    ends = f"{100 * low:.{digits}f} to {100 * high:.{digits}f}"
-    return f"95{NBSP}%: {ends}; n{NBSP}={NBSP}{n:,}"
 
 
 def figure(
@@ -186,6 +175,11 @@ def environment(run: runs.Run) -> Exhibit:
     rows |= facts["versions"]
     frame = pd.DataFrame({"What": list(rows), "Value": [str(value) for value in rows.values()]})
     return Exhibit(tables.html(frame, "Environment", {}, 1, long=30), "Table: Environment")
+
+
+def _unbroken(words: str) -> str:
+    """`words` that a page keeps on one line."""
+    return words.replace(" ", NBSP)
 
 
 def _stem(run: runs.Run, name: str) -> str:

@@ -62,6 +62,28 @@ def run_all(*arguments: str, outputs: Path, cwd: Path = PROJECT, **variables: st
     return Finished(done.returncode, done.stdout, done.stderr, outputs)
 
 
+def start(outputs: Path, cwd: Path, *arguments: str) -> subprocess.Popen:
+    """Start `run_all.py` of the folder `cwd`; both its streams come through `stdout`."""
+    return subprocess.Popen(
+        [sys.executable, "-u", "run_all.py", *arguments],
+        cwd=cwd,
+        env=environment(outputs),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for(process: subprocess.Popen, text: str) -> str:
+    """Read until a line holds `text`; returns all that was read."""
+    read = ""
+    for line in process.stdout:
+        read += line
+        if text in line:
+            return read
+    raise AssertionError(f"{text!r} was never printed:\n{read}")
+
+
 def environment(outputs: Path, **variables: str) -> dict[str, str]:
     """The variables of a process whose runs go to `outputs`."""
     return {**os.environ, "HCR_OUTPUTS": str(outputs), **variables}

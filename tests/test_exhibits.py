@@ -198,8 +198,17 @@ def test_environment_tells_where_a_result_was_made(run):
         assert part in shown
 
 
-def test_words_of_shares():
-    assert exhibits.percent(0.98349) == "98.3\xa0%"
-    assert exhibits.percent(float("nan")) == tables.MISSING
-    text = exhibits.interval(0.974, 0.99, 1000)
-    assert text.replace("\xa0", " ") == "95 %: 97.4 to 99.0; n = 1,000"
+def test_results_are_worded_for_people():
+    share = exhibits.share("a", 0.98349, "Accuracy", "n = 5", headline=True)
+    assert (share.value, share.text, share.note, share.headline) == (
+        0.98349,
+        "98.3\xa0%",
+        "n = 5",
+        True,
+    )
+    assert exhibits.share("a", float("nan"), "Accuracy").text == "n/a"
+    count = exhibits.count("n", np.int64(116323), "Pictures")
+    assert (count.value, count.text, type(count.value)) == (116323, "116,323", int)
+    assert exhibits.number("t", 12.345, "Time", ".1f s").text == "12.3\xa0s"
+    assert exhibits.number("t", 12.345, "Ratio").text == "12.3"
+    assert exhibits.text("s", "none", "Strategy").text == "none"

@@ -14,7 +14,7 @@ import nbformat
 import psutil
 import pytest
 import tiny_project
-from conftest import PROJECT, environment, run_all
+from conftest import PROJECT, environment, run_all, start, wait_for
 from filelock import FileLock
 
 from hcr.pipeline import STAGES
@@ -220,27 +220,6 @@ def test_a_second_runner_on_the_same_run_is_refused(tiny, outputs):
     assert done.code == 1
     assert "is being written by another run_all.py" in done.err
     assert done.err.count("\n") == 1
-
-
-def start(outputs: Path, cwd: Path, *arguments: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-u", "run_all.py", *arguments],
-        cwd=cwd,
-        env=environment(outputs),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def wait_for(process: subprocess.Popen, text: str) -> str:
-    """Read until a line holds `text`; returns all that was read."""
-    read = ""
-    for line in process.stdout:
-        read += line
-        if text in line:
-            return read
-    raise AssertionError(f"{text!r} was never printed:\n{read}")
 
 
 def gone(processes: list[psutil.Process]) -> bool:

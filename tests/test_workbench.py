@@ -5,15 +5,13 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import nbclient
 import nbformat
 import numpy as np
 import pytest
-from conftest import PROJECT, SMALL, Finished, environment, run_all
+from conftest import PROJECT, SMALL, Finished, environment, run_all, start, wait_for
 
 from hcr.pipeline import STAGES
 from hcr.recognizer import Recognizer
@@ -140,17 +138,8 @@ def test_a_second_command_runs_nothing_again(small_run: Finished):
 
 def test_a_kill_in_training_costs_no_epoch_and_changes_no_figure(small_run: Finished, tmp_path):
     """The killed and resumed run must give what the uninterrupted one gave, byte for byte."""
-    process = subprocess.Popen(
-        [sys.executable, "-u", "run_all.py", *SMALL],
-        cwd=PROJECT,
-        env=environment(tmp_path),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    for line in process.stdout:
-        if "epoch 2/4" in line:
-            break
+    process = start(tmp_path, PROJECT, *SMALL)
+    wait_for(process, "epoch 2/4")
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     done = run_all(*SMALL, outputs=tmp_path)
