@@ -66,9 +66,11 @@ def plans(options: argparse.Namespace) -> list[tuple[str | None, pipeline.RunPla
     for file in options.files or [default()]:
         spec = params.read_file(file)
         if isinstance(spec, params.RunSpec):
-            name = params.check_run(options.run, "--run") if options.run else spec.run
+            name = spec.run
+            if options.run is not None:
+                name = params.check_run(options.run, "--run")
             add(name, spec, file)
-        elif options.run:
+        elif options.run is not None:
             raise ParameterError(f"--run names one run. Received: a suite, {file}. Drop --run.")
         else:
             for name, each, seed in pipeline.expand(spec):
@@ -90,9 +92,9 @@ def default() -> str:
 
 def command(file: str, options: argparse.Namespace) -> str:
     """What a reader types to have this run again."""
-    words = ["uv run run_all.py", Path(file).as_posix()]
+    words = ["uv run run_all.py", shlex.quote(Path(file).as_posix())]
     if options.run:
-        words += ["--run", options.run]
+        words += ["--run", shlex.quote(options.run)]
     for override in options.overrides:
         words += ["-p", shlex.quote(override)]
     return " ".join(words)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr import environment, files, images
+from hcr import environment, files, images, quiet
 from hcr.errors import ModelError, RunError
 
 BATCH = 256
@@ -32,12 +32,13 @@ class Recognizer:
         if not self.path.is_file():
             raise ModelError(f"There is no model file {self.path}. Train one with 03_train.")
         try:
-            self._interpreter = Interpreter(
-                model_path=str(self.path), num_threads=environment.cores()
-            )
+            with quiet.native_stderr():
+                self._interpreter = Interpreter(
+                    model_path=str(self.path), num_threads=environment.cores()
+                )
+                self._interpreter.allocate_tensors()
             self._input = self._interpreter.get_input_details()[0]
             self._output = self._interpreter.get_output_details()[0]
-            self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError, IndexError) as error:
             raise ModelError(
                 f"{self.path} must be a LiteRT model. Received: {error}. Train it again."

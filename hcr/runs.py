@@ -90,7 +90,7 @@ class Run:
             if (folder / file).is_file() and _fits(read(folder), file, self.match):
                 return folder / file
         writer = WRITER.get(file, "an earlier stage")
-        where = "the run lab and every finished run have none" if self.by_hand else "it is missing"
+        where = "no finished run has one" if self.by_hand else "it is missing"
         same = ", ".join(f"{key}={value}" for key, value in self.match.items() if value is not None)
         raise RunError(
             f"{self.stage} reads {file}, which {writer} writes; {where}"
@@ -164,7 +164,7 @@ def open(name: str, stage: str, needs: Sequence[str] = (), **match: Any) -> Run:
     found = {file: run.input(file) for file in needs}
     _begin_by_hand(run)
     sources = [
-        f"; {file} is taken from {shown(path.parent)}"
+        f"; {file} is taken from {shown(path.parent)}{_measured(path.parent)}"
         for file, path in found.items()
         if path.parent != run.folder
     ]
@@ -230,6 +230,12 @@ def _fits(record: dict[str, Any], file: str, match: dict[str, Any]) -> bool:
     """Whether the stage that wrote `file` had the parameters in `match`."""
     parameters = record.get("stages", {}).get(WRITER.get(file, ""), {}).get("parameters", {})
     return all(parameters.get(key, value) == value for key, value in match.items())
+
+
+def _measured(folder: Path) -> str:
+    """The accuracy of a run, so that a trial run is not taken for a good one."""
+    entries = read(folder).get("stages", {}).get("04_evaluate", {}).get("headline") or []
+    return f" ({entries[0]['label'].lower()} {entries[0]['text']})" if entries else ""
 
 
 def _options(match: dict[str, Any]) -> str:

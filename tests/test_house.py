@@ -22,6 +22,7 @@ FLOORS = {
     "environment": 1,
     "files": 1,
     "labels": 1,
+    "quiet": 1,
     "figures": 2,
     "images": 2,
     "runs": 2,

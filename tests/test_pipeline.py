@@ -97,6 +97,10 @@ def test_why_a_stage_runs_is_told(stage, tmp_path):
     now = fingerprint(stage, {}, folder)
     record = {"status": "done", "fingerprint": now, "outputs": outputs(stage, folder)}
     assert why(record, now, stage, folder) is None
+    shown = {**record, "figures": [{"file": "figures/03_curves.svg"}]}
+    assert why(shown, now, stage, folder) == "a figure or table that it wrote is missing"
+    files.write_text(folder / "figures" / "03_curves.svg", "<svg/>")
+    assert why(shown, now, stage, folder) is None
     # Another stage's section of the same file is not this one's business.
     files.write_json(folder / "metrics.json", {"01_eda": {"n": 9}, "03_train": {"n": 2}})
     assert why(record, now, stage, folder) is None

@@ -95,6 +95,8 @@ def test_two_files_with_one_run_name_are_refused(tiny, refused):
         (["--only", "01_eda", "--to", "02_balance"], ["--only"]),
         (["--run", "../up"], ["../up"]),
         (["--run", "lab"], ["lab"]),
+        (["--run", ""], ["--run", "''"]),
+        (["quick"], ["'params/quick.yaml'"]),
         (["-p", "shared.run=x"], ["--run"]),
     ],
 )

@@ -135,6 +135,8 @@ def test_a_failed_notebook_stops_its_run_and_shows_where(tiny, outputs):
     page = outputs / "quick" / "03_train.html"
     assert lines[-1] == str(page)
     assert "ZeroDivisionError" in page.read_text()
+    assert 'href="04_evaluate.html"' not in page.read_text()
+    assert 'href="02_balance.html"' in page.read_text()
     executed = nbformat.read(outputs / "quick" / "03_train.ipynb", as_version=4)
     assert any(o.output_type == "error" for c in executed.cells for o in c.get("outputs", []))
     found = record(outputs)
@@ -168,8 +170,32 @@ def test_a_stage_alone_needs_what_it_reads(tiny, outputs):
     done = run_all("--only", "04_evaluate", outputs=outputs, cwd=tiny)
     assert done.code == 1
     assert done.err.count("\n") == 1
-    assert "04_evaluate reads model.tflite, which 03_train writes" in done.err
+    assert "04_evaluate reads model.tflite, labels.json, which 03_train writes" in done.err
     assert ran(done.out) == []
+
+
+def test_what_cannot_start_leaves_the_run_as_it_was(tiny, outputs):
+    assert run_all("--to", "02_balance", outputs=outputs, cwd=tiny).code == 0
+    before = {path: path.read_bytes() for path in outputs.rglob("*") if path.is_file()}
+    done = run_all("--only", "04_evaluate", outputs=outputs, cwd=tiny)
+    assert done.code == 1
+    # The earliest stage that is missing is named at once.
+    assert "Run again with --from 03_train" in done.err
+    assert {path: path.read_bytes() for path in before} == before
+    fresh = run_all("--only", "03_train", "--run", "fresh", outputs=outputs, cwd=tiny)
+    assert "Run again with --from 02_balance" in fresh.err
+    assert not (outputs / "fresh" / "run.json").exists()
+    assert not (outputs / "fresh" / "index.html").exists()
+
+
+def test_a_run_whose_stages_do_not_belong_together_is_not_done(tiny, outputs):
+    assert run_all(outputs=outputs, cwd=tiny).code == 0
+    done = run_all("--to", "02_balance", "-p", "shared.seed=1", outputs=outputs, cwd=tiny)
+    assert done.code == 0
+    assert record(outputs)["status"] == "partial"
+    again = run_all("-p", "shared.seed=1", outputs=outputs, cwd=tiny)
+    assert ran(again.out) == ["03_train", "04_evaluate", "05_draw"]
+    assert record(outputs)["status"] == "done"
 
 
 def test_a_suite_runs_each_seed_and_ends_in_a_table(tiny, outputs):

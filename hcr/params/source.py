@@ -71,10 +71,12 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 
 def _neighbours(path: Path) -> tuple[str, list[str]]:
-    """What a misspelt `path` is compared with: the YAML files beside it, or those of `params/`."""
+    """What a misspelt `path` is compared with: params files beside it, or those of `params/`."""
     try:
-        beside = [each.name for each in path.parent.glob("*.y*ml")]
-        others = [f"params/{each.name}" for each in Path("params").glob("*.y*ml")]
+        beside = [each.name for each in path.parent.glob("*.yaml") if path.parent != Path()]
+        others = [f"params/{each.name}" for each in Path("params").glob("*.yaml")]
     except OSError:
         return path.name, []
-    return path.name, beside or others
+    if beside:
+        return path.name, beside
+    return f"params/{path.with_suffix('.yaml').name}", others

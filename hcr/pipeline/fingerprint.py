@@ -62,6 +62,9 @@ def why(record: dict[str, Any], now: dict[str, Any], stage: Stage, folder: Path)
             return reason
     if record.get("outputs") != outputs(stage, folder):
         return "a file that it wrote is missing or changed"
+    shown = [*record.get("figures", []), *record.get("tables", [])]
+    if not all((folder / each["file"]).is_file() for each in shown):
+        return "a figure or table that it wrote is missing"
     if not (folder / f"{stage.name}.ipynb").is_file():
         return "its executed notebook is missing"
     return None

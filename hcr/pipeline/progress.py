@@ -48,7 +48,7 @@ class Reporter:
             return
         self.bar = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=20 if self.console.width >= 120 else 6),
             _State(self),
             console=self.console,
             transient=True,
@@ -75,6 +75,9 @@ class Reporter:
         epoch, epochs, seconds = int(found[1]), int(found[2]), float(found[3] or 0)
         self.left, self.left_at = (epochs - epoch) * seconds, time.monotonic()
         self.note = text
+        if self.bar is not None:
+            # The cell that trains is most of the stage: its bar moves with the epochs.
+            self.bar.update(self.task, completed=self.cells[0] + epoch / epochs)
         # Hundreds of short epochs would bury the log.
         silent = time.monotonic() - self.spoken
         if self.bar is None and (epochs <= MANY or silent > MANY_PAUSE or epoch == epochs):
@@ -98,10 +101,12 @@ class Reporter:
         now = time.monotonic()
         parts = [f"cells {self.cells[0]}/{self.cells[1]}"] if self.cells[1] else ["starting"]
         parts.append(f"{clock(now - self.started)} elapsed")
-        if self.left is not None and self.left > now - self.left_at:
-            parts.append(f"about {clock(self.left - (now - self.left_at))} left")
+        left = (self.left or 0) - (now - self.left_at)
+        if left >= 1:
+            parts.append(f"about {clock(left)} left")
         if self.bar is not None and self.note:
-            parts.append(self.note)
+            # First, because a narrow terminal cuts the end.
+            parts.insert(0, self.note.split("  val_")[0])
         return ", ".join(parts)
 
     def _line(self, text: str) -> None:

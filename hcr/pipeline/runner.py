@@ -1,5 +1,6 @@
 """Runs one run's stages in their order and keeps its record."""
 
+import copy
 import os
 import shutil
 import time
@@ -53,6 +54,8 @@ class _Runner:
         self.reporter = Reporter(seconds, stream)
         self.aside = self.folder / ".executing"
         self.facts, self.made = environment.facts(), False
+        self.before: dict[str, Any] = {}
+        self.ran: list[str] = []
         self.variables = {
             runs.RUN_VARIABLE: plan.name,
             runs.OUTPUTS_VARIABLE: str(runs.outputs()),
@@ -78,11 +81,8 @@ class _Runner:
                     outcome.code, outcome.problem = FAILED, problem
                     outcome.page = self.folder / f"{name}.html"
                     break
-            complete = all(
-                entry.get("status") == "done" for entry in self._record()["stages"].values()
-            )
             if not outcome.code:
-                status = "done" if complete else "partial"
+                status = "done" if self._complete() else "partial"
         except KeyboardInterrupt:
             status = "interrupted"
             raise
@@ -99,6 +99,7 @@ class _Runner:
 
         def change(record: dict[str, Any]) -> None:
             before = record.get("stages", {})
+            self.before = copy.deepcopy(record) if before else {}
             record.update(schema=1, run=self.plan.name, status="running")
             record["stages"] = {}
             for name, stage in self.plan.stages.items():
@@ -151,6 +152,7 @@ class _Runner:
         self.reporter.begin(stage.name, reason)
         started = time.time()
         self._made_now()
+        self.ran.append(stage.name)
         self._note(
             stage,
             **{key: self.facts[key] for key in ("commit", "dirty")},
@@ -217,14 +219,22 @@ class _Runner:
         return failure
 
     def _check_inputs(self, stage: Stage) -> None:
+        missing = [file for file in stage.reads if not (self.folder / file).is_file()]
+        if not missing:
+            return
         writers = producers(self.plan.stages.values())
-        for file in stage.reads:
-            if not (self.folder / file).is_file():
-                writer = writers.get(file, "an earlier stage")
-                raise RunError(
-                    f"{stage.name} reads {file}, which {writer} writes and which is not in "
-                    f"{runs.shown(self.folder)}. Run again with --from {writer}."
-                )
+        first, waiting = stage.name, list(missing)
+        while waiting:
+            writer = writers.get(waiting.pop())
+            if writer is not None and writer < first:
+                first = writer
+                reads = self.plan.stages[writer].reads
+                waiting += [file for file in reads if not (self.folder / file).is_file()]
+        raise RunError(
+            f"{stage.name} reads {', '.join(missing)}, which "
+            f"{writers.get(missing[0], 'an earlier stage')} writes; there is none in "
+            f"{runs.shown(self.folder)}. Run again with --from {first}."
+        )
 
     def _written(self, file: str, stage: Stage, started: float) -> bool:
         """Whether `file` is there, and is this run's: training keeps files that still stand."""
@@ -262,8 +272,24 @@ class _Runner:
         files.write_text(page, report.notebook_html(notebook, record, stage.name))
         self._note(stage, html=page.name, notebook=source.name, look=look)
 
+    def _complete(self) -> bool:
+        """Whether the results of all stages stand, and stand for this command's parameters."""
+        entries = self._record()["stages"]
+        for name, stage in self.plan.stages.items():
+            if name not in self.plan.chosen:
+                now = prints.fingerprint(stage, self.plan.parameters[name], self.folder)
+                if prints.why(entries[name], now, stage, self.folder) is not None:
+                    return False
+        return all(entry["status"] == "done" for entry in entries.values())
+
     def _end(self, status: str) -> dict[str, Any]:
         """Close the record and write the index."""
+        if status == "failed" and not self.made:
+            # Nothing was started, so nothing has changed.
+            if self.before:
+                return runs.update(self.folder, lambda record: _replace(record, self.before))
+            (self.folder / "run.json").unlink(missing_ok=True)
+            return {}
 
         def change(record: dict[str, Any]) -> None:
             record["status"] = status
@@ -272,6 +298,11 @@ class _Runner:
                 record.update(finished=runs.now(), seconds=round(sum(seconds), 1))
 
         record = runs.update(self.folder, change)
+        if status != "done":
+            # Pages written before the stop lead to pages that will not come.
+            for name in self.ran:
+                if (self.folder / f"{name}.ipynb").is_file():
+                    self._write_page(self.plan.stages[name], again=True)
         files.write_text(self.folder / "index.html", report.index_html(record, self.folder))
         return record
 
@@ -280,3 +311,8 @@ class _Runner:
 
     def _note(self, stage: Stage, **entries: Any) -> None:
         runs.update(self.folder, lambda record: record["stages"][stage.name].update(entries))
+
+
+def _replace(record: dict[str, Any], other: dict[str, Any]) -> None:
+    record.clear()
+    record.update(other)

@@ -1,12 +1,11 @@
 """Seeds, fits, exports and resumes the training of one network; its history is the result."""
 
+from hcr.training import start  # isort: split
+
 import hashlib
 import inspect
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
@@ -129,7 +128,7 @@ def fit(
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and Keras, and have TensorFlow's operations give the same bits twice."""
     keras.utils.set_random_seed(seed)
-    if keras.backend.backend() == "tensorflow":
+    if start.BACKEND == "tensorflow":
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
@@ -170,5 +169,5 @@ def _key(recipe: Recipe, train: Split, validation: Split, plan: Plan) -> str:
         plan.indices.tobytes(),
         plan.weights.tobytes(),
         code,
-        [keras.__version__, keras.backend.backend(), np.__version__],
+        [keras.__version__, start.BACKEND, np.__version__],
     )
