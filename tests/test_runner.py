@@ -86,6 +86,28 @@ def test_only_what_changed_runs_again(tiny, outputs):
     assert again("-p", "02_balance.strategy=cap", "--force", "--only", "05_draw") == ["05_draw"]
 
 
+def test_figures_of_an_earlier_notebook_do_not_linger(tiny, outputs):
+    def draw(name: str) -> None:
+        code = (
+            "from hcr import files\n"
+            f'file = "figures/01_{name}.svg"\n'
+            'files.write_text(out.path(file), "<svg/>")\n'
+            'out.append("figures", {"file": file, "caption": "c", "alt": "a"}, same="file")'
+        )
+        tiny_project.write_notebook(tiny, "01_eda", code)
+        assert run_all("--only", "01_eda", outputs=outputs, cwd=tiny).code == 0
+
+    draw("first")
+    other = outputs / "quick" / "figures" / "02_other.svg"
+    other.write_text("<svg/>")
+    draw("second")
+    names = {path.name for path in other.parent.iterdir()}
+    assert names == {"01_second.svg", "02_other.svg"}
+    assert [each["file"] for each in record(outputs)["stages"]["01_eda"]["figures"]] == [
+        "figures/01_second.svg"
+    ]
+
+
 def test_a_changed_module_runs_the_stages_that_import_it_again(tiny, outputs):
     # A copy of the package takes the place of the installed one, so that it can be changed.
     (tiny / "hcr").unlink()
