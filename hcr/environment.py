@@ -39,6 +39,16 @@ def root() -> Path:
     return Path(__file__).resolve().parents[1]
 
 
+def placed(folder: str) -> Path:
+    """The absolute path of a `folder` that a variable names.
+
+    A relative one counts from the project's top wherever in it one works, so that it means the
+    same to `run_all.py` and to a notebook.
+    """
+    top, here = root(), Path.cwd().resolve()
+    return ((top if here.is_relative_to(top) else here) / Path(folder).expanduser()).resolve()
+
+
 def facts() -> dict[str, Any]:
     """Commit, versions and hardware, as they stand in `run.json`."""
     commit, dirty = git_state()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -98,6 +98,7 @@ def figure(
     from matplotlib import pyplot
 
     whole = (drawn.flat[0] if isinstance(drawn, np.ndarray) else drawn).figure.figure
+    caption = _with_caveat(run, caption)
     path = figures.save(whole, run.path(f"figures/{_stem(run, name)}.svg"), picture)
     # An open figure would be shown a second time by the notebook.
     pyplot.close(whole)
@@ -121,6 +122,7 @@ def table(
     `formats` gives, for a column, a format specification such as `".1%"`, or a function of a value
     to its text. The index is kept where it has a name or is no plain range.
     """
+    caption = _with_caveat(run, caption)
     file = f"tables/{_stem(run, name)}.csv"
     indexed = frame.index.name is not None or not isinstance(frame.index, pd.RangeIndex)
     files.write_text(run.path(file), frame.to_csv(index=indexed, lineterminator="\n"))
@@ -140,6 +142,9 @@ def results(run: runs.Run, rows: Iterable[Result], **extra: Any) -> Exhibit:
     """
     rows = list(rows)
     section = {row.key: row.value for row in rows} | extra
+    if run.caveat:
+        section["caveat"] = run.caveat
+        rows = [replace(row, note="; ".join(filter(None, (run.caveat, row.note)))) for row in rows]
     run.metrics({key: _plain(value) for key, value in section.items()})
     headline = [
         {"key": row.key, "label": row.label, "text": row.text, "note": row.note}
@@ -175,6 +180,10 @@ def environment(run: runs.Run) -> Exhibit:
     rows |= facts["versions"]
     frame = pd.DataFrame({"What": list(rows), "Value": [str(value) for value in rows.values()]})
     return Exhibit(tables.html(frame, "Environment", {}, 1, long=30), "Table: Environment")
+
+
+def _with_caveat(run: runs.Run, caption: str) -> str:
+    return f"{caption} Data: {run.caveat}." if run.caveat else caption
 
 
 def _unbroken(words: str) -> str:

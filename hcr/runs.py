@@ -51,10 +51,8 @@ def outputs() -> Path:
     A relative `HCR_OUTPUTS` counts from the project's top wherever in it one works, so that it
     means the same to `run_all.py` and to a notebook.
     """
-    folder, top, here = os.environ.get(OUTPUTS_VARIABLE), environment.root(), Path.cwd().resolve()
-    if not folder:
-        return top / "outputs"
-    return ((top if here.is_relative_to(top) else here) / Path(folder).expanduser()).resolve()
+    folder = os.environ.get(OUTPUTS_VARIABLE)
+    return environment.placed(folder) if folder else environment.root() / "outputs"
 
 
 class Run:
@@ -65,6 +63,7 @@ class Run:
         stage: The stage, as `"01_eda"`.
         folder: The run's folder, `outputs/<name>`.
         by_hand: Whether the notebook was opened by hand rather than by `run_all.py`.
+        caveat: What must stand beside every figure of this run's data, as `"synthetic"`; or empty.
     """
 
     def __init__(self, name: str, stage: str, folder: Path, by_hand: bool):
@@ -72,6 +71,8 @@ class Run:
         self.number = stage.split("_")[0]
         self.started = datetime.now(UTC)
         self.match: dict[str, Any] = {}
+        # A stage that reads no data shows figures of the data of those before it.
+        self.caveat = "" if by_hand else (read(folder).get("data") or {}).get("caveat", "")
 
     def path(self, file: str) -> Path:
         """Where to write `file`, a path relative to the run's folder."""
@@ -113,6 +114,7 @@ class Run:
 
     def record_data(self, facts: dict[str, Any]) -> None:
         """Put what is known of the data set into `run.json`."""
+        self.caveat = facts.get("caveat", "")
         update(self.folder, lambda record: record.update(data=facts))
 
     def test_opened(self, dataset: str, n: int) -> None:

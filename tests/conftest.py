@@ -27,10 +27,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """One cache of data sets for all tests, so that each set is made once; never the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HCR_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _own_outputs(tmp_path, monkeypatch):
     """No test writes into the project's `outputs/`, and none is taken for a stage of a run."""
     monkeypatch.setenv("HCR_OUTPUTS", str(tmp_path / "outputs"))
+    # No test asks a real server for anything: nothing listens there.
+    monkeypatch.setattr("hcr.datasets.archive.URLS", ("http://127.0.0.1:9/gzip.zip",))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv("HCR_RUN", raising=False)
 
 

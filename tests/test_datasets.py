@@ -1,18 +1,13 @@
 """Data sets: what is in them, how they are split and limited, and every way a file can be wrong."""
 
 import gzip
-import os
-import struct
-from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from hcr import datasets, images, runs, synthesis
-from hcr.datasets import Split, emnist, idx, mnist, split
-from hcr.errors import DataError
+from hcr.datasets import mnist
+from hcr.errors import DataError, ParameterError
 
 # Every user's splits are these; another digest means that no earlier figure can be compared.
 SAMPLE_DIGEST = "46dcc337f25633480ec6e78e94cec1524a377af2589c98de93a2dbf1a06d3b8c"
@@ -21,22 +16,6 @@ SAMPLE_DIGEST = "46dcc337f25633480ec6e78e94cec1524a377af2589c98de93a2dbf1a06d3b8
 @pytest.fixture(scope="module")
 def sample() -> datasets.Data:
     return datasets.load("mnist-sample")
-
-
-def written(path: Path, values: np.ndarray) -> Path:
-    """An IDX file of `values`, gzipped where the name says so."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    header = struct.pack(f">2xBB{values.ndim}I", 8, values.ndim, *values.shape)
-    content = header + values.astype(np.uint8).tobytes()
-    path.write_bytes(gzip.compress(content, 1) if path.suffix == ".gz" else content)
-    return path
-
-
-def one_line(error: pytest.ExceptionInfo) -> str:
-    """The error's text: one line that says what arrived."""
-    text = str(error.value)
-    assert "\n" not in text
-    return text
 
 
 # What is in the sample
@@ -169,277 +148,40 @@ def test_loading_counting_and_digesting_do_not_open_the_test_split(monkeypatch):
     ]
 
 
-# Splitting and limiting
+# What makes the training split smaller
 
 
-@st.composite
-def labels_and_shares(draw):
-    counts = draw(st.lists(st.integers(0, 60), min_size=1, max_size=8))
-    labels = np.repeat(np.arange(len(counts)), counts)
-    order = np.random.default_rng(draw(st.integers(0, 99))).permutation(len(labels))
-    weights = draw(st.lists(st.integers(1, 9), min_size=1, max_size=4))
-    total = sum(weights) + draw(st.integers(0, 5))
-    return labels[order], [weight / total for weight in weights], sum(weights) == total
-
-
-@settings(deadline=None)
-@given(labels_and_shares(), st.integers(0, 2**32))
-def test_stratified_splits_each_class_alike(given_labels, seed):
-    labels, shares, whole = given_labels
-    if not len(labels):
-        return
-    parts = split.stratified(labels, shares, seed)
-    together = np.concatenate(parts)
-    assert len(parts) == len(shares)
-    assert len(set(together.tolist())) == len(together), "two parts share a picture"
-    assert not whole or len(together) == len(labels)
-    for part, share in zip(parts, shares, strict=True):
-        assert part.dtype == np.int64
-        assert (np.diff(part) > 0).all()
-        for label in np.unique(labels):
-            expected = share * (labels == label).sum()
-            assert abs((labels[part] == label).sum() - expected) <= 1
-    for one, other in zip(parts, split.stratified(labels, shares, seed), strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_another_seed_splits_otherwise():
-    labels = np.repeat(np.arange(3), 50)
-    first, second = (split.stratified(labels, (0.5,), seed)[0] for seed in (0, 1))
-    assert not np.array_equal(first, second)
-
-
-@st.composite
-def splits_and_limits(draw):
-    counts = draw(st.lists(st.integers(1, 80), min_size=1, max_size=10))
-    labels = np.repeat(np.arange(len(counts)), counts)
-    pictures = np.zeros((len(labels), 28, 28), np.uint8)
-    pictures[:, 0, 0], pictures[:, 0, 1] = np.arange(len(labels)) % 256, np.arange(len(labels)) >> 8
-    limit = draw(st.integers(len(counts), len(labels) + 5))
-    return Split(pictures, labels), limit, np.array(counts)
-
-
-@settings(deadline=None)
-@given(splits_and_limits(), st.integers(0, 5))
-def test_a_limit_is_exact_and_keeps_every_class_and_its_share(given_split, seed):
-    whole, limit, counts = given_split
-    less = split.stratified_sample(whole, limit, seed, len(counts))
-    assert len(less) == min(limit, len(whole))
-    found = np.bincount(less.labels, minlength=len(counts))
-    assert (found >= 1).all()
-    assert (found <= counts).all()
-    pictures = {picture.tobytes() for picture in less.images}
-    assert len(pictures) == len(less), "a picture was drawn twice"
-    assert pictures <= {picture.tobytes() for picture in whole.images}
-    # Its share, to a picture, but where small classes had to be lifted to their one.
-    exact = counts * min(1.0, limit / len(whole))
-    assert (found < np.maximum(1, exact) + 1).all()
-    if exact.min() >= 1:
-        assert (found > exact - 1).all()
-    same = split.stratified_sample(whole, limit, seed, len(counts))
-    assert same.digest == less.digest
-
-
-def test_a_limit_takes_the_same_classes_and_other_pictures_for_another_seed(sample):
-    first, second = (datasets.load("mnist-sample", limit=505, seed=seed) for seed in (0, 1))
-    for data in (first, second):
-        assert len(data.train) == 505
-        assert set(data.counts["train"].tolist()) == {50, 51}
-        assert len(data.validation) == 500
-        assert data.validation.digest == sample.validation.digest
-    assert len({first.digest, second.digest, sample.digest}) == 3
-    assert datasets.load("mnist-sample", limit=4000).digest == sample.digest
-
-
-@pytest.mark.parametrize("limit", [9, 1, 0, -1])
-def test_a_limit_below_the_number_of_classes_is_told(limit):
-    with pytest.raises(DataError, match=f"each of the 10 classes. Received: {limit}. Give at leas"):
-        datasets.load("mnist-sample", limit=limit)
-
-
-def test_the_rarest_class_of_an_unbalanced_split_stays():
-    labels = np.repeat([0, 1, 2], [1000, 100, 1])
-    whole = Split(np.zeros((len(labels), 28, 28), np.uint8), labels)
-    less = split.stratified_sample(whole, 20, 0, 3)
-    assert np.bincount(less.labels).tolist() == [18, 1, 1]
-
-
-def test_a_split_keeps_the_picture_contract():
-    good, labels = np.zeros((3, 28, 28), np.uint8), np.zeros(3, np.int64)
-    assert Split(good, labels).take(np.array([2])).images.shape == (1, 28, 28)
-    for pictures in (good.astype(np.float32), np.zeros((3, 784), np.uint8)):
-        with pytest.raises(DataError, match="must be uint8 of shape"):
-            Split(pictures, labels)
-    with pytest.raises(DataError, match="Received: 3 pictures and 2 labels"):
-        Split(good, labels[:2])
-
-
-def test_a_digest_hangs_on_every_pixel_and_label(sample):
-    part = sample.train.take(np.arange(5))
-    digests = {part.digest, sample.train.take(np.arange(4)).digest}
-    pictures, labels = part.images.copy(), part.labels.copy()
-    pictures[4, 27, 27] += 1
-    labels[4] += 1
-    digests |= {Split(pictures, part.labels).digest, Split(part.images, labels).digest}
-    assert len(digests) == 4
-    assert part.digest == Split(part.images, part.labels.astype(np.int32)).digest
-
-
-# IDX files
-
-
-@pytest.fixture
-def archive(tmp_path, monkeypatch, sample) -> Path:
-    """A folder of MNIST's form, with 600 and 100 of the sample's digits."""
-    folder = tmp_path / "data" / "mnist"
-    for name, part, n in (("train", sample.train, 600), ("t10k", sample.validation, 100)):
-        written(folder / f"{name}-images-idx3-ubyte.gz", part.images[:: len(part) // n][:n])
-        written(folder / f"{name}-labels-idx1-ubyte.gz", part.labels[:: len(part) // n][:n])
-    monkeypatch.setenv("HCR_DATA", str(tmp_path / "data"))
-    return folder
-
-
-def test_idx_files_are_read_gzipped_or_plain(archive, sample):
-    data = datasets.load("mnist")
-    assert len(data.test) == 100
-    counts = {key: int(value.sum()) for key, value in data.counts.items()}
-    assert counts["train"] + counts["validation"] == 600
-    assert counts["validation"] == pytest.approx(60, abs=5)
-    assert counts["test"] == 100
-    for path in archive.glob("*.gz"):
-        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
-        path.unlink()
-    plain = datasets.load("mnist")
-    assert plain.digest == data.digest
-    assert plain.test.digest == data.test.digest
-    expected = sample.validation.images[::5]
-    np.testing.assert_array_equal(plain.test.images, expected[: len(plain.test)])
-
-
-def test_emnists_pictures_are_turned_upright(tmp_path, monkeypatch, sample):
-    folder = tmp_path / "emnist"
-    stored = sample.train.images[:400].swapaxes(1, 2)
-    for part in ("train", "test"):
-        written(folder / f"emnist-subset-{part}-images-idx3-ubyte", stored)
-        written(folder / f"emnist-subset-{part}-labels-idx1-ubyte.gz", sample.train.labels[:400])
-    monkeypatch.setenv("HCR_DATA", str(tmp_path))
-    data = datasets.load("emnist-subset")
-    assert len(data.characters) == 47
-    assert data.test.digest == sample.train.take(np.arange(400)).digest
-    together = {each.tobytes() for each in (*data.train.images, *data.validation.images)}
-    assert together == {each.tobytes() for each in sample.train.images[:400]}
-    assert emnist.upright(stored).flags.c_contiguous
-
-
-def test_a_relative_folder_counts_from_the_projects_top_too(archive, monkeypatch, tmp_path):
-    project = tmp_path / "project"
-    for folder in ("hcr", "notebooks"):
-        (project / folder).mkdir(parents=True)
-    (project / "run_all.py").touch()
-    monkeypatch.setenv("HCR_DATA", os.path.join("..", "data"))
-    name = "train-images-idx3-ubyte"
-    for folder in (project, project / "notebooks"):
-        monkeypatch.chdir(folder)
-        assert idx.find("mnist", name) == (archive / f"{name}.gz").resolve()
-    # What lies at the working folder comes first.
-    near = written(project / "data" / "mnist" / name, np.zeros((1, 28, 28)))
-    assert idx.find("mnist", name) == near.resolve()
-
-
-def test_the_files_may_lie_in_the_folder_itself(archive, monkeypatch):
-    monkeypatch.setenv("HCR_DATA", str(archive))
-    assert len(datasets.sources("mnist")) == 4
-
-
-@pytest.mark.parametrize("name", ["mnist", "emnist-subset"])
-def test_without_hcr_data_the_remedy_is_told(name, monkeypatch):
-    monkeypatch.delenv("HCR_DATA", raising=False)
-    for act in (datasets.load, datasets.sources):
-        with pytest.raises(DataError, match="HCR_DATA is not set. Put the file into") as error:
-            act(name)
-        assert "mnist-sample, which needs no file" in one_line(error)
-
-
-def test_a_missing_file_is_told(archive):
-    (archive / "t10k-labels-idx1-ubyte.gz").unlink()
-    with pytest.raises(DataError, match=r"There is no t10k-labels-idx1-ubyte\.gz in .*/mnist or"):
-        datasets.load("mnist")
-
-
-PICTURES, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
-
-
-@pytest.mark.parametrize("keep", [0, 1, 2, 5, 12, 500, -1])
-@pytest.mark.parametrize("file", [PICTURES, LABELS, "t10k-labels-idx1-ubyte.gz"])
-def test_a_gzip_file_cut_short_is_told(archive, file, keep):
-    path = archive / file
-    content = path.read_bytes()
-    path.write_bytes(content[: min(keep, len(content) - 1)])
-    with pytest.raises(DataError, match="etch it again") as error:
-        datasets.load("mnist")
-    assert str(path) in one_line(error)
-
-
-@pytest.mark.parametrize("keep", [0, 3, 4, 15, 16, 17, 500, -1])
-@pytest.mark.parametrize("compressed", [True, False])
-def test_a_payload_cut_short_is_told(archive, keep, compressed):
-    content = gzip.decompress((archive / PICTURES).read_bytes())[:keep]
-    path = archive / PICTURES
-    if not compressed:
-        path.unlink()
-        path = path.with_suffix("")
-    path.write_bytes(gzip.compress(content) if compressed else content)
-    with pytest.raises(DataError, match="etch it again") as error:
-        datasets.load("mnist")
-    assert str(path) in one_line(error)
+def test_options_change_the_training_split_alone_and_are_told(sample):
+    data = datasets.load("mnist-sample", imbalance_factor=10, limit=400)
+    assert data.changed == {"imbalance_factor": 10, "limit": 400}
+    assert data.facts()["changed"] == data.changed
+    assert len(data.train) == 400
+    counts = data.counts["train"]
+    # The limit comes last and keeps the tail's shape.
+    assert counts.max() / counts.min() == pytest.approx(10, rel=0.15)
+    known = {picture.tobytes() for picture in sample.train.images}
+    assert all(picture.tobytes() in known for picture in data.train.images)
+    assert data.validation.digest == sample.validation.digest
+    assert data.test.digest == sample.test.digest
+    assert sample.changed == {}
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("options", "told"),
     [
-        b"\0\0\x0d\x01" + bytes(8),  # of floats
-        b"<html>Not found</html>",
-        b"\0\0\x08\xff" + bytes(20),
-        b"\0\0\x08\x03" + b"\xff" * 12,
-        gzip.compress(b"\0\0\x08\x01\0\0\0\1\0")[:-8] + bytes(8),  # the checksum is wrong
-        gzip.compress(bytes(5000))[:20] + bytes(30),
-        gzip.compress(bytes(5000))[:12] + b"\xff" * 30,
+        (
+            {"orientation": "inverted"},
+            "goes with the data set own; .* Received: 'inverted'",
+        ),
+        ({"path": "here.csv"}, "path goes with the data sets own, az, .* Received: 'here.csv'"),
+        ({"thin": "az"}, "thin=az goes with a data set that has .* Use thin=none"),
+        ({"thin": "A-Z"}, "A-Z"),
+        ({"imbalance_factor": 0.5}, "at least 1.* Received: 0.5"),
     ],
-    ids=["floats", "a page", "255 axes", "huge", "checksum", "zeros", "ones"],
 )
-@pytest.mark.parametrize("name", [PICTURES, PICTURES[:-3]])
-def test_what_is_no_idx_file_of_bytes_is_told(archive, content, name):
-    (archive / name).write_bytes(content)
-    with pytest.raises(DataError, match="etch it again") as error:
-        datasets.load("mnist")
-    assert str(archive / name) in one_line(error)
-
-
-@pytest.mark.parametrize("file", [LABELS, "t10k-labels-idx1-ubyte.gz"])
-def test_another_splits_label_file_is_told(archive, file):
-    written(archive / file, np.full(600 if file == LABELS else 100, 10))
-    with pytest.raises(DataError, match=r"must be below 10. Received: 10. Is it the label file"):
-        datasets.load("mnist")
-    written(archive / file, np.zeros((7, 28, 28)))
-    with pytest.raises(DataError, match=r"one label a picture. Received: .* \(7, 28, 28\)"):
-        datasets.load("mnist")
-    written(archive / file, np.zeros(0))
-    with pytest.raises(DataError, match="one label a picture"):
-        datasets.load("mnist")
-
-
-def test_pictures_and_labels_that_do_not_fit_are_told(archive):
-    written(archive / LABELS, np.zeros(599))
-    with pytest.raises(DataError, match=r"Received: \(600, 28, 28\) and \(599,\)"):
-        datasets.load("mnist")
-    written(archive / PICTURES, np.zeros((599, 28, 27)))
-    with pytest.raises(DataError, match="28 x 28"):
-        datasets.load("mnist")
-
-
-def test_a_folder_in_place_of_the_file_is_told(archive):
-    with pytest.raises(DataError, match="must be a file that can be read. Received: Is a dir"):
-        idx.read(archive)
+def test_an_option_that_does_not_go_with_the_set_is_told(options, told):
+    with pytest.raises(ParameterError, match=told):
+        datasets.load("mnist-sample", **options)
 
 
 # The data sets that HCR_DATA names
@@ -464,18 +206,6 @@ def test_emnist_subset_has_the_standing_protocols_counts(subset):
     assert min(counts.min() for counts in subset.counts.values()) >= 1
     shares = subset.counts["validation"] / train
     assert np.abs(shares - 0.1).max() <= 0.001
-
-
-@pytest.mark.data
-def test_emnist_subset_is_upright(subset):
-    """Not lying on its side, by drawings and by MNIST, which is stored upright."""
-    for char in "LEF7J":
-        found, drawn = mean_picture(subset, char), mean_drawing(char)
-        assert alike(found, drawn) > alike(found.T, drawn) + 0.3, char
-    digits = datasets.load("mnist-sample")
-    for char in "23457":
-        found, known = mean_picture(subset, char), mean_picture(digits, char)
-        assert alike(found, known) > alike(found.T, known) + 0.2, char
 
 
 @pytest.mark.data

@@ -212,3 +212,28 @@ def test_results_are_worded_for_people():
     assert exhibits.number("t", 12.345, "Time", ".1f s").text == "12.3\xa0s"
     assert exhibits.number("t", 12.345, "Ratio").text == "12.3"
     assert exhibits.text("s", "none", "Strategy").text == "none"
+
+
+def test_a_caveat_stands_beside_every_figure_table_and_result(run, monkeypatch):
+    run.record_data({"name": "pen-strokes", "caveat": "synthetic"})
+    shown = [
+        exhibits.figure(run, sample.bars(), "counts", "Pictures a class."),
+        exhibits.table(run, pd.DataFrame({"a": [1]}), "few", "A few."),
+        exhibits.results(run, [exhibits.share("accuracy", 0.9, "Accuracy", headline=True)]),
+    ]
+    for each in shown:
+        assert "synthetic" in each.html
+    for key in ("figures", "tables"):
+        assert entries(run, key)[0]["caption"].endswith(" Data: synthetic.")
+    assert entries(run, "headline")[0]["note"] == "synthetic"
+    assert files.read_json(run.path("metrics.json"))["01_eda"]["caveat"] == "synthetic"
+    noted = exhibits.results(run, [exhibits.share("accuracy", 0.9, "Accuracy", "n = 10")])
+    assert "synthetic; n = 10" in noted.html
+    # A stage that reads no data of its own, as 05_draw, says it too.
+    later = runs.open(run.name, "05_draw")
+    exhibits.figure(later, sample.bars(), "drawn", "Drawn.")
+    (entry,) = runs.read(run.folder)["stages"]["05_draw"]["figures"]
+    assert entry["caption"] == "Drawn. Data: synthetic."
+    # Other data in the same folder end it.
+    later.record_data({"name": "mnist-sample", "caveat": ""})
+    assert exhibits.figure(later, sample.bars(), "drawn", "Drawn.").text == "Figure: Drawn."

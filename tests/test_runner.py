@@ -237,7 +237,7 @@ def test_a_suite_runs_each_seed_and_ends_in_a_table(tiny, outputs):
             "seed": int(name[-1]), "strategy": "cap",
         }  # fmt: skip
     table = (outputs / "both" / "both.csv").read_text().splitlines()
-    assert table[0].startswith("run,status,accuracy")
+    assert table[0].startswith("run,data,status,accuracy")
     assert [line.split(",")[0] for line in table[1:]] == [f"both/{name}" for name in names]
     assert all(f"both/{name}" in done.out for name in names)
 

@@ -5,7 +5,12 @@
     data.train.images      # uint8 (n, 28, 28), ink 255 on 0, upright
     data.train.labels      # int64 (n,), an index into data.characters
 
-A new data set is a module with `load` and `sources`, and a line in `DATASETS`.
+A new data set is a line in `DATASETS` and a module with
+
+    CACHED                      # whether what is read is kept in its fast form
+    info(name, options)         # `Info`, known before anything is read
+    sources(name, options)      # the files that are read; fetches them where it can
+    read(name, options)         # training, validation and test split, upright
 """
 
 from importlib import import_module
@@ -13,26 +18,62 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from hcr.datasets.split import Data, Split, stratified_sample
-from hcr.errors import DataError, nearest
+from hcr.datasets import cache, leaks, thinning
+from hcr.datasets.split import Data, Info, Options, Split, Strokes, stratified_sample
+from hcr.errors import DataError, ParameterError, nearest
 
 # Name to module; read as text where parameters are checked, so it stays a literal.
 DATASETS = {
     "mnist-sample": "hcr.datasets.mnist",
     "mnist": "hcr.datasets.mnist",
     "emnist-subset": "hcr.datasets.emnist",
+    "emnist-balanced": "hcr.datasets.emnist",
+    "emnist-letters": "hcr.datasets.emnist",
+    "emnist-digits": "hcr.datasets.emnist",
+    "emnist-mnist": "hcr.datasets.emnist",
+    "emnist-bymerge": "hcr.datasets.emnist",
+    "emnist-byclass": "hcr.datasets.emnist",
+    "az": "hcr.datasets.az",
+    "mnist+az": "hcr.datasets.mixed",
+    "mnist+emnist-upper": "hcr.datasets.mixed",
+    "mnist+emnist-upper-local": "hcr.datasets.mixed",
+    "unipen": "hcr.datasets.unipen",
+    "unipen-62": "hcr.datasets.unipen",
+    "pen-strokes": "hcr.datasets.synthetic",
+    "pen-strokes-62": "hcr.datasets.synthetic",
+    "pen-strokes-36": "hcr.datasets.synthetic",
+    "pen-strokes-10": "hcr.datasets.synthetic",
+    "own": "hcr.datasets.own",
 }
 
-__all__ = ["DATASETS", "Data", "Split", "load", "sources"]
+__all__ = ["DATASETS", "Data", "Info", "Options", "Split", "Strokes", "load", "sources"]
 
 
-def load(name: str, *, limit: int | None = None, seed: int = 0, run: Any = None) -> Data:
+def load(
+    name: str,
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+    imbalance_factor: float = 1.0,
+    thin: str = "none",
+    path: str | None = None,
+    orientation: str = "upright",
+    run: Any = None,
+) -> Data:
     """Read the data set `name`.
+
+    What makes the training split smaller is applied in the order thin, imbalance_factor, limit;
+    validation and test stay as they are.
 
     Args:
         name: A key of `DATASETS`.
         limit: At most this many training pictures, drawn so that each class keeps its share.
-        seed: Of that draw. The splits themselves are the same for every seed.
+        seed: Of these draws. The splits themselves are the same for every seed.
+        imbalance_factor: Largest class over smallest, at least 1, of a long-tailed training split
+            (`hcr.datasets.thinning.long_tailed`); 1 leaves it as it is.
+        thin: A key of `hcr.datasets.thinning.THINNING`.
+        path: Where a data set of the user's own lies.
+        orientation: A key of `hcr.datasets.own.ORIENTATIONS`, for the user's own pictures.
         run: The `hcr.runs.Run` in which to record the data and each opening of the test split.
 
     Returns:
@@ -40,22 +81,80 @@ def load(name: str, *, limit: int | None = None, seed: int = 0, run: Any = None)
 
     Raises:
         DataError: The name is unknown, or a file is missing, cut short or of the wrong form.
+        ParameterError: An option is out of its range or does not go with the data set.
     """
-    data = _module(name).load(name)
-    if limit is not None:
-        data.train = stratified_sample(data.train, limit, seed, len(data.characters))
+    family, options = _family(name), _options(name, path, orientation)
+    if family.CACHED:
+        found = cache.entry(
+            name, options, family.sources(name, options), lambda: family.read(name, options)
+        )
+        train, validation = found.split("train"), found.split("validation")
+        test_labels, report = found.labels("test"), found.leaks
+
+        def read_test() -> Split:
+            return found.split("test")
+    else:
+        train, validation, test = family.read(name, options)
+        train, validation, report = leaks.guard(train, validation, test)
+        test_labels = test.labels
+
+        def read_test() -> Split:
+            return test
+
+    data = Data(
+        name, family.info(name, options), train, validation, test_labels, read_test, dict(report)
+    )
+    _shrink(data, thin, imbalance_factor, limit, seed)
     if run is not None:
         run.record_data(data.facts())
         data.on_test_opened = run.test_opened
     return data
 
 
-def sources(name: str) -> list[Path]:
-    """The files that `name` is read from. Raises `DataError` where one is missing."""
-    return _module(name).sources(name)
+def sources(name: str, *, path: str | None = None, orientation: str = "upright") -> list[Path]:
+    """The files that `name` is read from, fetched where they can be.
+
+    Raises `DataError` where one is missing.
+    """
+    return _family(name).sources(name, _options(name, path, orientation))
 
 
-def _module(name: str) -> ModuleType:
+def _shrink(data: Data, thin: str, factor: float, limit: int | None, seed: int) -> None:
+    """Take the pictures that the options ask for from the training split."""
+    n_classes = len(data.characters)
+    if thin != "none":
+        chosen, scale = thinning.thin(data.train.labels, data.characters, thin, seed)
+        data.train = data.train.take(chosen)
+        data.changed |= {"thin": thin, "thin_scale": scale}
+    if factor != 1:
+        chosen = thinning.long_tailed(data.train.labels, n_classes, factor, seed)
+        data.train = data.train.take(chosen)
+        data.changed["imbalance_factor"] = factor
+    if limit is not None:
+        data.train = stratified_sample(data.train, limit, seed, n_classes)
+        data.changed["limit"] = limit
+
+
+def _options(name: str, path: str | None, orientation: str) -> Options:
+    """The options, checked for whether they go with `name`."""
+    if orientation != "upright" and name != "own":
+        raise ParameterError(
+            f"orientation goes with the data set own; others are turned upright where they are "
+            f"read. Received: {orientation!r} with {name}. Drop it."
+        )
+    if path is not None and name not in TAKE_PATH:
+        raise ParameterError(
+            f"path goes with the data sets {', '.join(TAKE_PATH)}. Received: {path!r} with "
+            f"{name}. Drop it."
+        )
+    return Options(path, orientation)
+
+
+# The data sets whose place the user may name.
+TAKE_PATH = ("own", "az", "mnist+az")
+
+
+def _family(name: str) -> ModuleType:
     if name not in DATASETS:
         raise DataError(f"There is no data set {name!r}.{nearest(name, DATASETS)}")
     return import_module(DATASETS[name])

@@ -1,7 +1,6 @@
-"""Finds and reads IDX files, the format of MNIST and EMNIST, plain or gzipped."""
+"""Reads IDX files, the format of MNIST and EMNIST, plain or gzipped."""
 
 import gzip
-import os
 import struct
 import zlib
 from math import prod
@@ -9,36 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr import environment
 from hcr.errors import DataError
-
-DATA_VARIABLE = "HCR_DATA"
-
-
-def find(family: str, name: str) -> Path:
-    """The path of the IDX file `name` (without `.gz`) of `family`, as `"emnist"`.
-
-    It is looked for in `$HCR_DATA/<family>/` and in `$HCR_DATA/`, plain first, then `.gz`. A
-    relative `HCR_DATA` counts from the working folder, else from the project's top, because a
-    notebook works in `notebooks/`. Raises `DataError` where it is nowhere.
-    """
-    folder = os.environ.get(DATA_VARIABLE)
-    if not folder:
-        raise DataError(
-            f"{name}.gz is read from the folder that {DATA_VARIABLE} names, and {DATA_VARIABLE} "
-            f"is not set. Put the file into a folder {family}/ and set {DATA_VARIABLE} to the "
-            "folder above it, or use the data set mnist-sample, which needs no file."
-        )
-    given = Path(folder).expanduser()
-    for top in (given, environment.root() / given):
-        for path in (top / family, top):
-            for candidate in (path / name, path / f"{name}.gz"):
-                if candidate.is_file():
-                    return candidate.resolve()
-    raise DataError(
-        f"There is no {name}.gz in {folder}/{family} or {folder}. Put it there, or set "
-        f"{DATA_VARIABLE} to the folder that has it."
-    )
 
 
 def read(path: Path) -> np.ndarray:

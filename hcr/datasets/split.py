@@ -3,23 +3,36 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from hcr import files
+from hcr.datasets.strokes import Strokes
 from hcr.errors import DataError
 
 # One fixed shuffle for every user and seed: figures of different runs stay comparable.
 SPLIT_SEED = 20170217
 
+__all__ = ["SPLIT_SEED", "Data", "Info", "Options", "Split", "Strokes", "by_hash", "stratified"]
+
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures, uint8 (n, 28, 28), ink 255 on 0, upright, and their labels, int64 (n,)."""
+    """Pictures and their labels.
+
+    Attributes:
+        images: uint8 (n, 28, 28), ink 255 on 0, upright; may be a read-only memory map.
+        labels: int64 (n,).
+        strokes: The n drawings that the pictures were made from, where they are known.
+        writers: str (n,), who wrote each, where it is known.
+    """
 
     images: np.ndarray
     labels: np.ndarray
+    strokes: Strokes | None = None
+    writers: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.shape[1:] != (28, 28):
@@ -27,18 +40,24 @@ class Split:
                 "Pictures must be uint8 of shape (n, 28, 28). "
                 f"Received: {self.images.dtype} {self.images.shape}."
             )
-        if len(self.images) != len(self.labels):
-            raise DataError(
-                "There must be one label a picture. Received: "
-                f"{len(self.images)} pictures and {len(self.labels)} labels."
-            )
+        for what, found in (("label", self.labels), ("drawing", self.strokes)):
+            if found is not None and len(self.images) != len(found):
+                raise DataError(
+                    f"There must be one {what} a picture. Received: "
+                    f"{len(self.images)} pictures and {len(found)} {what}s."
+                )
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, indices: np.ndarray) -> "Split":
-        """The pictures and labels at `indices`, int (m,)."""
-        return Split(self.images[indices], self.labels[indices])
+        """The pictures, labels, drawings and writers at `indices`, int (m,)."""
+        return Split(
+            self.images[indices],
+            self.labels[indices],
+            None if self.strokes is None else self.strokes.take(indices),
+            None if self.writers is None else self.writers[indices],
+        )
 
     @cached_property
     def digest(self) -> str:
@@ -47,35 +66,80 @@ class Split:
         return files.digest(shape, self.images.tobytes(), self.labels.astype("<i8").tobytes())
 
 
+@dataclass(frozen=True)
+class Options:
+    """What besides its name decides what a data set is read from.
+
+    Attributes:
+        path: Where a set of the user's own lies, or the A-Z file.
+        orientation: A key of `hcr.datasets.own.ORIENTATIONS`, for the user's own pictures.
+    """
+
+    path: str | None = None
+    orientation: str = "upright"
+
+
+@dataclass(frozen=True)
+class Info:
+    """What is known of a data set before it is read.
+
+    Attributes:
+        title: The name for people.
+        characters: The character of each label.
+        licence: Under which terms it may be used.
+        citation: What to cite.
+        url: Where it comes from.
+        caveat: What must stand beside every figure, as `"synthetic"`; mostly empty.
+    """
+
+    title: str
+    characters: tuple[str, ...]
+    licence: str
+    citation: str
+    url: str
+    caveat: str = ""
+
+
 @dataclass
 class Data:
-    """One data set: train and validation in memory, the test pictures read when first used.
+    """One data set; the test pictures are read when they are first used.
 
     Attributes:
         name: The key in `DATASETS`.
-        title: The name for people.
-        characters: The character of each label.
+        info: What is known of it.
         train: What a network is fitted on.
         validation: What everything is chosen on.
         test_labels: int64 (n,), for counting; the pictures come with `test`.
         read_test: Reads the test split.
-        licence: Under which terms it may be used.
-        citation: What to cite.
-        url: Where it comes from.
+        leaks: What the leak guard found and removed, as `hcr.datasets.leaks.guard` reports it.
+        changed: How the training split was made smaller on purpose, by the options of `load`.
         on_test_opened: Called with the name and the number of pictures when `test` is first used.
     """
 
     name: str
-    title: str
-    characters: tuple[str, ...]
+    info: Info
     train: Split
     validation: Split
     test_labels: np.ndarray
     read_test: Callable[[], Split]
-    licence: str
-    citation: str
-    url: str
+    leaks: dict[str, int] = field(default_factory=dict)
+    changed: dict[str, Any] = field(default_factory=dict)
     on_test_opened: Callable[[str, int], None] | None = field(default=None, repr=False)
+
+    @property
+    def title(self) -> str:
+        """The name for people."""
+        return self.info.title
+
+    @property
+    def characters(self) -> tuple[str, ...]:
+        """The character of each label."""
+        return self.info.characters
+
+    @property
+    def caveat(self) -> str:
+        """What must stand beside every figure; mostly empty."""
+        return self.info.caveat
 
     @cached_property
     def test(self) -> Split:
@@ -111,14 +175,33 @@ class Data:
         return {
             "name": self.name,
             "title": self.title,
+            "caveat": self.caveat,
             "digest": self.digest,
             "classes": len(self.characters),
             "characters": "".join(self.characters),
             "counts": {split: int(counts.sum()) for split, counts in self.counts.items()},
-            "licence": self.licence,
-            "citation": self.citation,
-            "url": self.url,
+            "leaks": self.leaks,
+            "changed": self.changed,
+            "licence": self.info.licence,
+            "citation": self.info.citation,
+            "url": self.info.url,
         }
+
+
+def by_hash(hashes: np.ndarray, shares: Sequence[float]) -> list[np.ndarray]:
+    """Split indices by the pictures' hashes: a picture falls into the same part for ever.
+
+    Args:
+        hashes: uint64 (n,), evenly spread, as `hcr.datasets.leaks.pixel_hashes` gives them.
+        shares: The share of all hashes, in (0, 1], that each part takes; together at most 1.
+
+    Returns:
+        One sorted int64 array of indices a share. Equal pictures are always in one part.
+    """
+    place = hashes.astype(np.float64) / 2.0**64
+    ends = np.cumsum([0.0, *shares])
+    ends[-1] = np.inf if np.isclose(ends[-1], 1) else ends[-1]
+    return [np.flatnonzero((place >= start) & (place < end)) for start, end in pairwise(ends)]
 
 
 def stratified(labels: np.ndarray, shares: Sequence[float], seed: int) -> list[np.ndarray]:

@@ -30,6 +30,7 @@ def fingerprint(stage: Stage, parameters: dict[str, Any], folder: Path) -> dict[
     Raises `DataError` where a file of the data set is missing.
     """
     name = parameters.get("dataset")
+    options = {key: parameters[key] for key in ("path", "orientation") if key in parameters}
     return {
         "notebook": files.digest([list(cell) for cell in stage.cells]),
         "parameters": files.digest(parameters),
@@ -39,7 +40,7 @@ def fingerprint(stage: Stage, parameters: dict[str, Any], folder: Path) -> dict[
         "inputs": {
             file: files.sha256(folder / file) for file in stage.reads if (folder / file).is_file()
         },
-        "data": files.digest([content_digest(path) for path in datasets.sources(name)])
+        "data": files.digest([content_digest(path) for path in datasets.sources(name, **options)])
         if name
         else None,
     }

@@ -7,7 +7,10 @@ from typing import Any
 from hcr import environment, files, params, runs
 from hcr.pipeline.plan import DONE, Outcome, RunPlan
 
-COLUMNS = ("run", "status", "accuracy", "balanced_accuracy", "n", "seconds", "date", "commit")
+COLUMNS = (
+    *("run", "data", "status", "accuracy", "balanced_accuracy", "n"),
+    *("seconds", "date", "commit"),
+)
 
 
 def expand(suite: params.SuiteSpec) -> list[tuple[str, params.RunSpec, int | None]]:
@@ -42,6 +45,7 @@ def write_summary(suite: str, outcomes: list[Outcome]) -> str:
         rows.append(
             {
                 "run": outcome.name,
+                "data": _data(record.get("data") or {}),
                 "status": record.get("status", "failed"),
                 **{key: found.get(key, "") for key in ("accuracy", "balanced_accuracy", "n")},
                 "seconds": record.get("seconds", ""),
@@ -56,6 +60,11 @@ def write_summary(suite: str, outcomes: list[Outcome]) -> str:
     path = runs.outputs() / suite / f"{suite}.csv"
     files.write_text(path, text.getvalue())
     return _table(rows) + f"\n{runs.shown(path)}"
+
+
+def _data(facts: dict[str, Any]) -> str:
+    caveat = f" ({facts['caveat']})" if facts.get("caveat") else ""
+    return f"{facts.get('name', '')}{caveat}"
 
 
 def _table(rows: list[dict[str, Any]]) -> str:

@@ -1,0 +1,215 @@
+"""The cache: made once, mapped into memory, renewed when anything changes, never half written."""
+
+import errno
+import json
+import os
+import shutil
+import time
+
+import numpy as np
+import pytest
+from data_files import NAME, family, made, splits
+
+from hcr import datasets
+from hcr.datasets import Options, Split, Strokes, cache, places
+from hcr.errors import DataError
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    monkeypatch.setenv("HCR_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "source"
+    path.write_text("1")
+    return path
+
+
+def entries() -> list:
+    return sorted((places.cache() / "sets").glob(f"{NAME}-*"))
+
+
+def test_a_set_is_read_once_and_then_mapped(source, monkeypatch):
+    calls = family(monkeypatch, source)
+    first, second = datasets.load(NAME), datasets.load(NAME)
+    assert len(calls) == 1
+    for part, expected in zip(("train", "validation", "test"), splits(), strict=True):
+        for data in (first, second):
+            found = getattr(data, part)
+            np.testing.assert_array_equal(found.images, expected.images)
+            np.testing.assert_array_equal(found.labels, expected.labels)
+            assert found.labels.dtype == np.int64
+            # The digest that was stored is the one that would be counted.
+            assert found.digest == expected.digest
+    assert isinstance(first.train.images, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        first.train.images[0, 0, 0] = 1
+    assert first.digest == second.digest
+
+
+def test_a_changed_file_option_or_code_is_read_again(source, monkeypatch):
+    calls = family(monkeypatch, source)
+    datasets.load(NAME)
+    source.write_text("22")
+    datasets.load(NAME)
+    assert len(calls) == 2
+    os.utime(source, ns=(1, 1))
+    datasets.load(NAME)
+    assert len(calls) == 3
+    monkeypatch.setattr(cache, "code", lambda: "other code")
+    datasets.load(NAME)
+    assert len(calls) == 4
+    monkeypatch.setattr(datasets, "TAKE_PATH", (NAME,))
+    datasets.load(NAME, path="elsewhere")
+    assert len(calls) == 5
+    # Old entries don't pile up.
+    assert len(entries()) == cache.KEPT
+
+
+def test_the_code_of_readers_and_of_what_they_draw_with_counts():
+    # Fewer files would mean that a room was renamed and CODE was not.
+    found = {room for room in cache.CODE if list(cache.PACKAGE.glob(f"{room}*"))}
+    assert found == set(cache.CODE)
+
+
+@pytest.mark.parametrize("damage", ["cut", "deleted", "no record", "record cut"])
+def test_a_damaged_entry_is_made_again(source, monkeypatch, damage):
+    calls = family(monkeypatch, source)
+    digest = datasets.load(NAME).digest
+    (folder,) = entries()
+    pixels, record = folder / "train-images.npy", folder / "entry.json"
+    if damage == "cut":
+        pixels.write_bytes(pixels.read_bytes()[:-1])
+    elif damage == "deleted":
+        (folder / "test-labels.npy").unlink()
+    elif damage == "no record":
+        record.unlink()
+    else:
+        record.write_text(record.read_text()[:-20])
+    assert datasets.load(NAME).digest == digest
+    assert len(calls) == 2
+
+
+def test_a_reader_that_fails_leaves_nothing(source, monkeypatch):
+    def broken():
+        raise DataError("The file is cut short.")
+
+    family(monkeypatch, source, broken)
+    with pytest.raises(DataError, match="cut short"):
+        datasets.load(NAME)
+    assert entries() == []
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_that_is_trusted(source, monkeypatch):
+    calls = family(monkeypatch, source)
+    real, written = np.save, []
+
+    def full(path, *rest, **options):
+        written.append(path)
+        if len(written) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(path, *rest, **options)
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(DataError, match="No space left on device. Make room, or set HCR_CACHE"):
+        datasets.load(NAME)
+    assert entries() == []
+    assert not list((places.cache() / "sets").glob(".making-*"))
+    monkeypatch.setattr(np, "save", real)
+    assert len(datasets.load(NAME).train) == 200
+    assert len(calls) == 2
+
+
+def test_a_file_in_the_caches_place_is_told(source, monkeypatch):
+    family(monkeypatch, source)
+    places.cache().parent.mkdir(exist_ok=True)
+    places.cache().write_text("no folder")
+    with pytest.raises(DataError, match="cache folder .* must be writable"):
+        datasets.load(NAME)
+
+
+def test_what_a_killed_process_left_is_swept(source, monkeypatch):
+    family(monkeypatch, source)
+    old, young = (places.cache() / "sets" / f".making-{name}" for name in ("old", "young"))
+    for folder in (old, young):
+        folder.mkdir(parents=True)
+    os.utime(old, (time.time() - 7200,) * 2)
+    datasets.load(NAME)
+    # The young one may be another process at work.
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_the_test_split_is_not_opened_by_loading(source, monkeypatch):
+    family(monkeypatch, source)
+    datasets.load(NAME)
+    opened = []
+    real = np.load
+    monkeypatch.setattr(
+        np, "load", lambda path, **options: opened.append(path.name) or real(path, **options)
+    )
+    data = datasets.load(NAME)
+    assert data.digest
+    assert data.facts()["counts"]["test"] == 50
+    assert "test-images.npy" not in opened
+    assert len(data.test) == 50
+    assert "test-images.npy" in opened
+
+
+def test_drawings_and_writers_come_back(source, monkeypatch):
+    drawings = [[np.array([[i, 0], [i, 1.5]]), np.array([[i, i]])] for i in range(200)]
+    strokes, writers = Strokes.of(drawings), np.array([f"w{i % 7}" for i in range(200)])
+
+    def read():
+        train, validation, test = splits()
+        return Split(train.images, train.labels, strokes, writers), validation, test
+
+    family(monkeypatch, source, read)
+    for _ in range(2):
+        data = datasets.load(NAME)
+        assert len(data.train.strokes) == 200
+        for found, expected in zip(data.train.strokes[17], drawings[17], strict=True):
+            np.testing.assert_array_equal(found, expected)
+        assert data.train.writers.tolist() == writers.tolist()
+        assert data.validation.strokes is None
+    less = datasets.load(NAME, limit=20).train
+    for i in range(20):
+        number = int(less.strokes[i][0][0, 0])
+        np.testing.assert_array_equal(less.images[i], data.train.images[number])
+        assert less.writers[i] == writers[number]
+
+
+def test_the_cache_folder_is_the_users_or_the_one_named(monkeypatch, tmp_path):
+    monkeypatch.delenv("HCR_CACHE")
+    assert places.cache().name == "hcr"
+    assert places.cache().is_absolute()
+    monkeypatch.setenv("HCR_CACHE", str(tmp_path / "here"))
+    assert places.cache() == tmp_path / "here"
+
+
+def test_two_names_share_no_entry(source):
+    options = Options()
+    one = cache.entry("a", options, [source], splits)
+    other = cache.entry("a-b", options, [source], lambda: (made(20, 8), made(20, 9), made(20, 10)))
+    assert one.folder != other.folder
+    for extra in range(4):
+        source.write_text("x" * (extra + 5))
+        cache.entry("a", options, [source], splits)
+    assert other.folder.is_dir(), "tidying one name deleted the other"
+    shutil.rmtree(other.folder)
+
+
+def test_an_entry_says_what_it_holds(source, monkeypatch):
+    family(monkeypatch, source)
+    datasets.load(NAME)
+    (folder,) = entries()
+    record = json.loads((folder / "entry.json").read_text())
+    assert set(record) == {"digests", "leaks", "sizes"}
+
+
+def test_an_empty_split_is_kept(source, monkeypatch):
+    train, validation, test = splits()
+    family(monkeypatch, source, lambda: (train, validation.take(np.zeros(0, int)), test))
+    for _ in range(2):
+        data = datasets.load(NAME)
+        assert len(data.validation) == 0
+        assert (
+            data.validation.digest == Split(data.validation.images, data.validation.labels).digest
+        )
