@@ -53,8 +53,8 @@ def test_agrees_with_the_steps_of_the_paper():
         strokes = synthesis.character(char, 5)
         pair = images.from_strokes(strokes), as_the_paper_says(strokes)
         likeness.append(np.corrcoef(pair[0].ravel(), pair[1].ravel())[0, 1])
-    assert min(likeness) > 0.93
-    assert np.mean(likeness) > 0.97
+    assert min(likeness) > 0.91
+    assert np.mean(likeness) > 0.96
 
 
 def test_contract_and_upright():

@@ -1,4 +1,4 @@
-"""Strokes and arrays become the picture contract: uint8, (n, 28, 28), ink 255 on 0, upright.
+"""Pen strokes become the contract picture.
 
 EMNIST made its pictures so (Cohen, Afshar, Tapson and van Schaik 2017, arXiv:1702.05373, section
 II and figure 1): NIST's binary 128 x 128 picture is blurred with sigma = 1, cropped to the ink,
@@ -24,8 +24,8 @@ from math import erf, sqrt
 import numpy as np
 
 from hcr.errors import DataError
+from hcr.images.contract import SIDE
 
-SIDE = 28
 INK = 22.7  # px: the longer side of the ink, at half brightness
 PEN = 2.7  # px: the width of a line, at half brightness
 BLUR = 0.48  # px: sigma of NIST's blur and of the resizing together
@@ -78,25 +78,6 @@ def from_strokes(strokes: Iterable) -> np.ndarray:
         distance = np.sqrt(_squared_distance(starts.astype(np.float32), ends.astype(np.float32)))
     brightness = np.interp(distance, _OFFSETS, _BRIGHTNESS, right=0.0)
     return np.rint(brightness * (255 / brightness.max())).astype(np.uint8)
-
-
-def check(images: np.ndarray) -> np.ndarray:
-    """Return `images` if it keeps the contract, uint8 of shape (n, 28, 28), n from 0 up.
-
-    Raises `DataError` otherwise. Which way up a character stands cannot be checked here.
-    """
-    if isinstance(images, np.ndarray) and images.dtype == np.uint8:
-        if images.ndim == 3 and images.shape[1:] == (SIDE, SIDE):
-            return images
-        hint = " Use images[None] for a single picture." if images.shape == (SIDE, SIDE) else ""
-        received = f"shape {images.shape}"
-    else:
-        hint = " Scaling to [0, 1] is a layer of the network: leave it to that."
-        received = str(getattr(images, "dtype", type(images).__name__))
-    raise DataError(
-        f"Pictures must be a uint8 array of shape (n, {SIDE}, {SIDE}), ink 255 on 0. "
-        f"Received: {received}.{hint}"
-    )
 
 
 def _points(strokes: Iterable) -> list[np.ndarray]:
