@@ -1,0 +1,140 @@
+"""Pen strokes drawn by program, for every machine, without network and without licence.
+
+Whatever is measured on them is *synthetic*: the forms of `hcr.synthesis`, varied as its hands vary
+them. For merged classes, capitals and small letters are drawn in turn, as C and c for the class C.
+
+A drawing's haste and the width of its pen are drawn at random. Both were set beside EMNIST's
+training pictures, 40 of each of the 47 classes of `emnist-subset-train`. Quartiles, EMNIST / ours:
+line 2.40, 3.05, 3.60 / 2.43, 2.83, 3.42 px; slant (rightwards, covariance over variance of y)
+-0.03, 0.17, 0.39 / -0.05, 0.11, 0.30; ink in all 108, 134, 162 / 116, 142, 175 pixels; width over
+height 0.70, 0.90, 1.05 / 0.73, 0.91, 1.00. People vary more.
+"""
+
+from functools import cache
+from importlib.util import find_spec
+from math import erf, sqrt
+from pathlib import Path
+
+import numpy as np
+
+from hcr import images, labels, synthesis
+from hcr.datasets.split import SPLIT_SEED, Info, Options, Split, Strokes
+from hcr.errors import DataError
+
+CACHED = True
+CHARACTERS = {
+    "pen-strokes": labels.BALANCED,
+    "pen-strokes-62": labels.BYCLASS,
+    "pen-strokes-36": labels.ALPHANUMERIC,
+    "pen-strokes-10": labels.DIGITS,
+}
+SIZES = (400, 50, 100)  # drawings a class: training, validation, test
+HASTE = (1.1, 0.3)  # `variation` of hcr.synthesis: median, and spread of its logarithm
+WIDTH = (2.7, 0.24)  # px: the pen, median, and spread of its logarithm
+WIDTHS = (1.8, 4.2)  # px: the thinnest and the thickest pen
+
+CITATION = (
+    "A. V. Hershey. Calligraphy for computers. Report 2101, U.S. Naval Weapons Laboratory, 1967"
+)
+
+
+def info(name: str, options: Options) -> Info:
+    """What is known of `pen-strokes` and its kin."""
+    characters = CHARACTERS[name]
+    return Info(
+        title=f"Synthetic pen strokes, {len(characters)} classes",
+        characters=tuple(characters),
+        licence="drawn by this program, MIT; of forms of its own and of the Hershey fonts, which "
+        "are in the public domain (package Hershey-Fonts, MIT)",
+        citation=CITATION,
+        url="https://github.com/apshu/HersheyFonts",
+        caveat="synthetic",
+    )
+
+
+def sources(name: str, options: Options) -> list[Path]:
+    """The fonts, and this module. Raises `DataError` where the fonts are not installed."""
+    spec = find_spec("HersheyFonts")
+    for folder in (spec.submodule_search_locations if spec else None) or []:
+        fonts = Path(folder) / "HersheyFonts.py"
+        if fonts.is_file():
+            return [fonts, Path(__file__)]
+    raise DataError(
+        f"{name} is drawn with the package Hershey-Fonts, and its fonts are not there. "
+        "Install it with: uv sync"
+    )
+
+
+def read(name: str, options: Options) -> tuple[Split, Split, Split]:
+    """Draw the three splits: the same drawings for every user, class by class in turn."""
+    train, validation, test = (
+        _drawn(CHARACTERS[name], size, part) for part, size in enumerate(SIZES)
+    )
+    return train, validation, test
+
+
+def _drawn(characters: str, size: int, part: int) -> Split:
+    drawings, pictures = [], []
+    merged = len(characters) == len(labels.BALANCED)
+    for character in characters:
+        # A stream of numbers of its own: a form added to one character leaves the others be.
+        rng = np.random.default_rng([SPLIT_SEED, part, ord(character)])
+        cases = [character]
+        if merged and character.lower() in labels.MERGED:
+            cases.append(character.lower())
+        for i in range(size):
+            haste = HASTE[0] * np.exp(rng.normal(0, HASTE[1]))
+            width = np.clip(WIDTH[0] * np.exp(rng.normal(0, WIDTH[1])), *WIDTHS)
+            strokes = synthesis.character(cases[i % len(cases)], rng, haste, form=None)
+            # Every other point is as many as a tablet tells; pictures are made in half the time.
+            strokes = [
+                np.concatenate([stroke[:-1:2], stroke[-1:]]).astype(np.float32)
+                for stroke in strokes
+            ]
+            drawings.append(strokes)
+            pictures.append(with_pen(images.from_strokes(strokes), width))
+    order = np.arange(len(drawings)).reshape(len(characters), size).T.ravel()
+    return Split(
+        np.stack([pictures[i] for i in order]),
+        np.tile(np.arange(len(characters)), size),
+        Strokes.of(drawings[i] for i in order),
+    )
+
+
+def with_pen(picture: np.ndarray, width: float) -> np.ndarray:
+    """A picture of `hcr.images.from_strokes` as if drawn with a pen of another width.
+
+    A pixel's brightness there tells its distance to the nearest line, and with that its brightness
+    beside a thicker or thinner line: each of the 256 values becomes another one.
+
+    Args:
+        picture: uint8 (28, 28), drawn with a pen of `hcr.images.PEN` px.
+        width: In px at half brightness, from 1.8 to 4.2: further away too little is known.
+
+    Returns:
+        uint8 (28, 28).
+    """
+    return _values(round(20 * width))[picture]
+
+
+@cache
+def _values(width: int) -> np.ndarray:
+    """The new brightness, uint8 (256,), of each old one, for a width in twentieths of a px."""
+    values = np.interp(_DISTANCES, _GRID, _line(width / 20))
+    values[0] = 0
+    return np.rint(255 * values / values[-1]).astype(np.uint8)
+
+
+def _line(width: float) -> np.ndarray:
+    """Brightness, up to 1, at the distances `_GRID` from the middle of a blurred line."""
+    scale = images.BLUR * sqrt(2)
+    near, far = (width / 2 - _GRID) / scale, (width / 2 + _GRID) / scale
+    return (_ERF(near) + _ERF(far)) / 2
+
+
+_ERF = np.vectorize(erf, otypes=[float])
+_GRID = np.linspace(0, images.PEN / 2 + 4 * images.BLUR, 256)
+# Where a line of the usual pen has each brightness, 0 to 255.
+_DISTANCES = np.interp(
+    np.arange(256), 255 * (_line(images.PEN) / _line(images.PEN)[0])[::-1], _GRID[::-1]
+)
