@@ -85,6 +85,161 @@ def test_class_weights_make_the_present_classes_count_the_same(labels):
     assert sums.sum() == pytest.approx(len(labels), rel=1e-5)
 
 
+def test_every_picture_has_the_same_chance_to_be_drawn():
+    labels = np.repeat([0, 1], [8, 4])
+    drawn = sum(balance.plan(labels, "undersample", seed=seed).repeats(12) for seed in range(500))
+    assert (drawn[8:] == 500).all()
+    # Of eight, four: 250 on average, with a standard deviation of 11.
+    assert (np.abs(drawn[:8] - 250) < 56).all()
+
+
+def test_effective_numbers_by_hand():
+    # (1 - 0.9^n) / 0.1 for n = 1, 2, 10.
+    found = balance.effective_numbers([0, 1, 2, 10], beta=0.9)
+    np.testing.assert_allclose(found, [0, 1, 1.9, 6.513215599], rtol=1e-9)
+    np.testing.assert_allclose(balance.effective_numbers([0, 1, 7], beta=0), [0, 1, 1])
+    # Close to 1, where 1 - beta^n has no digits left, it tends to n itself.
+    np.testing.assert_allclose(balance.effective_numbers([5, 10**6], 1 - 1e-12), [5, 10**6], 1e-5)
+
+
+def test_effective_number_weights_by_hand():
+    plan = balance.plan(np.array([0, 1, 1]), "effective_number", beta=0.9)
+    # Inverse effective numbers 1 and 1 / 1.9, of mean (1 + 2 / 1.9) / 3.
+    mean = (1 + 2 / 1.9) / 3
+    np.testing.assert_allclose(plan.weights, np.array([1, 1 / 1.9, 1 / 1.9]) / mean, rtol=1e-6)
+    np.testing.assert_array_equal(plan.indices, [0, 1, 2])
+
+
+@settings(deadline=None)
+@given(some_labels())
+def test_beta_leads_from_no_weights_to_class_weights(labels):
+    none = balance.plan(labels, "effective_number", beta=0.0)
+    np.testing.assert_allclose(none.weights, 1, rtol=1e-6)
+    whole = balance.plan(labels, "effective_number", beta=1 - 1e-9)
+    expected = balance.plan(labels, "class_weight").weights
+    np.testing.assert_allclose(whole.weights, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "option", "rule"),
+    [
+        ("effective_number", {"beta": 1.0}, "beta must be at least 0 and below 1"),
+        ("effective_number", {"beta": -0.1}, "beta must be at least 0 and below 1"),
+        ("effective_number", {"beta": float("nan")}, "beta must be at least 0 and below 1"),
+        ("logit_adjust", {"tau": 0.0}, "tau must be above 0"),
+        ("logit_adjust", {"tau": float("nan")}, "tau must be above 0"),
+        ("logit_adjust", {"tau": float("inf")}, "tau must be above 0"),
+    ],
+)
+def test_beta_and_tau_out_of_range_are_told(strategy, option, rule):
+    with pytest.raises(ParameterError, match=rule):
+        balance.plan(np.zeros(9, int), strategy, **option)
+    balance.plan(np.zeros(9, int), **option)
+
+
+def test_logit_adjust_leaves_the_data_and_carries_its_tau():
+    labels = np.repeat([0, 2], [3, 1])
+    none, plan = balance.plan(labels), balance.plan(labels, "logit_adjust", tau=0.5)
+    np.testing.assert_array_equal(plan.indices, none.indices)
+    np.testing.assert_array_equal(plan.weights, none.weights)
+    assert (none.tau, plan.tau) == (0, 0.5)
+    assert none.shift(labels, 3) is None
+    # Half the logarithm of the shares; a class that isn't there is not raised.
+    np.testing.assert_allclose(plan.shift(labels, 3), 0.5 * np.log([0.75, 1, 0.25]))
+
+
+def test_adjust_is_bayes_rule_for_classes_of_equal_share():
+    """Two densities on five points, seen with the shares 0.9 and 0.1: the answers for halves."""
+    densities = np.array([[0.4, 0.3, 0.2, 0.1, 0.0], [0.0, 0.1, 0.2, 0.3, 0.4]])
+    shares = np.array([0.9, 0.1])
+    seen = (densities * shares[:, None]).T
+    seen /= seen.sum(axis=1, keepdims=True)
+    expected = (densities / densities.sum(axis=0)).T
+    np.testing.assert_allclose(balance.adjust(seen, shares), expected)
+    assert seen.argmax(axis=1).tolist() == [0, 0, 0, 0, 1]
+    assert balance.adjust(seen, shares).argmax(axis=1).tolist()[3:] == [1, 1]
+    # In any class of equal size and for any tau nothing changes.
+    np.testing.assert_allclose(balance.adjust(seen, [0.5, 0.5], 3), seen)
+    np.testing.assert_allclose(balance.adjust(seen, shares, 0), seen)
+    # tau by tau: twice a half is the whole.
+    half = balance.adjust(balance.adjust(seen, shares, 0.5), shares, 0.5)
+    np.testing.assert_allclose(half, expected, atol=1e-12)
+
+
+def test_adjust_of_a_finite_sample_raises_the_rare_classes_recall():
+    rng = np.random.default_rng(0)
+    shares, labels = np.array([0.98, 0.02]), np.repeat([0, 1], [9800, 200])
+    values = rng.normal(np.where(labels == 0, -1, 1), 1)
+    likelihood = np.exp(-((values[:, None] - [-1, 1]) ** 2) / 2)
+    answers = likelihood * shares / (likelihood * shares).sum(axis=1, keepdims=True)
+    right = {}
+    for name, found in (("seen", answers), ("adjusted", balance.adjust(answers, shares))):
+        correct = found.argmax(axis=1) == labels
+        right[name] = correct[labels == 0].mean(), correct[labels == 1].mean()
+    assert right["seen"][0] > 0.99 > right["adjusted"][0] > 0.8
+    assert right["seen"][1] < 0.3 < 0.8 < right["adjusted"][1]
+
+
+def test_adjust_keeps_type_and_rows_and_refuses_other_shapes():
+    answers = np.array([[0.7, 0.2, 0.1]], np.float32)
+    found = balance.adjust(answers, [0.9, 0.1, 0.0])
+    assert found.dtype == np.float32
+    assert found.sum() == pytest.approx(1)
+    np.testing.assert_allclose(
+        found / found[0, 2], [[0.7 / 0.9, 2, 0.1]] / np.array(0.1), rtol=1e-6
+    )
+    with pytest.raises(DataError, match="one column for each of 2 shares"):
+        balance.adjust(answers, [0.5, 0.5])
+    for wrong in ([], [0, 0], [-1, 2], [[1, 2]]):
+        with pytest.raises(DataError, match="A prior needs counts"):
+            balance.prior(wrong)
+
+
+def test_imbalance_by_hand():
+    found = balance.imbalance([6, 0, 3, 3], beta=0.5)
+    assert (found.ratio, found.empty) == (2, 1)
+    # Differences 3, 3, 0, each twice, over 2 * 3^2 * 4.
+    assert found.gini == pytest.approx(12 / 72)
+    # Shares 1/2, 1/4, 1/4: an entropy of 1.5 bits.
+    assert found.effective_classes == pytest.approx(2**1.5)
+    np.testing.assert_allclose(found.effective_numbers, [1.96875, 0, 1.75, 1.75])
+
+
+@given(st.lists(st.integers(0, 999), min_size=1, max_size=40).filter(any))
+def test_imbalance_of_any_counts(counts):
+    found, own = balance.imbalance(counts), np.array([n for n in counts if n])
+    differences = np.abs(own[:, None] - own[None]).sum()
+    assert found.gini == pytest.approx(differences / (2 * len(own) ** 2 * own.mean()), abs=1e-9)
+    assert 0 <= found.gini < 1
+    assert 1 <= found.ratio == own.max() / own.min()
+    assert 1 - 1e-9 <= found.effective_classes <= len(own) + 1e-9
+    assert (found.effective_numbers <= np.array(counts) + 1e-9).all()
+    same = balance.imbalance([7] * len(own))
+    assert (same.ratio, same.gini) == (1, pytest.approx(0, abs=1e-12))
+    assert same.effective_classes == pytest.approx(len(own))
+
+
+@pytest.mark.parametrize("counts", [[], [0, 0], [-1, 3], [[1, 2]]])
+def test_imbalance_of_nothing_is_told(counts):
+    with pytest.raises(DataError, match="must be pictures a class"):
+        balance.imbalance(counts)
+
+
+def test_the_overview_tells_what_each_plan_repeats_and_throws_away():
+    labels = np.repeat([0, 1, 3], [2, 4, 12])
+    plans = balance.plans(labels, per_class=3)
+    assert list(plans) == list(balance.STRATEGIES)
+    frame = balance.overview(plans, labels, 5).set_index("strategy")
+    rows = {name: frame.loc[name].tolist() for name in ("none", "undersample", "oversample", "cap")}
+    assert rows["none"] == [18, 18, 0, 1, 2, 12, 6]
+    assert rows["undersample"] == [8, 8, 10, 1, 2, 3, 1.5]
+    assert rows["oversample"] == [36, 18, 0, 6, 12, 12, 1]
+    assert rows["cap"] == [12, 10, 8, 2, 4, 4, 1]
+    assert frame.loc["class_weight"].tolist() == pytest.approx([18, 18, 0, 1, 6, 6, 1])
+    assert frame.loc["logit_adjust"].tolist() == rows["none"]
+    assert 1 < frame.loc["effective_number", "ratio"] < 1.1
+
+
 @given(some_labels())
 def test_none_takes_each_picture_once(labels):
     plan = balance.plan(labels)
@@ -118,7 +273,9 @@ def test_per_class_below_one_is_told(strategy, per_class):
 def test_an_unknown_strategy_offers_the_nearest():
     with pytest.raises(ParameterError, match="'oversampel'. Did you mean 'oversample'"):
         balance.plan(np.zeros(5, int), "oversampel")
-    with pytest.raises(ParameterError, match="Known: cap, class_weight, none, oversample, under"):
+    with pytest.raises(
+        ParameterError, match="Known: cap, class_weight, effective_number, logit_adjust, none,"
+    ):
         balance.plan(np.zeros(5, int), "xyz")
 
 
@@ -133,7 +290,7 @@ def test_a_plan_comes_back_as_it_was_saved(tmp_path, strategy):
         np.testing.assert_array_equal(found.indices, plan.indices)
         np.testing.assert_array_equal(found.weights, plan.weights)
         assert (found.indices.dtype, found.weights.dtype) == (np.int64, np.float32)
-        assert (found.strategy, found.data) == (strategy, "digest")
+        assert (found.strategy, found.data, found.tau) == (strategy, "digest", plan.tau)
 
 
 def test_a_plan_for_another_data_set_is_refused(tmp_path):
@@ -171,12 +328,12 @@ def test_a_file_that_is_something_else_is_told(tmp_path):
     np.savez(path, indices=np.array([{}]), weights=np.ones(1), strategy="none", data="")
     with pytest.raises(DataError, match="must be a balance plan. Received: .*allow_pickle"):
         balance.load(path)
-    np.savez(path, indices=np.arange(3), weights=np.ones(2), strategy="none", data="")
+    np.savez(path, indices=np.arange(3), weights=np.ones(2), strategy="none", data="", tau=0.0)
     with pytest.raises(DataError, match="a weight for each index"):
         balance.load(path)
 
 
-@pytest.mark.parametrize("strategy", ["none", "class_weight"])
+@pytest.mark.parametrize("strategy", sorted(set(balance.STRATEGIES) - set(balance.RESAMPLING)))
 def test_a_per_class_without_use_is_refused(strategy):
     with pytest.raises(ParameterError, match=f"Received: per_class=5 with {strategy}"):
         balance.plan(np.zeros(9, int), strategy, per_class=5)

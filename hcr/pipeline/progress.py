@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
-EPOCH = re.compile(r"epoch (\d+)/(\d+)\b.*?(?:\(([\d.]+) s\))?$")
+# One of the epochs of a training, or of the trainings of a study.
+EPOCH = re.compile(r"(?:epoch|training) (\d+)/(\d+)\b.*?(?:\(([\d.]+) s\))?$")
+FOUND = re.compile(r"found (?:epoch )?\d")
 HEARTBEAT = 30.0  # seconds
 MANY = 100  # epochs; where there are more, a log gets one line in MANY_PAUSE seconds
 MANY_PAUSE = 2.0
@@ -66,10 +68,10 @@ class Reporter:
             self._line("")
 
     def line(self, text: str) -> None:
-        """The notebook printed `text`; what it says of epochs is passed on."""
+        """The notebook printed `text`; what it says of epochs and trainings is passed on."""
         found = EPOCH.match(text)
         if found is None:
-            if text.startswith("found epoch "):
+            if FOUND.match(text):
                 self.say(f"{self.prefix}: {text}")
             return
         epoch, epochs, seconds = int(found[1]), int(found[2]), float(found[3] or 0)

@@ -19,14 +19,16 @@ from hcr.models.augment import RandomAffine
 from hcr.training.batches import Batches
 from hcr.training.checkpoint import Checkpoint, resume
 from hcr.training.exporting import export
-from hcr.training.network import layer_table, predict, validate, variations
+from hcr.training.network import layer_table, predict, shifted, validate, variations
 
 __all__ = [
     "AUGMENTATIONS",
     "Fitted",
     "Recipe",
+    "code_digest",
     "export",
     "fit",
+    "fit_steps",
     "layer_table",
     "predict",
     "seed_everything",
@@ -82,7 +84,8 @@ def fit(
         recipe: The network and how it is trained.
         train: The training split that `plan` was made for.
         validation: The split on which the epoch is chosen, by class-balanced accuracy.
-        plan: Which pictures, and with what weight.
+        plan: Which pictures, with what weight, and whether the answers lose the prior: then that
+            is part of the network returned, in the bias of its logits.
         n_classes: Of the network.
         folder: For checkpoints, one an epoch; what lies there for another recipe, other data or
             other code is deleted.
@@ -91,7 +94,8 @@ def fit(
         The network with the weights of the chosen epoch, and its history.
 
     Raises:
-        ModelError: The network cannot be built, or the loss is no number any more.
+        ModelError: The network cannot be built, the loss is no number any more, or the prior
+            cannot be taken out of the network's answers.
     """
     if recipe.augmentation not in AUGMENTATIONS:
         raise ParameterError(
@@ -100,7 +104,11 @@ def fit(
         )
     seed_everything(recipe.seed)
     net = models.build(recipe.model, n_classes)
-    keep = Checkpoint(net, validation, folder, _key(recipe, train, validation, plan), recipe)
+    shift = plan.shift(train.labels, n_classes)
+    with shifted(net, shift):
+        pass  # A network that cannot be corrected is told of before it is trained.
+    key = _key(recipe, train, validation, plan)
+    keep = Checkpoint(net, validation, folder, key, recipe, shift)
     trainer = resume(keep)
     done = len(keep.rows)
     if done > 0:
@@ -123,6 +131,25 @@ def fit(
     net.set_weights(keep.best)
     history = pd.DataFrame(keep.rows)
     return Fitted(net, history, keep.best_epoch, recipe.epochs - done, folder)
+
+
+def fit_steps(recipe: Recipe, train: Split, plan: Plan, n_classes: int, steps: int) -> keras.Model:
+    """Train a network for so many steps, and leave nothing on the disk.
+
+    For comparisons: every training makes as many steps of `recipe.batch_size` pictures, however
+    many pictures its plan has, and no epoch is chosen. `recipe.epochs` has no say, and the prior
+    is left in the answers.
+
+    Returns:
+        The network after its last step.
+    """
+    # Dozens of trainings in one process would pile up their graphs.
+    keras.utils.clear_session()
+    seed_everything(recipe.seed)
+    net = models.build(recipe.model, n_classes)
+    batches = Batches(train, plan, recipe.batch_size, recipe.seed, 0, steps)
+    _trainer(net, recipe, steps).fit(batches, verbose=0, shuffle=False)
+    return net
 
 
 def seed_everything(seed: int) -> None:
@@ -157,17 +184,22 @@ def _trainer(net: keras.Model, recipe: Recipe, steps: int) -> keras.Model:
 
 def _key(recipe: Recipe, train: Split, validation: Split, plan: Plan) -> str:
     """What the weights depend on; the code of the networks and of this module included."""
-    folders = Path(__file__).parent, Path(models.__file__).parent
-    sources = [path for folder in folders for path in sorted(folder.glob("*.py"))]
-    # A network of one's own lies elsewhere.
-    sources.append(Path(inspect.getfile(inspect.unwrap(models.builder(recipe.model)))))
-    code = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sources]
     return files.digest(
         asdict(recipe),
         train.digest,
         validation.digest,
         plan.indices.tobytes(),
         plan.weights.tobytes(),
-        code,
-        [keras.__version__, start.BACKEND, np.__version__],
+        plan.tau,
+        code_digest(recipe.model),
     )
+
+
+def code_digest(model: str) -> str:
+    """A digest of the code that trains the network `model`, and of the versions below it."""
+    folders = Path(__file__).parent, Path(models.__file__).parent
+    sources = [path for folder in folders for path in sorted(folder.glob("*.py"))]
+    # A network of one's own lies elsewhere.
+    sources.append(Path(inspect.getfile(inspect.unwrap(models.builder(model)))))
+    code = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sources]
+    return files.digest(code, [keras.__version__, start.BACKEND, np.__version__])

@@ -8,17 +8,35 @@ from hcr.datasets import Split
 
 
 class Batches(keras.utils.PyDataset):
-    """The plan's pictures in batches, in an order that follows from (seed, epoch) alone."""
+    """The plan's pictures in batches, in an order that follows from (seed, epoch) alone.
 
-    def __init__(self, split: Split, plan: Plan, batch_size: int, seed: int, epoch: int):
+    Args:
+        split: The training split that `plan` was made for.
+        plan: Which pictures, and with what weight.
+        batch_size: Pictures a batch; the last of a pass may have fewer.
+        seed: Of the order.
+        epoch: The number of the first pass, from 0.
+        steps: How many full batches to give instead of one pass: as many passes as that takes.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        plan: Plan,
+        batch_size: int,
+        seed: int,
+        epoch: int,
+        steps: int | None = None,
+    ):
         super().__init__()
         self.split, self.plan, self.batch_size = split, plan, batch_size
         self.seed, self.epoch = seed, epoch
+        self.draws = len(plan) if steps is None else steps * batch_size
         self.weighted = bool(np.ptp(plan.weights) > 0)
         self._shuffle()
 
     def __len__(self) -> int:
-        return -(-len(self.plan) // self.batch_size)
+        return -(-self.draws // self.batch_size)
 
     def __getitem__(self, i: int):
         drawn = self.order[i * self.batch_size : (i + 1) * self.batch_size]
@@ -28,8 +46,17 @@ class Batches(keras.utils.PyDataset):
 
     def on_epoch_end(self) -> None:
         """Called by Keras once an epoch."""
-        self.epoch += 1
+        self.epoch += self.passes
         self._shuffle()
 
+    @property
+    def passes(self) -> int:
+        """How many passes over the plan an epoch begins."""
+        return -(-self.draws // len(self.plan))
+
     def _shuffle(self) -> None:
-        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.plan))
+        orders = [
+            np.random.default_rng([self.seed, self.epoch + i]).permutation(len(self.plan))
+            for i in range(self.passes)
+        ]
+        self.order = np.concatenate(orders)[: self.draws]

@@ -14,7 +14,7 @@ import numpy as np
 from hcr import files
 from hcr.datasets import Split
 from hcr.errors import ModelError, RunError
-from hcr.training.network import validate
+from hcr.training.network import shifted, validate
 
 if TYPE_CHECKING:
     from hcr.training import Recipe
@@ -27,11 +27,17 @@ class Checkpoint(keras.callbacks.Callback):
     """After each epoch: validate, choose the best epoch, save everything, and say so in a line."""
 
     def __init__(
-        self, net: keras.Model, validation: Split, folder: Path, key: str, recipe: "Recipe"
+        self,
+        net: keras.Model,
+        validation: Split,
+        folder: Path,
+        key: str,
+        recipe: "Recipe",
+        shift: np.ndarray | None = None,
     ):
         super().__init__()
         self.net, self.validation, self.folder, self.key = net, validation, folder, key
-        self.recipe = recipe
+        self.recipe, self.shift = recipe, shift
         self.rows: list[dict[str, float]] = []
         self.best: list[np.ndarray] | None = None
         self.best_epoch = 0
@@ -54,7 +60,9 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs=None) -> None:
         """Validate, save and report."""
-        found = validate(self.net, self.validation)
+        # What is judged, and kept where it is the best, is the network as it will answer.
+        with shifted(self.net, self.shift):
+            found, weights = validate(self.net, self.validation), self.net.get_weights()
         row = {
             "epoch": epoch + 1,
             "loss": float(logs["loss"]),
@@ -66,7 +74,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.rows.append(row)
         scores = [each["val_balanced_accuracy"] for each in self.rows]
         if int(np.argmax(scores)) == len(scores) - 1:
-            self.best, self.best_epoch = self.net.get_weights(), epoch + 1
+            self.best, self.best_epoch = weights, epoch + 1
         self.save(epoch + 1)
         print(
             f"epoch {epoch + 1}/{self.recipe.epochs}  loss {row['loss']:.4f}  "

@@ -1,8 +1,5 @@
 """A trained network as two files that say the same: Keras' own, and LiteRT."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +10,7 @@ from hcr import files
 from hcr.errors import ModelError, RunError
 from hcr.recognizer import Recognizer
 from hcr.training.network import predict
+from hcr.training.start import silenced
 
 if TYPE_CHECKING:
     from hcr.training import Fitted
@@ -40,7 +38,7 @@ def export(fitted: "Fitted", keras_file: Path, litert_file: Path, sample: np.nda
     if not _exported(note, state, keras_file, litert_file):
         with files.writing(keras_file) as aside:
             fitted.model.save(aside, include_optimizer=False)
-        with files.writing(litert_file) as aside, _quiet():
+        with files.writing(litert_file) as aside, silenced():
             # Keras 3.13 takes no Path here.
             fitted.model.export(str(aside), format="litert", verbose=False)
         written = {path.name: files.sha256(path) for path in (keras_file, litert_file)}
@@ -53,18 +51,6 @@ def export(fitted: "Fitted", keras_file: Path, litert_file: Path, sample: np.nda
             f"Received: a difference of {difference:.4f}. Report this network; use model.keras."
         )
     return difference
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep TensorFlow from naming the temporary folders that it writes to."""
-    logger = logging.getLogger("tensorflow")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _weights_digest(model: keras.Model) -> str:

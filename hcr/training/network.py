@@ -1,5 +1,8 @@
 """What a network is asked for: probabilities, a validation, its layers, its augmentation."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import keras
 import numpy as np
 import pandas as pd
@@ -8,11 +11,13 @@ from hcr import metrics, models
 from hcr.datasets import Split
 from hcr.errors import ModelError
 from hcr.models.augment import RandomAffine
+from hcr.training.start import silenced
 
 
 def predict(net: keras.Model, images: np.ndarray, batch_size: int = 1024) -> np.ndarray:
     """The probabilities, float32 (n, n_classes), of uint8 (n, 28, 28)."""
-    return net.predict(images, batch_size=batch_size, verbose=0)
+    with silenced():
+        return net.predict(images, batch_size=batch_size, verbose=0)
 
 
 def validate(net: keras.Model, split: Split) -> dict[str, float]:
@@ -35,6 +40,46 @@ def validate(net: keras.Model, split: Split) -> dict[str, float]:
             metrics.balanced_accuracy(split.labels, predicted, n_classes)
         ),
     }
+
+
+@contextmanager
+def shifted(net: keras.Model, shift: np.ndarray | None) -> Iterator[None]:
+    """Let `net` answer with `shift`, (n_classes,), subtracted from its logits; then as before.
+
+    Weights that are read inside keep the shift wherever they are set. None changes nothing. Raises
+    `ModelError` for a network that does not end in a dense layer with a bias and a softmax.
+    """
+    if shift is None:
+        yield
+        return
+    bias = _bias_of_logits(net)
+    before = keras.ops.convert_to_numpy(bias)
+    bias.assign(before - shift.astype(before.dtype))
+    try:
+        yield
+    finally:
+        bias.assign(before)
+
+
+def _bias_of_logits(net: keras.Model) -> keras.Variable:
+    """The bias of the dense layer whose output goes into the softmax at the end of `net`."""
+    last = net.layers[-1]
+    if isinstance(last, keras.layers.Dense) and last.activation is keras.activations.softmax:
+        dense = last
+    else:
+        softmax = isinstance(last, keras.layers.Softmax) or (
+            getattr(last, "activation", None) is keras.activations.softmax
+        )
+        dense = next((each for each in net.layers if softmax and each.output is last.input), None)
+        if getattr(dense, "activation", None) is not keras.activations.linear:
+            dense = None
+    if not isinstance(dense, keras.layers.Dense) or dense.bias is None:
+        raise ModelError(
+            "logit_adjust needs a network that ends in a Dense layer with a bias and a Softmax. "
+            f"Received: {net.name}, which ends in {type(last).__name__}. Choose another strategy "
+            "in 02_balance, or end it as hcr.models.blocks.probabilities does."
+        )
+    return dense.bias
 
 
 def layer_table(net: keras.Model) -> pd.DataFrame:
