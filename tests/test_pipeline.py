@@ -138,6 +138,14 @@ def test_a_log_has_a_line_an_epoch_with_the_time_left():
     assert all(line.startswith("[1/1] 03_train: ") for line in lines)
 
 
+def test_a_studys_trainings_are_told_like_epochs():
+    lines = told(2, "training {epoch}/{epochs}  none, seed 0  val_accuracy 0.9  (10.0 s)")
+    assert "about 10 s left; training 1/2  none, seed 0" in lines[1]
+    assert told(1, "found 7 of 18 trainings of before")[1].endswith(
+        "found 7 of 18 trainings of before"
+    )
+
+
 def test_a_log_never_has_thousands_of_lines():
     lines = told(20 * MANY, "epoch {epoch}/{epochs}  loss 0.5  accuracy 0.9  (0.0 s)")
     assert len(lines) < 20
@@ -155,6 +163,7 @@ def test_the_suites_table_holds_failed_runs_too(tmp_path):
         {"04_evaluate": {"accuracy": 0.5, "balanced_accuracy": 0.25, "n": 8}},
     )
     record = {"status": "done", "seconds": 3.5, "finished": "2026-01-02T03:04:05", "commit": "abc"}
+    record["data"] = {"name": "pen-strokes", "caveat": "synthetic"}
     text = pipeline.write_summary(
         "both",
         [
@@ -163,6 +172,6 @@ def test_the_suites_table_holds_failed_runs_too(tmp_path):
         ],
     )
     table = (tmp_path / "outputs" / "both" / "both.csv").read_text().splitlines()
-    assert table[1] == "both/good,done,0.5,0.25,8,3.5,2026-01-02,abc"
-    assert table[2] == "both/bad,failed,,,,,,"
+    assert table[1] == "both/good,pen-strokes (synthetic),done,0.5,0.25,8,3.5,2026-01-02,abc"
+    assert table[2] == "both/bad,,failed,,,,,,"
     assert "0.2500" in text
