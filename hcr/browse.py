@@ -1,43 +1,152 @@
 """Looking through pictures: ipywidgets controls in a live notebook, a still picture in a report."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from io import BytesIO
 
 import ipywidgets as widgets
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 
-from hcr import exhibits, plots
+from hcr import exhibits, measures, plots
 from hcr.datasets import Split
-from hcr.plots.sheet import sheet
+from hcr.plots.sheet import message, sheet
 from hcr.runs import Run
 
 PAGE = 40
 
 
-def samples(run: Run, split: Split, characters: Sequence[str], name: str = "browse"):
-    """Look through the pictures of each class, page by page; in a report, one class's first page.
+@dataclass(frozen=True)
+class Cover:
+    """What is shown first, and alone in a report.
+
+    Attributes:
+        name: Its name among what can be chosen.
+        draw: Draws it.
+        caption: Of the figure in a report.
+        headline: Whether the run's front page shows it.
+    """
+
+    name: str
+    draw: Callable[[], Axes]
+    caption: str
+    headline: bool = False
+
+
+def samples(
+    run: Run, split: Split, characters: Sequence[str], seed: int = 0, name: str = "samples"
+):
+    """Look through the pictures of each class, page by page; in a report, a few of every class.
 
     Args:
         run: The run that the notebook writes to.
         split: The pictures.
         characters: The character of each label.
+        seed: Of the draw of the few.
         name: Of the figure.
     """
     groups = {
-        f"{character}  ({int((split.labels == label).sum()):,})": np.flatnonzero(
-            split.labels == label
-        )
-        for label, character in enumerate(characters)
+        f"{character}  ({len(own):,})": own
+        for character, own in zip(characters, _members(split.labels, characters), strict=True)
+        if len(own)
     }
-    shown = {key: indices for key, indices in groups.items() if len(indices)}
+
+    def few() -> Axes:
+        if not len(split):
+            return message("No picture.")
+        return plots.samples(split.images, split.labels, characters, seed=seed)
 
     def draw(indices: np.ndarray) -> Axes:
         return sheet(split.images[indices], 10, [f"{index:,}" for index in indices])
 
-    first = next(iter(shown), "no class").partition("  ")[0]
-    caption = f"Training pictures of “{first}”, each with its index."
-    return _browse(run, "class", shown, draw, name, caption)
+    cover = Cover("a few of each", few, "Training pictures, drawn at random, by class.", True)
+    return _browse(run, "class", groups, draw, name, cover)
+
+
+def regions(
+    run: Run,
+    split: Split,
+    chosen: np.ndarray,
+    places: np.ndarray,
+    characters: Sequence[str],
+    seed: int = 0,
+    name: str = "map",
+):
+    """Look at the map, and through its regions, the most mixed first; in a report, the map.
+
+    Args:
+        run: The run that the notebook writes to.
+        split: The pictures.
+        chosen: int (n,), which of them are on the map.
+        places: float (n, 2), where, as `measures.lay_out` gives them.
+        characters: The character of each label.
+        seed: Of the division into regions.
+        name: Of the figure.
+    """
+    labels = split.labels[chosen]
+
+    def whole() -> Axes:
+        return plots.picture_map(split.images[chosen], places, labels, characters)
+
+    def draw(indices: np.ndarray) -> Axes:
+        captions = [f"{characters[split.labels[index]]}\n{index:,}" for index in indices]
+        return sheet(split.images[indices], 10, captions)
+
+    caption = f"{len(chosen):,} training pictures on a plane; those that look alike lie together."
+    cover = Cover("the whole map", whole, caption, headline=True)
+    groups = {}
+    if run.by_hand:
+        region = measures.regions(places, max(1, len(chosen) // PAGE), seed)
+        mixed = [_region(chosen[region == each], split.labels) for each in np.unique(region)]
+        for place, (_, order, own) in enumerate(sorted(mixed, key=lambda each: each[0]), 1):
+            # The number keeps two regions of the same characters apart.
+            letters = " ".join(characters[label] for label in order[:4])
+            groups[f"{place}: {letters}  ({len(own)})"] = own
+    return _browse(run, "region", groups, draw, name, cover)
+
+
+def _region(own: np.ndarray, labels: np.ndarray) -> tuple[float, list[int], np.ndarray]:
+    """The share of a region's commonest class, its classes by size, and its pictures by class."""
+    counts = np.bincount(labels[own])
+    order = [int(each) for each in np.argsort(-counts, kind="stable") if counts[each]]
+    own = own[np.lexsort((own, labels[own], -counts[labels[own]]))]
+    return counts.max() / len(own), order, own
+
+
+def suspects(
+    run: Run,
+    split: Split,
+    frame: pd.DataFrame,
+    characters: Sequence[str],
+    name: str = "suspects",
+):
+    """Look through the suspected label errors, by pair of characters; in a report, the worst.
+
+    Args:
+        run: The run that the notebook writes to.
+        split: The pictures.
+        frame: As `audit.suspects` gives it.
+        characters: The character of each label.
+        name: Of the figure.
+    """
+    every = np.arange(len(frame))
+    groups = {f"all  ({len(frame):,})": every}
+    pairs = frame.groupby(["given", "suggested"], sort=False).indices
+    for (given, suggested), rows in sorted(pairs.items(), key=lambda item: -len(item[1])):
+        key = f"{characters[given]} or rather {characters[suggested]}  ({len(rows):,})"
+        groups[key] = rows
+
+    def draw(rows: np.ndarray) -> Axes:
+        shown = frame.iloc[rows]
+        index, given, suggested = (
+            shown[name].to_numpy() for name in ("index", "given", "suggested")
+        )
+        return plots.suspects(split.images[index], given, suggested, characters, index, n=PAGE)
+
+    caption = "Suspected label errors, the most suspect first." if len(frame) else "No suspect."
+    cover = Cover(next(iter(groups)), lambda: draw(every[:PAGE]), caption)
+    return _browse(run, "suspects", groups, draw, name, cover)
 
 
 def mistakes(
@@ -80,7 +189,8 @@ def mistakes(
         )
 
     caption = "The mistakes of which the network was surest." if len(wrong) else "No mistakes."
-    return _browse(run, "mistakes", groups, draw, name, caption)
+    cover = Cover(next(iter(groups)), lambda: draw(wrong[:PAGE]), caption)
+    return _browse(run, "mistakes", groups, draw, name, cover)
 
 
 def _browse(
@@ -89,22 +199,28 @@ def _browse(
     groups: Mapping[str, np.ndarray],
     draw: Callable[[np.ndarray], Axes],
     name: str,
-    caption: str,
+    cover: Cover,
 ):
-    """Controls when the notebook was opened by hand, else a figure of the first group."""
-    groups = groups or {"none  (0)": np.zeros(0, int)}
-    first = next(iter(groups.values()))
+    """Controls when the notebook was opened by hand, else the cover's figure.
+
+    Where the cover is none of the groups, it is the first that can be chosen.
+    """
     if not run.by_hand:
-        return exhibits.figure(run, draw(first[:PAGE]), name, caption, picture=True)
-    chosen = widgets.Dropdown(options=list(groups), description=what)
-    page = widgets.IntSlider(1, 1, _pages(first), description="page", continuous_update=False)
+        return exhibits.figure(
+            run, cover.draw(), name, cover.caption, headline=cover.headline, picture=True
+        )
+    names = list(dict.fromkeys((cover.name, *groups)))
+    one = np.zeros(1, int)
+    chosen = widgets.Dropdown(options=names, description=what)
+    page = widgets.IntSlider(1, 1, 1, description="page", continuous_update=False)
     picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
 
     def show(_change=None) -> None:
-        indices = groups[chosen.value]
+        indices = groups.get(chosen.value, one)
         page.max = _pages(indices)
         start = (min(page.value, page.max) - 1) * PAGE
-        picture.value = _png(draw(indices[start : start + PAGE]))
+        whole = chosen.value not in groups
+        picture.value = _png(cover.draw() if whole else draw(indices[start : start + PAGE]))
 
     def another(change) -> None:
         if page.value == 1:
@@ -116,6 +232,12 @@ def _browse(
     page.observe(show, names="value")
     show()
     return widgets.VBox([widgets.HBox([chosen, page]), picture])
+
+
+def _members(labels: np.ndarray, characters: Sequence[str]) -> list[np.ndarray]:
+    """The indices of each class's pictures."""
+    order = np.argsort(labels, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(labels, minlength=len(characters)))[:-1])
 
 
 def _pages(indices: np.ndarray) -> int:

@@ -4,6 +4,7 @@ import io
 
 import ipywidgets as widgets
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib import pyplot
 from PIL import Image
@@ -69,9 +70,19 @@ def test_in_a_report_the_samples_are_a_still_figure(reported, split):
     shown = browse.samples(reported, split, DIGITS)
     assert shown._repr_html_().startswith('<figure class="hcr-figure"')
     (entry,) = runs.read(reported.folder)["stages"]["01_eda"]["figures"]
-    assert entry["file"] == "figures/01_browse.png"
-    assert entry["caption"] == "Training pictures of “0”, each with its index."
+    assert entry["file"] == "figures/01_samples.png"
+    assert entry["caption"] == "Training pictures, drawn at random, by class."
+    assert entry["headline"]
     assert min(size(reported.path(entry["file"]).read_bytes())) > 300
+
+
+def test_in_a_report_the_map_is_a_still_figure(reported, split):
+    chosen, places = laid_out(split)
+    shown = browse.regions(reported, split, chosen, places, DIGITS)
+    assert "60 training pictures on a plane" in shown._repr_html_()
+    (entry,) = runs.read(reported.folder)["stages"]["01_eda"]["figures"]
+    assert entry["file"] == "figures/01_map.png"
+    assert entry["headline"]
 
 
 def test_in_a_report_the_mistakes_are_a_still_figure(reported, split):
@@ -87,7 +98,7 @@ def test_without_mistakes_the_report_says_so(reported, split):
 
 def test_without_pictures_the_report_stays_whole(reported, run, split):
     nothing = split.take(np.zeros(0, np.int64))
-    assert "no class" in browse.samples(reported, nothing, DIGITS)._repr_html_()
+    assert browse.samples(reported, nothing, DIGITS)._repr_html_()
     assert size(parts(browse.samples(run, nothing, DIGITS))[2].value)
     predicted = np.zeros(0, np.int64)
     assert browse.mistakes(reported, nothing, predicted, np.zeros((0, 10)), DIGITS)
@@ -96,9 +107,12 @@ def test_without_pictures_the_report_stays_whole(reported, run, split):
 def test_by_hand_a_class_is_chosen_and_paged_through(run, split):
     chosen, page, picture = parts(browse.samples(run, split, DIGITS))
     # A class without a picture is not offered.
-    assert chosen.options == tuple(
-        f"{digit}  ({35 if digit != '3' else 100})" for digit in "012345678"
-    )
+    classes = (f"{digit}  ({35 if digit != '3' else 100})" for digit in "012345678")
+    assert chosen.options == ("a few of each", *classes)
+    assert (page.min, page.max, page.value) == (1, 1, 1)
+    few = picture.value
+    chosen.value = "0  (35)"
+    assert picture.value != few
     assert (page.min, page.max, page.value) == (1, 1, 1)
     zero = picture.value
     assert size(zero)
@@ -117,6 +131,11 @@ def test_by_hand_a_class_is_chosen_and_paged_through(run, split):
     chosen.value = "0  (35)"
     assert (page.max, page.value) == (1, 1)
     assert picture.value == zero
+    chosen.value = "3  (100)"
+    page.value = 2
+    chosen.value = "a few of each"
+    assert (page.max, page.value) == (1, 1)
+    assert picture.value == few
     assert not run.folder.exists(), "looking around leaves no file"
 
 
@@ -129,6 +148,76 @@ def test_each_step_draws_once(run, split, monkeypatch):
     page.value = 3
     chosen.value = "1  (35)"
     assert len(drawn) == 4
+
+
+def laid_out(split: Split) -> tuple[np.ndarray, np.ndarray]:
+    """60 pictures on the map: 20 of class 0 to the left, 30 and 10 of 1 and 2 to the right."""
+    counts = {0: 20, 1: 30, 2: 10}
+    chosen = [np.flatnonzero(split.labels == label)[:n] for label, n in counts.items()]
+    right = np.repeat([0.0, 0.9, 0.9], list(counts.values()))
+    across = right + np.linspace(0, 0.1, 60)
+    return np.concatenate(chosen), np.stack([across, np.full(60, 0.5)], axis=1)
+
+
+def test_by_hand_regions_of_the_map_come_most_mixed_first(run, split, monkeypatch):
+    monkeypatch.setattr(browse, "PAGE", 30)
+    captions = []
+    real = browse.sheet
+    monkeypatch.setattr(
+        browse,
+        "sheet",
+        lambda pictures, columns, texts: captions.append(texts) or real(pictures, columns, texts),
+    )
+    map_of = laid_out(split)
+    chosen, page, picture = parts(browse.regions(run, split, *map_of, DIGITS))
+    assert chosen.options == ("the whole map", "1: 1 2  (40)", "2: 0  (20)")
+    whole = picture.value
+    assert size(whole)[0] == size(whole)[1]
+    chosen.value = "1: 1 2  (40)"
+    assert page.max == 2
+    assert picture.value != whole
+    # The commonest class first, each picture with its label and its index in the split.
+    assert captions[-1][0] == f"1\n{map_of[0][20]:,}"
+    chosen.value = "2: 0  (20)"
+    assert {text.split("\n")[0] for text in captions[-1]} == {"0"}
+    assert not run.folder.exists()
+
+
+def doubts() -> pd.DataFrame:
+    """50 suspects: the first 30 are 0 or rather 6, the others 3 or rather 5."""
+    given = np.repeat([0, 3], [30, 20])
+    suggested = np.repeat([6, 5], [30, 20])
+    frame = {"index": np.arange(50) + 7, "given": given, "suggested": suggested}
+    return pd.DataFrame(frame | {"score": np.linspace(0, 0.4, 50), "issue": True})
+
+
+def test_by_hand_suspects_are_chosen_by_pair(run, split, monkeypatch):
+    sheets = []
+    real = browse.plots.suspects
+
+    def note(pictures, given, suggested, characters, indices, **options):
+        sheets.append((pictures, given, suggested, indices))
+        return real(pictures, given, suggested, characters, indices, **options)
+
+    monkeypatch.setattr(browse.plots, "suspects", note)
+    chosen, page, picture = parts(browse.suspects(run, split, doubts(), DIGITS))
+    pairs = ("0 or rather 6  (30)", "3 or rather 5  (20)")
+    assert chosen.options == ("all  (50)", *pairs)
+    assert page.max == 2
+    chosen.value = pairs[1]
+    pictures, given, suggested, indices = sheets[-1]
+    assert set(given) == {3}
+    assert set(suggested) == {5}
+    assert indices.tolist() == list(range(37, 57))
+    np.testing.assert_array_equal(pictures, split.images[37:57])
+    assert size(picture.value)
+
+
+def test_in_a_report_the_suspects_are_a_still_figure(reported, split):
+    some = browse.suspects(reported, split, doubts(), DIGITS)
+    assert "Suspected label errors, the most suspect first." in some._repr_html_()
+    none = browse.suspects(reported, split, doubts().iloc[:0], DIGITS)
+    assert "No suspect." in none._repr_html_()
 
 
 def test_by_hand_mistakes_are_chosen_by_pair(run, split, monkeypatch):
@@ -168,8 +257,8 @@ def test_by_hand_without_mistakes_there_is_nothing_to_choose(run, split):
     assert size(picture.value)
 
 
-def test_characters_are_text(reported, split):
+def test_characters_are_text(reported, run, split):
     characters = ("<b>&$", *DIGITS[1:])
-    shown = browse.samples(reported, split, characters)
-    assert "&lt;b&gt;&amp;$" in shown._repr_html_()
-    assert "<b>" not in shown._repr_html_()
+    assert "<b>" not in browse.samples(reported, split, characters)._repr_html_()
+    chosen, _, _ = parts(browse.samples(run, split, characters))
+    assert chosen.options[1] == "<b>&$  (35)"

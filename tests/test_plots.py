@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from hcr import metrics, plots
+from hcr import measures, metrics, plots
 from hcr.errors import DataError
 from hcr.plots.look import SMALL
 
@@ -179,38 +179,56 @@ def test_pixel_values_counts_every_pixel():
     assert metrics.percent(np.mean(images == 0)) in ax.get_title(loc="left")
 
 
-def test_ink_by_class_goes_from_thin_to_bold():
+def test_measures_by_class_has_a_line_a_class_and_marks_the_ends():
     images = np.zeros((6, 28, 28), np.uint8)
     for label, rows in enumerate([14, 2, 7]):
-        images[2 * label : 2 * label + 2, :rows] = 255
-    ax = plots.ink_by_class(images, [0, 0, 1, 1, 2, 2], "abc")
-    assert names(ax.xaxis) == ["b", "c", "a"]
-    flat = [line.get_data() for line in ax.lines if line.get_linewidth() == 2]
-    assert [x.mean() for x, _ in flat] == [0, 1, 2]
-    assert [y[0] for _, y in flat] == pytest.approx([2 / 28, 7 / 28, 14 / 28])
+        images[2 * label : 2 * label + 2, 3 : 3 + rows, 4:20] = 255
+    figure = plots.measures_by_class(measures.of(images), [0, 0, 1, 1, 2, 2], "abc")
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert titles == ["Ink", "Line width", "Slant", "Width", "Height"]
+    assert names(figure.axes[0].yaxis) == ["a", "b", "c"]
+    assert figure.axes[0].yaxis_inverted()
+    height = figure.axes[4]
+    dots, *ends = (line for line in height.lines if line.get_linestyle() == "None")
+    assert dots.get_xdata().tolist() == [14, 2, 7]
+    assert sorted(end.get_xdata()[0] for end in ends) == [2, 14]
+    # All are equally wide: none is the widest.
+    width = figure.axes[3]
+    assert sum(line.get_linestyle() == "None" for line in width.lines) == 1
 
 
-def test_ink_by_class_takes_absent_and_many_classes():
-    assert len(names(plots.ink_by_class(*some(94, 47), MANY).xaxis)) == 47
-    render(plots.ink_by_class(*some(4, 2), "abc"))
+def test_measures_by_class_takes_absent_and_many_classes():
+    images, labels = some(94, 47)
+    assert (
+        len(names(plots.measures_by_class(measures.of(images), labels, MANY).axes[0].yaxis)) == 47
+    )
+    images, labels = some(4, 2)
+    images[0] = 0
+    render(plots.measures_by_class(measures.of(images), labels, "abc"))
 
 
 def test_ink_boxes_cover_the_pictures():
     images = np.zeros((3, 28, 28), np.uint8)
     images[0, 4:24, 4:24] = 255
     images[1, 10, 10] = images[1, 12, 12] = 255
-    figure = plots.ink_boxes(images)
+    figure = plots.ink_boxes(measures.of(images))
     left = figure.axes[0].images[0].get_array()
     # The gap between two marks lies in their box; the blank picture doesn't count.
     assert left[11, 11] == 1
-    assert left[4, 4] == 0.5
-    assert left[0, 0] == 0
+    assert left[12, 12] == 1
+    assert left[13, 12] == left[12, 13] == left[4, 4] == left[23, 23] == 0.5
+    assert left[0, 0] == left[24, 23] == left[23, 24] == left[27, 27] == 0
     assert any("1 blank" in text for text in texts(figure))
+
+
+def test_ink_boxes_at_the_edge_of_the_picture():
+    frame = measures.of(np.full((2, 28, 28), 255, np.uint8))
+    assert (plots.ink_boxes(frame).axes[0].images[0].get_array() == 1).all()
 
 
 def test_ink_boxes_refuses_blank_pictures():
     with pytest.raises(DataError, match="blank"):
-        plots.ink_boxes(np.zeros((2, 28, 28), np.uint8))
+        plots.ink_boxes(measures.of(np.zeros((2, 28, 28), np.uint8)))
 
 
 def test_counts_before_after():
@@ -444,8 +462,8 @@ def every():
     yield plots.class_counts({"train": np.arange(10)}, DIGITS)
     yield plots.mean_pictures(images, true, DIGITS)
     yield plots.pixel_values(images)
-    yield plots.ink_by_class(images, true, DIGITS)
-    yield plots.ink_boxes(images)
+    yield plots.measures_by_class(measures.of(images), true, DIGITS)
+    yield plots.ink_boxes(measures.of(images))
     yield plots.counts_before_after(np.arange(10), np.arange(10), DIGITS)
     yield plots.repeats([0, 1, 1], 3)
     yield plots.curves(history(), chosen=2)
@@ -468,7 +486,10 @@ def test_every_plot_is_readable_and_labelled():
         for ax in figure_of(drawn).axes:
             if ax.axison and ax.get_label() != "<colorbar>":
                 assert ax.get_xlabel(), drawn
-                assert ax.get_ylabel(), drawn
+                # Columns that share their lines name them once, on the left.
+                shared = len(ax.get_shared_y_axes().get_siblings(ax)) > 1
+                first = ax.get_subplotspec().is_first_col()
+                assert ax.get_ylabel() or (shared and not first), drawn
         assert 2 <= figure_of(drawn).get_size_inches()[0] <= 8
 
 
@@ -494,7 +515,7 @@ def test_labels_are_text_and_never_formulas():
         plots.class_counts({"$train$": [1, 2, 3, 4]}, TRICKY),
         plots.class_counts({"train": [1, 2, 3, 4]}, TRICKY, ax=Figure().add_subplot()),
         plots.mean_pictures(images, labels, TRICKY),
-        plots.ink_by_class(images, labels, TRICKY),
+        plots.measures_by_class(measures.of(images), labels, TRICKY),
         plots.confusion(matrix, TRICKY),
         plots.per_class(metrics.per_class(labels, read, TRICKY)),
         plots.mistakes(images, labels, read, probabilities, TRICKY),

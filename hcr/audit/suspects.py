@@ -153,7 +153,7 @@ def _fold(
     from sklearn.neural_network import MLPClassifier
 
     known, values = found[~held], labels[~held]
-    batch = min(BATCH, max(32, len(known) // 32))
+    batch = min(BATCH, max(32, len(known) // 32), len(known))
     # A generator, not a number: each pass is then in another order.
     network = MLPClassifier((HIDDEN,), batch_size=batch, random_state=np.random.RandomState(seed))
     for _ in range(max(EPOCHS, -(-STEPS * batch // len(known)))):

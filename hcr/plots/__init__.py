@@ -5,7 +5,14 @@ the colour-blind; a colour means the same in every notebook (`COLOURS`). Picture
 paper. A function raises `DataError` where its arrays don't belong together.
 """
 
-from hcr.plots.balancing import counts_before_after, repeats
+from hcr.plots.auditing import (
+    conflicts,
+    near_duplicates,
+    neighbour_pairs,
+    suspects,
+    typical,
+)
+from hcr.plots.balancing import compared, counts_before_after, repeats
 from hcr.plots.data import class_counts, mean_pictures, samples
 from hcr.plots.drawing import drawings
 from hcr.plots.evaluation import (
@@ -15,14 +22,17 @@ from hcr.plots.evaluation import (
     predictions,
     reliability,
 )
-from hcr.plots.ink import ink_boxes, ink_by_class, pixel_values
+from hcr.plots.ink import ink_boxes, measures_by_class, pixel_values
 from hcr.plots.look import COLOURS, style
+from hcr.plots.survey import picture_map
 from hcr.plots.training import augmented, curves, feature_maps, filters, learning_rate
 
 __all__ = [
     "COLOURS",
     "augmented",
     "class_counts",
+    "compared",
+    "conflicts",
     "confusion",
     "counts_before_after",
     "curves",
@@ -30,15 +40,20 @@ __all__ = [
     "feature_maps",
     "filters",
     "ink_boxes",
-    "ink_by_class",
     "learning_rate",
     "mean_pictures",
+    "measures_by_class",
     "mistakes",
+    "near_duplicates",
+    "neighbour_pairs",
     "per_class",
+    "picture_map",
     "pixel_values",
     "predictions",
     "reliability",
     "repeats",
     "samples",
     "style",
+    "suspects",
+    "typical",
 ]

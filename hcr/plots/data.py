@@ -5,9 +5,11 @@ from math import ceil
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from hcr import measures
 from hcr.errors import DataError
 from hcr.plots.look import (
     INK,
@@ -27,6 +29,10 @@ from hcr.plots.sheet import sheet, sheet_height
 
 # Lines of pictures in one block of a sheet.
 ROWS = 16
+# Most of a spread lies between 80 and 120 of 128: many hues tell these apart. 0 is paper.
+SPREAD = LinearSegmentedColormap.from_list(
+    "spread", ["#f1f1ec", "#fbd3a4", "#ee7f63", "#a5326f", "#4a1168", "#08051c"]
+)
 
 
 @styled
@@ -119,17 +125,12 @@ def class_counts(
 def mean_pictures(images: ArrayLike, labels: ArrayLike, characters: Sequence[str]) -> Figure:
     """Each class's mean picture and, beneath, the standard deviation of each pixel."""
     found, classes = labelled(images, labels, characters)
-    blank = np.full((len(characters), *found.shape[1:]), np.nan)
-    mean, spread = blank.copy(), blank.copy()
-    for index in range(len(characters)):
-        own = found[classes == index]
-        if len(own):
-            mean[index], spread[index] = own.mean(axis=0), own.std(axis=0)
+    mean, spread = measures.mean_and_spread(found, classes, len(characters))
     columns = len(characters) if 6 <= len(characters) <= 12 else 12
     figure = canvas(2 * (sheet_height(mean.shape, columns, characters) + 0.4))
     upper, lower = figure.subplots(2)
     sheet(mean, columns, characters, ax=upper)
-    sheet(spread, columns, characters, limits=(0, 128), ax=lower)
+    sheet(spread, columns, characters, cmap=SPREAD, limits=(0, 128), ax=lower)
     upper.set_title("Mean")
-    lower.set_title("Spread: standard deviation, white 0 to black 128")
+    lower.set_title("Spread: standard deviation, pale 0 to dark 128")
     return figure

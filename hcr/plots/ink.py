@@ -1,38 +1,48 @@
-"""How much ink pictures hold, and where."""
+"""How much ink pictures hold, where, and how classes differ in it."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from hcr import metrics
+from hcr import measures, metrics
 from hcr.errors import DataError
 from hcr.plots.look import (
     COLOURS,
     SHARE,
     axes,
     canvas,
-    class_axis,
     class_width,
-    labelled,
+    name_ticks,
     percents,
     pictures,
+    same_length,
     styled,
     thousands,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What is shown of each class, and the heading; the unit is the x axis' label.
+PANELS = {
+    "ink": ("Ink", "of the picture"),
+    "stroke": ("Line width", "pixels"),
+    "slant": ("Slant", "degrees"),
+    "width": ("Width", "pixels"),
+    "height": ("Height", "pixels"),
+}
 
 
 @styled
 def pixel_values(images: ArrayLike, bins: int = 32, ax: Axes | None = None) -> Axes:
     """Histogram of the pixels' values, 0 paper to 255 ink, on a logarithmic scale."""
-    found = pictures(images)
-    values = np.zeros(256, dtype=np.int64)
-    for start in range(0, len(found), 4096):
-        part = np.clip(np.rint(found[start : start + 4096]), 0, 255).astype(np.uint8)
-        values += np.bincount(part.ravel(), minlength=256)
+    values = measures.pixel_counts(_bytes(pictures(images)))
     edges = np.linspace(0, 256, bins + 1)
     heights = np.add.reduceat(values, edges[:-1].astype(int))
     ax = axes(ax, 3.0)
@@ -50,64 +60,69 @@ def pixel_values(images: ArrayLike, bins: int = 32, ax: Axes | None = None) -> A
 
 
 @styled
-def ink_by_class(
-    images: ArrayLike, labels: ArrayLike, characters: Sequence[str], ax: Axes | None = None
-) -> Axes:
-    """Boxes of the share of ink in a picture, one a class, in the order of their medians.
+def measures_by_class(
+    frame: "pd.DataFrame", labels: ArrayLike, characters: Sequence[str]
+) -> Figure:
+    """Ink, line width, slant, width and height by class: a line a class, a column a measure.
 
-    The box holds half of a class's pictures, its whiskers 90 %.
+    The dot is the class's median, its thick line holds half of the class's pictures, its thin line
+    90 %. The lowest and the highest median of each column are marked, and a line shows the median
+    of all pictures.
+
+    Args:
+        frame: As `measures.of` gives it, n rows.
+        labels: Class indices, shape (n,).
+        characters: The classes' names. A class without pictures stays empty.
     """
-    found, classes = labelled(images, labels, characters)
-    share = found.mean(axis=(1, 2)) / 255
-    groups = [share[classes == index] for index in range(len(characters))]
-    order = sorted(
-        range(len(groups)), key=lambda i: np.median(groups[i]) if len(groups[i]) else np.inf
-    )
-    present = [(place, groups[i]) for place, i in enumerate(order) if len(groups[i])]
-    ax = axes(ax, 3.4, class_width(characters))
-    line = {"color": "#222222", "linewidth": 1}
-    ax.boxplot(
-        [group for _, group in present],
-        positions=[place for place, _ in present],
-        whis=(5, 95),
-        showfliers=False,
-        widths=0.7,
-        patch_artist=True,
-        boxprops={"facecolor": "#9fb8c9", "edgecolor": "#222222", "linewidth": 1},
-        medianprops={"color": "#222222", "linewidth": 2},
-        whiskerprops=line,
-        capprops=line,
-    )
-    percents(ax.yaxis)
-    ax.set_ylabel("Ink in a picture")
-    ax.set_ylim(bottom=0)
-    ax.grid(axis="y")
-    class_axis(ax, [characters[index] for index in order])
-    ax.set_xlabel("Character, from thin to bold")
-    return ax
+    classes = metrics.labels(labels, len(characters))
+    same_length("labels", classes, len(frame))
+    rows = np.arange(len(characters))
+    figure = canvas(1.1 + 0.165 * max(len(characters), 8), class_width(characters))
+    panels = figure.subplots(1, len(PANELS), sharey=True)
+    shares = (0.05, 0.25, 0.5, 0.75, 0.95)
+    for ax, (name, (title, unit)) in zip(panels, PANELS.items(), strict=True):
+        values = frame[name].to_numpy(float)
+        spans = np.array([_shares(values[classes == row], shares) for row in rows])
+        ax.axvline(np.nanmedian(values), color="#888888", linewidth=1, linestyle=(0, (4, 2)))
+        ax.hlines(rows, spans[:, 0], spans[:, 4], color="#9fb8c9", linewidth=1.2)
+        ax.hlines(rows, spans[:, 1], spans[:, 3], color="#9fb8c9", linewidth=4.5)
+        ax.plot(spans[:, 2], rows, "o", color="#222222", markersize=3.5)
+        ends = {int(np.nanargmin(spans[:, 2])), int(np.nanargmax(spans[:, 2]))}
+        # Where all medians are alike there is no lowest.
+        for row in ends if np.nanmax(spans[:, 2]) > np.nanmin(spans[:, 2]) else ():
+            ax.plot(spans[row, 2], row, "D", color=COLOURS["wrong"], markersize=6)
+        ax.margins(x=0.08)
+        ax.set_title(title)
+        ax.set_xlabel(unit)
+        ax.grid(axis="x")
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 2, 5, 10]))
+        ax.spines["left"].set_visible(False)
+        if name == "ink":
+            percents(ax.xaxis)
+        # Lines of equal colour lead the eye from the name to the last column.
+        for row in rows[1::2]:
+            ax.axhspan(row - 0.5, row + 0.5, color="#f4f4f0", linewidth=0, zorder=0)
+        ax.tick_params(axis="y", length=0)
+    name_ticks(panels[0].yaxis, rows, characters)
+    panels[0].set_ylim(len(characters) - 0.4, -0.6)
+    panels[0].set_ylabel("Character")
+    return figure
 
 
 @styled
-def ink_boxes(images: ArrayLike, threshold: int = 25) -> Figure:
+def ink_boxes(frame: "pd.DataFrame", shape: tuple[int, int] = (28, 28)) -> Figure:
     """Where the ink lies: how often a pixel is in its bounding box, and the centres of mass.
 
     Args:
-        images: Shape (n, h, w), uint8. Blank pictures are left out, and counted in the title.
-        threshold: Pixels above this value are ink, for the bounding box.
+        frame: As `measures.of` gives it. Blank pictures are left out, and counted in the title.
+        shape: The pictures' height and width in pixels.
     """
-    found = pictures(images)
-    inked = found > threshold
-    rows, columns = inked.any(axis=2), inked.any(axis=1)
-    kept = rows.any(axis=1)
-    if not kept.any():
-        raise DataError(f"images must hold ink above {threshold}. Received: blank pictures only.")
-    height, width = found.shape[1:]
-    down, across = _between(rows[kept]), _between(columns[kept])
-    cover = np.einsum("ni,nj->ij", down.astype(np.float32), across.astype(np.float32))
-    cover /= kept.sum()
-    mass = found[kept].sum(axis=(1, 2), dtype=np.float64)
-    y = found[kept].sum(axis=2, dtype=np.float64) @ np.arange(height) / mass
-    x = found[kept].sum(axis=1, dtype=np.float64) @ np.arange(width) / mass
+    kept = frame.dropna()
+    if kept.empty:
+        raise DataError("Pictures must hold ink to show where it lies. Received: blank ones only.")
+    height, width = shape
+    cover = _cover(kept, shape) / len(kept)
+    x, y = kept["x"].to_numpy(float), kept["y"].to_numpy(float)
     figure = canvas(3.9)
     left, right = figure.subplots(1, 2)
     shown = left.imshow(cover, cmap=SHARE, vmin=0, vmax=1)
@@ -131,15 +146,30 @@ def ink_boxes(images: ArrayLike, threshold: int = 25) -> Figure:
     if (height, width) == (28, 28):
         box = Rectangle((3.5, 3.5), 20, 20, fill=False, linestyle="--", edgecolor=COLOURS["wrong"])
         left.add_patch(box)
-    blank = int((~kept).sum())
+    blank = len(frame) - len(kept)
     if blank:
         figure.suptitle(f"{blank:,} blank pictures left out", fontsize=10)
     return figure
 
 
-def _between(lines: np.ndarray) -> np.ndarray:
-    """True from the first to the last True of each row."""
-    return (
-        np.logical_or.accumulate(lines, axis=1)
-        & np.logical_or.accumulate(lines[:, ::-1], axis=1)[:, ::-1]
+def _cover(frame: "pd.DataFrame", shape: tuple[int, int]) -> np.ndarray:
+    """How many boxes hold each pixel, shape `shape`."""
+    left, top, wide, high = (
+        frame[name].to_numpy().astype(int) for name in ("left", "top", "width", "height")
     )
+    # One in at each box's upper left corner and out again behind its edges; then add up.
+    steps = np.zeros((shape[0] + 1, shape[1] + 1))
+    for y, x, sign in ((top, left, 1), (top, left + wide, -1), (top + high, left, -1)):
+        np.add.at(steps, (y, x), sign)
+    np.add.at(steps, (top + high, left + wide), 1)
+    return steps.cumsum(axis=0).cumsum(axis=1)[:-1, :-1]
+
+
+def _shares(values: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+    values = values[~np.isnan(values)]
+    return np.quantile(values, shares) if len(values) else np.full(len(shares), np.nan)
+
+
+def _bytes(images: np.ndarray) -> np.ndarray:
+    """Pictures as uint8; those that are so already are not copied."""
+    return images if images.dtype == np.uint8 else np.rint(images).astype(np.uint8)

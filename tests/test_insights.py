@@ -1,0 +1,166 @@
+"""What a look at a data set found is said right, and counted right."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hcr import audit, datasets, insights, measures
+from hcr.audit.verdicts import COLUMNS
+from hcr.datasets.split import Data, Info, Split
+
+
+def rows(results) -> dict[str, tuple]:
+    return {each.key: (each.value, each.note) for each in results}
+
+
+def data_set(caveat: str = "", **leaks: int) -> Data:
+    split = Split(np.zeros((4, 28, 28), np.uint8), np.array([0, 0, 0, 1]))
+    names = ("train_in_validation", "train_in_test", "validation_in_test")
+    names += ("removed_from_train", "removed_from_validation")
+    report = {name: leaks.get(name, 0) for name in names}
+    info = Info(
+        "Strokes", ("a", "b"), "CC BY 4.0", "A. Writer, 2020", "https://example.org", caveat
+    )
+    return Data("strokes", info, split, split, split.labels, lambda: split, report)
+
+
+def test_origin_says_where_the_data_come_from():
+    data = data_set()
+    data.changed["limit"] = 4
+    found = insights.origin(data).set_index("What")["Value"]
+    assert found["Data set"] == "Strokes (strokes)"
+    assert found["Classes"] == "2: a b"
+    assert found["Pictures"] == "train 4, validation 4, test 4"
+    assert found["Changed"] == "limit = 4"
+    assert found["Leak guard"] == "no picture is in two splits"
+    assert found["Licence"] == "CC BY 4.0"
+    assert found["Cite"] == "A. Writer, 2020"
+    assert found["Digest"] == data.digest
+    assert "Caveat" not in found
+    assert (
+        insights.origin(data_set("synthetic")).set_index("What")["Value"]["Caveat"] == "synthetic"
+    )
+
+
+def test_the_leak_guards_report_is_a_sentence_with_its_counts():
+    data = data_set(
+        train_in_validation=2,
+        train_in_test=3,
+        validation_in_test=1,
+        removed_from_train=4,
+        removed_from_validation=1,
+    )
+    assert insights.leaks(data.leaks) == (
+        "removed from train 4 pictures that are in validation (2) or test (3), and from "
+        "validation 1 that are in test"
+    )
+    assert insights.leaks({}) == ""
+
+
+def test_classes_are_counted_and_the_rare_ones_named():
+    found = rows(insights.of_classes(np.array([50, 5, 100, 0]), "abcd"))
+    assert found["train"][0] == 155
+    assert found["classes"] == (4, "1 without a training picture")
+    assert found["imbalance"] == (20, "100 over 5")
+    assert found["rarest"] == ("d, b, a, c", "0; 5; 50; 100")
+    # Where all are equal none is rare.
+    assert "rarest" not in rows(insights.of_classes(np.array([7, 7]), "ab"))
+
+
+def test_ink_is_told_of_the_pictures_at_hand():
+    images = np.zeros((40, 28, 28), np.uint8)
+    labels = np.arange(40) % 2
+    images[labels == 0, 4:24, 12:15] = 255
+    for shift, image in enumerate(images[labels == 1]):
+        # Class b stands everywhere, and leans to the right.
+        for row in range(20):
+            image[4 + row, shift % 8 + (20 - row) // 2 : shift % 8 + (20 - row) // 2 + 3] = 255
+        images[2 * shift + 1] = image
+    images[39] = 0
+    frame = measures.of(images)
+    found = rows(insights.of_ink(frame, images, labels, "ab"))
+    assert found["ink"][0] == pytest.approx(39 * 60 / (40 * 784))
+    assert found["blank"][0] == 1
+    assert found["widest_spread"][0] == "b, a"
+    assert found["slant"][1].startswith("“a” 0 to “b” 2")
+
+
+def test_pairs_are_named_the_most_confused_first():
+    pairs = pd.DataFrame(
+        {
+            "character": list("0I"),
+            "other": list("Ol"),
+            "count": [8, 4],
+            "n": 20,
+            "share": [0.4, 0.2],
+        }
+    )
+    found = rows(insights.of_pairs(audit.Neighbours(100, 80, pairs, [])))
+    assert found["neighbour_accuracy"] == (0.8, "95 %: 71.1 to 86.7; n = 100")
+    assert found["confused"] == ("0/O, I/l", "40.0 %; 20.0 %")
+    none = rows(insights.of_pairs(audit.Neighbours(9, 9, pairs.iloc[:0], [])))
+    assert none["confused"] == ("none", "")
+
+
+def near(*pairs: tuple[int, int, bool]) -> pd.DataFrame:
+    frame = pd.DataFrame(pairs, columns=["first", "second", "differ"])
+    frame.attrs["n"] = 500
+    return frame
+
+
+def test_copies_and_leaks_are_counted():
+    groups = [np.array([0, 5, 7]), np.array([1, 2])]
+    copies = audit.Duplicates(9, groups, groups[1:])
+    report = {"removed_from_train": 3, "removed_from_validation": 2, "train_in_test": 9}
+    found = rows(insights.of_copies(copies, near((0, 1, True), (2, 3, False)), report))
+    assert {key: value for key, (value, _) in found.items()} == {
+        "leaks": 5,
+        "copies": 3,
+        "conflicts": 1,
+        "near_copies": 2,
+    }
+    assert found["near_copies"][1] == "1 under two labels; n = 500 looked at"
+
+
+def test_twins_under_two_labels_come_first():
+    labels = np.array([0, 1, 1, 0, 0, 0, 0, 0, 0])
+    copies = audit.Duplicates(9, [], [np.array([1, 2, 3])])
+    pairs = insights.twins(copies, near((4, 5, False), (0, 1, True), (6, 7, False)), labels)
+    assert pairs.tolist() == [[1, 3], [0, 1], [4, 5], [6, 7]]
+    nothing = insights.twins(audit.Duplicates(0, [], []), near(), labels)
+    assert nothing.shape == (0, 2)
+
+
+def doubts() -> pd.DataFrame:
+    frame = pd.DataFrame({"index": [3, 1], "given": 0, "suggested": 1, "issue": [True, False]})
+    frame.attrs = {"n": 40, "accuracy": 0.9}
+    return frame
+
+
+def test_the_precision_is_that_of_the_pictures_the_split_holds(tmp_path, monkeypatch):
+    (tmp_path / "docs").mkdir()
+    monkeypatch.setattr(insights.environment, "root", lambda: tmp_path)
+    hashes = np.array([11, 22, 33], np.uint64)
+    found = rows(insights.of_suspects(doubts(), hashes, "ab"))
+    assert found == {"suspects": (1, "n = 40; 90.0 % are read as labelled")}
+    verdicts = zip([11, 33, 22, 99], ["wrong", "wrong", "right", "wrong"], strict=True)
+    keys = audit.hash_text(np.array([11, 33, 22, 99], np.uint64))
+    lines = [
+        f"{place},{key},a,b,{verdict},looked at"
+        for place, (key, (_, verdict)) in enumerate(zip(keys, verdicts, strict=True))
+    ]
+    text = "\n".join([",".join(COLUMNS), *lines, ""])
+    (tmp_path / "docs" / "label_audit.csv").write_text(text, encoding="utf-8")
+    value, note = rows(insights.of_suspects(doubts(), hashes, "ab"))["precision"]
+    assert value == pytest.approx(2 / 3)
+    assert "n = 3 looked at" in note
+    assert "1 right" in note
+    # Another data set's pictures were not looked at.
+    other = insights.of_suspects(doubts(), np.array([5], np.uint64), "ab")
+    assert "precision" not in rows(other)
+
+
+def test_the_sample_has_an_origin_and_equal_classes():
+    data = datasets.load("mnist-sample")
+    assert data.info.licence in insights.origin(data)["Value"].tolist()
+    assert rows(insights.of_classes(data.counts["train"], data.characters))["imbalance"][0] == 1
