@@ -166,3 +166,18 @@ def test_letters_of_both_cases_and_five_of_each_will_do():
             chosen = few(values, 5, seed)
             found = orientation.check(pictures[chosen], values[chosen], tuple(characters))
             assert (found.orientation, found.sure) == ("transposed", True), name
+
+
+@pytest.mark.parametrize(
+    ("option", "remedy"),
+    [
+        ("upright", "transposed-inverted"),
+        ("transposed", "inverted"),
+        ("inverted", "transposed"),
+        ("transposed-inverted", "upright"),
+    ],
+)
+def test_the_remedy_counts_from_the_option_in_force(digits, option, remedy):
+    pictures = 255 - digits.train.images.swapaxes(1, 2)
+    found = orientation.check(pictures, digits.train.labels, digits.characters, option=option)
+    assert f"set `orientation` to `{remedy}`" in found.text

@@ -77,6 +77,7 @@ def check(
     characters: Sequence[str],
     seed: int = 0,
     n: int = PICTURES,
+    option: str = "upright",
 ) -> Finding:
     """Find out whether pictures are inverted, transposed, turned or mirrored.
 
@@ -86,6 +87,7 @@ def check(
         characters: The character of each label; those that can't be drawn are left out.
         seed: Of the draw of pictures.
         n: At most so many pictures of a character are looked at.
+        option: The `orientation` that they were read with, for the remedy.
 
     Raises:
         DataError: The pictures break the picture contract, or there is none, or not one label each.
@@ -106,7 +108,9 @@ def check(
     if not len(each):
         text = "Which way up the pictures stand can't be told: none of the characters can be drawn."
         none = dict.fromkeys(WAYS, 0.0)
-        return Finding(_said(bright, text, "upright"), inverted, "upright", none, 0.0, False)
+        return Finding(
+            _said(bright, text, "upright", option), inverted, "upright", none, 0.0, False
+        )
     scores = dict(zip(WAYS, each.mean(axis=0).tolist(), strict=True))
     first, second = sorted(WAYS, key=lambda way: -scores[way])[:2]
     margin, sure = _lead(each, first, second)
@@ -124,7 +128,7 @@ def check(
         text = f"The pictures stand upright: {figures}"
     else:
         text = f"**The pictures look {first}**: {figures}"
-    said = _said(bright, text, first if sure else "upright")
+    said = _said(bright, text, first if sure else "upright", option)
     return Finding(said, inverted, first, scores, margin, sure)
 
 
@@ -187,7 +191,7 @@ def _lead(each: np.ndarray, first: str, second: str) -> tuple[float, bool]:
     return float(margin), bool(margin > stdtrit(len(ahead) - 1, SURE))
 
 
-def _said(bright: np.ndarray, text: str, orientation: str) -> str:
+def _said(bright: np.ndarray, text: str, orientation: str, option: str) -> str:
     """`text` with what the borders say before it and the remedy behind."""
     share = float(bright.mean())
     inverted = share > 0.5
@@ -200,9 +204,12 @@ def _said(bright: np.ndarray, text: str, orientation: str) -> str:
         text = (
             f"{100 * share:.0f} % of the pictures have a bright border and may be inverted. {text}"
         )
-    parts = [orientation] * (orientation == "transposed") + ["inverted"] * inverted
+    parts = set(["transposed"] * (orientation == "transposed") + ["inverted"] * inverted)
     if parts:
-        text += f" For data of your own, set `orientation` to `{'-'.join(parts)}`."
+        # What was undone already, and what is to be undone as well.
+        wanted = parts ^ (set(option.split("-")) - {"upright"})
+        name = "-".join(each for each in ("transposed", "inverted") if each in wanted) or "upright"
+        text += f" For data of your own, set `orientation` to `{name}`."
     if orientation not in ("upright", "transposed"):
         text += f" Undo it in the files, by {WAYS[orientation]}."
     return text
