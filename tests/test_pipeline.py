@@ -120,10 +120,10 @@ def test_times_are_told_for_people(seconds, text):
     assert clock(seconds) == text
 
 
-def told(epochs: int, line: str) -> list[str]:
+def told(epochs: int, line: str, caveat: str = "") -> list[str]:
     stream = io.StringIO()
     reporter = Reporter({"03_train": 12.0}, stream)
-    reporter.begin("03_train", "it has not run yet")
+    reporter.begin("03_train", "it has not run yet", caveat)
     for epoch in range(1, epochs + 1):
         reporter.line(line.format(epoch=epoch, epochs=epochs))
     reporter.end("done in 1 s")
@@ -136,6 +136,11 @@ def test_a_log_has_a_line_an_epoch_with_the_time_left():
     assert "about 20 s left; epoch 1/3  loss 0.5  accuracy 0.9" in lines[1]
     assert "left" not in lines[3]
     assert all(line.startswith("[1/1] 03_train: ") for line in lines)
+
+
+def test_a_caveat_stands_in_every_line():
+    lines = told(2, "epoch {epoch}/{epochs}  accuracy 0.9  (1.0 s)", "synthetic")
+    assert all(line.startswith("[1/1] 03_train (synthetic): ") for line in lines)
 
 
 def test_a_studys_trainings_are_told_like_epochs():

@@ -46,7 +46,7 @@ DATASETS = {
     "own": "hcr.datasets.own",
 }
 
-__all__ = ["DATASETS", "Data", "Info", "Options", "Split", "Strokes", "load", "sources"]
+__all__ = ["DATASETS", "Data", "Info", "Options", "Split", "Strokes", "info", "load", "sources"]
 
 
 def load(
@@ -109,6 +109,11 @@ def load(
         run.record_data(data.facts())
         data.on_test_opened = run.test_opened
     return data
+
+
+def info(name: str, *, path: str | None = None, orientation: str = "upright") -> Info:
+    """What is known of the data set `name` before anything of it is read."""
+    return _family(name).info(name, _options(name, path, orientation))
 
 
 def sources(name: str, *, path: str | None = None, orientation: str = "upright") -> list[Path]:

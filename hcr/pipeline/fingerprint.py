@@ -30,7 +30,6 @@ def fingerprint(stage: Stage, parameters: dict[str, Any], folder: Path) -> dict[
     Raises `DataError` where a file of the data set is missing.
     """
     name = parameters.get("dataset")
-    options = {key: parameters[key] for key in ("path", "orientation") if key in parameters}
     return {
         "notebook": files.digest([list(cell) for cell in stage.cells]),
         "parameters": files.digest(parameters),
@@ -40,10 +39,18 @@ def fingerprint(stage: Stage, parameters: dict[str, Any], folder: Path) -> dict[
         "inputs": {
             file: files.sha256(folder / file) for file in stage.reads if (folder / file).is_file()
         },
-        "data": files.digest([content_digest(path) for path in datasets.sources(name, **options)])
+        "data": files.digest(
+            [content_digest(path) for path in datasets.sources(name, **_options(parameters))]
+        )
         if name
         else None,
     }
+
+
+def caveat(parameters: dict[str, Any]) -> str:
+    """What must stand beside every figure of the data that `parameters` name; mostly empty."""
+    name = parameters.get("dataset")
+    return datasets.info(name, **_options(parameters)).caveat if name else ""
 
 
 def outputs(stage: Stage, folder: Path) -> dict[str, str | None]:
@@ -150,6 +157,15 @@ def _file(module: str) -> Path | None:
 
 def _source(module: str) -> str:
     return _file(module).read_text(encoding="utf-8")
+
+
+def _data_digest(name: str, parameters: dict[str, Any]) -> str:
+    paths = datasets.sources(name, **_options(parameters))
+    return files.digest([content_digest(path) for path in paths])
+
+
+def _options(parameters: dict[str, Any]) -> dict[str, Any]:
+    return {key: parameters[key] for key in ("path", "orientation") if key in parameters}
 
 
 def _output(path: Path, stage: str) -> str | None:

@@ -38,13 +38,13 @@ class Reporter:
         self.console.print(text, markup=False)
         self.stream.flush()
 
-    def begin(self, stage: str, why: str) -> None:
-        """A stage starts, because of `why`."""
+    def begin(self, stage: str, why: str, caveat: str = "") -> None:
+        """A stage starts, because of `why`; every line of it names the `caveat` of its data."""
         self.stage, self.started, self.spoken = stage, time.monotonic(), time.monotonic()
         self.cells, self.note, self.left = (0, 0), "", self.names.get(stage)
         self.left_at = self.started
         number = list(self.names).index(stage) + 1
-        self.prefix = f"[{number}/{len(self.names)}] {stage}"
+        self.prefix = f"[{number}/{len(self.names)}] {stage}{f' ({caveat})' if caveat else ''}"
         if not self.console.is_terminal:
             self.say(f"{self.prefix}: running, {why}")
             return

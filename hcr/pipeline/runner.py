@@ -149,7 +149,7 @@ class _Runner:
             self._write_page(stage)
             return None
 
-        self.reporter.begin(stage.name, reason)
+        self.reporter.begin(stage.name, reason, prints.caveat(self.plan.parameters[stage.name]))
         started = time.time()
         self._made_now()
         self.ran.append(stage.name)
