@@ -101,7 +101,8 @@ def digest(images: np.ndarray, labels: np.ndarray) -> str:
 def _read_list(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
     """Hashes, labels and digest of a list."""
     try:
-        with np.load(path, allow_pickle=False) as found:
+        # Opened here, because NumPy leaves a file open where its archive is damaged.
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as found:
             hashes, labels, expected = (found[key] for key in ("hashes", "labels", "digest"))
     # What NumPy raises for a damaged file is of many kinds.
     except Exception as error:

@@ -109,7 +109,8 @@ def load(path: Path) -> tuple[Strokes, np.ndarray, np.ndarray]:
     if not zipfile.is_zipfile(path):
         raise _broken(path, "no archive, or the first part of one")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here, because NumPy leaves a file open where its archive is damaged.
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             xy, stroke_ptr, sample_ptr, characters, contributor, names = (file[key] for key in keys)
     except KeyError as error:
         raise _wrong(path, str(error.args[0])) from error
