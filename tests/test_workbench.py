@@ -117,7 +117,7 @@ def test_the_reports_open_without_a_network(small_run: Finished):
 
 
 def test_tensorflow_is_imported_in_training_alone(small_run: Finished):
-    """By the fingerprint's own list of modules; `02_balance` trains where its study is asked for."""
+    """By the fingerprint's list of modules; `02_balance` trains where its study is asked for."""
     from hcr import pipeline
     from hcr.pipeline.fingerprint import modules
 
