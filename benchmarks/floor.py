@@ -6,6 +6,14 @@ DATASET is a key of hcr.datasets.DATASETS, by default emnist-subset. They learn 
 the training split, each class by its share, by default 20,000: with all of them `hog_svm` takes
 many minutes, and `knn` looks at each for every answer. The test split stays closed, so these are
 no figures to put beside those of a test; they say what a network's validation accuracy must beat.
+
+Measured on emnist-subset with 20,000 of its 127,330 training pictures, on two cores of a virtual
+machine (AMD EPYC, no AMX) that other programs used as well; validation split, n = 14,145, 1 seed,
+with 95 % intervals:
+
+    logreg   73.3 % (72.5 to 74.0), class-balanced 59.1 % (58.0 to 60.2); fit 11 s, predict 0.1 s
+    knn      76.8 % (76.1 to 77.5), class-balanced 60.8 % (59.8 to 61.6); fit 0.1 s, predict 20 s
+    hog_svm  84.5 % (83.9 to 85.1), class-balanced 76.9 % (76.0 to 78.0); fit 113 s, predict 1.5 s
 """
 
 import sys

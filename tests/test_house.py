@@ -37,6 +37,7 @@ FLOORS = {
     "params": 3,
     "recognizer": 3,
     "tables": 3,
+    "classics": 4,
     "exhibits": 4,
     "pad": 4,
     "plots": 4,

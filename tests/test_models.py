@@ -8,15 +8,22 @@ import pytest
 
 from hcr import datasets, models
 from hcr.errors import ModelError
-from hcr.models.augment import RandomAffine
+from hcr.models.augment import AMPLITUDES, RandomAffine, layer_of
+from hcr.training import AUGMENTATIONS
 
 # Counted by hand from the layers: kernels, biases and four numbers a channel of a batch norm;
-# kernel times places of a convolution.
+# kernel times places of a convolution. The five projects' parameters are those they publish.
 SIZES = {
     ("hcr_small", 10): (83_946, 6_487_616),
     ("hcr_small", 47): (115_951, 6_519_584),
     ("hcr_net", 10): (409_834, 28_156_288),
     ("hcr_net", 47): (414_607, 28_161_024),
+    ("mnist_nist", 36): (159_556, 24**2 * 1600 + 22**2 * 18_432 + 3872 * 36),
+    ("mnist_nist_deep", 36): (330_596, 15_166_080),
+    ("emnist_cnn", 47): (484_719, 28**2 * 3200 + 14**2 * 73_728 + 3136 * 128 + 128 * 47),
+    ("digits_nine_layer", 10): (59_933, 24**2 * 750 + 10**2 * 4050 + 375 * 128 + 6900),
+    ("emnist_bn3", 47): (400_815, 28**2 * 288 + 14**2 * 18_432 + 7**2 * 73_728 + 306_944),
+    ("az_mnist", 36): (249_892, 24**2 * 800 + 10**2 * 18_432 + 6400 * 36),
 }
 
 
@@ -58,8 +65,97 @@ def test_what_a_network_says_of_a_picture_hangs_on_that_picture_alone(name, pict
 def test_an_unknown_name_offers_the_nearest():
     with pytest.raises(ModelError, match=r"no network 'hcr_smal'\. Did you mean 'hcr_small'\?"):
         models.build("hcr_smal", 10)
-    with pytest.raises(ModelError, match=r"Known: hcr_net, hcr_small\."):
+    with pytest.raises(ModelError, match=r"Known: .*hcr_net, hcr_small, "):
         models.build("xyz", 10)
+
+
+# The five projects' networks, in the order of their code
+
+
+def kinds(net: keras.Model) -> str:
+    """The layers between the way in and the way out, a letter each.
+
+    Conv, Norm, Relu, Pool, Drop, Flatten, Dense; small where an activation is part of the layer.
+    """
+    letters = {
+        "Conv2D": "C",
+        "BatchNormalization": "N",
+        "ReLU": "R",
+        "MaxPooling2D": "P",
+        "Dropout": "D",
+        "Flatten": "F",
+        "Dense": "L",
+    }
+    found = []
+    for layer in net.layers[3:-1]:
+        letter = letters.get(type(layer).__name__, "?")
+        relu = getattr(layer, "activation", None) is keras.activations.relu
+        found.append(letter.lower() if relu and letter != "R" else letter)
+    return "".join(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "order"),
+    [
+        ("mnist_nist", "ccPFL"),
+        ("mnist_nist_deep", "cNcNcND" * 2 + "cNFDL"),
+        ("emnist_cnn", "cPcPFlDL"),
+        ("digits_nine_layer", "cPcPDFllL"),
+        ("emnist_bn3", "?" + "CNRP" * 3 + "FlDL"),  # the first brings pictures to -1..1
+        ("az_mnist", "cNPcDFL"),
+    ],
+)
+def test_a_projects_layers_stand_in_its_order(name, order):
+    assert kinds(models.build(name, 36)) == order
+
+
+def settings(net: keras.Model, kind: type, name: str) -> list:
+    return [getattr(layer, name) for layer in net.layers if isinstance(layer, kind)]
+
+
+def test_a_projects_layers_have_its_settings():
+    drop = {
+        "mnist_nist_deep": [0.4, 0.4, 0.4],
+        "emnist_cnn": [0.5],
+        "digits_nine_layer": [0.2],
+        "emnist_bn3": [0.5],
+        "az_mnist": [0.2],
+    }
+    nets = {name: models.build(name, 36) for name in drop}
+    for name, rates in drop.items():
+        assert settings(nets[name], keras.layers.Dropout, "rate") == rates, name
+    norm = keras.layers.BatchNormalization
+    for name in ("mnist_nist_deep", "az_mnist"):
+        assert set(settings(nets[name], norm, "momentum")) == {0.99}
+        assert set(settings(nets[name], norm, "epsilon")) == {1e-3}
+    he = settings(nets["az_mnist"], keras.layers.Conv2D, "kernel_initializer")
+    assert [type(each).__name__ for each in he] == ["HeUniform"] * 2
+    deep = nets["mnist_nist_deep"]
+    assert settings(deep, keras.layers.Conv2D, "kernel_size") == [
+        (3, 3), (3, 3), (5, 5), (3, 3), (3, 3), (5, 5), (4, 4)
+    ]  # fmt: skip
+    assert [each[0] for each in settings(deep, keras.layers.Conv2D, "strides")] == [
+        1, 1, 2, 1, 1, 2, 1
+    ]  # fmt: skip
+
+
+def test_emnist_bn3_is_what_pytorch_would_build(pictures):
+    net = models.build("emnist_bn3", 47)
+    trained = sum(int(np.prod(weight.shape)) for weight in net.trainable_weights)
+    assert trained == 400_367
+    norm = keras.layers.BatchNormalization
+    assert set(settings(net, norm, "momentum")) == {0.9}
+    assert set(settings(net, norm, "epsilon")) == {1e-5}
+    # Uniform within 1 / sqrt(inputs of a unit), weights and biases alike.
+    inputs = {"conv2d": (9, 288, 576), "dense": (1152, 256)}
+    layers = [each for each in net.layers if getattr(each, "kernel", None) is not None]
+    for layer, n in zip(layers, [*inputs["conv2d"], *inputs["dense"]], strict=True):
+        for weight in layer.get_weights():
+            assert 0.75 * n**-0.5 < np.abs(weight).max() <= n**-0.5
+        assert abs(layer.get_weights()[0].std() - n**-0.5 / 3**0.5) < 0.1 * n**-0.5
+    centred = keras.Model(net.inputs, net.get_layer("centre").output)
+    ends = centred.predict(np.array([[[0] * 28] * 28, [[255] * 28] * 28], np.uint8), verbose=0)
+    np.testing.assert_allclose(ends[:, 0, 0, 0], [-1, 1], atol=1e-6)
 
 
 OWN = """
@@ -217,6 +313,26 @@ def test_each_amplitude_does_what_it_says():
     assert zoomed.min() < away / 1.15
     assert zoomed.max() > away * 1.15
     assert zoomed.max() <= away / 0.75 + 0.5
+
+
+def test_each_named_augmentation_moves_pictures_as_it_says():
+    assert set(AMPLITUDES) == set(AUGMENTATIONS) - {"none"}
+    assert layer_of("none", 0) is None
+    turned, shifted = (layer_of("rotate_zoom_shift", seed=0) for _ in range(2))
+    turned.shift = turned.zoom = shifted.degrees = shifted.zoom = 0.0
+    middle = places(keras.ops.convert_to_numpy(shifted(dots(0, 0), training=True)))
+    assert 2.6 < np.abs(middle).max() <= 2.9
+    side = places(keras.ops.convert_to_numpy(turned(dots(0, 8), training=True)))
+    assert 8 < np.abs(np.degrees(np.arctan2(side[:, 0], side[:, 1]))).max() < 11
+    # No slant: turning alone keeps the distance from the middle.
+    np.testing.assert_allclose(np.hypot(*side.T), 8, atol=0.3)
+    given = ("degrees", "zoom", "shear", "shift", "seed")
+    for name, values in (
+        ("affine", (10.0, 0.1, 0.15, 1.5, 5)),
+        ("rotate_zoom_shift", (10.0, 0.1, 0.0, 2.8, 5)),
+    ):
+        config = layer_of(name, seed=5).get_config()
+        assert tuple(config[key] for key in given) == values
 
 
 def test_augmentation_is_saved_with_its_arguments(tmp_path, pictures):

@@ -177,6 +177,6 @@ def test_the_suites_table_holds_failed_runs_too(tmp_path):
         ],
     )
     table = (tmp_path / "outputs" / "both" / "both.csv").read_text().splitlines()
-    assert table[1] == "both/good,pen-strokes (synthetic),done,0.5,0.25,8,3.5,2026-01-02,abc"
-    assert table[2] == "both/bad,,failed,,,,,,"
+    assert table[1] == "both/good,pen-strokes (synthetic),done,0.5,0.25,8,,,,3.5,2026-01-02,abc"
+    assert table[2] == "both/bad,,failed,,,,,,,,,"
     assert "0.2500" in text

@@ -208,6 +208,11 @@ def test_with_nothing_but_damage_it_trains_anew(folder):
         {"learning_rate": 1e-3},
         {"augmentation": "none"},
         {"model": "hcr_net"},
+        {"schedule": "constant"},
+        {"plateau_patience": 3},
+        {"plateau_factor": 0.5},
+        {"clipnorm": 1.0},
+        {"gradient_norms": True},
     ],
     ids=lambda changed: next(iter(changed)),
 )
@@ -297,9 +302,11 @@ def test_weights_reach_the_loss(tmp_path):
     assert training.predict(equal.model, nines)[:, 9].mean() > 2 * share
 
 
-def test_an_unknown_augmentation_offers_the_nearest(tmp_path):
+def test_an_unknown_augmentation_or_schedule_offers_the_nearest():
     with pytest.raises(ParameterError, match=r"'afine'\. Did you mean 'affine'\?"):
-        trained.fit(tmp_path, augmentation="afine")
+        trained.recipe(augmentation="afine")
+    with pytest.raises(ParameterError, match=r"no schedule 'plato'\. Did you mean 'plateau'\?"):
+        trained.recipe(schedule="plato")
 
 
 # Batches
@@ -366,6 +373,8 @@ def test_variations_are_what_training_sees():
     assert (found.shape, found.dtype) == ((3, 4, 28, 28), np.uint8)
     assert len({picture.tobytes() for picture in found.reshape(-1, 28, 28)}) == 12
     np.testing.assert_array_equal(found, training.variations(pictures, "affine", 4, seed=0))
+    other = training.variations(pictures, "rotate_zoom_shift", 4, seed=0)
+    assert not np.array_equal(found, other)
     same = training.variations(pictures, "none", 4, seed=0)
     np.testing.assert_array_equal(same, np.stack([pictures] * 4, axis=1))
 

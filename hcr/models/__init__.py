@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 MODELS = {
     "hcr_small": "hcr.models.plain:hcr_small",
     "hcr_net": "hcr.models.residual:hcr_net",
+    "mnist_nist": "hcr.models.five:mnist_nist",
+    "mnist_nist_deep": "hcr.models.five:mnist_nist_deep",
+    "emnist_cnn": "hcr.models.five:emnist_cnn",
+    "digits_nine_layer": "hcr.models.five:digits_nine_layer",
+    "emnist_bn3": "hcr.models.five:emnist_bn3",
+    "az_mnist": "hcr.models.five:az_mnist",
 }
 
 

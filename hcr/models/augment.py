@@ -3,6 +3,21 @@
 import keras
 from keras import ops
 
+# What each of `hcr.training.AUGMENTATIONS` that moves pictures does; {} is what RandomAffine does.
+AMPLITUDES = {
+    "affine": {},
+    # As Keras' old ImageDataGenerator with rotation_range=10 and zoom and shifts of 0.1: 0.1 of 28
+    # pixels. It repeats the border where a picture leaves its frame; here, background comes in.
+    "rotate_zoom_shift": {"degrees": 10.0, "zoom": 0.1, "shear": 0.0, "shift": 2.8},
+}
+
+
+def layer_of(augmentation: str, seed: int) -> keras.layers.Layer | None:
+    """The layer that varies pictures as `augmentation` says; None where it leaves them alone."""
+    if augmentation not in AMPLITUDES:
+        return None
+    return RandomAffine(**AMPLITUDES[augmentation], seed=seed)
+
 
 @keras.saving.register_keras_serializable("hcr")
 class RandomAffine(keras.layers.Layer):

@@ -22,9 +22,11 @@ def conv(x: KerasTensor, filters: int, size: int = 3, strides: int = 1, relu: bo
     return layers.ReLU()(x) if relu else x
 
 
-def probabilities(inputs: KerasTensor, x: KerasTensor, n_classes: int, name: str) -> Model:
-    """The model that ends in a dense layer and a softmax over `n_classes`."""
-    x = layers.Dense(n_classes, name="logits")(x)
+def probabilities(
+    inputs: KerasTensor, x: KerasTensor, n_classes: int, name: str, **options
+) -> Model:
+    """The model that ends in a dense layer, with its `options`, and a softmax over `n_classes`."""
+    x = layers.Dense(n_classes, name="logits", **options)(x)
     # float32 whatever the precision of the rest, because probabilities are compared and logged.
     x = layers.Softmax(name="probabilities", dtype="float32")(x)
     return Model(inputs, x, name=name)

@@ -7,10 +7,10 @@ from typing import Any
 from hcr import environment, files, params, runs
 from hcr.pipeline.plan import DONE, Outcome, RunPlan
 
-COLUMNS = (
-    *("run", "data", "status", "accuracy", "balanced_accuracy", "n"),
-    *("seconds", "date", "commit"),
-)
+# What the table takes from the stages' figures, and the record's facts around it.
+TRAINED = ("training_seconds", "parameters", "multiply_adds")
+EVALUATED = ("accuracy", "balanced_accuracy", "n")
+COLUMNS = ("run", "data", "status", *EVALUATED, *TRAINED, "seconds", "date", "commit")
 
 
 def expand(suite: params.SuiteSpec) -> list[tuple[str, params.RunSpec, int | None]]:
@@ -40,14 +40,16 @@ def write_summary(suite: str, outcomes: list[Outcome]) -> str:
     rows = []
     for outcome in outcomes:
         path = outcome.folder / "metrics.json"
-        found = files.read_json(path).get("04_evaluate", {}) if path.is_file() else {}
+        found = files.read_json(path) if path.is_file() else {}
+        trained, evaluated = found.get("03_train", {}), found.get("04_evaluate", {})
         record = outcome.record
         rows.append(
             {
                 "run": outcome.name,
                 "data": _data(record.get("data") or {}),
                 "status": record.get("status", "failed"),
-                **{key: found.get(key, "") for key in ("accuracy", "balanced_accuracy", "n")},
+                **{key: evaluated.get(key, "") for key in EVALUATED},
+                **{key: trained.get(key, "") for key in TRAINED},
                 "seconds": record.get("seconds", ""),
                 "date": (record.get("finished") or "")[:10],
                 "commit": (record.get("commit") or "")[:10],
@@ -72,7 +74,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         cells.append(
             [
-                f"{row[key]:.4f}" if isinstance(row[key], float) and key != "seconds"
+                f"{row[key]:.4f}" if isinstance(row[key], float) and "seconds" not in key
                 else str(row[key])
                 for key in COLUMNS
             ]

@@ -15,14 +15,16 @@ from hcr import files, models
 from hcr.balance import Plan
 from hcr.datasets import Split
 from hcr.errors import ParameterError, nearest
-from hcr.models.augment import RandomAffine
+from hcr.models.augment import layer_of
 from hcr.training.batches import Batches
 from hcr.training.checkpoint import Checkpoint, resume
 from hcr.training.exporting import export
 from hcr.training.network import layer_table, predict, shifted, validate, variations
+from hcr.training.optimizer import optimizer
 
 __all__ = [
     "AUGMENTATIONS",
+    "SCHEDULES",
     "Fitted",
     "Recipe",
     "code_digest",
@@ -36,16 +38,37 @@ __all__ = [
     "variations",
 ]
 
-# Name to what it does; read as text where parameters are checked, so it stays a literal.
+# Name to what it does; read as text where parameters are checked, so they stay literals.
 AUGMENTATIONS = {
     "none": "the pictures as they are",
     "affine": "turned by up to 10 degrees, scaled, slanted and shifted a little",
+    "rotate_zoom_shift": "turned by up to 10 degrees, scaled and shifted by up to a tenth",
+}
+SCHEDULES = {
+    "cosine": "it rises for a twentieth of the steps, and then falls along a cosine to 0",
+    "constant": "it stays as it is",
+    "plateau": "it falls by plateau_factor where the validation loss has stopped falling",
 }
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one network is trained; every field is a parameter of `03_train`."""
+    """How one network is trained; every field is a parameter of `03_train`.
+
+    Attributes:
+        model: A key of `hcr.models.MODELS`, or module:function.
+        epochs: Passes over the plan.
+        batch_size: Pictures a step.
+        learning_rate: Of Adam at its highest.
+        augmentation: A key of `AUGMENTATIONS`.
+        seed: Of every draw.
+        schedule: A key of `SCHEDULES`.
+        plateau_patience: Of the schedule plateau: so many epochs in a row without a lower
+            validation loss are waited for, one more and the rate falls.
+        plateau_factor: What it is then multiplied by, between 0 and 1.
+        clipnorm: The longest that the gradient of one array of weights may be; None for any.
+        gradient_norms: Whether the history tells how long the gradients were.
+    """
 
     model: str
     epochs: int
@@ -53,6 +76,19 @@ class Recipe:
     learning_rate: float
     augmentation: str
     seed: int
+    schedule: str = "cosine"
+    plateau_patience: int = 2
+    plateau_factor: float = 0.1
+    clipnorm: float | None = None
+    gradient_norms: bool = False
+
+    def __post_init__(self) -> None:
+        for what, name, known in (
+            ("augmentation", self.augmentation, AUGMENTATIONS),
+            ("schedule", self.schedule, SCHEDULES),
+        ):
+            if name not in known:
+                raise ParameterError(f"There is no {what} {name!r}.{nearest(name, known)}")
 
 
 @dataclass
@@ -62,7 +98,9 @@ class Fitted:
     Attributes:
         model: With the weights of the chosen epoch.
         history: One row an epoch: epoch (from 1), loss, accuracy, val_loss, val_accuracy,
-            val_balanced_accuracy, learning_rate, epoch_seconds.
+            val_balanced_accuracy, learning_rate, epoch_seconds; before the last, where the recipe
+            asks for gradient_norms, grad_norm, grad_norm_max and clipped, of
+            `hcr.training.optimizer.WatchedAdam.norms`.
         best_epoch: The epoch, from 1, with the highest class-balanced validation accuracy.
         trained: How many epochs were trained now; the others were found in the checkpoint.
         folder: Where the checkpoint lies.
@@ -97,11 +135,6 @@ def fit(
         ModelError: The network cannot be built, the loss is no number any more, or the prior
             cannot be taken out of the network's answers.
     """
-    if recipe.augmentation not in AUGMENTATIONS:
-        raise ParameterError(
-            f"There is no augmentation {recipe.augmentation!r}."
-            + nearest(recipe.augmentation, AUGMENTATIONS)
-        )
     seed_everything(recipe.seed)
     net = models.build(recipe.model, n_classes)
     shift = plan.shift(train.labels, n_classes)
@@ -142,7 +175,15 @@ def fit_steps(recipe: Recipe, train: Split, plan: Plan, n_classes: int, steps: i
 
     Returns:
         The network after its last step.
+
+    Raises:
+        ParameterError: The recipe's schedule is plateau, which needs epochs to validate after.
     """
+    if recipe.schedule == "plateau":
+        raise ParameterError(
+            "A training by steps must have a schedule that needs no validation. Received: "
+            "plateau. Choose cosine or constant."
+        )
     # Dozens of trainings in one process would pile up their graphs.
     keras.utils.clear_session()
     seed_everything(recipe.seed)
@@ -164,16 +205,10 @@ def seed_everything(seed: int) -> None:
 def _trainer(net: keras.Model, recipe: Recipe, steps: int) -> keras.Model:
     """The network behind its augmentation, compiled; the network alone is what gets saved."""
     inputs = keras.Input((28, 28), dtype="uint8")
-    moved = RandomAffine(seed=recipe.seed)(inputs) if recipe.augmentation == "affine" else inputs
-    trainer = keras.Model(inputs, net(moved))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=recipe.learning_rate / 10,
-        warmup_target=recipe.learning_rate,
-        warmup_steps=max(1, steps // 20),
-        decay_steps=max(1, steps - steps // 20),
-    )
+    augment = layer_of(recipe.augmentation, recipe.seed)
+    trainer = keras.Model(inputs, net(inputs if augment is None else augment(inputs)))
     trainer.compile(
-        optimizer=keras.optimizers.Adam(schedule),
+        optimizer=optimizer(recipe, steps),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
         # XLA makes training slower on a CPU, and its first step takes seconds.

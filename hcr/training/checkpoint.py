@@ -15,6 +15,7 @@ from hcr import files
 from hcr.datasets import Split
 from hcr.errors import ModelError, RunError
 from hcr.training.network import shifted, validate
+from hcr.training.optimizer import WatchedAdam, plateau_rate
 
 if TYPE_CHECKING:
     from hcr.training import Recipe
@@ -45,6 +46,12 @@ class Checkpoint(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs=None) -> None:
         """Seed every random layer from (seed, epoch), so that a resumed run draws the same."""
         self.started = time.perf_counter()
+        optimizer = self.model.optimizer
+        if self.recipe.schedule == "plateau":
+            losses = [row["val_loss"] for row in self.rows]
+            optimizer.learning_rate = plateau_rate(self.recipe, losses)
+        if isinstance(optimizer, WatchedAdam):
+            optimizer.forget()
         for i, state in enumerate(random_states(self.model)):
             rng = np.random.default_rng([self.recipe.seed, epoch, i])
             state.assign(rng.integers(0, 2**31, size=tuple(state.shape), dtype=np.uint32))
@@ -60,6 +67,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs=None) -> None:
         """Validate, save and report."""
+        optimizer = self.model.optimizer
         # What is judged, and kept where it is the best, is the network as it will answer.
         with shifted(self.net, self.shift):
             found, weights = validate(self.net, self.validation), self.net.get_weights()
@@ -68,7 +76,8 @@ class Checkpoint(keras.callbacks.Callback):
             "loss": float(logs["loss"]),
             "accuracy": float(logs["accuracy"]),
             **found,
-            "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+            "learning_rate": float(keras.ops.convert_to_numpy(optimizer.learning_rate)),
+            **(optimizer.norms() if isinstance(optimizer, WatchedAdam) else {}),
             "epoch_seconds": round(time.perf_counter() - self.started, 3),
         }
         self.rows.append(row)

@@ -10,7 +10,7 @@ import pandas as pd
 from hcr import metrics, models
 from hcr.datasets import Split
 from hcr.errors import ModelError
-from hcr.models.augment import RandomAffine
+from hcr.models.augment import layer_of
 from hcr.training.start import silenced
 
 
@@ -97,8 +97,8 @@ def layer_table(net: keras.Model) -> pd.DataFrame:
 
 def variations(images: np.ndarray, augmentation: str, n: int, seed: int) -> np.ndarray:
     """`n` variations of each picture, uint8 (k, n, 28, 28), as training makes them."""
-    if augmentation == "none":
+    layer = layer_of(augmentation, seed)
+    if layer is None:
         return np.repeat(images[:, None], n, axis=1)
-    layer = RandomAffine(seed=seed)
     varied = [keras.ops.convert_to_numpy(layer(images, training=True)) for _ in range(n)]
     return np.stack(varied, axis=1)
