@@ -13,6 +13,7 @@ import pytest
 
 from hcr import balance, datasets, models, params, pipeline
 from hcr.datasets import own, thinning
+from hcr.recognizer.sources import SHIPPED
 
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGE = PROJECT / "hcr"
@@ -143,6 +144,7 @@ def test_importing_anything_else_leaves_tensorflow_alone():
         ("datasets/thinning.py", thinning.THINNING),
         ("datasets/own.py", own.ORIENTATIONS),
         ("balance/__init__.py", balance.STRATEGIES),
+        ("recognizer/sources.py", SHIPPED),
         ("training/__init__.py", None),
     ],
 )

@@ -100,9 +100,80 @@ def test_density_order_and_direction_do_not_matter(strokes, points, random):
     assert off.mean() <= 0.5
 
 
-def test_repeated_points_do_not_matter():
-    repeated = [np.repeat(stroke, 3, axis=0) for stroke in TEE]
-    assert difference(images.from_strokes(repeated), images.from_strokes(TEE)).max() <= 1
+def sparser(strokes, step):
+    """One point in `step`, and each stroke's last."""
+    return [np.concatenate([stroke[:-1:step], stroke[-1:]]) for stroke in strokes]
+
+
+@settings(max_examples=40, deadline=None)
+@given(some_drawings, st.integers(2, 5))
+def test_points_on_straight_lines_may_be_missing(strokes, step):
+    # A mouse that is moved fast gives few points: of what is drawn straight nothing is lost.
+    corners = [np.concatenate([stroke[:-1:4], stroke[-1:]]) for stroke in strokes]
+    denser = []
+    for stroke in corners:
+        places = np.linspace(0, len(stroke) - 1, step * (len(stroke) - 1) + 1)
+        columns = [np.interp(places, np.arange(len(stroke)), stroke[:, a]) for a in (0, 1)]
+        denser.append(np.column_stack(columns))
+    for one, other in zip(sparser(denser, step), corners, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-12)
+    off = difference(images.from_strokes(denser), images.from_strokes(corners))
+    assert off.max() <= 32
+    assert off.mean() <= 0.5
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from("0235689CGOQSUabceg"), st.integers(0, 1000))
+def test_a_fast_hand_draws_nearly_the_same_curves(char, seed):
+    strokes = synthesis.character(char, seed)
+    points = np.concatenate(strokes)
+    sparse = sparser(strokes, max(1, len(points) // 30))  # half a second at 60 points a second
+    pair = images.from_strokes(strokes), images.from_strokes(sparse)
+    assert np.corrcoef(pair[0].ravel(), pair[1].ravel())[0, 1] > 0.975
+    assert difference(*pair).mean() < 9
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    some_drawings,
+    st.sampled_from([(400, 1.0, 2), (280, 1.5, 2), (140, 1.0, 4), (60, 1.0, 9), (60, 2.0, 5)]),
+    st.floats(-500, 500),
+)
+def test_the_pads_size_and_pixel_ratio_do_not_matter(strokes, form, shift):
+    size, ratio, most = form
+    # A screen of `ratio` device pixels each tells positions in that many parts of a pixel.
+    drawn = [np.round((stroke * size + shift) * ratio) / ratio for stroke in strokes]
+    off = difference(images.from_strokes(drawn), images.from_strokes(strokes))
+    assert off.mean() <= most
+
+
+@settings(max_examples=40, deadline=None)
+@given(some_drawings, st.integers(2, 5))
+def test_repeated_points_do_not_matter(strokes, times):
+    repeated = [np.repeat(stroke, times, axis=0) for stroke in strokes]
+    assert difference(images.from_strokes(repeated), images.from_strokes(strokes)).max() <= 1
+
+
+def test_a_line_that_leaves_the_pad_is_drawn_to_where_it_went():
+    """Pads tell positions beyond their edges while the pen is down."""
+    size = 280
+    strokes = [np.array([[-90.0, 20.0], [140.0, -60.0], [size + 80.0, size + 30.0]])]
+    inside = [(stroke + 100) / 3 for stroke in strokes]
+    assert all(((stroke > 0) & (stroke < size)).all() for stroke in inside)
+    assert difference(images.from_strokes(strokes), images.from_strokes(inside)).max() <= 2
+    cut = [np.clip(stroke, 0, size) for stroke in strokes]
+    assert difference(images.from_strokes(cut), images.from_strokes(strokes)).mean() > 5
+
+
+@pytest.mark.parametrize("turn", [0, 1])
+def test_a_line_may_be_straight_up_or_across(turn):
+    straight = [np.roll(np.array([[5.0, 5.0], [5.0, 105.0]]), turn, axis=1)]
+    picture = images.from_strokes(straight)
+    picture = picture.T if turn else picture
+    assert (picture[:, 13] == picture[:, 14]).all()
+    rows = np.flatnonzero(picture[:, 13] >= 128)
+    assert (rows[0], rows[-1]) == (3, 24)
+    assert not picture[:, :10].any()
 
 
 def test_lists_of_integers_will_do():

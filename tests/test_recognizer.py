@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trained
+from PIL import Image, ImageDraw
 
 from hcr import files, images, synthesis
 from hcr.errors import DataError, ModelError
-from hcr.recognizer import BATCH, Recognizer, read_labels
+from hcr.recognizer import BATCH, Recognizer, read_labels, read_temperature
 
 DIGITS = tuple("0123456789")
 
@@ -25,9 +26,10 @@ def recognizer() -> Recognizer:
 
 @pytest.fixture(scope="module")
 def pictures() -> np.ndarray:
-    """More than two batches, and not a whole number of them."""
-    found = trained.data().test.images[: 2 * BATCH + 88]
-    assert len(found) == 600
+    """Many batches, and not a whole number of them."""
+    found = trained.data().test.images[:603]
+    assert len(found) > 2 * BATCH
+    assert len(found) % BATCH
     return found
 
 
@@ -46,7 +48,7 @@ def test_a_runs_folder_is_all_it_needs(run, recognizer, pictures):
     np.testing.assert_array_equal(found.predict(pictures[:9]), recognizer.predict(pictures[:9]))
 
 
-@pytest.mark.parametrize("n", [1, 2, BATCH - 1, BATCH, BATCH + 1, 600])
+@pytest.mark.parametrize("n", [1, 2, BATCH - 1, BATCH, BATCH + 1, 603])
 def test_probabilities_of_any_number_of_pictures_equal_keras(recognizer, pictures, n):
     from hcr import training
 
@@ -60,7 +62,7 @@ def test_probabilities_of_any_number_of_pictures_equal_keras(recognizer, picture
 
 def test_one_by_one_is_the_same_as_all_at_once(recognizer, pictures):
     together = recognizer.predict(pictures)
-    places = [0, 1, BATCH - 1, BATCH, 2 * BATCH, 599]
+    places = [0, 1, BATCH - 1, BATCH, 2 * BATCH, 599, 602]
     alone = np.concatenate([recognizer.predict(pictures[i : i + 1]) for i in places])
     np.testing.assert_allclose(alone, together[places], atol=1e-6)
 
@@ -110,6 +112,105 @@ def test_strokes_are_read_as_their_picture(recognizer):
 @pytest.mark.parametrize("empty", [[], [np.zeros((0, 2))], [[]]])
 def test_an_empty_pad_has_no_answer(recognizer, empty):
     assert recognizer.read_strokes(empty) == []
+
+
+def drawn(strokes, ink=0, paper=255, side=200) -> np.ndarray:
+    """A scan of strokes within the unit square: uint8 (side, side)."""
+    scan = Image.new("L", (4 * side, 4 * side), paper)
+    for stroke in strokes:
+        line = [tuple(point) for point in (stroke * 0.5 + 0.3) * 4 * side]
+        ImageDraw.Draw(scan).line(line, fill=ink, width=side // 3, joint="curve")
+    return np.asarray(scan.resize((side, side), Image.Resampling.BOX))
+
+
+@pytest.mark.parametrize("form", ["array", "negative", "image", "path", "text"])
+def test_a_picture_is_read_whatever_it_comes_as(recognizer, tmp_path, form):
+    scan = drawn(synthesis.character("7", 1), *((255, 0) if form == "negative" else (0, 255)))
+    expected = recognizer.best(recognizer.predict(images.from_picture(scan)[None])[0])
+    given = {"array": scan, "negative": scan, "image": Image.fromarray(scan)}.get(form)
+    if given is None:
+        Image.fromarray(scan).save(tmp_path / "seven.png")
+        given = tmp_path / "seven.png" if form == "path" else str(tmp_path / "seven.png")
+    answer = recognizer.read_image(given)
+    assert answer == expected
+    assert sorted(label for label, _ in answer) == list(DIGITS)
+
+
+def test_a_scan_and_a_drawing_look_the_same_and_are_read_the_same(recognizer):
+    for char in "0147":
+        strokes = synthesis.character(char, 1)
+        pair = images.from_picture(drawn(strokes)), images.from_strokes(strokes)
+        assert np.corrcoef(pair[0].ravel(), pair[1].ravel())[0, 1] > 0.9
+        by_scan, by_pen = recognizer.read_image(drawn(strokes)), recognizer.read_strokes(strokes)
+        assert by_scan[0][0] == by_pen[0][0]
+
+
+def test_blank_paper_has_no_answer(recognizer):
+    assert recognizer.read_image(np.full((80, 60), 230, np.uint8)) == []
+
+
+def test_a_picture_that_cannot_be_read_is_one_line(recognizer, tmp_path):
+    cut, text = tmp_path / "cut.png", tmp_path / "text.png"
+    Image.fromarray(drawn(synthesis.character("7", 1))).save(cut)
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    text.write_text("no picture")
+    missing = tmp_path / "missing.png"
+    for path, rule in ((cut, "whole picture"), (text, "whole picture"), (missing, "no picture")):
+        with pytest.raises(DataError, match=rule) as error:
+            recognizer.read_image(path)
+        one_line(error, path)
+    with pytest.raises(DataError, match="whole picture"):
+        recognizer.read_image(tmp_path)
+    with pytest.raises(DataError, match="Received: NoneType"):
+        recognizer.read_image(None)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.7, 30])
+def test_probabilities_are_those_of_logits_over_the_temperature(run, recognizer, temperature):
+    from scipy.special import softmax
+
+    pictures = trained.data().validation.images[:40]
+    labels = {"characters": list(DIGITS), "temperature": temperature}
+    files.write_json(run / "labels.json", labels)
+    found = Recognizer.load(run)
+    assert found.temperature == read_temperature(run / "labels.json") == temperature
+    plain, calibrated = recognizer.predict(pictures), found.predict(pictures)
+    # The logarithm of a softmax is its logits, but for a number that a softmax does not see.
+    expected = softmax(np.log(plain.astype(float)) / temperature, axis=1)
+    assert calibrated.dtype == np.float32
+    np.testing.assert_allclose(calibrated, expected, atol=1e-6)
+    np.testing.assert_array_equal(calibrated.argmax(axis=1), plain.argmax(axis=1))
+    answer = dict(found.read_strokes(synthesis.character("7", 1)))
+    assert max(answer.values()) != pytest.approx(
+        recognizer.read_strokes(synthesis.character("7", 1))[0][1], abs=1e-3
+    )
+
+
+def test_without_a_temperature_answers_are_the_networks_own(run, recognizer):
+    files.write_json(run / "labels.json", {"characters": list(DIGITS), "temperature": 1})
+    pictures = trained.data().validation.images[:9]
+    assert recognizer.temperature == 1
+    np.testing.assert_array_equal(
+        Recognizer.load(run).predict(pictures), recognizer.predict(pictures)
+    )
+
+
+@pytest.mark.parametrize("value", [0, -1, "1", None, True, [1], 1e9])
+def test_a_temperature_that_is_none_is_told(run, value):
+    files.write_json(run / "labels.json", {"characters": list(DIGITS), "temperature": value})
+    with pytest.raises(ModelError, match="temperature must be a number from 0.01") as error:
+        Recognizer.load(run)
+    one_line(error, run / "labels.json")
+
+
+def test_certain_and_undecided_answers_stay_numbers_at_any_temperature():
+    from hcr.recognizer import _tempered
+
+    certain = np.array([[1, 0, 0], [0, 1e-38, 1], [1 / 3, 1 / 3, 1 / 3]], np.float32)
+    for temperature in (0.01, 0.5, 100.0):
+        found = _tempered(certain, temperature)
+        assert np.isfinite(found).all()
+        np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
 
 
 def test_the_time_of_each_step_is_told(recognizer):

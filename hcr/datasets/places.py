@@ -3,25 +3,14 @@
 import os
 from pathlib import Path
 
-import platformdirs
-
 from hcr import environment
+from hcr.environment import CACHE_VARIABLE
+from hcr.environment import cache_folder as cache
 from hcr.errors import DataError
 
+__all__ = ["CACHE_VARIABLE", "DATA_VARIABLE", "cache", "find", "folders", "missing", "need"]
+
 DATA_VARIABLE = "HCR_DATA"
-CACHE_VARIABLE = "HCR_CACHE"
-
-
-def cache() -> Path:
-    """The folder for downloads and for data sets in their fast form; it may not exist yet.
-
-    `HCR_CACHE`, or the user's cache folder as the system has it. A relative one counts from the
-    project's top, so that it means the same to `run_all.py` and to a notebook.
-    """
-    folder = os.environ.get(CACHE_VARIABLE)
-    if not folder:
-        return platformdirs.user_cache_path("hcr", appauthor=False)
-    return environment.placed(folder)
 
 
 def find(family: str, name: str) -> Path | None:

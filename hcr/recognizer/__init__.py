@@ -1,0 +1,167 @@
+"""A trained model as a fast function of pictures or strokes, without TensorFlow."""
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hcr import images
+from hcr.errors import DataError, ModelError
+from hcr.recognizer.network import BATCH, Network
+from hcr.recognizer.sources import (
+    SHIPPED,
+    check_labels,
+    check_temperature,
+    find,
+    read_labels,
+    read_temperature,
+)
+
+__all__ = ["BATCH", "SHIPPED", "Recognizer", "read_labels", "read_temperature"]
+
+
+class Recognizer:
+    """A LiteRT model and its labels.
+
+        recognizer = Recognizer.load("outputs/quick")
+        recognizer.read_strokes(strokes)      # [("7", 0.98), ("1", 0.01), ...]
+
+    Attributes:
+        labels: The characters, in the order of the model's outputs.
+        path: The LiteRT file.
+        temperature: What the logits are divided by, so that probabilities are calibrated. The
+            order of the answers does not hang on it.
+    """
+
+    def __init__(self, path: Path, labels: Iterable[str], temperature: float = 1.0):
+        self.path, self.labels = Path(path), check_labels(labels)
+        self.temperature = check_temperature(temperature, str(path))
+        self._network = Network(self.path, len(self.labels))
+
+    @classmethod
+    def load(
+        cls, what: Path | str | None = None, labels: Iterable[str] | Path | None = None
+    ) -> "Recognizer":
+        """Load a model.
+
+        Args:
+            what: The name of a shipped one (a key of `SHIPPED`; None is the first of them, 47
+                classes), a run's folder, which holds `model.tflite` and `labels.json`, a `.tflite`
+                file, or a `.keras` file. The last is loaded in Keras' safe mode and converted,
+                which needs TensorFlow and some ten seconds once; the result is kept in the cache
+                folder.
+            labels: The characters in the order of the outputs, or the path of a `labels.json`. By
+                default `labels.json` beside the model; its `temperature`, where it has one, makes
+                the probabilities calibrated.
+
+        Raises:
+            ModelError: There is no such model, it is no whole one, or its labels do not fit.
+        """
+        found = find(what, labels)
+        return cls(found.path, found.labels, found.temperature)
+
+    @classmethod
+    def from_file(
+        cls, path: Path | str, labels: Iterable[str], temperature: float = 1.0
+    ) -> "Recognizer":
+        """The model in the LiteRT file `path`, with these labels; raises as `load` does."""
+        return cls(Path(path), [str(label) for label in labels], temperature)
+
+    def predict(self, pictures: np.ndarray) -> np.ndarray:
+        """The probabilities of every label.
+
+        Args:
+            pictures: uint8 (n, 28, 28), ink 255 on 0, upright.
+
+        Returns:
+            float32 (n, n_labels); rows sum to 1.
+
+        Raises:
+            DataError: `pictures` break the picture contract.
+        """
+        pictures = images.check(pictures)
+        if not len(pictures):
+            return np.zeros((0, len(self.labels)), np.float32)
+        return _tempered(self._network(pictures), self.temperature)
+
+    def read_strokes(self, strokes: Sequence[np.ndarray]) -> list[tuple[str, float]]:
+        """Every label with its probability, the most probable first; nothing for an empty pad.
+
+        `strokes` are (k, 2) arrays of x to the right and y down, in any pad's pixels.
+        """
+        return self._read(images.from_strokes(strokes))
+
+    def read_image(self, picture: Any) -> list[tuple[str, float]]:
+        """Every label with its probability, the most probable first; nothing for blank paper.
+
+        Args:
+            picture: One character, dark on light or light on dark, of any size: a file's path, a
+                Pillow image, or an array as `hcr.images.from_picture` takes it.
+
+        Raises:
+            DataError: It is no such picture, or its file cannot be read.
+        """
+        if isinstance(picture, str | Path):
+            picture = _opened(Path(picture))
+        return self._read(images.from_picture(picture))
+
+    def best(self, probabilities: np.ndarray) -> list[tuple[str, float]]:
+        """The labels with `probabilities`, float (n_labels,), the most probable first."""
+        order = np.argsort(-probabilities, kind="stable")
+        return [(self.labels[i], float(probabilities[i])) for i in order]
+
+    def check_labels(self, characters: Sequence[str]) -> None:
+        """Raise `ModelError` where the model's labels are not these `characters`, in order."""
+        if self.labels != tuple(characters):
+            raise ModelError(
+                f"The model must read the data set's {len(characters)} characters, in their order "
+                f"({''.join(characters)}). Received: a model for {''.join(self.labels)}. "
+                "Use the data set that it was trained on."
+            )
+
+    def time_strokes(self, drawings: Sequence[Sequence[np.ndarray]]) -> dict[str, float]:
+        """The median milliseconds of each step from strokes to answer, one drawing at a time."""
+        steps: dict[str, list[float]] = {"strokes to picture": [], "picture to probabilities": []}
+        for strokes in drawings:
+            start = time.perf_counter()
+            picture = images.from_strokes(strokes)
+            middle = time.perf_counter()
+            self.predict(picture[None])
+            steps["strokes to picture"].append(1000 * (middle - start))
+            steps["picture to probabilities"].append(1000 * (time.perf_counter() - middle))
+        total = np.sum(list(steps.values()), axis=0)
+        medians = {step: float(np.median(times)) for step, times in steps.items()}
+        return {**medians, "strokes to answer": float(np.median(total))}
+
+    def _read(self, picture: np.ndarray) -> list[tuple[str, float]]:
+        return self.best(self.predict(picture[None])[0]) if picture.any() else []
+
+
+def _tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """`probabilities`, float32 (n, n_classes), as if the logits had been divided by a number.
+
+    A softmax of z / T is proportional to p ** (1 / T), so the logits need not be known.
+    """
+    if temperature == 1:
+        return probabilities
+    highest = probabilities.max(axis=1, keepdims=True)
+    scaled = (probabilities / highest) ** (1 / temperature)
+    return scaled / scaled.sum(axis=1, keepdims=True)
+
+
+def _opened(path: Path) -> np.ndarray:
+    """The picture in the file `path`, as `images.from_picture` takes it."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            return images.pixels(picture)
+    except FileNotFoundError:
+        raise DataError(f"There is no picture {path}. Give the path of one.") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, DataError) as error:
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise DataError(
+            f"{path} must be a whole picture of one character. Received: {reason}. Save it anew."
+        ) from error

@@ -1,0 +1,97 @@
+"""A LiteRT file as a fast function of pictures."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from hcr import environment, quiet
+from hcr.errors import ModelError
+
+# Pictures at a time. Each takes as long among 8 as among 256 (`benchmarks/recognizer.py`), and the
+# buffers of 64 are small.
+BATCH = 64
+
+
+class Network:
+    """What `path` holds, from uint8 (n, 28, 28) to float32 (n, n_classes).
+
+    Raises `ModelError` where the file is no such network.
+    """
+
+    def __init__(self, path: Path, n_classes: int):
+        # Here and not on top, so that a module can import this one without the interpreter.
+        from ai_edge_litert.interpreter import Interpreter
+
+        if not path.is_file():
+            raise ModelError(f"There is no model file {path}. Train one with 03_train.")
+        try:
+            # In memory, for a file that is written over beneath its map ends the process.
+            content = path.read_bytes()
+            with quiet.native_stderr():
+                self._interpreter = Interpreter(
+                    model_content=content, num_threads=environment.cores()
+                )
+                self._interpreter.allocate_tensors()
+            entries = self._interpreter.get_input_details()
+            ends = self._interpreter.get_output_details()
+            _check_form(path, entries, ends, n_classes)
+            self._entry, self._end = entries[0]["index"], ends[0]["index"]
+            self._allocated = int(entries[0]["shape"][0])
+            # Otherwise -1: as many as one likes.
+            self._fixed = int(entries[0]["shape_signature"][0]) == 1
+            # The first call is slower, and tells what no description does.
+            answer = self._invoke(np.zeros((1, 28, 28), np.uint8))
+        except (OSError, ValueError, RuntimeError, IndexError) as error:
+            reason = " ".join(str(error).split())[:200].rstrip(".")
+            raise ModelError(
+                f"{path} must be a LiteRT model. Received: {reason}. Train it again."
+            ) from error
+        if not (answer.min() >= 0 and abs(answer.sum() - 1) < 1e-3):
+            raise ModelError(
+                f"{path} must give probabilities, which sum to 1. Received: numbers from "
+                f"{answer.min():g} to {answer.max():g}. End the network in a softmax."
+            )
+        # An interpreter has one set of buffers: two threads must not fill them at once.
+        self._lock = threading.Lock()
+
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        """The network's answers, float32 (n, n_classes), to uint8 (n, 28, 28), n from 1 up."""
+        step = 1 if self._fixed else BATCH
+        with self._lock:
+            return np.concatenate(
+                [self._invoke(pictures[i : i + step]) for i in range(0, len(pictures), step)]
+            )
+
+    def _invoke(self, pictures: np.ndarray) -> np.ndarray:
+        if len(pictures) != self._allocated:
+            self._interpreter.resize_tensor_input(self._entry, pictures.shape)
+            self._interpreter.allocate_tensors()
+            self._allocated = len(pictures)
+        self._interpreter.set_tensor(self._entry, np.ascontiguousarray(pictures))
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._end)
+
+
+def _check_form(path: Path, entries: list[dict], ends: list[dict], n_classes: int) -> None:
+    if len(entries) != 1 or len(ends) != 1:
+        raise ModelError(
+            f"{path} must have one input and one output. Received: {len(entries)} and "
+            f"{len(ends)}. Train it with 03_train."
+        )
+    (entry,), (end,) = entries, ends
+    shape, answer = [list(map(int, each["shape"])) for each in (entry, end)]
+    n = answer[-1] if len(answer) == 2 else 0
+    form = entry["dtype"] == np.uint8 and end["dtype"] == np.float32 and shape[1:] == [28, 28]
+    if form and int(entry["shape_signature"][0]) not in (-1, 1):
+        raise ModelError(
+            f"{path} must take any number of pictures, or one. Received: a network for "
+            f"{shape[0]} at a time. Export it without a batch size."
+        )
+    if not form or n != n_classes:
+        raise ModelError(
+            f"{path} must take uint8 (n, 28, 28) and give float32 (n, {n_classes}), so have "
+            f"{n_classes} classes. Received: {entry['dtype'].__name__} "
+            f"(n, {', '.join(map(str, shape[1:]))}) to {end['dtype'].__name__}, and "
+            f"{answer[-1] if answer else 0} classes. Are the labels of the same run?"
+        )

@@ -1,0 +1,130 @@
+"""Where a model lies, and what its outputs mean: shipped with the package, a run's, or a file."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hcr import files
+from hcr.errors import ModelError, RunError, nearest
+from hcr.recognizer.conversion import converted
+
+# Name to its folder in this package, which holds what a run's folder holds: model.tflite and
+# labels.json. The first one is what `Recognizer.load()` gives.
+SHIPPED = {
+    "emnist": "pretrained/emnist",
+    "mnist": "pretrained/mnist",
+    "mnist_nist_all": "pretrained/mnist_nist_all",
+    "mnist_nist_1000": "pretrained/mnist_nist_1000",
+}
+
+PACKAGE = Path(__file__).resolve().parents[1]
+OWN = "Train one with: uv run run_all.py, and load its run's folder, as outputs/quick."
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model to load.
+
+    Attributes:
+        path: The LiteRT file.
+        labels: The characters, in the order of the outputs.
+        temperature: By what the logits are divided for calibrated probabilities; 1 changes nothing.
+    """
+
+    path: Path
+    labels: tuple[str, ...]
+    temperature: float = 1.0
+
+
+def find(what: Path | str | None, labels: Iterable[str] | Path | None) -> Source:
+    """The model that `Recognizer.load(what, labels)` means.
+
+    Raises `ModelError` where there is none, or where nothing tells its labels.
+    """
+    if not isinstance(what, str | Path | None):
+        raise ModelError(
+            f"A model is named by a shipped one's name ({', '.join(SHIPPED)}), a run's folder, a "
+            f".tflite or a .keras file. Received: {type(what).__name__}."
+        )
+    name = next(iter(SHIPPED)) if what is None else what
+    # A folder of the same name is meant by a `Path`, or by "./mnist".
+    shipped = isinstance(name, str) and name in SHIPPED
+    path = PACKAGE / SHIPPED[name] if shipped else Path(name)
+    if shipped and not (path / "model.tflite").is_file():
+        raise ModelError(
+            f"The model {name!r} must lie in {path}. Received: a package without it. {OWN}"
+        )
+    if path.is_dir():
+        path = path / "model.tflite"
+    elif not path.is_file():
+        hint = nearest(str(name), SHIPPED) if path.suffix not in (".tflite", ".keras") else ""
+        raise ModelError(f"There is no model {name}.{hint} {OWN}")
+    if path.suffix not in (".tflite", ".keras"):
+        raise ModelError(
+            f"A model's file must be a .tflite or a .keras file. Received: {path}. {OWN}"
+        )
+    if labels is None:
+        labels = path.with_name("labels.json")
+        if not labels.is_file() and path.name != "model.tflite":
+            raise ModelError(
+                f"{path} must have its labels in a labels.json beside it, or be given them. "
+                'Received: neither. Use: Recognizer.load(path, labels="0123456789").'
+            )
+    if isinstance(labels, Path):
+        temperature, labels = read_temperature(labels), read_labels(labels)
+    else:
+        temperature = 1.0
+    checked = check_labels(labels)
+    return Source(converted(path) if path.suffix == ".keras" else path, checked, temperature)
+
+
+def check_labels(labels: Iterable[str]) -> tuple[str, ...]:
+    """`labels` as a tuple. Raises `ModelError` where they are not strings, each there once."""
+    found = tuple(labels) if isinstance(labels, Iterable) else None
+    if found is None or not all(isinstance(each, str) for each in found):
+        raise ModelError(
+            "Labels must be the characters in the order of the model's outputs, or the path of a "
+            f"labels.json. Received: {str(labels)[:80]}."
+        )
+    twice = sorted({each for each in found if found.count(each) > 1})
+    if twice:
+        raise ModelError(f"Labels must hold each character once. Received: {twice[0]!r} twice.")
+    return found
+
+
+def read_labels(path: Path | str) -> tuple[str, ...]:
+    """The characters in a run's `labels.json`. Raises `ModelError` where it holds none."""
+    found = _read(path)
+    labels = found.get("characters") if isinstance(found, dict) else None
+    if not isinstance(labels, list) or not all(isinstance(each, str) for each in labels):
+        raise ModelError(
+            f"{path} must hold a list of characters. Received: {str(found)[:80]}. Train it again."
+        )
+    return tuple(labels)
+
+
+def read_temperature(path: Path | str) -> float:
+    """The temperature in a run's `labels.json`, 1 where it holds none.
+
+    Raises `ModelError` where it is no number above 0.
+    """
+    found = _read(path)
+    value = found.get("temperature", 1.0) if isinstance(found, dict) else 1.0
+    return check_temperature(value, str(path))
+
+
+def check_temperature(value: float, where: str) -> float:
+    """`value` as a float. Raises `ModelError` where it is no number from 0.01 to 100."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.01 <= value <= 100:
+        raise ModelError(
+            f"temperature must be a number from 0.01 to 100. Received: {value!r} ({where}). "
+            "03_train fits it."
+        )
+    return float(value)
+
+
+def _read(path: Path | str) -> object:
+    try:
+        return files.read_json(path)
+    except RunError as error:
+        raise ModelError(f"{error} Its run's 03_train writes it.") from error
