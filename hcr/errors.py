@@ -34,7 +34,14 @@ def nearest(name: str, names: Iterable[str]) -> str:
     Returns a string that starts with a blank, to be put behind an error's sentence.
     """
     names = [str(each) for each in names]
-    close = get_close_matches(str(name), names, n=1, cutoff=0.6)
-    if close:
-        return f" Did you mean {close[0]!r}?"
-    return f" Known: {', '.join(sorted(names)) or 'none'}."
+    return close(name, names) or f" Known: {', '.join(sorted(names)) or 'none'}."
+
+
+def close(name: str, names: Iterable[str]) -> str:
+    """The hint for a misspelt or half a `name`, as `nearest` gives it; empty where none is near."""
+    names = [str(each) for each in names]
+    longer = [each for each in names if each.startswith(f"{name}-")]
+    if longer:
+        return f" Did you mean one of {', '.join(longer)}?"
+    found = get_close_matches(str(name), names, n=1, cutoff=0.6)
+    return f" Did you mean {found[0]!r}?" if found else ""

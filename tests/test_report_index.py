@@ -5,6 +5,7 @@ import report_sample as sample
 from html_page import Page
 
 from hcr import report
+from hcr.report import words
 
 
 @pytest.fixture
@@ -46,3 +47,12 @@ def test_index_leaves_out_pictures_that_are_missing_or_elsewhere(run, tmp_path):
     for file in ("../secret.svg", "figures/none.svg", "run.json", ""):
         figures.append({"file": file, "caption": "c", "alt": "a", "headline": True})
     assert len(Page(report.index_html(record, run.folder)).all("img")) == 1
+
+
+def test_the_data_line_says_how_the_training_split_was_cut():
+    facts = {"title": "5,000 MNIST digits", "name": "mnist-sample"}
+    assert words.data({"data": facts}) == "5,000 MNIST digits, mnist-sample"
+    facts["changed"] = {"thin": "az", "thin_scale": 0.0405, "imbalance_factor": 20.0}
+    assert words.data({"data": facts}).endswith(
+        "mnist-sample; training split cut: thin az, imbalance_factor 20.0"
+    )

@@ -173,3 +173,29 @@ def test_every_shipped_params_file_is_right():
 
 def test_the_tiny_project_has_the_real_stages():
     assert tuple(tiny_project.STAGES) == pipeline.STAGES
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["shared.thin=az"], ["thin=az goes with a data set", "params/quick.yaml, 01_eda"]),
+        (["shared.dataset=own"], ["no path", "shared.path="]),
+        (["shared.dataset=own", "shared.path=/nowhere"], ["/nowhere", "does not exist"]),
+        (["shared.path=here"], ["path goes with the data sets own", "'here' with mnist-sample"]),
+        (["shared.orientation=inverted"], ["orientation goes with the data set own"]),
+        (["shared.dataset=emnist"], ["Did you mean one of emnist-subset, emnist-balanced,"]),
+    ],
+)
+def test_options_that_do_not_go_with_the_data_end_before_a_kernel(refused, tiny, options, words):
+    tiny_project.write_notebook(tiny, "01_eda", parameters=DATA)
+    given = [part for option in options for part in ("-p", option)]
+    for more in ([], ["--check"]):
+        said = refused(*given, *more)
+        assert all(word in said for word in words), said
+
+
+DATA = """dataset: str = "mnist-sample"  # [hcr.datasets.DATASETS] the data set
+thin: str = "none"  # [hcr.datasets.thinning.THINNING] the shape
+path: str | None = None  # of your own
+orientation: str = "upright"  # [hcr.datasets.own.ORIENTATIONS] how they lie
+"""

@@ -46,7 +46,18 @@ DATASETS = {
     "own": "hcr.datasets.own",
 }
 
-__all__ = ["DATASETS", "Data", "Info", "Options", "Split", "Strokes", "info", "load", "sources"]
+__all__ = [
+    "DATASETS",
+    "Data",
+    "Info",
+    "Options",
+    "Split",
+    "Strokes",
+    "check",
+    "info",
+    "load",
+    "sources",
+]
 
 
 def load(
@@ -84,7 +95,7 @@ def load(
         ParameterError: An option is out of its range or does not go with the data set.
     """
     family, options = _family(name), _options(name, path, orientation)
-    if family.CACHED:
+    if family.CACHED and name not in UNCACHED:
         found = cache.entry(
             name, options, family.sources(name, options), lambda: family.read(name, options)
         )
@@ -114,6 +125,21 @@ def load(
 def info(name: str, *, path: str | None = None, orientation: str = "upright") -> Info:
     """What is known of the data set `name` before anything of it is read."""
     return _family(name).info(name, _options(name, path, orientation))
+
+
+def check(
+    name: str, *, thin: str = "none", path: str | None = None, orientation: str = "upright"
+) -> None:
+    """Hold the options against the data set `name` before anything is read.
+
+    Raises `ParameterError` where one does not go with it, or where the user's own data are not at
+    `path` or in none of the forms. Other files may still be missing or have to be fetched.
+    """
+    try:
+        characters = info(name, path=path, orientation=orientation).characters
+    except DataError as error:
+        raise ParameterError(str(error)) from error
+    thinning.check(characters, thin)
 
 
 def sources(name: str, *, path: str | None = None, orientation: str = "upright") -> list[Path]:
@@ -154,6 +180,9 @@ def _options(name: str, path: str | None, orientation: str) -> Options:
         )
     return Options(path, orientation)
 
+
+# Small, and the first that anyone loads: it must not hang on a folder that can be written.
+UNCACHED = ("mnist-sample",)
 
 # The data sets whose place the user may name.
 TAKE_PATH = ("own", "az", "mnist+az")

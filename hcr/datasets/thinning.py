@@ -58,22 +58,12 @@ def thin(
     Raises:
         ParameterError: The shape is unknown or does not go with the characters.
     """
-    if shape not in THINNING:
-        raise ParameterError(
-            f"thin must be one of {', '.join(THINNING)}. Received: {shape!r}."
-            + nearest(shape, THINNING)
-        )
+    check(characters, shape)
     if shape == "none":
         return np.arange(len(labels)), 1.0
     have = np.bincount(labels, minlength=len(characters))
     place = {character: label for label, character in enumerate(characters)}
-    wanted = LETTERS + (DIGITS if shape == "az" else "")
-    lacking = [each for each in wanted if each not in place or not have[place[each]]]
-    if lacking:
-        raise ParameterError(
-            f"thin={shape} goes with a data set that has pictures of each of {wanted}. "
-            f"Received: none of {''.join(lacking)}. Use thin=none, or a set of 36 classes."
-        )
+    wanted = check([each for each in characters if have[place[each]]], shape)
     # In whole numbers, so that the scarcest letter keeps all it has.
     scarcest = min(LETTERS, key=lambda letter: have[place[letter]] / AZ_COUNTS[letter])
     part, whole = int(have[place[scarcest]]), AZ_COUNTS[scarcest]
@@ -85,6 +75,28 @@ def thin(
         rounded = (2 * full * part + whole) // (2 * whole)
         quotas[place[character]] = max(1, rounded)
     return _draw(labels, quotas, seed), part / whole
+
+
+def check(characters: Sequence[str], shape: str) -> str:
+    """The characters that `shape` has a count for; all of them must be among `characters`.
+
+    Raises `ParameterError` where one is missing, or the shape is unknown.
+    """
+    if shape not in THINNING:
+        raise ParameterError(
+            f"thin must be one of {', '.join(THINNING)}. Received: {shape!r}."
+            + nearest(shape, THINNING)
+        )
+    if shape == "none":
+        return ""
+    wanted = LETTERS + (DIGITS if shape == "az" else "")
+    lacking = [each for each in wanted if each not in characters]
+    if lacking:
+        raise ParameterError(
+            f"thin={shape} goes with a data set that has pictures of each of {wanted}. "
+            f"Received: none of {''.join(lacking)}. Use thin=none, or a set of 36 classes."
+        )
+    return wanted
 
 
 def scaled(n: int, factor: float) -> int:

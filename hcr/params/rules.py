@@ -3,8 +3,9 @@
 import math
 import re
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
+
+from hcr.errors import close
 
 RUN = "run"
 SCALARS = ("int", "float", "str", "bool")
@@ -153,9 +154,7 @@ class Parameter:
             return " Write true or false." if str(value).lower() in words else ""
         if self.item == "str":
             if isinstance(value, str):
-                known = [str(each) for each in self.choices or ()]
-                close = get_close_matches(value, known, n=1)
-                return f" Did you mean {close[0]!r}?" if close else ""
+                return close(value, map(str, self.choices or ()))
             scalar = value is not None and not isinstance(value, list | dict | set)
             return " Put it in quotes." if scalar else ""
         if self.item == "int" and isinstance(value, float) and value.is_integer():

@@ -54,7 +54,10 @@ def _widths(rows: list[tuple[str, ...]]) -> list[int]:
 
 def _lines(row: tuple[str, ...], widths: list[int]) -> list[str]:
     """One row of the table: as many lines as its longest cell takes."""
-    cells = [textwrap.wrap(text, width) or [""] for text, width in zip(row, widths, strict=True)]
+    cells = [
+        textwrap.wrap(text, width, break_on_hyphens=False) or [""]
+        for text, width in zip(row, widths, strict=True)
+    ]
     lines = []
     for i in range(max(map(len, cells))):
         parts = [

@@ -4,10 +4,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hcr import runs
+from hcr import datasets, runs
+from hcr.errors import ParameterError
 from hcr.pipeline.stages import Stage
 
 DONE, FAILED = 0, 1
+
+# The options of a data set that can be checked without reading it.
+CHECKED = ("thin", "path", "orientation")
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,17 @@ class RunPlan:
     command: str
     params_file: str
     force: bool = False
+
+    def __post_init__(self) -> None:
+        """Hold the data's options against the data set, before any kernel starts."""
+        for name in self.chosen:
+            given = self.parameters[name]
+            if given.get("dataset"):
+                options = {key: given[key] for key in CHECKED if key in given}
+                try:
+                    datasets.check(given["dataset"], **options)
+                except ParameterError as error:
+                    raise ParameterError(f"{error} ({self.params_file}, {name})") from error
 
     @property
     def folder(self) -> Path:

@@ -66,10 +66,13 @@ def hardware(record: dict[str, Any]) -> str:
 
 
 def data(record: dict[str, Any]) -> str:
-    """The data set's title, with its name where that differs."""
+    """The data set's title, its name where that differs, and how its training split was cut."""
     facts = record.get("data") or {}
     title, name = facts.get("title"), facts.get("name")
-    return f"{title}, {name}" if title and name and title != name else str(title or name or "")
+    text = f"{title}, {name}" if title and name and title != name else str(title or name or "")
+    changed = facts.get("changed") or {}
+    cuts = ", ".join(f"{key} {value(cut)}" for key, cut in changed.items() if key != "thin_scale")
+    return f"{text}; training split cut: {cuts}" if cuts else text
 
 
 def value(given: Any) -> str:
