@@ -120,6 +120,7 @@ def suspects(
     frame: pd.DataFrame,
     characters: Sequence[str],
     name: str = "suspects",
+    note: str = "",
 ):
     """Look through the suspected label errors, by pair of characters; in a report, the worst.
 
@@ -129,6 +130,7 @@ def suspects(
         frame: As `audit.suspects` gives it.
         characters: The character of each label.
         name: Of the figure.
+        note: What the caption says besides.
     """
     every = np.arange(len(frame))
     groups = {f"all  ({len(frame):,})": every}
@@ -144,7 +146,11 @@ def suspects(
         )
         return plots.suspects(split.images[index], given, suggested, characters, index, n=PAGE)
 
-    caption = "Suspected label errors, the most suspect first." if len(frame) else "No suspect."
+    caption = "No suspect."
+    if len(frame):
+        caption = "Suspected label errors, the most suspect first: the label, an arrow, what is "
+        caption += "suggested, and the picture's index in the training split."
+    caption += f" {note}" if note else ""
     cover = Cover(next(iter(groups)), lambda: draw(every[:PAGE]), caption)
     return _browse(run, "suspects", groups, draw, name, cover)
 

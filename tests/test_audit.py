@@ -67,7 +67,9 @@ def test_features_are_those_of_the_seed_and_of_any_chunk(digits, monkeypatch):
 
     images, _ = digits
     whole = audit.features(images[:500], 20, sample=200, seed=3)
+    every = audit.features(images[:500], 20)
     monkeypatch.setitem(function.__globals__, "CHUNK", 64)
+    np.testing.assert_allclose(every, audit.features(images[:500], 20), atol=1e-3)
     np.testing.assert_allclose(
         whole, audit.features(images[:500], 20, sample=200, seed=3), atol=1e-3
     )
@@ -101,6 +103,18 @@ def test_planted_copies_and_conflicts_are_found(digits):
     assert (found.n, found.extra) == (400, 3)
     assert [each.tolist() for each in found.groups] == [[5, 10, 30], [100, 200]]
     assert [each.tolist() for each in found.conflicts] == [[100, 200]]
+
+
+def test_copies_are_looked_for_among_those_that_hold_ink():
+    hashes = np.array([7, 1, 7, 2, 1, 7], np.uint64)
+    labels = np.array([0, 1, 2, 3, 4, 5])
+    assert [each.tolist() for each in audit.duplicates(hashes, labels).groups] == [
+        [0, 2, 5],
+        [1, 4],
+    ]
+    found = audit.duplicates(hashes, labels, among=np.array([1, 3, 4]))
+    assert [each.tolist() for each in found.conflicts] == [[1, 4]]
+    assert (found.n, found.extra, len(found.groups)) == (3, 1, 1)
 
 
 def test_a_conflict_is_within_a_group():
@@ -205,45 +219,42 @@ def test_typical_and_odd_pictures(digits):
     images, labels = digits
     images = images.copy()
     seven = np.flatnonzero(labels == 7)
-    images[seven[3]] = images[seven[3]].T[::-1]  # lies on its side
-    images[seven[5]] = 0
-    images[seven[6]] = 0
-    images[seven[6], 13, 13] = 255
-    found = audit.features(images)
-    most, least = audit.typical(found, labels, 11, images)
+    images[seven[3]] = images[seven[3]][::-1, ::-1]  # stands on its head
+    found = audit.features(images, of="directions")
+    most, least = audit.typical(found, labels, 11)
     np.testing.assert_array_equal(labels[most[:10]], np.arange(10))
     np.testing.assert_array_equal(labels[least[:10]], np.arange(10))
     assert (most[10], least[10]) == (-1, -1)
     assert least[7] == seven[3]
-    # The most typical one is nearer the mean than most others are.
+    # By the slow way: the cosine with each of the class, and their mean.
     for label in range(10):
-        own = found[labels == label]
-        distance = np.linalg.norm(own - own.mean(axis=0), axis=1)
-        mine = np.linalg.norm(found[most[label]] - own.mean(axis=0))
-        assert mine < np.median(distance)
+        own = np.flatnonzero(labels == label)
+        likeness = 1 - cdist(found[own], found[own], "cosine").mean(axis=1)
+        assert likeness[own.tolist().index(most[label])] == pytest.approx(likeness.max())
+        assert likeness[own.tolist().index(least[label])] == pytest.approx(likeness.min())
+
+
+def test_little_ink_does_not_make_a_picture_typical():
+    """Of a class of crosses in many places, the picture nearest the mean is the lone short line."""
+    images = np.zeros((61, 28, 28), np.uint8)
+    for image, (down, right) in zip(images, np.ndindex(6, 10), strict=False):
+        image[2 + 2 * down : 16 + 2 * down, 8 + right] = 255
+        image[8 + 2 * down, 2 + right : 16 + right] = 255
+    images[60, 13, 11:16] = 255
+    labels = np.zeros(61, int)
+    pixels = audit.features(images)
+    assert np.linalg.norm(pixels - pixels.mean(axis=0), axis=1).argmin() == 60
+    most, _ = audit.typical(audit.features(images, of="directions"), labels, 1)
+    assert most[0] != 60
 
 
 def test_typical_of_classes_of_a_picture_or_two(scores):
     most, least = audit.typical(scores[:3], np.array([0, 1, 1]), 2)
     assert (most[0], least[0]) == (0, 0)
-    assert {most[1], least[1]} <= {1, 2}
-
-
-def test_blank_pictures_are_no_odd_ones():
-    """A class of one form, one blank, one speck and one other: the other is the odd one."""
-    images = np.zeros((30, 28, 28), np.uint8)
-    images[:, 4:24, 12:15] = 255
-    images[:, 4, :10] = np.arange(30)[:, None]
-    images[3], images[4] = 0, 0
-    images[4, 2, 2] = 255
-    images[5] = 0
-    images[5, 14:16, 4:24] = 255
-    found = np.zeros((30, 2), np.float32)
-    found[:, 0] = np.linspace(-0.1, 0.1, 30)
-    found[3:6, 1] = 9, 8, 7
-    labels = np.zeros(30, int)
-    assert audit.typical(found, labels, 1)[1][0] == 3
-    assert audit.typical(found, labels, 1, images)[1][0] == 5
+    assert {most[1], least[1]} == {1, 2}
+    # Equal pictures have no direction.
+    most, least = audit.typical(np.zeros((4, 3), np.float32), np.zeros(4, int), 1)
+    assert (most[0], least[0]) == (0, 3)
 
 
 # Suspects
@@ -293,6 +304,20 @@ def test_suspects_are_those_of_the_seed(digits, flipped, ranked):
     assert some.attrs["n"] == 100
     np.testing.assert_array_equal(given[some["index"]], some["given"])
     assert len(some) > 1
+
+
+def test_pictures_without_ink_are_not_suspected(digits):
+    images, labels = digits[0][:300].copy(), digits[1][:300]
+    blank = np.array([3, 50, 51, 299])
+    images[blank] = 0
+    rest = np.setdiff1d(np.arange(300), blank)
+    found = audit.suspects(images, labels, 10, folds=2)
+    assert found.attrs["n"] == 296
+    assert not np.isin(found["index"], blank).any()
+    alone = audit.suspects(images[rest], labels[rest], 10, folds=2)
+    np.testing.assert_array_equal(found["index"], rest[alone["index"]])
+    with pytest.raises(ParameterError, match="that hold ink, 1"):
+        audit.suspects(images[50:53], labels[50:53], 10, folds=2)
 
 
 def test_suspects_with_rare_and_missing_classes(digits):

@@ -215,7 +215,12 @@ def test_by_hand_suspects_are_chosen_by_pair(run, split, monkeypatch):
 
 def test_in_a_report_the_suspects_are_a_still_figure(reported, split):
     some = browse.suspects(reported, split, doubts(), DIGITS)
-    assert "Suspected label errors, the most suspect first." in some._repr_html_()
+    assert (
+        "Suspected label errors, the most suspect first: the label, an arrow" in some._repr_html_()
+    )
+    assert "index in the training split" in some._repr_html_()
+    noted = browse.suspects(reported, split, doubts(), DIGITS, note="Somebody looked.")
+    assert "training split. Somebody looked." in noted._repr_html_()
     none = browse.suspects(reported, split, doubts().iloc[:0], DIGITS)
     assert "No suspect." in none._repr_html_()
 

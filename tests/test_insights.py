@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hcr import audit, datasets, insights, measures
+from hcr import audit, datasets, environment, insights, measures, runs
 from hcr.audit.verdicts import COLUMNS
 from hcr.datasets.split import Data, Info, Split
 
@@ -28,7 +28,8 @@ def test_origin_says_where_the_data_come_from():
     data = data_set()
     data.changed["limit"] = 4
     found = insights.origin(data).set_index("What")["Value"]
-    assert found["Data set"] == "Strokes (strokes)"
+    assert found["Data set"] == "Strokes"
+    assert found["As a parameter"] == "dataset=strokes"
     assert found["Classes"] == "2: a b"
     assert found["Pictures"] == "train 4, validation 4, test 4"
     assert found["Changed"] == "limit = 4"
@@ -57,6 +58,36 @@ def test_the_leak_guards_report_is_a_sentence_with_its_counts():
     assert insights.leaks({}) == ""
 
 
+def test_a_long_tail_says_what_whole_pictures_make_of_its_factor():
+    tail = {"imbalance_factor": 20, "limit": None}
+    assert insights.changed(tail, np.array([350, 0, 17])) == (
+        "imbalance_factor = 20, limit = None; the largest class is 20.6 times the smallest, "
+        "350 over 17: whole pictures, rounded down"
+    )
+    assert insights.changed({"imbalance_factor": 20}, np.array([400, 20])) == (
+        "imbalance_factor = 20"
+    )
+    assert insights.changed({"limit": 3}, np.array([350, 17])) == "limit = 3"
+
+
+def test_pictures_without_ink_are_warned_of_and_listed(tmp_path):
+    run = runs.Run("quick", "01_eda", tmp_path / "quick", by_hand=False)
+    run.folder.mkdir()
+    images = np.full((6, 28, 28), 9, np.uint8)
+    labels = np.array([0, 1, 2, 0, 1, 2])
+    assert insights.blanks(run, measures.of(images), labels, "abc") == ""
+    assert not (run.folder / "tables").exists()
+    images[[1, 4]] = 0
+    said = insights.blanks(run, measures.of(images), labels, "abc")
+    assert said.startswith("> **Warning.** 2 of 6 training pictures hold no ink, in 1 of 3 classes")
+    assert "tables/01_blank.csv" in said
+    listed = (run.folder / "tables" / "01_blank.csv").read_text()
+    assert listed == "index,character\n1,b\n4,b\n"
+    images[4] = 9
+    said = insights.blanks(run, measures.of(images), labels, "abc")
+    assert said.startswith("> **Warning.** 1 of 6 training pictures holds no ink")
+
+
 def test_classes_are_counted_and_the_rare_ones_named():
     found = rows(insights.of_classes(np.array([50, 5, 100, 0]), "abcd"))
     assert found["train"][0] == 155
@@ -83,6 +114,16 @@ def test_ink_is_told_of_the_pictures_at_hand():
     assert found["blank"][0] == 1
     assert found["widest_spread"][0] == "b, a"
     assert found["slant"][1].startswith("“a” 0 to “b” 2")
+    # A minus is a minus, in the value as in the note.
+    ones = labels[1::2]
+    (slant,) = (
+        each
+        for each in insights.of_ink(measures.of(images[1::2, :, ::-1]), images[1::2], ones, "ab")
+        if each.key == "slant"
+    )
+    assert slant.text.startswith("\N{MINUS SIGN}")
+    assert slant.note.startswith("“b” \N{MINUS SIGN}2")
+    assert "-" not in slant.text + slant.note
 
 
 def test_pairs_are_named_the_most_confused_first():
@@ -91,13 +132,15 @@ def test_pairs_are_named_the_most_confused_first():
             "character": list("0I"),
             "other": list("Ol"),
             "count": [8, 4],
-            "n": 20,
-            "share": [0.4, 0.2],
+            "n": [40, 5],
+            "share": [0.2, 0.8],
         }
     )
     found = rows(insights.of_pairs(audit.Neighbours(100, 80, pairs, [])))
     assert found["neighbour_accuracy"] == (0.8, "95 %: 71.1 to 86.7; n = 100")
-    assert found["confused"] == ("0/O, I/l", "40.0 %; 20.0 %")
+    # Of the 20 with a neighbour of another class: the order of the counts, not of the shares.
+    note = "40.0 %; 20.0 % of the 20 pictures with a neighbour of another class"
+    assert found["confused"] == ("0/O, I/l", note)
     none = rows(insights.of_pairs(audit.Neighbours(9, 9, pairs.iloc[:0], [])))
     assert none["confused"] == ("none", "")
 
@@ -122,6 +165,21 @@ def test_copies_and_leaks_are_counted():
     assert found["near_copies"][1] == "1 under two labels; n = 500 looked at"
 
 
+def test_the_caption_of_the_copies_counts_what_is_shown():
+    copies = audit.Duplicates(9, [np.array([1, 2])], [np.array([1, 2])])
+    pairs = near(*((place, place + 1, False) for place in range(5)))
+    assert insights.of_twins(copies, pairs, 20) == (
+        "1 exact copy; 1 picture under two labels; 5 pairs nearly the same. "
+        "The last two kinds are shown, 6 in all."
+    )
+    assert insights.of_twins(copies, pairs, 4).endswith(
+        "The first 4 of the last two kinds, 6 in all, are shown."
+    )
+    assert insights.of_twins(audit.Duplicates(9, [], []), near((0, 1, True)), 20) == (
+        "0 exact copies; 0 pictures under two labels; 1 pair nearly the same."
+    )
+
+
 def test_twins_under_two_labels_come_first():
     labels = np.array([0, 1, 1, 0, 0, 0, 0, 0, 0])
     copies = audit.Duplicates(9, [], [np.array([1, 2, 3])])
@@ -139,8 +197,9 @@ def doubts() -> pd.DataFrame:
 
 def test_the_precision_is_that_of_the_pictures_the_split_holds(tmp_path, monkeypatch):
     (tmp_path / "docs").mkdir()
-    monkeypatch.setattr(insights.environment, "root", lambda: tmp_path)
+    monkeypatch.setattr(environment, "root", lambda: tmp_path)
     hashes = np.array([11, 22, 33], np.uint64)
+    assert insights.looked_at(hashes) == ""
     found = rows(insights.of_suspects(doubts(), hashes, "ab"))
     assert found == {"suspects": (1, "n = 40; 90.0 % are read as labelled")}
     verdicts = zip([11, 33, 22, 99], ["wrong", "wrong", "right", "wrong"], strict=True)
@@ -155,7 +214,11 @@ def test_the_precision_is_that_of_the_pictures_the_split_holds(tmp_path, monkeyp
     assert value == pytest.approx(2 / 3)
     assert "n = 3 looked at" in note
     assert "1 right" in note
+    assert insights.looked_at(hashes).startswith("3 training pictures")
+    assert insights.looked_at(hashes[:1]).startswith("1 training picture that looked most")
+    assert "docs/label_audit.csv" in insights.looked_at(hashes)
     # Another data set's pictures were not looked at.
+    assert insights.looked_at(np.array([5], np.uint64)) == ""
     other = insights.of_suspects(doubts(), np.array([5], np.uint64), "ab")
     assert "precision" not in rows(other)
 

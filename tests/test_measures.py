@@ -150,6 +150,16 @@ def test_mean_and_spread_are_exact():
     assert np.isnan(spread[3]).all()
 
 
+def test_pictures_without_ink_do_not_make_a_mean_paler():
+    pictures = np.zeros((300, 28, 28), np.uint8)
+    pictures[::2] = 200
+    mean, spread = measures.mean_and_spread(pictures, np.zeros(300, int), 2)
+    assert (mean[0] == 200).all()
+    assert (spread[0] == 0).all()
+    mean, _ = measures.mean_and_spread(pictures[1::2], np.zeros(150, int), 1)
+    assert np.isnan(mean).all()
+
+
 def test_white_pictures_do_not_overflow():
     pictures = np.full((300, 28, 28), 255, np.uint8)
     mean, spread = measures.mean_and_spread(pictures, np.zeros(300, int), 1)

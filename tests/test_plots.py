@@ -221,6 +221,25 @@ def test_ink_boxes_cover_the_pictures():
     assert any("1 blank" in text for text in texts(figure))
 
 
+def test_centres_within_one_pixel_lie_in_a_window_of_ten():
+    """As MNIST's, which were centred by whole pixels."""
+    rng = np.random.default_rng(0)
+    frame = measures.of(np.full((500, 28, 28), 255, np.uint8))
+    frame["x"], frame["y"] = rng.uniform(13.5, 14.5, (2, 500))
+    right = plots.ink_boxes(frame).axes[1]
+    counts = right.images[0].get_array()
+    assert right.images[0].get_extent() == [8.5, 18.5, 18.5, 8.5]
+    # Bins are quarters of a pixel: the pixel's sixteen hold all, and lie beside the middle.
+    assert counts.shape == (40, 40)
+    assert counts[20:24, 20:24].sum() == counts.sum() == 500
+    assert "the picture's middle" in texts(right.figure)
+    # A wide scatter gets a wide window of whole pixels.
+    frame["x"] = rng.uniform(3, 24, 500)
+    extent = plots.ink_boxes(frame).axes[1].images[0].get_extent()
+    assert extent[0] == 2.5
+    assert extent[1] == 24.5
+
+
 def test_ink_boxes_at_the_edge_of_the_picture():
     frame = measures.of(np.full((2, 28, 28), 255, np.uint8))
     assert (plots.ink_boxes(frame).axes[0].images[0].get_array() == 1).all()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import trained
 
-from hcr import balance, datasets, study, training
+from hcr import balance, datasets, runs, study, training
 from hcr.errors import ModelError, ParameterError
 from hcr.study import BASELINE, Comparison, Settings
 from hcr.study.intervals import recalls, spread
@@ -217,6 +217,50 @@ def test_the_table_and_the_verdict_say_the_same():
     # One picture tells nothing.
     assert "not told apart: recall of b +100.0 (" in verdict
     assert verdict.endswith("n = 4 validation pictures, 1 seed.")
+
+
+@pytest.fixture
+def run(tmp_path):
+    made = runs.Run("quick", "02_balance", tmp_path / "quick", by_hand=False)
+    made.folder.mkdir()
+    return made
+
+
+def test_a_study_that_is_off_is_one_line(run):
+    shown = study.account(run, None)
+    assert repr(shown).startswith("The study is off")
+    assert "-p 02_balance.study=true" in shown._repr_html_()
+    assert shown._repr_html_().count("<p") == 1
+    assert not list(run.folder.iterdir())
+    assert study.headlines(None) == []
+
+
+def test_a_study_is_shown_in_one_piece_and_its_files_are_left(run):
+    html = study.account(run, hand())._repr_html_()
+    # The report takes it as ours by its beginning.
+    assert html.startswith('<div class="hcr-')
+    places = [html.index(part) for part in ("Plain accuracy is", "<figure", "Each dot", "<table")]
+    assert places == sorted(places)
+    assert hand().verdict("cap").replace("%", " %").split(" against")[0] in html
+    assert "The first line answers" not in html
+    left = {path.name for path in run.folder.rglob("*.*")}
+    assert {"02_study.svg", "02_study.csv", "02_study_runs.csv"} <= left
+    (none, cap) = study.headlines(hand())
+    assert (none.key, cap.key) == ("study_none", "study_cap")
+    assert cap.text == "83.3 %"
+    assert cap.headline
+    assert cap.note.endswith("n = 4, 1 seed")
+
+
+def test_the_few_pictures_come_first_in_words_and_markup_is_text(run):
+    right = np.zeros((3, 1, 4), bool)
+    found = dataclasses.replace(
+        hand(), strategies=("none", "cap", "undersample"), right=right, characters=("a", "<b>")
+    )
+    html = study.account(run, dataclasses.replace(found, rare=("<b>",)))._repr_html_()
+    assert html.index("<li>undersample") < html.index("<li>cap")
+    assert "The first line answers" in html
+    assert "<b>" not in html
 
 
 def test_the_interval_of_one_seed_is_that_of_a_stratified_mean():

@@ -163,6 +163,12 @@ def test_a_profile_of_round_numbers_is_exact():
     assert np.bincount(labels[long_tailed(labels, 2, 49, seed=0)]).tolist() == [4900, 100]
 
 
+def test_a_smallest_class_of_whole_pictures_makes_the_ratio_a_little_more():
+    labels = np.repeat(np.arange(10), 350)
+    kept = np.bincount(labels[long_tailed(labels, 10, 20, seed=0)])
+    assert (kept.max(), kept.min()) == (350, 17)
+
+
 def test_an_unbalanced_split_goes_by_size_and_never_grows():
     counts = {"0": 5, "1": 1000, "2": 40, "3": 900, "4": 0}
     labels = labels_of(counts, "01234")

@@ -22,7 +22,7 @@ MOST = 0.15
 
 @dataclass(frozen=True)
 class Duplicates:
-    """The pictures that stand more than once in a split of `n` pictures.
+    """The pictures that stand more than once among the `n` that were looked at.
 
     `groups` has an array of indices for each picture that occurs at least twice, in order of the
     first occurrence; `conflicts` those of them whose labels are not all the same.
@@ -38,12 +38,16 @@ class Duplicates:
         return sum(len(each) - 1 for each in self.groups)
 
 
-def duplicates(hashes: np.ndarray, labels: np.ndarray) -> Duplicates:
+def duplicates(
+    hashes: np.ndarray, labels: np.ndarray, among: np.ndarray | None = None
+) -> Duplicates:
     """Find equal pictures by their hashes.
 
     Args:
         hashes: Shape (n,), as `hcr.datasets.leaks.pixel_hashes` gives them.
         labels: Class indices, int (n,).
+        among: Indices of the pictures that are looked at, int (m,), each once: those that hold
+            ink, since blank ones are all alike. All where None.
 
     Raises `DataError` where there isn't one label a hash.
     """
@@ -53,7 +57,8 @@ def duplicates(hashes: np.ndarray, labels: np.ndarray) -> Duplicates:
             "hashes and labels must have one entry a picture. "
             f"Received: {hashes.shape} and {labels.shape}."
         )
-    order = np.argsort(hashes, kind="stable")
+    looked = np.arange(len(hashes)) if among is None else np.sort(among)
+    order = looked[np.argsort(hashes[looked], kind="stable")]
     ordered = hashes[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(order) else order
     sizes = np.diff(starts, append=len(order))
@@ -66,7 +71,7 @@ def duplicates(hashes: np.ndarray, labels: np.ndarray) -> Duplicates:
         groups.append(order[start:end])
         if changes[end - 1] != changes[start]:
             conflicts.append(groups[-1])
-    return Duplicates(len(hashes), groups, conflicts)
+    return Duplicates(len(looked), groups, conflicts)
 
 
 def near_duplicates(

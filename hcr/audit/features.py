@@ -53,6 +53,7 @@ def features(
     kind = KINDS[of]
     chosen = draw(len(images), sample, seed)
     basis = np.concatenate([kind(images[part]) for part in _parts(chosen)])
+    whole = len(chosen) == len(images)
     n = min(n, len(basis), basis.shape[1])
     result = np.empty((len(images), n), np.float32)
     # One thread: for matrices of this size more only wait for each other on a busy machine. Where
@@ -60,7 +61,8 @@ def features(
     with threadpool_limits(1), np.errstate(invalid="ignore"):
         axes = PCA(n, svd_solver="covariance_eigh").fit(basis)
         for start in range(0, len(images), CHUNK):
-            result[start : start + CHUNK] = axes.transform(kind(images[start : start + CHUNK]))
+            part = slice(start, start + CHUNK)
+            result[part] = axes.transform(basis[part] if whole else kind(images[part]))
     return result
 
 

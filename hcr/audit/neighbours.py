@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
 # Rows of a block of distances; with 5,000 queries a block has 40 MB.
 BLOCK = 2048
-# Of a class's mean variance, added to every direction's, so that a class of few pictures has a
-# distance in all of them.
-SHRINKAGE = 0.1
 
 
 @dataclass(frozen=True)
@@ -24,16 +21,21 @@ class Neighbours:
     """How well the nearest neighbour tells the class, and which classes it confuses.
 
     Of `n` pictures, `right` have their nearest neighbour in their own class. `pairs` has a row for
-    each two classes that are confused, the most frequent first: `character`, `other`, `count`
+    each two classes that are confused, the largest count first: `character`, `other`, `count`
     (pictures of either whose neighbour is of the other), `n` (pictures of both) and `share`, count
-    over n. `examples` has for each row indices of pictures and their neighbours, int (k, 2), the
-    nearest first.
+    over n, which falls in another order where classes differ in size. `examples` has for each row
+    indices of pictures and their neighbours, int (k, 2), the nearest first.
     """
 
     n: int
     right: int
     pairs: "pd.DataFrame"
     examples: list[np.ndarray]
+
+    @property
+    def wrong(self) -> int:
+        """How many pictures have their neighbour in another class: the sum of the counts."""
+        return self.n - self.right
 
     @property
     def accuracy(self) -> float:
@@ -130,18 +132,22 @@ def nearest(features: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def typical(
-    features: np.ndarray, labels: np.ndarray, n_classes: int, images: np.ndarray | None = None
+    features: np.ndarray, labels: np.ndarray, n_classes: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The most and the least typical picture of each class.
 
-    By the distance to the class's mean in units of its spread in each direction (Mahalanobis).
+    The most typical one is the most like all of its class, the least typical one the least: by the
+    mean cosine between its features and theirs. A distance, to the class's mean or to its pictures,
+    would favour those that hold little ink, down to a lone crossbar; the cosine asks for the form.
+    On sheets of `emnist-subset`, `unipen` and `mnist-sample` it chose better by eye than
+    Mahalanobis' distance to the mean and the median distance to the class, and better among
+    directions of edges than among blurred pixels, where it favours thick lines.
 
     Args:
-        features: float32 (m, d), as `audit.features` gives them.
+        features: float32 (m, d), as `audit.features(of="directions")` gives them; of pictures that
+            hold ink.
         labels: Class indices, int (m,).
         n_classes: How many classes there are.
-        images: uint8 (m, 28, 28). Where given, a picture with less than a quarter of the ink of
-            the most typical one isn't taken for the least typical: that it is blank is no news.
 
     Returns:
         Two arrays of indices, int (n_classes,); -1 where a class has no picture.
@@ -150,27 +156,13 @@ def typical(
     most, least = np.full(n_classes, -1), np.full(n_classes, -1)
     for label in range(n_classes):
         members = np.flatnonzero(labels == label)
-        if not len(members):
-            continue
-        order = members[np.argsort(mahalanobis(features[members]), kind="stable")]
-        most[label] = least[label] = order[0]
-        ink = 0.0 if images is None else 0.25 * images[order[0]].mean()
-        for index in order[:0:-1]:
-            if images is None or images[index].mean() >= ink:
-                least[label] = index
-                break
+        if len(members):
+            own = features[members].astype(np.float64)
+            own /= np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-12)
+            # The product with the mean is the mean of the products.
+            order = members[np.argsort(-own @ own.mean(axis=0), kind="stable")]
+            most[label], least[label] = order[0], order[-1]
     return most, least
-
-
-def mahalanobis(features: np.ndarray) -> np.ndarray:
-    """Each row's squared distance to the rows' mean, in units of their spread, float64 (m,)."""
-    centred = features - features.mean(axis=0, dtype=np.float64)
-    covariance = centred.T @ centred / len(centred)
-    variance = np.trace(covariance) / len(covariance)
-    if variance == 0:
-        return np.zeros(len(features))
-    covariance += SHRINKAGE * variance * np.eye(len(covariance))
-    return np.einsum("ij,ji->i", centred, np.linalg.solve(covariance, centred.T))
 
 
 def check(features: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:

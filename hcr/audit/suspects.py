@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hcr.audit.features import draw, features
+from hcr.audit.features import CHUNK, draw, features
 from hcr.errors import DataError, ParameterError
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ def suspects(
     sample: int | None = None,
 ) -> "pd.DataFrame":
     """The pictures whose labels are contradicted, the most suspect first.
+
+    Pictures without ink are not looked at: no label of one is more likely than another.
 
     Args:
         images: uint8 (n, 28, 28); never a test split.
@@ -71,16 +73,26 @@ def suspects(
             f"labels must be in 0..{n_classes - 1}. Received: {labels.min()} to {labels.max()}."
         )
     chosen = draw(len(images), sample, seed)
+    own = images if len(chosen) == len(images) else images[chosen]
+    blank = ~_inked(own)
+    if blank.any():
+        chosen, own = chosen[~blank], own[~blank]
     if not 2 <= folds <= len(chosen):
         raise ParameterError(
-            f"folds must be from 2 to the number of pictures, {len(chosen):,}. Received: {folds}."
+            "folds must be from 2 to the number of pictures that hold ink, "
+            f"{len(chosen):,}. Received: {folds}."
         )
     given = labels[chosen].astype(np.int64)
-    own = images if len(chosen) == len(images) else images[chosen]
     found = probabilities(
         features(own, COMPONENTS, seed, of="directions"), given, n_classes, folds, seed
     )
     return _rank(chosen, given, found)
+
+
+def _inked(images: np.ndarray) -> np.ndarray:
+    """Whether each picture holds ink, bool (n,); a memory map is read a chunk at a time."""
+    parts = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
+    return np.concatenate([np.zeros(0, bool), *(part.any(axis=(1, 2)) for part in parts)])
 
 
 def _rank(chosen: np.ndarray, given: np.ndarray, found: np.ndarray) -> "pd.DataFrame":

@@ -112,8 +112,9 @@ def long_tailed(labels: np.ndarray, n_classes: int, factor: float, seed: int) ->
     n_max * factor ** (-i / (C - 1)), rounded down, where n_max is the size of the largest class.
     They take the classes of a balanced set in the order of their labels. Here the larger class
     comes first and the label decides between equals, which is the same for a balanced set; a class
-    never keeps more than it has, and at least one picture. So an unbalanced split, whose smallest
-    class is below the profile, may end with a larger ratio than `factor`.
+    never keeps more than it has, and at least one picture. The ratio of the largest class to the
+    smallest is `factor` or a little more: 350 pictures and a factor of 20 leave 17, not 17.5, and
+    20.6. It is much more where a class of an unbalanced split is below the profile to begin with.
 
     Args:
         labels: int (n,), those of the training split.

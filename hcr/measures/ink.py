@@ -110,29 +110,33 @@ def mean_and_spread(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Each class's mean picture, and the standard deviation of each of its pixels.
 
+    Pictures without ink are left out: they would only make a class's mean paler.
+
     Args:
         images: uint8 (n, height, width); may be a memory map.
         labels: Class indices, int (n,), in 0..n_classes - 1.
         n_classes: How many classes.
 
     Returns:
-        Two float64 arrays of shape (n_classes, height, width), NaN for a class without pictures.
+        Two float64 arrays of shape (n_classes, height, width), NaN for a class without ink.
     """
     _checked(images)
     labels = _fitting(labels, len(images))
     sums = np.full((2, n_classes, *images.shape[1:]), np.nan)
     for index, own in enumerate(_members(labels, n_classes)):
-        if not len(own):
-            continue
+        n = 0
         first, second = np.zeros((2, *images.shape[1:]), np.int64)
         for start in range(0, len(own), CHUNK):
-            part = images[own[start : start + CHUNK]].astype(np.int32)
+            part = images[own[start : start + CHUNK]]
+            n += np.count_nonzero(part.any(axis=(1, 2)))
+            part = part.astype(np.int32)
             first += part.sum(axis=0)
             # A chunk of squares of 255 fits 32 bits: nothing is rounded.
             second += np.einsum("nij,nij->ij", part, part)
-        mean = first / len(own)
-        sums[0, index] = mean
-        sums[1, index] = np.sqrt(np.maximum(second / len(own) - mean * mean, 0))
+        if n:
+            mean = first / n
+            sums[0, index] = mean
+            sums[1, index] = np.sqrt(np.maximum(second / n - mean * mean, 0))
     return sums[0], sums[1]
 
 

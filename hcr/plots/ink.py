@@ -1,6 +1,7 @@
 """How much ink pictures hold, where, and how classes differ in it."""
 
 from collections.abc import Sequence
+from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from hcr.errors import DataError
 from hcr.plots.look import (
     COLOURS,
     SHARE,
+    SMALL,
     axes,
     canvas,
     class_width,
@@ -37,6 +39,8 @@ PANELS = {
     "width": ("Width", "pixels"),
     "height": ("Height", "pixels"),
 }
+# Pixels from the middle to the edge of the window that shows the centres of mass, at least.
+NARROWEST = 5
 
 
 @styled
@@ -113,6 +117,8 @@ def measures_by_class(
 def ink_boxes(frame: "pd.DataFrame", shape: tuple[int, int] = (28, 28)) -> Figure:
     """Where the ink lies: how often a pixel is in its bounding box, and the centres of mass.
 
+    A cross marks the picture's middle, which lies between two pixels where their number is even.
+
     Args:
         frame: As `measures.of` gives it. Blank pictures are left out, and counted in the title.
         shape: The pictures' height and width in pixels.
@@ -129,20 +135,28 @@ def ink_boxes(frame: "pd.DataFrame", shape: tuple[int, int] = (28, 28)) -> Figur
     bar = figure.colorbar(shown, ax=left, location="bottom", label="Share of the pictures")
     percents(bar.ax.xaxis)
     left.set_title("In the bounding box")
-    # A window around the middle that holds 99 of 100 centres.
+    # A window around the middle that holds 99 of 100 centres, of whole pixels. MNIST's centres fill
+    # one pixel: in a window that shows nothing else they would look like a fault.
     middle = ((width - 1) / 2, (height - 1) / 2)
     far = np.abs(np.stack([x - middle[0], y - middle[1]])).max(axis=0)
-    half = min(max(1.5, float(np.quantile(far, 0.99))), max(height, width) / 2)
+    half = min(max(NARROWEST, ceil(np.quantile(far, 0.99))), max(height, width) / 2)
     span = [[at - half, at + half] for at in middle]
-    counts, _, _ = np.histogram2d(y, x, bins=30, range=span[::-1])
+    bins = round(2 * half) * (4 if half <= 2 * NARROWEST else 2)
+    counts, _, _ = np.histogram2d(y, x, bins=bins, range=span[::-1])
     shown = right.imshow(counts, cmap=SHARE, extent=(*span[0], *span[1][::-1]), vmin=0)
     bar = figure.colorbar(shown, ax=right, location="bottom", label="Pictures")
     thousands(bar.ax.xaxis)
     right.set_title("Centre of mass")
+    # The pixels' borders: what was centred by whole pixels fills one of them.
+    for lines, at in ((right.vlines, middle[0]), (right.hlines, middle[1])):
+        other = span[1] if lines == right.vlines else span[0]
+        lines(at + np.arange(1 - half, half), *other, color="#8c8c8c", linewidth=0.4, alpha=0.5)
     for ax in (left, right):
-        ax.plot(*middle, "+", color=COLOURS["wrong"], markersize=12, markeredgewidth=1.5)
+        style = {"color": COLOURS["wrong"], "markersize": 12, "markeredgewidth": 1.5}
+        ax.plot(*middle, "+", label="the picture's middle", **style)
         ax.set(xlabel="x (pixels)", ylabel="y (pixels)")
         ax.spines[["top", "right"]].set_visible(True)
+    right.legend(loc="lower right", fontsize=SMALL, handletextpad=0.2, borderaxespad=0.2)
     if (height, width) == (28, 28):
         box = Rectangle((3.5, 3.5), 20, 20, fill=False, linestyle="--", edgecolor=COLOURS["wrong"])
         left.add_patch(box)

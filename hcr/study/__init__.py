@@ -12,9 +12,10 @@ import numpy as np
 from hcr import balance, files
 from hcr.datasets import Data
 from hcr.errors import ModelError, ParameterError
+from hcr.study.account import account, headlines
 from hcr.study.comparison import BASELINE, Comparison
 
-__all__ = ["BASELINE", "Comparison", "Settings", "compare"]
+__all__ = ["BASELINE", "Comparison", "Settings", "account", "compare", "headlines"]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,20 @@
+"""What a look at a data set found, in words: where it comes from and what to take along."""
+
+from hcr.insights.doubts import looked_at, of_copies, of_suspects, of_twins, twins
+from hcr.insights.findings import of_classes, of_ink, of_pairs
+from hcr.insights.origin import blanks, changed, leaks, origin
+
+__all__ = [
+    "blanks",
+    "changed",
+    "leaks",
+    "looked_at",
+    "of_classes",
+    "of_copies",
+    "of_ink",
+    "of_pairs",
+    "of_suspects",
+    "of_twins",
+    "origin",
+    "twins",
+]

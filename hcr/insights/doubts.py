@@ -1,0 +1,117 @@
+"""Copies, and labels that are doubted: how many, and what a look at them found."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from hcr import audit, environment, exhibits, metrics
+from hcr.exhibits import Result
+from hcr.insights.wording import counted, interval
+
+VERDICTS = "docs/label_audit.csv"
+
+
+def of_copies(copies: audit.Duplicates, near: pd.DataFrame, report: dict[str, int]) -> list[Result]:
+    """How many pictures stand there twice, under one label or two, and what the leak guard did.
+
+    Args:
+        copies: As `audit.duplicates` gives it.
+        near: As `audit.near_duplicates` gives it.
+        report: The leak guard's, `data.leaks`.
+    """
+    note = f"{near['differ'].sum():,} under two labels; n = {near.attrs['n']:,} looked at"
+    removed = sum(each for key, each in report.items() if key.startswith("removed"))
+    return [
+        exhibits.count("leaks", removed, "Pictures removed by the leak guard"),
+        exhibits.count("copies", copies.extra, "Exact copies within train"),
+        exhibits.count("conflicts", len(copies.conflicts), "Equal pictures under two labels"),
+        exhibits.count("near_copies", len(near), "Pairs that are nearly the same", note),
+    ]
+
+
+def of_twins(copies: audit.Duplicates, near: pd.DataFrame, most: int) -> str:
+    """A caption: how many copies there are of each kind, and which of them a figure shows.
+
+    Args:
+        copies: As `audit.duplicates` gives it.
+        near: As `audit.near_duplicates` gives it.
+        most: How many of `twins` the figure shows at most.
+    """
+    conflicts, pairs = len(copies.conflicts), len(near)
+    total = conflicts + pairs
+    text = f"{counted(copies.extra, 'exact copy', 'exact copies')}; {counted(conflicts, 'picture')}"
+    text += f" under two labels; {counted(pairs, 'pair')} nearly the same."
+    if total > most:
+        return f"{text} The first {most} of the last two kinds, {total:,} in all, are shown."
+    if conflicts and pairs:
+        return f"{text} The last two kinds are shown, {total:,} in all."
+    return text
+
+
+def twins(copies: audit.Duplicates, near: pd.DataFrame, labels: np.ndarray) -> np.ndarray:
+    """Pairs of pictures that are the same or nearly so, those under two labels first.
+
+    Args:
+        copies: As `audit.duplicates` gives it.
+        near: As `audit.near_duplicates` gives it, `first` and `second` as indices of `labels`.
+        labels: Class indices, int (n,).
+
+    Returns:
+        int64 (k, 2).
+    """
+    pairs = [
+        (group[0], group[np.flatnonzero(labels[group] != labels[group[0]])[0]])
+        for group in copies.conflicts
+    ]
+    order = np.argsort(~near["differ"].to_numpy(bool), kind="stable")
+    near_pairs = near[["first", "second"]].to_numpy()[order]
+    return np.concatenate([np.array(pairs, np.int64).reshape(-1, 2), near_pairs])
+
+
+def of_suspects(frame: pd.DataFrame, hashes: np.ndarray, characters: Sequence[str]) -> list[Result]:
+    """How many labels are doubted, and how often a look at the worst confirmed it.
+
+    The verdicts in `docs/label_audit.csv` count where the training split holds their pictures.
+
+    Args:
+        frame: As `audit.suspects` gives it.
+        hashes: Of all training pictures, uint64 (n,).
+        characters: The classes' names.
+    """
+    n, doubted = frame.attrs["n"], int(frame["issue"].sum())
+    note = f"n = {n:,}; {metrics.percent(frame.attrs['accuracy'])} are read as labelled"
+    rows = [exhibits.count("suspects", doubted, "Suspected label errors", note)]
+    held = _judged(hashes)
+    if len(held):
+        wrong = int((held == "wrong").sum())
+        others = (f"{(held == name).sum()} {name}" for name in audit.VERDICTS if name != "wrong")
+        note = f"{interval(wrong, len(held))} looked at, {VERDICTS}; {', '.join(others)}"
+        rows.append(
+            exhibits.share("precision", wrong / len(held), "Of the most suspect, wrong", note)
+        )
+    return rows
+
+
+def looked_at(hashes: np.ndarray) -> str:
+    """A sentence on verdicts that were found by looking; empty where they are of other pictures.
+
+    Args:
+        hashes: Of all training pictures, uint64 (n,).
+    """
+    n = len(_judged(hashes))
+    if not n:
+        return ""
+    return (
+        f"{counted(n, 'training picture')} that looked most suspect {'was' if n == 1 else 'were'} "
+        f"judged by eye: what was found stands in {VERDICTS}, and its share below."
+    )
+
+
+def _judged(hashes: np.ndarray) -> pd.Series:
+    """The verdicts on those of the pictures that were looked at; none where there is no file."""
+    path = environment.root() / VERDICTS
+    if not path.is_file():
+        return pd.Series([], dtype=str)
+    judged = audit.verdicts(path)
+    return judged.table["verdict"][judged.find(hashes) >= 0]
