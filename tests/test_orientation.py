@@ -74,6 +74,11 @@ def test_a_few_inverted_among_many_are_told(digits):
     found = orientation.check(pictures, digits.train.labels, digits.characters, n=1000)
     assert found.fine
     assert found.text.startswith("5 % of the pictures have a bright border and may be inverted.")
+    assert "swap light and dark in their files" in found.text
+    plain = orientation.check(digits.train.images, digits.train.labels, digits.characters).text
+    assert "swap light" not in plain
+    most = orientation.check(255 - pictures, digits.train.labels, digits.characters).text
+    assert "swap light" not in most
 
 
 def test_what_cannot_be_told_is_not_told(digits):

@@ -215,6 +215,125 @@ def test_orientations_are_undone(tmp_path, orientation):
         assert found[char] == {drawn(char, seed).tobytes() for seed in range(3)}
 
 
+def dark(picture: np.ndarray) -> np.ndarray:
+    return 255 - picture
+
+
+def test_small_pictures_that_are_dark_on_light_are_read_like_their_larger_copies(tmp_path):
+    for char in "7L":
+        for seed in range(4):
+            save(dark(drawn(char, seed)), tmp_path / char / f"{seed}.png")
+            big = Image.fromarray(dark(drawn(char, 50 + seed))).resize((90, 90))
+            save(big, tmp_path / char / f"big{seed}.png")
+    found = together(tmp_path)
+    for char in "7L":
+        assert {drawn(char, seed).tobytes() for seed in range(4)} < found[char]
+        for raw in found[char]:
+            assert not np.frombuffer(raw, np.uint8).reshape(28, 28)[0].any()
+    # Told, or found out: the same.
+    assert together(tmp_path, "inverted")["7"] == found["7"]
+
+
+def test_the_small_pictures_of_all_parts_are_inverted_together_or_not_at_all(tmp_path):
+    # The few in test are bold enough to look inverted on their own.
+    bold = np.zeros((28, 28), np.uint8)
+    bold[:, 3:25] = bold[3:25] = 255
+    for light in (True, False):
+        top = tmp_path / str(light)
+        shown = (lambda p: p) if light else dark
+        for part, n, start in (("train", 6, 0), ("test", 2, 20)):
+            for char in "AB":
+                for seed in range(start, start + n):
+                    save(shown(drawn(char, seed)), top / part / char / f"{seed}.png")
+        for char in "AB":
+            for seed in range(5):
+                each = bold.copy()
+                each[10 + seed, 10 + ord(char) % 5] = 0
+                save(shown(each), top / "test" / char / f"bold{seed}.png")
+        *_, test = read(top)
+        raw = {picture.tobytes() for picture in test.images}
+        assert {drawn(char, seed).tobytes() for char in "AB" for seed in (20, 21)} < raw
+        assert sum(picture[0].mean() > 128 for picture in test.images) == 10
+
+
+def test_small_pictures_turned_as_well_as_dark_on_light(tmp_path):
+    for char in "7L":
+        for seed in range(3):
+            picture = np.ascontiguousarray(dark(drawn(char, seed)).T)
+            save(picture, tmp_path / char / f"{seed}.png")
+    assert together(tmp_path, "transposed")["7"] == {drawn("7", i).tobytes() for i in range(3)}
+
+
+def test_arrays_are_not_inverted_unless_told(tmp_path):
+    images_, labels = pictures("AB", 4)
+    np.savez(tmp_path / "a.npz", images=255 - images_, labels=labels, characters="AB")
+    expected = {(255 - drawn("A", i)).tobytes() for i in range(4)}
+    assert together(tmp_path / "a.npz")["A"] == expected
+
+
+# Pictures without ink
+
+
+def test_pictures_without_ink_are_left_out_counted_and_named(tmp_path, capsys):
+    top = folder(tmp_path / "set", "AB", 6)
+    white, black = np.full((40, 50), 255, np.uint8), np.zeros((28, 28), np.uint8)
+    for i in range(4):
+        save(white, top / "A" / f"white{i}.png")
+    save(black, top / "B" / "black.png")
+    found = together(top)
+    assert {char: len(each) for char, each in found.items()} == {"A": 6, "B": 6}
+    assert capsys.readouterr().err == (
+        f"Left out 5 of 17 pictures, which show no ink: {top}/A/white0.png, {top}/A/white1.png, "
+        f"{top}/A/white2.png and 2 more.\n"
+    )
+    assert all(split.images.max(axis=(1, 2)).all() for split in read(top))
+
+
+def test_nothing_is_said_where_all_show_ink(tmp_path, capsys):
+    read(folder(tmp_path, "AB", 3))
+    assert capsys.readouterr().err == ""
+
+
+def test_blank_pictures_are_told_when_they_are_read_and_not_from_the_cache(tmp_path, capsys):
+    top = folder(tmp_path / "set", "AB", 5)
+    save(np.full((28, 28), 255, np.uint8), top / "B" / "white.png")
+    data = datasets.load("own", path=str(top))
+    assert capsys.readouterr().err.count("Left out 1 of 11 pictures") == 1
+    assert sum(counts.sum() for counts in data.counts.values()) == 10
+    assert datasets.load("own", path=str(top)).digest == data.digest
+    assert capsys.readouterr().err == ""
+
+
+def test_a_character_that_is_mostly_blank_is_refused(tmp_path):
+    top = folder(tmp_path, "AB", 4)
+    for i in range(4):
+        save(np.full((40, 50), 255, np.uint8), top / "A" / f"white{i}.png")
+    assert sum(map(len, read(top))) == 8
+    save(np.full((40, 50), 255, np.uint8), top / "A" / "white4.png")
+    refused(
+        top, r"Received: 5 of 9 of A \(latin capital letter a\) without, .*white0.png, .* 2 more"
+    )
+
+
+def test_blank_pictures_of_given_parts_are_counted_together(tmp_path, capsys):
+    folder(tmp_path / "train", "AB", 4)
+    folder(tmp_path / "test", "AB", 2, start=20)
+    for i in range(3):
+        save(np.full((40, 50), 255, np.uint8), tmp_path / "test" / "A" / f"white{i}.png")
+    train, validation, test = read(tmp_path)
+    assert (len(train) + len(validation), len(test)) == (8, 4)
+    assert "test/A/white0.png" in capsys.readouterr().err
+
+
+def test_blank_pictures_of_idx_files_are_named_by_their_place(tmp_path, capsys):
+    images_, labels = pictures("0123456789", 3)
+    images_[17] = 0
+    idx_file(tmp_path / "images-idx3-ubyte", images_)
+    idx_file(tmp_path / "labels-idx1-ubyte", labels)
+    assert sum(map(len, read(tmp_path))) == 29
+    assert "no ink: picture 17 of images-idx3-ubyte." in capsys.readouterr().err
+
+
 def test_an_unknown_orientation(tmp_path):
     top = folder(tmp_path, "AB", 3)
     with pytest.raises(ParameterError, match="Did you mean 'transposed'"):
@@ -252,6 +371,12 @@ def test_a_picture_cut_short_is_named(tmp_path, form, share):
     noise = np.random.default_rng(0).integers(0, 255, (60, 60)).astype(np.uint8)
     cut(save(noise, tmp_path / "A" / f"broken.{form}"), share)
     refused(tmp_path, rf"A/broken.{form} must be a whole picture. Received: .* Save it anew")
+    with pytest.raises(DataError) as error:
+        read(tmp_path)
+    # One rule, one finding, one remedy; the path once.
+    text = str(error.value).replace(str(tmp_path), "", 1)
+    assert str(tmp_path) not in text
+    assert (text.count("must be"), text.count("Received"), text.count("Save it")) == (1, 1, 1)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
@@ -281,7 +406,10 @@ def test_what_is_no_picture_is_named(tmp_path):
 
 def test_paths_and_forms_that_are_none(tmp_path, monkeypatch):
     refused(None, r"Received: no path. Give it, as in -p shared.path=")
-    refused(tmp_path / "nowhere", "does not exist")
+    refused(tmp_path / "nowhere", "nowhere, which does not exist. Give one that does.$")
+    refused("no/where", rf"no/where, which does not exist. It counts from {Path.cwd()}. Give one")
+    monkeypatch.chdir(tmp_path)
+    refused("no/where", rf"It counts from {tmp_path} or {own.environment.root()}. Give one")
     (tmp_path / "empty").mkdir()
     refused(tmp_path / "empty", "a folder without folders or IDX files")
     (tmp_path / "set.zip").write_bytes(b"PK")
@@ -539,7 +667,11 @@ def test_arrays_of_another_size_or_in_colour(tmp_path):
         ({"characters": np.arange(3)}, "strings of one each. Received: int64"),
         ({"characters": None}, "Received: 3 labels from 0 to 2. Add EMNIST's"),
         ({"labels": np.zeros(12, int)}, "at least two characters, .* Received: A"),
-        ({"images": np.zeros((12, 28, 28), np.uint8)}, "Received: 1 of A"),
+        (
+            {"images": np.full((12, 28, 28), 9, np.uint8)},
+            "Received: 4 of 4 of A .* picture 0 of im",
+        ),
+        ({"images": np.tile(np.eye(28, dtype=np.uint8), (12, 1, 1))}, "Received: 1 of A"),
     ],
 )
 def test_an_archive_that_does_not_fit(tmp_path, change, match):

@@ -1,12 +1,16 @@
 """Pictures from outside: whatever the size, mode, paper and pen, what comes out is one form."""
 
 import io
+from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from scipy import ndimage
+from sklearn.datasets import load_digits
 
 from hcr import datasets, images, synthesis
 from hcr.errors import DataError
@@ -182,6 +186,117 @@ def test_a_lone_dot_is_as_small_as_a_tap():
     y, x = np.indices(big.shape)
     big[(y - 80) ** 2 + (x - 100) ** 2 < 40**2] = 0
     assert likeness(images.from_picture(big), images.from_strokes([[(0, 0)]])) > 0.97
+
+
+def on_wide_paper(grey):
+    """What a dark character gives that has all the paper it needs."""
+    paper = np.pad(grey, max(grey.shape), constant_values=255)
+    return images.from_picture(paper, inverted=True)
+
+
+@pytest.mark.parametrize("side", [8, 16, 32, 40, 64, 100])
+def test_a_soft_character_that_fills_the_picture_is_no_blank_paper(side):
+    # 8 x 8 pixels, enlarged: nothing is finer than the coarse grid on which shade is looked for.
+    for digit in load_digits().images[:20]:
+        small = Image.fromarray(bytes_of(1 - digit / 16))
+        grey = np.asarray(small.resize((side, side), Image.Resampling.BICUBIC))
+        expected = on_wide_paper(grey)
+        for picture in (grey, 255 - grey, 127 + grey // 2):
+            assert likeness(images.from_picture(picture), expected) > 0.85
+
+
+FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+PRINTED = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def printed(char, name, margin, blur):
+    """A printed character cut out with so many pixels around it, out of focus."""
+    page = Image.new("L", (160, 160), 255)
+    font = ImageFont.truetype(str(FONTS / f"{name}.ttf"), 80)
+    ImageDraw.Draw(page).text((30, 20), char, font=font, fill=0)
+    left, top, right, bottom = Image.fromarray(255 - np.asarray(page)).getbbox()
+    page = page.filter(ImageFilter.GaussianBlur(blur)) if blur else page
+    return np.asarray(page.crop((left - margin, top - margin, right + margin, bottom + margin)))
+
+
+@pytest.mark.parametrize(("margin", "blur"), [(0, 0), (0, 4), (2, 4), (6, 4), (6, 2)])
+@pytest.mark.parametrize("name", ["DejaVuSans", "DejaVuSans-Bold", "STIXGeneral"])
+def test_print_out_of_focus_comes_out_as_itself(name, margin, blur):
+    for char in PRINTED[::3] + "I":
+        grey = printed(char, name, margin, blur)
+        # A blurred pen is broader, and where it is fine the crop takes some of it.
+        sharp = images.from_picture(printed(char, name, margin, 0), inverted=True)
+        assert likeness(images.from_picture(grey, inverted=True), sharp) > 0.75, char
+
+
+def test_bold_print_without_a_margin_mostly_tells_its_ink():
+    right = {True: 0, False: 0}
+    for char in PRINTED:
+        grey = printed(char, "DejaVuSans-Bold", 0, 0)
+        expected = images.from_picture(grey, inverted=True)
+        for dark in right:
+            found = images.from_picture(grey if dark else 255 - grey)
+            right[dark] += likeness(found, expected) > 0.85
+    # The border alone gives 26 of 36 for both.
+    assert right[True] >= 32
+    assert right[False] >= 30
+
+
+def test_a_tight_bar_is_a_bar():
+    bar = printed("I", "DejaVuSans", 0, 0)
+    for picture in (bar, 255 - bar):
+        assert images.from_picture(picture)[14, 12:16].max() > 200
+
+
+def test_where_it_is_close_the_ink_is_dark():
+    # Half the picture, either way: nothing tells the two apart.
+    halves = np.repeat(np.repeat([[0, 255], [255, 0]], 20, axis=0), 20, axis=1).astype(np.uint8)
+    expected = images.from_picture(halves, inverted=True)
+    assert likeness(images.from_picture(halves), expected) > 0.99
+    assert likeness(images.from_picture(halves), images.from_picture(255 - halves)) < 0
+
+
+def lamp(shape):
+    """Paper under a lamp that stands near."""
+    rows, columns = (index / size for index, size in zip(np.indices(shape), shape, strict=True))
+    return 0.19 / (0.2 + (rows - 0.1) ** 2 + (columns - 0.2) ** 2)
+
+
+def vignette(shape):
+    rows, columns = (index / size for index, size in zip(np.indices(shape), shape, strict=True))
+    return 1 - 1.2 * ((rows - 0.5) ** 2 + (columns - 0.5) ** 2)
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (64, 64), (100, 80), (300, 400)])
+@pytest.mark.parametrize("sigma", [0, 0.05, 0.1])
+@pytest.mark.parametrize(
+    "paper",
+    [
+        lambda shape: np.full(shape, 0.8),
+        lambda shape: np.tile(np.linspace(0.4, 1, shape[1]), (shape[0], 1)),
+        lambda shape: half_in_shadow(np.full(shape, 0.9)),
+        lamp,
+        vignette,
+    ],
+    ids=["flat", "a slope", "a shadow's edge", "a lamp", "dark corners"],
+)
+def test_paper_alone_is_empty_whatever_the_light(paper, sigma, shape):
+    picture = bytes_of(noisy(sigma)(paper(shape)))
+    assert not images.from_picture(picture).any()
+
+
+@pytest.mark.parametrize("grain", [1, 2])
+def test_blotchy_paper_is_empty(grain):
+    for seed, shape in enumerate([(28, 28), (48, 40), (64, 64), (200, 200)]):
+        spots = np.random.default_rng(seed).normal(size=shape)
+        spots = ndimage.gaussian_filter(spots, grain)
+        picture = bytes_of(0.8 + 0.03 * spots / spots.std())
+        assert not images.from_picture(picture).any(), shape
+
+
+def test_what_hardly_differs_from_the_paper_is_no_ink():
+    assert not images.from_picture(bytes_of(0.96 + 0.03 * SCANS["A"])).any()
+    assert images.from_picture(bytes_of(0.86 + 0.1 * SCANS["A"])).any()
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,9 @@ def _said(bright: np.ndarray, text: str, orientation: str, option: str) -> str:
         )
     elif share > 0.01:
         text = (
-            f"{100 * share:.0f} % of the pictures have a bright border and may be inverted. {text}"
+            f"{100 * share:.0f} % of the pictures have a bright border and may be inverted. {text} "
+            "Where those are dark ink on light paper, swap light and dark in their files: "
+            "`orientation` holds for all pictures alike."
         )
     parts = set(["transposed"] * (orientation == "transposed") + ["inverted"] * inverted)
     if parts:

@@ -6,9 +6,12 @@ The first form is described in `hcr.datasets.own_folder`, the others in `own_arr
 don't say which pictures are for training, validation and test, a picture's hash decides, 0.7, 0.15
 and 0.15 of all: copies of one picture are never in two parts, and pictures that are added later
 move no other. A character that would so have no picture in some part has its own pictures cut by
-the rank of their hash instead, so that three different ones suffice for all three parts.
+the rank of their hash instead, so that three different ones suffice for all three parts. The parts
+are the same share of each character only roughly; but figures can be compared with those from
+before pictures were added. docs/own_data.md tells more.
 """
 
+import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -27,7 +30,7 @@ CACHED = True
 
 # What the files' pictures are like; a literal, read as text where parameters are checked.
 ORIENTATIONS = {
-    "upright": "light ink on dark paper, as in MNIST; pictures that are not 28 x 28 in either way",
+    "upright": "as one reads them; arrays of 28 x 28 have light ink on dark, all others either",
     "transposed": "rows and columns swapped, as EMNIST's files have them",
     "inverted": "dark ink on light paper",
     "transposed-inverted": "rows and columns swapped, dark ink on light paper",
@@ -40,6 +43,7 @@ FORMS = (
 
 SHARES = (0.7, 0.15, 0.15)  # training, validation, test
 OF_TRAINING = (0.9, 0.1)  # training, validation, where only the test pictures are given
+NAMED = 3  # of the pictures that are left out, so many are named
 
 
 def info(name: str, options: Options) -> Info:
@@ -57,13 +61,16 @@ def sources(name: str, options: Options) -> list[Path]:
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     """Read, orient and split the pictures.
 
-    A picture of 28 x 28 whose colours are greys is taken as it is, with light and dark swapped
-    where the orientation says so. Any other goes through `hcr.images.from_picture`, which finds
-    out by itself whether its ink is dark, unless the orientation says that it is.
+    A picture of 28 x 28 whose colours are greys is taken to be framed already and only oriented:
+    arrays (IDX, `.npz`) are light ink on dark unless the orientation says otherwise; of a folder's
+    picture files, where all of their borders' pixels together have a bright median, light and dark
+    are swapped in all of 28 x 28. Any other picture goes through `hcr.images.from_picture`, which
+    finds out for each whether its ink is dark. An orientation with `inverted` says that ink is dark
+    in every picture. Those without ink are left out and named on the standard error stream.
 
     Raises:
         DataError: A picture is broken, labels and characters don't fit together, there is one
-            character only, or one with too few pictures.
+            character only, or one with too few pictures or with more than half of them blank.
         ParameterError: An unknown orientation.
     """
     orientation = options.orientation
@@ -73,11 +80,7 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
             + nearest(orientation, ORIENTATIONS)
         )
     found = _find(_path(options))
-    parts = {
-        part: Split(_upright(pictures, labels, orientation), labels)
-        for part, (pictures, labels) in found.read().items()
-    }
-    return _splits(found, parts)
+    return _splits(found, _with_ink(found, _upright(found, orientation)))
 
 
 def _path(options: Options) -> Path:
@@ -88,12 +91,14 @@ def _path(options: Options) -> Path:
             f"-p shared.path=my_letters: {FORMS}."
         )
     given = Path(options.path).expanduser()
-    for path in (given, environment.root() / given):
+    tops = list(dict.fromkeys((Path.cwd(), environment.root())))
+    for path in (top / given for top in tops):
         if path.exists():
             return path.resolve()
+    counted = "" if given.is_absolute() else f" It counts from {' or '.join(map(str, tops))}."
     raise DataError(
         f"path must be that of a folder or file of your own. Received: {options.path}, which does "
-        f"not exist. A relative path counts from {Path.cwd()} or {environment.root()}."
+        f"not exist.{counted} Give one that does."
     )
 
 
@@ -126,18 +131,39 @@ def _form(path: Path) -> Found:
     raise DataError(f"Own data must be {FORMS}. Received: {path}, {what}.{hint}")
 
 
-def _upright(pictures: Pictures, labels: np.ndarray, orientation: str) -> np.ndarray:
-    """Pictures as the files have them, to the contract: uint8 (n, 28, 28)."""
+def _upright(found: Found, orientation: str) -> dict[str, Split]:
+    """All that is found, as the contract has it."""
     inverted = orientation.endswith("inverted")
-    if isinstance(pictures, np.ndarray) and pictures.shape[1:] == (images.SIDE, images.SIDE):
-        upright = 255 - pictures if inverted else pictures
-    else:
-        upright = np.zeros((len(labels), images.SIDE, images.SIDE), np.uint8)
-        for i, picture in enumerate(_with_progress(pictures, len(labels))):
-            upright[i] = _one(picture, inverted)
+    parts, as_is = {}, {}
+    for part, (pictures, labels) in found.read().items():
+        made, as_is[part] = _of_contract(pictures, len(labels), inverted)
+        parts[part] = Split(made, labels)
+    if found.of_files and not inverted:
+        # One by one a bold character without a margin would be mistaken.
+        small = [split.images[as_is[part]] for part, split in parts.items()]
+        if _has_bright_borders(np.concatenate(small)):
+            for part, split in parts.items():
+                split.images[as_is[part]] ^= 255
     if orientation.startswith("transposed"):
-        upright = upright.swapaxes(1, 2)
-    return np.ascontiguousarray(upright)
+        for part, split in parts.items():
+            upright = np.ascontiguousarray(split.images.swapaxes(1, 2))
+            parts[part] = Split(upright, split.labels)
+    return parts
+
+
+def _of_contract(pictures: Pictures, n: int, inverted: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures as uint8 (n, 28, 28), and which of them are as their files have them, bool (n,)."""
+    if isinstance(pictures, np.ndarray) and pictures.shape[1:] == (images.SIDE, images.SIDE):
+        return (255 - pictures if inverted else pictures), np.ones(n, bool)
+    made, as_is = np.zeros((n, images.SIDE, images.SIDE), np.uint8), np.zeros(n, bool)
+    for i, picture in enumerate(_with_progress(pictures, n)):
+        framed = _framed(picture)
+        as_is[i] = framed is not None
+        if framed is None:
+            made[i] = images.from_picture(picture, inverted=True if inverted else None)
+        else:
+            made[i] = 255 - framed if inverted else framed
+    return made, as_is
 
 
 def _with_progress(pictures: Pictures, n: int) -> Iterable:
@@ -146,17 +172,55 @@ def _with_progress(pictures: Pictures, n: int) -> Iterable:
     return tqdm(pictures, total=n, desc="Reading pictures", unit="", leave=False, disable=quick)
 
 
-def _one(picture: np.ndarray, inverted: bool) -> np.ndarray:
-    """One picture (h, w) or (h, w, channels), as `images.pixels` has it: uint8 (28, 28)."""
+def _framed(picture: np.ndarray) -> np.ndarray | None:
+    """A picture of 28 x 28 greys, as `images.pixels` has it, as uint8 (28, 28); None for others."""
     if picture.dtype == bool:
         picture = picture.astype(np.uint8) * np.uint8(255)
-    if picture.shape[:2] == (images.SIDE, images.SIDE) and picture.dtype == np.uint8:
-        greys = picture.reshape(images.SIDE, images.SIDE, -1)
-        opaque = greys.shape[2] in (1, 3) or bool((greys[..., -1] == 255).all())
-        colours = greys[..., : 3 if greys.shape[2] > 2 else 1]
-        if opaque and (colours == colours[..., :1]).all():
-            return 255 - greys[..., 0] if inverted else greys[..., 0]
-    return images.from_picture(picture, inverted=True if inverted else None)
+    if picture.shape[:2] != (images.SIDE, images.SIDE) or picture.dtype != np.uint8:
+        return None
+    greys = picture.reshape(images.SIDE, images.SIDE, -1)
+    opaque = greys.shape[2] in (1, 3) or bool((greys[..., -1] == 255).all())
+    colours = greys[..., : 3 if greys.shape[2] > 2 else 1]
+    return greys[..., 0] if opaque and (colours == colours[..., :1]).all() else None
+
+
+def _has_bright_borders(pictures: np.ndarray) -> bool:
+    """Whether the median of all borders' pixels is bright."""
+    sides = (pictures[:, 0], pictures[:, -1], pictures[:, 1:-1, 0], pictures[:, 1:-1, -1])
+    return len(pictures) > 0 and bool(np.median(np.concatenate(sides, axis=1)) >= 128)
+
+
+def _with_ink(found: Found, parts: dict[str, Split]) -> dict[str, Split]:
+    """`parts` without the pictures of one grey, which are told."""
+    blank = {
+        part: split.images.max(axis=(1, 2)) == split.images.min(axis=(1, 2))
+        for part, split in parts.items()
+    }
+    lost = [(part, i) for part, each in blank.items() for i in np.flatnonzero(each).tolist()]
+    if not lost:
+        return parts
+    for label, character in enumerate(found.characters):
+        own = [(part, i) for part, i in lost if parts[part].labels[i] == label]
+        n = sum(int((split.labels == label).sum()) for split in parts.values())
+        if 2 * len(own) > n:
+            raise DataError(
+                f"At least half of a character's pictures must show ink. Received: {len(own)} of "
+                f"{n} of {character} ({_name(character)}) without, {_first(found, own)}. Give "
+                "others for them, or take the character out."
+            )
+    n = sum(map(len, parts.values()))
+    print(
+        f"Left out {len(lost):,} of {n:,} pictures, which show no ink: {_first(found, lost)}.",
+        file=sys.stderr,
+        flush=True,
+    )
+    return {part: split.take(np.flatnonzero(~blank[part])) for part, split in parts.items()}
+
+
+def _first(found: Found, places: list[tuple[str, int]]) -> str:
+    """The names of the first pictures of `places`."""
+    names = ", ".join(found.name(*place) for place in places[:NAMED])
+    return names + (f" and {len(places) - NAMED:,} more" if len(places) > NAMED else "")
 
 
 def _splits(found: Found, parts: dict[str, Split]) -> tuple[Split, Split, Split]:

@@ -55,7 +55,11 @@ def find_idx(path: Path) -> Found:
             _check_count(*parts[part], str(file))
         return parts
 
-    return Found([*(file for pair in pairs.values() for file in pair), *mappings], characters, read)
+    def name(part: str, place: int) -> str:
+        return f"picture {place} of {pairs[part][0].name}"
+
+    files = [*(file for pair in pairs.values() for file in pair), *mappings]
+    return Found(files, characters, read, name)
 
 
 def _pairs(path: Path) -> dict[str, tuple[Path, Path]]:
@@ -122,7 +126,10 @@ def find_archive(path: Path) -> Found:
             _check_count(*parts[part], str(path))
         return parts
 
-    return Found([path], characters, read)
+    def name(part: str, place: int) -> str:
+        return f"picture {place} of {keys[part][0]}"
+
+    return Found([path], characters, read, name)
 
 
 def _keys(path: Path) -> dict[str, tuple[str, str]]:

@@ -46,11 +46,15 @@ class Found:
         characters: The character of each label.
         read: Gives pictures and labels, int64 (n,), by part: `"all"`, or `"train"`, `"test"` and
             perhaps `"validation"`.
+        name: Names a picture for people, by its part and its place there.
+        of_files: Whether each picture is a file of its own, so that they may come from all over.
     """
 
     files: list[Path]
     characters: tuple[str, ...]
     read: Callable[[], Parts]
+    name: Callable[[str, int], str]
+    of_files: bool = False
 
 
 def find(path: Path) -> Found:
@@ -63,16 +67,24 @@ def find(path: Path) -> Found:
     listed = {part: _listed(top) for part, top in tops.items()}
     characters = tuple(sorted({char for part in listed.values() for char in part}))
 
+    ordered = {
+        part: [file for char in characters for file in by_char.get(char, [])]
+        for part, by_char in listed.items()
+    }
+
     def read() -> Parts:
         parts: Parts = {}
         for part, by_char in listed.items():
-            files = [file for char in characters for file in by_char.get(char, [])]
             counts = [len(by_char.get(char, [])) for char in characters]
-            parts[part] = map(_opened, files), np.repeat(np.arange(len(counts)), counts)
+            labels = np.repeat(np.arange(len(counts)), counts)
+            parts[part] = map(_opened, ordered[part]), labels
         return parts
 
-    files = [file for part in listed.values() for each in part.values() for file in each]
-    return Found(files, characters, read)
+    def name(part: str, place: int) -> str:
+        return str(ordered[part][place])
+
+    files = [file for part in ordered.values() for file in part]
+    return Found(files, characters, read, name, of_files=True)
 
 
 def _listed(top: Path) -> dict[str, list[Path]]:
@@ -135,7 +147,8 @@ def _opened(path: Path) -> np.ndarray:
         with Image.open(path) as picture:
             return images.pixels(picture)
     except (*BROKEN, Image.DecompressionBombError, DataError) as error:
-        reason = str(error).rstrip(".")
+        # What Pillow says, without the rule that `pixels` puts before it, and the path, said above.
+        reason = str(error.__cause__ or error).replace(f" {str(path)!r}", "").rstrip(".")
     raise DataError(
         f"{path} must be a whole picture. Received: {reason}. Save it anew, or delete it."
     )

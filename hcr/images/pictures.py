@@ -1,11 +1,9 @@
 """Pictures from outside, scans, photos, cut-outs, become the contract picture.
 
 The steps are those of EMNIST (Cohen, Afshar, Tapson and van Schaik 2017, arXiv:1702.05373, section
-II): ink from paper, blur, crop to the ink, centre it with its proportions kept, pad, resize to
-28 x 28 with bicubic interpolation, stretch to 0..255. NIST's pictures were black and white; here
-the paper comes first. It may be uneven, and is then what is left when all that is finer than half
-the picture is closed (a morphological closing of the greys). Ink and paper are parted by Otsu's
-threshold (Otsu 1979, IEEE Transactions on Systems, Man and Cybernetics 9(1), 62-66).
+II): ink from paper (`hcr.images.paper`), blur, crop to the ink, centre it with its proportions
+kept, pad, resize to 28 x 28 with bicubic interpolation, stretch to 0..255. NIST's pictures were
+black and white; here the paper comes first.
 
 The lengths are those of `from_strokes`, so that a drawing on a pad and a scan of the same drawing
 give the same picture.
@@ -16,16 +14,13 @@ from typing import Any
 import numpy as np
 
 from hcr.errors import DataError
+from hcr.images import paper
 from hcr.images.contract import SIDE
 from hcr.images.strokes import BLUR, INK, PEN
 
 _LARGEST = 512  # px: larger pictures are made smaller first
-_PAPER = 64  # px: the finest grid on which uneven paper is looked for
-_FAINT = 0.06  # of white: a picture with less between ink and paper is blank
-_MIXED = 0.78  # Otsu's measure: below it much ink and paper are one lump, such as noise (0.71)
-_STEEPNESS = 1.5  # of the cut between ink and paper: greys below a third of Otsu's are paper
 _FINE = 1.9  # px, at 28 x 28: finer lines are widened to `PEN` (EMNIST: 2.4 at the lower quartile)
-_ROUND = 0.6  # `_width` by longer side: above it the ink is a dot (a disc has 0.67)
+_ROUND = 0.6  # `line_width` by longer side: above it the ink is a dot (a disc has 0.67)
 
 _AS_THEY_ARE = ("1", "L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I;16L", "I;16N")
 _RULE = "A picture must be a Pillow image or an array of greys, RGB or RGBA, such as uint8 (h, w)."
@@ -39,8 +34,11 @@ def from_picture(picture: Any, *, inverted: bool | None = None) -> np.ndarray:
             (h, w), (h, w, 1), RGB (h, w, 3), with alpha (h, w, 2) or (h, w, 4): bool, integers of
             0..255 (or 0..65535 where one is above 255), or floats of 0..1. What is transparent is
             white. Any size from 1 x 1.
-        inverted: True for dark ink on light paper, False for light ink on dark. None: the median
-            of the picture's border is paper.
+        inverted: True for dark ink on light paper, False for light ink on dark. None: it is found
+            out. Ink is what has less of the picture's border, and where both have some of it, what
+            hangs together; where that is close, dark ink is taken to be likelier. A bold character
+            that is cut out without any margin may still be taken for its paper: 1 in 25 of printed
+            ones.
 
     Returns:
         uint8 (28, 28), ink 255 on 0. The longer side of the ink has `INK` pixels, whatever its size
@@ -52,8 +50,8 @@ def from_picture(picture: Any, *, inverted: bool | None = None) -> np.ndarray:
     Raises:
         DataError: Another type, shape or range, or a Pillow image whose file cannot be read.
     """
-    grey = _reduced(_grey(picture), _LARGEST)
-    ink = _ink(grey, inverted)
+    grey = paper.reduced(_grey(picture), _LARGEST)
+    ink = paper.ink(grey, inverted)
     if not ink.any():
         return np.zeros((SIDE, SIDE), dtype=np.uint8)
     rows, columns = (np.flatnonzero(ink.max(axis=axis)) for axis in (1, 0))
@@ -122,137 +120,12 @@ def pixels(picture: Any) -> np.ndarray:
         ) from error
 
 
-def _reduced(grey: np.ndarray, longest: int) -> np.ndarray:
-    """`grey`, or a smaller copy of it where it is wider or higher than `longest` pixels."""
-    height, width = grey.shape
-    scale = longest / max(height, width)
-    if scale >= 1:
-        return grey
-    return _resized(grey, (max(1, round(width * scale)), max(1, round(height * scale))))
-
-
-def _resized(grey: np.ndarray, size: tuple[int, int], box: tuple | None = None) -> np.ndarray:
-    """Bicubic, (width, height); where it makes smaller, over all pixels that are underneath."""
-    from PIL import Image
-
-    image = Image.fromarray(np.ascontiguousarray(grey, dtype=np.float32))
-    return np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=box))
-
-
-def _ink(grey: np.ndarray, inverted: bool | None) -> np.ndarray:
-    """How much ink there is, float32 (h, w) of 0..1; half where ink and paper meet."""
-    from scipy import ndimage
-
-    soft = ndimage.gaussian_filter(grey, 0.7) if min(grey.shape) > 2 * SIDE else grey
-    if inverted is None:
-        inverted = _is_inverted(_small(soft))
-    dark = _above_paper(-soft if inverted else soft)
-    threshold, apart, contrast = _otsu(dark)
-    found = dark > threshold
-    noise = apart < _MIXED and found.mean() > 0.2
-    # Ink has edges; what is left of shaded paper has none, and is gone with what is coarse.
-    coarse = _reduced(dark, min(16, (max(dark.shape) + 1) // 2))
-    edges = float((dark - _resized(coarse, dark.shape[::-1])).max())
-    if min(contrast, edges) < _FAINT or noise:
-        return np.zeros_like(dark)
-    level = np.clip(0.5 + _STEEPNESS * (dark - threshold) / (2 * threshold), 0, 1)
-    return np.where(ndimage.binary_dilation(_without_specks(found), iterations=2), level, 0)
-
-
-def _is_inverted(soft: np.ndarray) -> bool:
-    """Whether dark ink lies on light paper: the border is paper."""
-    dark, light = (
-        float(_border(above > _otsu(above)[0]).mean())
-        for above in (_above_paper(-soft), _above_paper(soft))
-    )
-    # A shadow over half of the paper is told from ink, for ink hardly touches the border.
-    if abs(dark - light) > 0.15:
-        return dark < light
-    return bool(np.median(_border(soft)) > _otsu(soft)[0])
-
-
-def _border(values: np.ndarray) -> np.ndarray:
-    return np.concatenate([values[0], values[-1], values[1:-1, 0], values[1:-1, -1]])
-
-
-def _above_paper(soft: np.ndarray) -> np.ndarray:
-    """By how much `soft`, light ink on dark paper, is lighter than the paper; 0 and more.
-
-    The paper is flat or uneven, whichever leaves ink and paper better apart.
-    """
-    flat = np.median(soft[soft <= _otsu(soft)[0]])
-    both = (np.maximum(soft - paper, 0) for paper in (flat, _uneven(soft)))
-    return max(both, key=lambda above: _otsu(above)[1])
-
-
-def _uneven(soft: np.ndarray) -> np.ndarray:
-    """The paper at each place: `soft` without what is finer than half of the picture."""
-    from scipy import ndimage
-
-    small = _small(soft)
-    reach = 2 * (max(small.shape) // 4) + 1
-    paper = ndimage.grey_opening(small, size=(reach, reach))
-    return _resized(ndimage.gaussian_filter(paper, reach / 8), soft.shape[::-1])
-
-
-def _small(grey: np.ndarray) -> np.ndarray:
-    return _reduced(grey, _PAPER)
-
-
-def _otsu(values: np.ndarray) -> tuple[float, float, float]:
-    """Otsu's threshold; how far it parts `values`, 0..1; and between the means of both sides.
-
-    The second is the variance between the two sides by the variance of all.
-    """
-    low, high = float(values.min()), float(values.max())
-    if high - low < 1e-6:
-        return low, 0.0, 0.0
-    counts, edges = np.histogram(values, bins=128, range=(low, high))
-    middles = (edges[1:] + edges[:-1]) / 2
-    below, total = np.cumsum(counts)[:-1], counts.sum()
-    sums = np.cumsum(counts * middles)
-    first = sums[:-1] / np.maximum(below, 1)
-    second = (sums[-1] - sums[:-1]) / np.maximum(total - below, 1)
-    between = below * (total - below) * (second - first) ** 2 / total**2
-    best = int(np.argmax(between))
-    # Where nothing lies between the sides, every cut is as good: the middle of them.
-    last = len(between) - 1 - int(np.argmax(between[::-1] >= between[best] * (1 - 1e-9)))
-    spread = float((counts * (middles - sums[-1] / total) ** 2).sum() / total)
-    threshold = float(first[best] + second[best]) / 2 if last > best else float(edges[best + 1])
-    return threshold, float(between[best]) / spread, float(second[best] - first[best])
-
-
-def _without_specks(found: np.ndarray) -> np.ndarray:
-    """`found` without the pieces that are smaller than a dot of the same pen would be."""
-    from scipy import ndimage
-
-    pieces, n = ndimage.label(found, structure=np.ones((3, 3)))
-    if n == 1:
-        return found
-    areas = np.bincount(pieces.ravel())[1:]
-    width = _width(pieces == 1 + int(np.argmax(areas)))
-    # A round dot as wide as the line has an area of 0.79 of the width's square.
-    keep = np.flatnonzero(areas >= min(0.4 * width**2, 0.25 * areas.max())) + 1
-    return np.isin(np.arange(n + 1), keep)[pieces]
-
-
-def _width(found: np.ndarray) -> float:
-    """The width of the lines of `found`, in pixels."""
-    from scipy import ndimage
-
-    # In a band the mean distance to the edge is a quarter of its width.
-
-    padded = np.pad(found, 1)
-    inside = ndimage.distance_transform_edt(padded)[padded]
-    return 4 * (float(inside.mean()) - 0.5)
-
-
 def _framed(ink: np.ndarray) -> np.ndarray:
     """Ink, float (h, w) of 0..1, centred and as large as EMNIST's: uint8 (28, 28)."""
     from scipy import ndimage
 
     left, top, right, bottom = _box(ink)
-    side, width = max(right - left, bottom - top), _width(ink >= 0.5)
+    side, width = max(right - left, bottom - top), paper.line_width(ink >= 0.5)
     pixels = INK / side  # of the result, for one here
     wider = 0.0
     if width > _ROUND * side:
@@ -271,7 +144,7 @@ def _framed(ink: np.ndarray) -> np.ndarray:
     sigma = np.sqrt(max(BLUR**2 - pixels**2 / 6, 0)) / pixels
     ink = ndimage.gaussian_filter(ink, sigma) if sigma > 0.2 else ink
     x, y = (left + right) / 2 + x, (top + bottom) / 2 + y
-    small = _resized(ink, (SIDE, SIDE), (x - half, y - half, x + half, y + half))
+    small = paper.resized(ink, (SIDE, SIDE), (x - half, y - half, x + half, y + half))
     small = np.clip(small, 0, None)
     return np.rint(small * (255 / small.max())).astype(np.uint8)
 
