@@ -38,6 +38,7 @@ FLOORS = {
     "params": 3,
     "recognizer": 3,
     "tables": 3,
+    "anatomy": 4,
     "classics": 4,
     "exhibits": 4,
     "pad": 4,
@@ -229,7 +230,9 @@ def test_a_notebooks_code_is_short_and_portable(path):
     # Absolute on some system, or somebody's home.
     absolute = re.compile(r"(/\w|~|[A-Za-z]:[\\/]|file:)")
     for cell in code_cells(path):
-        assert len(cell.source.splitlines()) <= 20
+        # One line a parameter, however many a stage has.
+        if "parameters" not in cell.metadata.get("tags", []):
+            assert len(cell.source.splitlines()) <= 20
         tree = ast.parse(cell.source)
         for node in ast.walk(tree):
             assert not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)

@@ -213,6 +213,13 @@ def test_with_nothing_but_damage_it_trains_anew(folder):
         {"plateau_factor": 0.5},
         {"clipnorm": 1.0},
         {"gradient_norms": True},
+        {"ema": 0.9},
+        {"label_smoothing": 0.1},
+        {"loss": "balanced_softmax"},
+        {"weight_decay": 0.1},
+        {"mixing": "mixup"},
+        {"mixing_alpha": 0.5},
+        {"precision": "auto"},
     ],
     ids=lambda changed: next(iter(changed)),
 )

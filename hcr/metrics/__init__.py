@@ -5,6 +5,7 @@ shape (n, classes) whose rows sum to 1; `characters` names the classes in order,
 Every function raises `DataError` for other input, and where there is no picture at all.
 """
 
+from hcr.metrics import ambiguity, calibration
 from hcr.metrics.counts import (
     accuracy,
     balanced_accuracy,
@@ -19,8 +20,10 @@ from hcr.metrics.probabilities import ece, log_loss, probabilities_of, reliabili
 
 __all__ = [
     "accuracy",
+    "ambiguity",
     "balanced_accuracy",
     "bootstrap",
+    "calibration",
     "confusion",
     "ece",
     "interval_text",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from hcr import metrics
@@ -17,6 +18,7 @@ from hcr.plots.look import (
     TEXT,
     WIDTH,
     axes,
+    canvas,
     colour_of,
     name_ticks,
     percents,
@@ -223,6 +225,34 @@ def reliability(
     ax.grid()
     ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=2, fontsize=SMALL)
     return ax
+
+
+@styled
+def calibration(
+    true: ArrayLike, before: ArrayLike, after: ArrayLike, split: str = "validation", bins: int = 15
+) -> Figure:
+    """`reliability` before and after a temperature, side by side, with both errors and log losses.
+
+    Args:
+        true: Class indices, shape (n,).
+        before: Probabilities, shape (n, classes).
+        after: The same, calibrated.
+        split: The split that was read, for the colour.
+        bins: Of equal width.
+    """
+    figure = canvas(4.1)
+    panels = figure.subplots(1, 2, sharey=True)
+    for ax, name, given in zip(panels, ("Before", "After"), (before, after), strict=True):
+        reliability(true, given, bins, split, ax)
+        ax.get_legend().remove()
+        ax.set_xlabel("Confidence: the probability")
+        error, loss = metrics.ece(true, given, bins), metrics.log_loss(true, given)
+        text = f"{name}: ECE {metrics.percent(error, 2)}, log loss {loss:.4f}"
+        ax.set_title(text, fontweight="normal", size=10.5, pad=8)
+    panels[1].set_ylabel("")
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=2)
+    return figure
 
 
 def _read(

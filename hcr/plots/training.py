@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike
 
+from hcr import metrics
 from hcr.errors import DataError
 from hcr.plots.look import (
     ACTIVATION,
@@ -24,6 +25,11 @@ from hcr.plots.sheet import sheet, sheet_height
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Weights: orange below 0, blue above.
+SIGNED = LinearSegmentedColormap.from_list(
+    "signed", [COLOURS["wrong"], "#f7f7f7", COLOURS["train"]]
+)
 
 
 @styled
@@ -82,6 +88,43 @@ def learning_rate(history: "pd.DataFrame", ax: Axes | None = None) -> Axes:
 
 
 @styled
+def steps(history: "pd.DataFrame", clipnorm: float | None = None) -> Figure:
+    """The learning rate by epoch and, where they were recorded, how long the gradients were.
+
+    Args:
+        history: As for `curves`; columns epoch, learning_rate and, where there are, grad_norm,
+            grad_norm_max and clipped: their mean length, the longest, and the share of steps in
+            which some array's gradient was shortened.
+        clipnorm: The longest that the gradient of one array of weights was left.
+    """
+    recorded = {"grad_norm", "grad_norm_max", "clipped"} <= set(history)
+    figure = canvas(5.2 if recorded else 2.6)
+    panels = np.atleast_1d(figure.subplots(2 if recorded else 1))
+    learning_rate(history, panels[0])
+    if not recorded:
+        return figure
+    epochs, ax = _epochs(history, "learning_rate"), panels[1]
+    mean, longest = (history[each].to_numpy(float) for each in ("grad_norm", "grad_norm_max"))
+    style = {"color": COLOURS["wrong"], "linestyle": "--", "marker": "^", "markersize": 4}
+    ax.plot(epochs, longest, label="the longest of the epoch", **style)
+    style = {"color": COLOURS["train"], "marker": "o", "markersize": 4}
+    ax.plot(epochs, mean, label="mean of the epoch", **style)
+    # A single long one would press all the others to the ground.
+    ax.set_yscale("log")
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.set(ylabel="Gradient's length")
+    if clipnorm is not None:
+        style = {"color": COLOURS["mark"], "linewidth": 1.2, "linestyle": "-."}
+        ax.axhline(clipnorm, label="clipnorm, of each array", **style)
+        share = metrics.percent(float(history["clipped"].mean()))
+        ax.set_title(f"Shortened in {share} of the steps", fontweight="normal")
+    _epoch_axis(ax, epochs)
+    ax.legend(loc="upper right", ncols=3, bbox_to_anchor=(1, -0.22))
+    return figure
+
+
+@styled
 def augmented(before: ArrayLike, after: ArrayLike, ax: Axes | None = None) -> Axes:
     """Training pictures and what augmentation makes of them.
 
@@ -120,16 +163,7 @@ def filters(weights: ArrayLike, n: int = 64) -> Figure:
         weights: Shape (h, w, channels in, channels out), as Keras keeps them.
         n: At most this many kernels are shown.
     """
-    found = np.asarray(weights, dtype=np.float64)
-    if found.ndim != 4 or 0 in found.shape:
-        raise DataError(f"weights must have the shape (h, w, in, out). Received: {found.shape}.")
-    signed = LinearSegmentedColormap.from_list(
-        "signed", [COLOURS["wrong"], "#f7f7f7", COLOURS["train"]]
-    )
-    kernels = found.transpose(3, 2, 0, 1).reshape(-1, *found.shape[:2])
-    limit = float(np.abs(kernels).max()) or 1.0
-    title = f"{min(n, len(kernels)):,} of {len(kernels):,} kernels"
-    return _scaled(kernels[:n], signed, (-limit, limit), title, "Weight")
+    return _scaled([_kernels(weights, n)])
 
 
 @styled
@@ -140,6 +174,39 @@ def feature_maps(maps: ArrayLike, n: int = 64) -> Figure:
         maps: Shape (h, w, channels).
         n: At most this many channels are shown.
     """
+    return _scaled([_maps(maps, n)])
+
+
+@styled
+def kernels_and_maps(weights: ArrayLike, maps: ArrayLike, n: int = 32) -> Figure:
+    """`filters` above `feature_maps`, in one order: the map in each place is that kernel's.
+
+    The arguments are theirs; there must be one map for each kernel, so one channel in.
+    """
+    upper, lower = _kernels(weights, n), _maps(maps, n)
+    if np.shape(weights)[2:] != (1, np.shape(maps)[2]):
+        raise DataError(
+            "There must be one map for each kernel of one channel. "
+            f"Received: weights {np.shape(weights)} and maps {np.shape(maps)}."
+        )
+    return _scaled([upper, lower])
+
+
+# Pictures, colour map, its ends, title, and what the colours mean.
+Panel = tuple[np.ndarray, Colormap, tuple[float, float], str, str]
+
+
+def _kernels(weights: ArrayLike, n: int) -> Panel:
+    found = np.asarray(weights, dtype=np.float64)
+    if found.ndim != 4 or 0 in found.shape:
+        raise DataError(f"weights must have the shape (h, w, in, out). Received: {found.shape}.")
+    kernels = found.transpose(3, 2, 0, 1).reshape(-1, *found.shape[:2])
+    limit = float(np.abs(kernels).max()) or 1.0
+    title = f"{min(n, len(kernels)):,} of {len(kernels):,} kernels"
+    return kernels[:n], SIGNED, (-limit, limit), title, "Weight"
+
+
+def _maps(maps: ArrayLike, n: int) -> Panel:
     found = np.asarray(maps, dtype=np.float64)
     if found.ndim != 3 or 0 in found.shape:
         raise DataError(f"maps must have the shape (h, w, channels). Received: {found.shape}.")
@@ -147,21 +214,25 @@ def feature_maps(maps: ArrayLike, n: int = 64) -> Figure:
     low, high = min(0.0, float(found.min())), float(found.max())
     silent = int((shown.max(axis=(1, 2)) <= max(low, 0)).sum())
     title = f"{min(n, len(shown)):,} of {len(shown):,} channels; {silent:,} are silent"
-    return _scaled(
-        shown[:n], ACTIVATION, (low, high if high > low else low + 1), title, "Activation"
-    )
+    limits = low, high if high > low else low + 1
+    return shown[:n], ACTIVATION, limits, title, "Activation"
 
 
-def _scaled(
-    images: np.ndarray, cmap: Colormap, limits: tuple[float, float], title: str, label: str
-) -> Figure:
-    """A sheet with a colour bar."""
-    columns = min(max(len(images), 4), 8) if len(images) <= 32 else 16
-    figure = canvas(max(1.6, sheet_height(images.shape, columns, width=6.1) + 0.4))
-    ax = sheet(images, columns, cmap=cmap, limits=limits, ax=figure.add_subplot())
-    bar = figure.colorbar(ax.images[0], ax=ax, label=label, fraction=0.03, pad=0.02)
-    bar.outline.set_visible(False)
-    ax.set_title(title, fontweight="normal")
+def _scaled(panels: list[Panel]) -> Figure:
+    """Sheets with a colour bar each, one above the other."""
+    columns = [min(max(len(each[0]), 4), 8) if len(each[0]) <= 32 else 16 for each in panels]
+    heights = [
+        max(1.6, sheet_height(each[0].shape, n, width=6.1) + 0.4)
+        for each, n in zip(panels, columns, strict=True)
+    ]
+    figure = canvas(sum(heights))
+    parts = figure.subplots(len(panels), squeeze=False, height_ratios=heights)[:, 0]
+    for ax, panel, n in zip(parts, panels, columns, strict=True):
+        images, cmap, limits, title, label = panel
+        sheet(images, n, cmap=cmap, limits=limits, ax=ax)
+        bar = figure.colorbar(ax.images[0], ax=ax, label=label, fraction=0.03, pad=0.02)
+        bar.outline.set_visible(False)
+        ax.set_title(title, fontweight="normal")
     return figure
 
 

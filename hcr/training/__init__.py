@@ -15,15 +15,18 @@ from hcr import files, models
 from hcr.balance import Plan
 from hcr.datasets import Split
 from hcr.errors import ParameterError, nearest
-from hcr.models.augment import layer_of
-from hcr.training.batches import Batches
+from hcr.training.averaging import answering
 from hcr.training.checkpoint import Checkpoint, resume
 from hcr.training.exporting import export
+from hcr.training.losses import loss_of
 from hcr.training.network import layer_table, predict, shifted, validate, variations
-from hcr.training.optimizer import optimizer
+from hcr.training.trainer import batches_of, seed_everything, trainer_of
 
 __all__ = [
     "AUGMENTATIONS",
+    "LOSSES",
+    "MIXING",
+    "PRECISIONS",
     "SCHEDULES",
     "Fitted",
     "Recipe",
@@ -43,11 +46,27 @@ AUGMENTATIONS = {
     "none": "the pictures as they are",
     "affine": "turned by up to 10 degrees, scaled, slanted and shifted a little",
     "rotate_zoom_shift": "turned by up to 10 degrees, scaled and shifted by up to a tenth",
+    "elastic": "affine, and bent as if the paper were rubber",
+    "strong": "affine and elastic with more of both, thicker or thinner lines, a square left blank",
 }
 SCHEDULES = {
     "cosine": "it rises for a twentieth of the steps, and then falls along a cosine to 0",
     "constant": "it stays as it is",
     "plateau": "it falls by plateau_factor where the validation loss has stopped falling",
+}
+LOSSES = {
+    "cross_entropy": "how improbable the network finds the right answers",
+    "balanced_softmax": "the same with the training prior put on the answers, which then lack it",
+}
+MIXING = {
+    "none": "each picture by itself",
+    "mixup": "each blended with another, and their labels in the same shares",
+    "cutmix": "each with a box out of another, and their labels by area",
+}
+PRECISIONS = {
+    "float32": "32 bits a number",
+    "mixed_bfloat16": "16 bits a number in the layers, 32 in the weights",
+    "auto": "mixed_bfloat16 where the processor multiplies such matrices (AMX), else float32",
 }
 
 
@@ -68,6 +87,15 @@ class Recipe:
         plateau_factor: What it is then multiplied by, between 0 and 1.
         clipnorm: The longest that the gradient of one array of weights may be; None for any.
         gradient_norms: Whether the history tells how long the gradients were.
+        ema: The decay of the weights' moving average, which then answers in their place; 0 for
+            none. It looks back about 1 / (1 - ema) steps.
+        label_smoothing: The share of each label that is spread over all classes, below 1.
+        loss: A key of `LOSSES`.
+        weight_decay: The share, times the learning rate, that a step takes off the kernels.
+        mixing: A key of `MIXING`.
+        mixing_alpha: Of the beta distribution that the shares of two mixed pictures come from: 1
+            for any share alike, less for shares near 0 and 1.
+        precision: A key of `PRECISIONS`. The network that is validated and returned has 32 bits.
     """
 
     model: str
@@ -81,14 +109,33 @@ class Recipe:
     plateau_factor: float = 0.1
     clipnorm: float | None = None
     gradient_norms: bool = False
+    ema: float = 0.0
+    label_smoothing: float = 0.0
+    loss: str = "cross_entropy"
+    weight_decay: float = 0.0
+    mixing: str = "none"
+    mixing_alpha: float = 0.2
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
-        for what, name, known in (
-            ("augmentation", self.augmentation, AUGMENTATIONS),
-            ("schedule", self.schedule, SCHEDULES),
+        for what, known in (
+            ("augmentation", AUGMENTATIONS),
+            ("schedule", SCHEDULES),
+            ("loss", LOSSES),
+            ("mixing", MIXING),
+            ("precision", PRECISIONS),
         ):
+            name = getattr(self, what)
             if name not in known:
                 raise ParameterError(f"There is no {what} {name!r}.{nearest(name, known)}")
+        for what, rule, kept in (
+            ("ema", "at least 0 and below 1, as 0.999", 0 <= self.ema < 1),
+            ("label_smoothing", "at least 0 and below 1, as 0.1", 0 <= self.label_smoothing < 1),
+            ("weight_decay", "at least 0, as 0.01", 0 <= self.weight_decay < np.inf),
+            ("mixing_alpha", "above 0, as 0.2", 0 < self.mixing_alpha < np.inf),
+        ):
+            if not kept:
+                raise ParameterError(f"{what} must be {rule}. Received: {getattr(self, what)}.")
 
 
 @dataclass
@@ -134,7 +181,9 @@ def fit(
     Raises:
         ModelError: The network cannot be built, the loss is no number any more, or the prior
             cannot be taken out of the network's answers.
+        ParameterError: Both the recipe's loss and the plan take the prior out.
     """
+    loss = loss_of(recipe, plan, train.labels, n_classes)
     seed_everything(recipe.seed)
     net = models.build(recipe.model, n_classes)
     shift = plan.shift(train.labels, n_classes)
@@ -149,10 +198,8 @@ def fit(
     if done < recipe.epochs:
         if trainer is None:
             steps = -(-len(plan) // recipe.batch_size) * recipe.epochs
-            trainer = _trainer(net, recipe, steps)
-        # The network inside a loaded trainer takes the place of the fresh one.
-        net = keep.net = trainer.layers[-1]
-        batches = Batches(train, plan, recipe.batch_size, recipe.seed, done)
+            trainer = trainer_of(net, recipe, steps, loss)
+        batches = batches_of(recipe, train, plan, n_classes, done)
         trainer.fit(
             batches,
             initial_epoch=done,
@@ -177,44 +224,24 @@ def fit_steps(recipe: Recipe, train: Split, plan: Plan, n_classes: int, steps: i
         The network after its last step.
 
     Raises:
-        ParameterError: The recipe's schedule is plateau, which needs epochs to validate after.
+        ParameterError: The recipe's schedule is plateau, which needs epochs to validate after, or
+            both its loss and the plan take the prior out.
     """
     if recipe.schedule == "plateau":
         raise ParameterError(
             "A training by steps must have a schedule that needs no validation. Received: "
             "plateau. Choose cosine or constant."
         )
+    loss = loss_of(recipe, plan, train.labels, n_classes)
     # Dozens of trainings in one process would pile up their graphs.
     keras.utils.clear_session()
     seed_everything(recipe.seed)
     net = models.build(recipe.model, n_classes)
-    batches = Batches(train, plan, recipe.batch_size, recipe.seed, 0, steps)
-    _trainer(net, recipe, steps).fit(batches, verbose=0, shuffle=False)
+    trainer = trainer_of(net, recipe, steps, loss)
+    batches = batches_of(recipe, train, plan, n_classes, 0, steps)
+    trainer.fit(batches, verbose=0, shuffle=False)
+    net.set_weights(answering(trainer))
     return net
-
-
-def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy and Keras, and have TensorFlow's operations give the same bits twice."""
-    keras.utils.set_random_seed(seed)
-    if start.BACKEND == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
-
-
-def _trainer(net: keras.Model, recipe: Recipe, steps: int) -> keras.Model:
-    """The network behind its augmentation, compiled; the network alone is what gets saved."""
-    inputs = keras.Input((28, 28), dtype="uint8")
-    augment = layer_of(recipe.augmentation, recipe.seed)
-    trainer = keras.Model(inputs, net(inputs if augment is None else augment(inputs)))
-    trainer.compile(
-        optimizer=optimizer(recipe, steps),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-        # XLA makes training slower on a CPU, and its first step takes seconds.
-        jit_compile=False,
-    )
-    return trainer
 
 
 def _key(recipe: Recipe, train: Split, validation: Split, plan: Plan) -> str:

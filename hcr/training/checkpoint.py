@@ -14,6 +14,7 @@ import numpy as np
 from hcr import files
 from hcr.datasets import Split
 from hcr.errors import ModelError, RunError
+from hcr.training.averaging import answering
 from hcr.training.network import shifted, validate
 from hcr.training.optimizer import WatchedAdam, plateau_rate
 
@@ -69,6 +70,8 @@ class Checkpoint(keras.callbacks.Callback):
         """Validate, save and report."""
         optimizer = self.model.optimizer
         # What is judged, and kept where it is the best, is the network as it will answer.
+        if self.net is not self.model.layers[-1]:
+            self.net.set_weights(answering(self.model))
         with shifted(self.net, self.shift):
             found, weights = validate(self.net, self.validation), self.net.get_weights()
         row = {

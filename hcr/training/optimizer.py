@@ -17,7 +17,9 @@ def optimizer(recipe: "Recipe", steps: int) -> keras.optimizers.Adam:
     """Adam as `recipe` asks for it, for a training of so many steps.
 
     `clipnorm` is Keras': each array of weights has its own gradient, and each is shortened to that
-    length where it is longer.
+    length where it is longer. `weight_decay` is decoupled (Loshchilov and Hutter 2019, Decoupled
+    weight decay regularization): each step takes that share, times the learning rate, off the
+    kernels, and nothing off biases and batch norms.
     """
     rate = recipe.learning_rate
     if recipe.schedule == "cosine":
@@ -27,8 +29,10 @@ def optimizer(recipe: "Recipe", steps: int) -> keras.optimizers.Adam:
             warmup_steps=max(1, steps // 20),
             decay_steps=max(1, steps - steps // 20),
         )
-    kind = WatchedAdam if recipe.gradient_norms else keras.optimizers.Adam
-    return kind(rate, clipnorm=recipe.clipnorm)
+    options = {"clipnorm": recipe.clipnorm, "weight_decay": recipe.weight_decay or None}
+    if recipe.gradient_norms:
+        return WatchedAdam(rate, **options)
+    return (DecayedAdam if recipe.weight_decay else keras.optimizers.Adam)(rate, **options)
 
 
 def plateau_rate(recipe: "Recipe", losses: Iterable[float]) -> float:
@@ -50,7 +54,19 @@ def plateau_rate(recipe: "Recipe", losses: Iterable[float]) -> float:
 
 
 @keras.saving.register_keras_serializable("hcr")
-class WatchedAdam(keras.optimizers.Adam):
+class DecayedAdam(keras.optimizers.Adam):
+    """Adam whose weight decay leaves out what has one axis: biases, batch norms."""
+
+    def build(self, variables):
+        """Leave them out; here, so that an optimizer that was loaded does so, too."""
+        variables = list(variables)
+        if not self.built:
+            self.exclude_from_weight_decay([each for each in variables if len(each.shape) < 2])
+        super().build(variables)
+
+
+@keras.saving.register_keras_serializable("hcr")
+class WatchedAdam(DecayedAdam):
     """Adam that keeps count of how long the gradients were before they were clipped."""
 
     def build(self, variables):

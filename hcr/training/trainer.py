@@ -1,0 +1,98 @@
+"""What is fitted: the network behind its augmentation, compiled, and the batches that it is fed."""
+
+from typing import TYPE_CHECKING
+
+import keras
+
+from hcr import environment, models
+from hcr.balance import Plan
+from hcr.datasets import Split
+from hcr.models.augment import layer_of
+from hcr.training import start
+from hcr.training.averaging import Averaged
+from hcr.training.batches import Batches
+from hcr.training.losses import CrossEntropy
+from hcr.training.mixing import Mix, MixedBatches
+from hcr.training.optimizer import optimizer
+
+if TYPE_CHECKING:
+    from hcr.training import Recipe
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and Keras, and have TensorFlow's operations give the same bits twice."""
+    keras.utils.set_random_seed(seed)
+    if start.BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def trainer_of(
+    net: keras.Model, recipe: "Recipe", steps: int, loss: str | CrossEntropy
+) -> keras.Model:
+    """The network behind its augmentation, compiled; the network alone is what gets saved.
+
+    The last layer is `net` itself, or, where that shall answer in another precision or with other
+    weights than those that are trained, a network like it that starts with the same weights.
+    """
+    policy = precision_of(recipe)
+    if recipe.ema or policy != "float32":
+        net = _like(net, recipe, policy)
+    inputs = [keras.Input((28, 28), dtype="uint8")]
+    augment = layer_of(recipe.augmentation, recipe.seed)
+    pictures = inputs[0] if augment is None else augment(inputs[0])
+    if recipe.mixing != "none":
+        inputs.append(keras.Input((28, 28)))
+        pictures = Mix()([pictures, inputs[1]])
+    last = Averaged(net, recipe.ema, name="averaged") if recipe.ema else net
+    trainer = keras.Model(inputs if len(inputs) > 1 else inputs[0], last(pictures))
+    trainer.compile(
+        optimizer=optimizer(recipe, steps),
+        loss=loss,
+        metrics=["accuracy"],
+        # With TensorFlow, XLA makes training slower on a CPU, and its first step takes seconds;
+        # JAX without it compiles nothing at all.
+        jit_compile=start.BACKEND == "jax",
+    )
+    return trainer
+
+
+def precision_of(recipe: "Recipe") -> str:
+    """The name of Keras' dtype policy for `recipe` on this machine; `auto` is told in a line."""
+    if recipe.precision != "auto":
+        return recipe.precision
+    amx = environment.hardware()["amx"]
+    chosen = "mixed_bfloat16" if amx else "float32"
+    print(f"precision {chosen}: this processor has {'AMX' if amx else 'no AMX'}", flush=True)
+    return chosen
+
+
+def batches_of(
+    recipe: "Recipe",
+    train: Split,
+    plan: Plan,
+    n_classes: int,
+    epoch: int,
+    steps: int | None = None,
+) -> Batches:
+    """The plan's pictures as `recipe` asks for them, from `epoch` on; see `Batches`."""
+    given = train, plan, recipe.batch_size, recipe.seed, epoch, steps
+    if recipe.mixing == "none":
+        return Batches(*given)
+    how = {"mixing": recipe.mixing, "alpha": recipe.mixing_alpha}
+    return MixedBatches(*given, n_classes=n_classes, **how)
+
+
+def _like(net: keras.Model, recipe: "Recipe", policy: str) -> keras.Model:
+    """A second network as `recipe` builds it, under Keras' dtype policy, with `net`'s weights."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    # Dropout draws its seeds here: it shall draw as in the first one.
+    keras.utils.set_random_seed(recipe.seed)
+    try:
+        found = models.build(recipe.model, net.output_shape[1])
+    finally:
+        keras.config.set_dtype_policy(before)
+    found.set_weights(net.get_weights())
+    return found
