@@ -285,13 +285,30 @@ def test_paper_alone_is_empty_whatever_the_light(paper, sigma, shape):
     assert not images.from_picture(picture).any()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda grey: noisy(0.1)(grey),
+        lambda grey: noisy(0.03)(0.7 + 0.2 * grey),
+        lambda grey: noisy(0.02)(shaded(0.2 + 0.7 * grey)),
+    ],
+    ids=["noise", "pale and noisy", "shaded"],
+)
+def test_little_ink_on_much_paper_is_found(change):
+    for char, strokes in DRAWINGS.items():
+        grey = scan(strokes, size=40, pen=3, canvas=(300, 300), at=(200, 90))
+        found = images.from_picture(bytes_of(change(grey)), inverted=True)
+        assert likeness(found, AS_DRAWN[char]) > 0.9, char
+
+
 @pytest.mark.parametrize("grain", [1, 2])
 def test_blotchy_paper_is_empty(grain):
     for seed, shape in enumerate([(28, 28), (48, 40), (64, 64), (200, 200)]):
         spots = np.random.default_rng(seed).normal(size=shape)
         spots = ndimage.gaussian_filter(spots, grain)
-        picture = bytes_of(0.8 + 0.03 * spots / spots.std())
-        assert not images.from_picture(picture).any(), shape
+        spots *= 0.03 / spots.std()
+        assert not images.from_picture(bytes_of(0.8 + spots)).any(), shape
+        assert not images.from_picture(bytes_of(vignette(shape) + spots)).any(), shape
 
 
 def test_what_hardly_differs_from_the_paper_is_no_ink():

@@ -5,8 +5,8 @@ Cybernetics 9(1), 62-66). Paper may be uneven, and is then what is left when all
 half the picture is closed (a morphological closing of the greys).
 
 A picture is blank where nothing on it has the form of ink. Soft or tightly cropped ink has no sharp
-edge, but more form than shade has, which a polynomial of the third degree in row and column
-follows; fine ink may fill little of the picture, but has edges. Both must rise above the noise.
+edge, but more form than shade, which a polynomial of the third degree in row and column follows;
+fine ink fills little of the picture, but has edges. Both must rise above the noise.
 """
 
 import numpy as np
@@ -18,8 +18,9 @@ _FAINT = 0.06  # of white: a picture with less between ink and paper is blank
 _MIXED = 0.78  # Otsu's measure: below it much ink and paper are one lump, such as noise (0.71)
 _STEEPNESS = 1.5  # of the cut between ink and paper: greys below a third of Otsu's are paper
 _FORM = 16  # px: the grid on which form is told from shade
-_SHADE = 0.2  # of the spread on that grid: less is left of shade, at least 0.23 of soft ink
-_LUMP = 0.04  # of white: the spread of form that is needed where greys are one lump
+_SHADE = 0.2  # of the spread on that grid: less is left of shade, more of ink (0.23 and more)
+_LUMP = 0.04  # of white: the spread that form must have where the greys are one lump
+_LITTLE = 0.1  # of the picture: so little ink may escape Otsu's threshold
 _TOUCHED = 0.1  # of the border: ink that covers less of it may have a margin
 _DARK = 0.1  # of the border: by so much light ink must be likelier than dark ink
 
@@ -50,40 +51,53 @@ def ink(grey: np.ndarray, inverted: bool | None) -> np.ndarray:
 
 
 def _light_ink(soft: np.ndarray, noise: float) -> np.ndarray:
-    """`ink` of what has light ink on dark paper."""
-    from scipy import ndimage
-
-    above = _above_paper(soft)
+    """`ink` of what has light ink on dark paper, where pixels have so much `noise`."""
+    above, form = _above_paper(soft), _form(soft, noise)
     threshold, apart, contrast = _otsu(above)
     found = above > threshold
-    lump = apart < _MIXED and found.mean() > 0.2
-    # A bar that is cut out tightly is nothing but ink and a rim.
-    solid = apart > 0.9 and found.mean() > 0.8
-    is_ink = solid or _has_form(soft, noise, lump) or (not lump and _has_edges(above))
-    if contrast < _FAINT or not is_ink:
-        return np.zeros_like(above)
+    if apart < _MIXED and found.mean() > 0.2:
+        is_ink = form > _LUMP
+    else:
+        # A bar that is cut out tightly is nothing but ink and a rim.
+        solid = apart > 0.9 and found.mean() > 0.8
+        is_ink = solid or form > 0 or bool(_edges(above).any())
+    if is_ink and contrast >= _FAINT:
+        return _cut(above, threshold)
+    # So little ink that Otsu's threshold parts shade or noise.
+    above = np.maximum(soft - _uneven(soft), 0)
+    edges = _edges(above)
+    if edges.any():
+        threshold = float(np.median(above[edges])) / 2
+        if (above > threshold).mean() < _LITTLE:
+            return _cut(above, threshold)
+    return np.zeros_like(soft)
+
+
+def _cut(above: np.ndarray, threshold: float) -> np.ndarray:
+    """How much ink there is, 0..1, where half is reached at `threshold`."""
+    from scipy import ndimage
+
     level = np.clip(0.5 + _STEEPNESS * (above - threshold) / (2 * threshold), 0, 1)
-    return np.where(ndimage.binary_dilation(_without_specks(found), iterations=2), level, 0)
+    near = ndimage.binary_dilation(_without_specks(above > threshold), iterations=2)
+    return np.where(near, level, 0)
 
 
-def _has_form(soft: np.ndarray, noise: float, lump: bool) -> bool:
-    """Whether there is more on a coarse grid than shade and noise; `soft` is light ink."""
+def _form(soft: np.ndarray, noise: float) -> float:
+    """The spread on a coarse grid of what is neither paper nor shade; 0 where it may be noise."""
     small = _small(soft)
     coarse = reduced(small, _FORM)
     # Averages of pixels have less noise, by the root of the pixels' number.
     noise = max(noise * max(coarse.shape) / max(soft.shape), _noise(coarse))
     above = reduced(np.maximum(small - _uneven(small), 0), _FORM)
     form = float(_without_shade(above).std())
-    if lump and form < max(_LUMP, 2.5 * noise):
-        return False
-    return form**2 - noise**2 > (_SHADE * float(coarse.std())) ** 2
+    return form if form**2 - noise**2 > (_SHADE * float(coarse.std())) ** 2 else 0.0
 
 
-def _has_edges(above: np.ndarray) -> bool:
-    """Whether there is what is too fine for the coarse grid, and too high for noise."""
+def _edges(above: np.ndarray) -> np.ndarray:
+    """Where there is what is too fine for the coarse grid, and too high for noise, bool (h, w)."""
     coarse = reduced(above, min(_FORM, (max(above.shape) + 1) // 2))
     fine = above - resized(coarse, above.shape[::-1])
-    return float(fine.max()) > max(_FAINT, 10 * _spread(fine))
+    return fine > max(_FAINT, 10 * _spread(fine))
 
 
 def _without_shade(grey: np.ndarray) -> np.ndarray:

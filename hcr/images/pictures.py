@@ -37,7 +37,7 @@ def from_picture(picture: Any, *, inverted: bool | None = None) -> np.ndarray:
         inverted: True for dark ink on light paper, False for light ink on dark. None: it is found
             out. Ink is what has less of the picture's border, and where both have some of it, what
             hangs together; where that is close, dark ink is taken to be likelier. A bold character
-            that is cut out without any margin may still be taken for its paper: 1 in 25 of printed
+            that is cut out without any margin may still be taken for its paper: 4 of 36 printed
             ones.
 
     Returns:
