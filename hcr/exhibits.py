@@ -1,7 +1,7 @@
 """What a notebook shows and leaves in its run's folder: figures, tables, results, environment."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -108,6 +108,33 @@ def figure(
     # By name, because another drawing of it may be of the other form.
     run.append("figures", entry, same="name")
     return Exhibit(figures.html(path.read_bytes(), caption, alt), f"Figure: {caption}")
+
+
+def live(run: runs.Run, draw: Callable[[Any], Any], caption: str) -> Callable[[Any], None] | None:
+    """What shows a figure that is drawn anew while a cell runs; None where nobody looks on.
+
+    The result is called with what `draw` makes a `Figure` of, and the newest one stands below the
+    cell. A notebook that `run_all.py` executes has nobody before it.
+    """
+    if not run.by_hand:
+        return None
+    from IPython.display import display
+    from matplotlib import pyplot
+
+    shown = None
+
+    def update(found: Any) -> None:
+        nonlocal shown
+        drawn = draw(found)
+        data = figures.svg(drawn)
+        pyplot.close(drawn)
+        exhibit = Exhibit(figures.html(data, caption, caption), f"Figure: {caption}")
+        if shown is None:
+            shown = display(exhibit, display_id=True)
+        else:
+            shown.update(exhibit)
+
+    return update
 
 
 def table(

@@ -29,9 +29,9 @@ def save(figure: Any, path: Path, picture: bool = False) -> Path:
     Raises `RunError` where the disk refuses.
     """
     images = sum(len(axes.images) for axes in figure.axes)
-    svg = b"" if picture or images > MOST_IMAGES else _svg(figure)
-    if svg and len(svg) <= MOST_SVG_BYTES:
-        path, data = path.with_suffix(".svg"), svg
+    data = b"" if picture or images > MOST_IMAGES else svg(figure)
+    if data and len(data) <= MOST_SVG_BYTES:
+        path = path.with_suffix(".svg")
     else:
         path, data = path.with_suffix(".png"), _png(figure)
     with files.writing(path) as aside:
@@ -77,7 +77,8 @@ def _draw(figure: Any, **options: Any) -> bytes:
     return file.getvalue()
 
 
-def _svg(figure: Any) -> bytes:
+def svg(figure: Any) -> bytes:
+    """The figure as SVG, without date and comments."""
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     text = _draw(figure, format="svg", metadata=nothing).decode()
     text = text[text.index("<svg") :]

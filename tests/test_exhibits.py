@@ -83,7 +83,7 @@ def test_png_keeps_its_colours():
 
 def test_size_of_a_figure_is_its_size_in_inches():
     drawn = sample.bars()
-    for data in (figures._svg(drawn), figures._png(drawn)):
+    for data in (figures.svg(drawn), figures._png(drawn)):
         width, height = figures.size(data)
         assert abs(width - 6 * 96) < 80
         assert abs(height - 3 * 96) < 40
@@ -237,3 +237,38 @@ def test_a_caveat_stands_beside_every_figure_table_and_result(run, monkeypatch):
     # Other data in the same folder end it.
     later.record_data({"name": "mnist-sample", "caveat": ""})
     assert exhibits.figure(later, sample.bars(), "drawn", "Drawn.").text == "Figure: Drawn."
+
+
+def test_a_live_figure_is_drawn_anew_in_its_place(run, monkeypatch):
+    assert exhibits.live(run, bars, "So far.") is None
+    from IPython import display
+    from matplotlib import pyplot
+
+    seen = []
+
+    class Place:
+        def update(self, exhibit):
+            seen.append(("update", exhibit))
+
+    def show(exhibit, display_id):
+        seen.append(("display", exhibit))
+        return Place()
+
+    monkeypatch.setattr(display, "display", show)
+    monkeypatch.setattr(run, "by_hand", True)
+    update = exhibits.live(run, bars, "So far.")
+    for heights in ([1, 2], [3, 1], [2, 2]):
+        update(heights)
+    assert [how for how, _ in seen] == ["display", "update", "update"]
+    assert len({exhibit._repr_html_() for _, exhibit in seen}) == 3
+    assert all("So far." in exhibit._repr_html_() for _, exhibit in seen)
+    assert not pyplot.get_fignums()
+    assert not list(run.folder.rglob("*.svg"))
+
+
+def bars(heights):
+    from matplotlib import pyplot
+
+    figure, ax = pyplot.subplots()
+    ax.bar(range(len(heights)), heights)
+    return figure

@@ -18,7 +18,7 @@ from hcr.errors import ParameterError
 from hcr.models.augment import RandomAffine, RandomDistortion, layer_of
 from hcr.training import checkpoint
 from hcr.training.averaging import Averaged, answering
-from hcr.training.losses import CrossEntropy, loss_of
+from hcr.training.losses import CodedAccuracy, CrossEntropy, coded, loss_of
 from hcr.training.mixing import Mix, MixedBatches
 from hcr.training.optimizer import optimizer
 from hcr.training.trainer import trainer_of
@@ -166,17 +166,65 @@ def test_the_loss_learns_from_an_answer_that_is_all_wrong():
 
 def test_only_a_lever_changes_the_loss():
     labels = np.repeat([0, 1, 2], [10, 30, 60])
-    plan = balance.plan(labels)
-    assert loss_of(trained.recipe(), plan, labels, 4) == "sparse_categorical_crossentropy"
-    assert loss_of(trained.recipe(label_smoothing=0.1), plan, labels, 4).shift is None
-    assert isinstance(loss_of(trained.recipe(mixing="mixup"), plan, labels, 4), CrossEntropy)
+    split, plan = Split(np.zeros((100, 28, 28), np.uint8), labels), balance.plan(labels)
+    assert loss_of(trained.recipe(), plan, split, 4) == "sparse_categorical_crossentropy"
+    assert loss_of(trained.recipe(label_smoothing=0.1), plan, split, 4).shift is None
+    assert isinstance(loss_of(trained.recipe(mixing="mixup"), plan, split, 4), CrossEntropy)
     balanced = trained.recipe(loss="balanced_softmax")
     # The class that training never shows gets no help from its logarithm.
     expected = [*np.log([0.1, 0.3, 0.6]), 0]
-    np.testing.assert_allclose(loss_of(balanced, plan, labels, 4).shift, expected, rtol=1e-6)
+    np.testing.assert_allclose(loss_of(balanced, plan, split, 4).shift, expected, rtol=1e-6)
     # The prior is what the loss sees: weights that even it out leave nothing to correct.
     even = balance.plan(labels, "class_weight")
-    np.testing.assert_allclose(loss_of(balanced, even, labels, 3).shift, np.log([1 / 3] * 3))
+    np.testing.assert_allclose(loss_of(balanced, even, split, 3).shift, np.log([1 / 3] * 3))
+
+
+def of_two_sets(n: int = 600) -> Split:
+    """Pictures that tell nothing but their set: bright ones of the second, of other shares."""
+    number = np.arange(n)
+    sources = number % 2
+    labels = np.where(sources, number % 20 < 18, number % 20 < 4).astype(np.int64)
+    images = np.broadcast_to((40 + 180 * sources)[:, None, None], (n, 28, 28)).astype(np.uint8)
+    return Split(images, labels, sources=sources)
+
+
+def test_each_set_has_a_prior_of_its_own():
+    split, recipe = of_two_sets(), trained.recipe(loss="balanced_softmax")
+    plan = balance.plan(split.labels)
+    loss = loss_of(recipe, plan, split, 2)
+    np.testing.assert_allclose(np.exp(loss.shift), [[0.8, 0.2], [0.1, 0.9]])
+    _, p = answers(4, 2)
+    labels, sources = np.array([0, 1, 1, 0]), np.array([0, 0, 1, 1])
+    own = [
+        CrossEntropy(shift=loss.shift[source])(np.array([label]), row[None])
+        for label, source, row in zip(labels, sources, p, strict=True)
+    ]
+    found = loss(coded(labels, sources, 2), p)
+    assert numpy(found) == pytest.approx(np.mean([numpy(each) for each in own]), rel=1e-5)
+    again = CrossEntropy.from_config(loss.get_config())
+    assert again.shift == loss.shift
+    metric = CodedAccuracy(name="accuracy")
+    metric.update_state(coded(p.argmax(axis=1), sources, 2), p)
+    assert numpy(metric.result()) == 1
+    # A class that a set lacks is no better off for it than a rare one.
+    lacking = Split(split.images[:3], np.array([0, 0, 1]), sources=np.array([0, 0, 1]))
+    shift = np.array(loss_of(recipe, balance.plan(lacking.labels), lacking, 2).shift)
+    assert np.isfinite(shift).all()
+    assert (shift.argmin(axis=1) == [1, 0]).all()
+    with pytest.raises(ParameterError, match="cannot be mixed .* mixing=mixup"):
+        loss_of(trained.recipe(loss="balanced_softmax", mixing="mixup"), plan, split, 2)
+
+
+def test_a_network_that_tells_the_sets_apart_does_not_learn_their_priors(own):
+    split = of_two_sets()
+    asked = np.stack([np.full((28, 28), 40, np.uint8), np.full((28, 28), 220, np.uint8)])
+    for loss, expected in (
+        ("balanced_softmax", [[0.5, 0.5], [0.5, 0.5]]),
+        ("cross_entropy", [[0.8, 0.2], [0.1, 0.9]]),
+    ):
+        recipe = trained.recipe(**own | {"loss": loss, "learning_rate": 0.01})
+        net = training.fit_steps(recipe, split, balance.plan(split.labels), 2, 300)
+        assert training.predict(net, asked) == pytest.approx(np.array(expected), abs=0.1), loss
 
 
 def test_the_prior_is_taken_out_once(tmp_path):

@@ -403,6 +403,29 @@ def state(*paths: Path) -> list[tuple[int, bytes]]:
     return [(path.stat().st_mtime_ns, path.read_bytes()) for path in paths]
 
 
+def test_the_history_so_far_is_shown_after_each_epoch(folder, tmp_path):
+    seen = []
+    found = trained.data()
+    plan = balance.plan(found.train.labels)
+    rest = trained.recipe(), found.train, found.validation, plan, 10, folder
+    fitted = training.fit(*rest, after_epoch=seen.append)
+    # Two epochs were in the checkpoint.
+    assert [len(history) for history in seen] == [2, 3]
+    pd.testing.assert_frame_equal(seen[-1], fitted.history)
+
+
+def test_small_weights_read_nearly_the_same(tmp_path):
+    folder, fitted = trained.run()
+    small = tmp_path / "small.tflite"
+    training.export_small(fitted.model, small)
+    assert small.stat().st_size < 0.4 * (folder / "model.tflite").stat().st_size
+    pictures = trained.data().validation.images
+    whole = Recognizer.load(folder).predict(pictures)
+    found = Recognizer.from_file(small, range(10)).predict(pictures)
+    assert 0 < np.abs(found - whole).max() < 0.1
+    assert (found.argmax(axis=1) == whole.argmax(axis=1)).mean() > 0.95
+
+
 def test_the_two_files_say_the_same():
     folder, fitted = trained.run()
     pictures = trained.data().test.images

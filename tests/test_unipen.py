@@ -1,7 +1,8 @@
+import emnist_files
 import numpy as np
 import pytest
 
-from hcr import images, labels, synthesis
+from hcr import datasets, images, labels, synthesis
 from hcr.datasets import DATASETS, Options, Strokes, unipen
 from hcr.errors import DataError
 
@@ -76,6 +77,36 @@ def test_labels_of_both_sets(monkeypatch, tmp_path):
     (train, _, _) = read(monkeypatch, tmp_path, samples(), "unipen-62")
     assert [labels.BYCLASS[i] for i in train.labels] == [*"Aac7"] * 2
     assert train.labels.dtype == np.int64
+
+
+@pytest.mark.parametrize("first", ["emnist-subset", "emnist-balanced"])
+def test_drawings_beside_pictures(monkeypatch, tmp_path, first):
+    write(monkeypatch, tmp_path, **arrays(samples()))
+    monkeypatch.setenv("HCR_CACHE", str(tmp_path / "cache"))
+    for name in ("train", "test"):
+        content = emnist_files.contents(first, name, *emnist_files.drawn(first, name, 470))
+        emnist_files.write(tmp_path / "data" / "emnist", content)
+    alone = datasets.load(first)
+    both = datasets.load(f"{first}+unipen")
+    n = len(alone.train)
+    assert both.train.sources.tolist() == [0] * n + [1] * 8
+    assert (both.train.images[:n] == alone.train.images).all()
+    drawings = datasets.load("unipen").train
+    assert (both.train.images[n:] == drawings.images).all()
+    assert (both.train.labels[n:] == drawings.labels).all()
+    for name in ("validation", "test"):
+        assert getattr(both, name).digest == getattr(alone, name).digest
+        assert getattr(both, name).sources is None
+    # From the cache as well, and with a part of the pictures.
+    less = datasets.load(f"{first}+unipen", limit=200).train
+    places = [
+        int(np.flatnonzero((both.train.images == each).all(axis=(1, 2)))[0]) for each in less.images
+    ]
+    assert less.sources.tolist() == both.train.sources[places].tolist()
+    assert "UNIPEN" in both.caveat
+    assert "UNIPEN" in both.title
+    assert "NIST" in both.info.licence
+    assert "CC BY 4.0" in both.info.licence
 
 
 def test_copies_and_dots_are_left_out(monkeypatch, tmp_path):

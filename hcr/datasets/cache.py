@@ -27,6 +27,7 @@ PACKAGE = Path(hcr.__file__).parent
 CODE = ("datasets", "images", "synthesis", "labels")
 KEPT = 2  # entries of one data set: two checkouts may take turns
 SPLITS = ("train", "validation", "test")
+ARRAYS = ("images", "labels", "writers", "sources")  # of a split, besides its strokes
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Entry:
             np.array(self._array(name, "labels")),
             self._strokes(name),
             self._array(name, "writers"),
+            self._array(name, "sources"),
         )
         # Known already: hashing 640 MB takes a second.
         found.__dict__["digest"] = self.digests[name]
@@ -132,7 +134,7 @@ def _make(folder: Path, splits: dict[str, Split], report: dict[str, int]) -> Non
     aside = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
     try:
         for name, split in splits.items():
-            arrays = {"images": split.images, "labels": split.labels, "writers": split.writers}
+            arrays = {what: getattr(split, what) for what in ARRAYS}
             if split.strokes is not None:
                 arrays |= vars(split.strokes)
             for what, values in arrays.items():

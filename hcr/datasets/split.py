@@ -27,12 +27,15 @@ class Split:
         labels: int64 (n,).
         strokes: The n drawings that the pictures were made from, where they are known.
         writers: str (n,), who wrote each, where it is known.
+        sources: int64 (n,), which of the sets that were put together each comes from, counted from
+            0, where there are several.
     """
 
     images: np.ndarray
     labels: np.ndarray
     strokes: Strokes | None = None
     writers: np.ndarray | None = None
+    sources: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.shape[1:] != (28, 28):
@@ -40,7 +43,11 @@ class Split:
                 "Pictures must be uint8 of shape (n, 28, 28). "
                 f"Received: {self.images.dtype} {self.images.shape}."
             )
-        for what, found in (("label", self.labels), ("drawing", self.strokes)):
+        for what, found in (
+            ("label", self.labels),
+            ("drawing", self.strokes),
+            ("source", self.sources),
+        ):
             if found is not None and len(self.images) != len(found):
                 raise DataError(
                     f"There must be one {what} a picture. Received: "
@@ -51,12 +58,13 @@ class Split:
         return len(self.labels)
 
     def take(self, indices: np.ndarray) -> "Split":
-        """The pictures, labels, drawings and writers at `indices`, int (m,)."""
+        """The pictures, labels, drawings, writers and sources at `indices`, int (m,)."""
         return Split(
             self.images[indices],
             self.labels[indices],
             None if self.strokes is None else self.strokes.take(indices),
             None if self.writers is None else self.writers[indices],
+            None if self.sources is None else self.sources[indices],
         )
 
     @cached_property

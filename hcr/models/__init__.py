@@ -50,7 +50,8 @@ def build(name: str, n_classes: int) -> keras.Model:
         found = " and ".join(f"{dtype} {shape}" for dtype, shape in ends)
         raise ModelError(
             f"{name} must take pictures, uint8 (n, 28, 28), and return probabilities, "
-            f"float32 (n, {n_classes}). Received: {found}."
+            f"float32 (n, {n_classes}). Received: {found}. End it as "
+            "hcr.models.blocks.probabilities does, whatever the precision."
         )
     return model
 

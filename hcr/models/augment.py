@@ -11,6 +11,7 @@ AMPLITUDES = {
     # pixels. It repeats the border where a picture leaves its frame; here, background comes in.
     "rotate_zoom_shift": {"degrees": 10.0, "zoom": 0.1, "shear": 0.0, "shift": 2.8},
     "elastic": {"alpha": 24.0},
+    "pen": {"shear": 0.2, "zoom": 0.12, "alpha": 14.0, "thickness": 0.3},
     "strong": {
         "degrees": 15.0, "zoom": 0.2, "shear": 0.25, "shift": 2.5,
         "alpha": 34.0, "thickness": 0.4, "cutout": 8.0,

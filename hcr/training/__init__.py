@@ -4,6 +4,7 @@ from hcr.training import start  # isort: split
 
 import hashlib
 import inspect
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from hcr.datasets import Split
 from hcr.errors import ParameterError, nearest
 from hcr.training.averaging import answering
 from hcr.training.checkpoint import Checkpoint, resume
-from hcr.training.exporting import export
+from hcr.training.exporting import export, export_small
 from hcr.training.losses import loss_of
 from hcr.training.network import layer_table, predict, shifted, validate, variations
 from hcr.training.trainer import batches_of, seed_everything, trainer_of
@@ -32,6 +33,7 @@ __all__ = [
     "Recipe",
     "code_digest",
     "export",
+    "export_small",
     "fit",
     "fit_steps",
     "layer_table",
@@ -47,6 +49,7 @@ AUGMENTATIONS = {
     "affine": "turned by up to 10 degrees, scaled, slanted and shifted a little",
     "rotate_zoom_shift": "turned by up to 10 degrees, scaled and shifted by up to a tenth",
     "elastic": "affine, and bent as if the paper were rubber",
+    "pen": "affine and elastic with a little of both, thicker or thinner lines",
     "strong": "affine and elastic with more of both, thicker or thinner lines, a square left blank",
 }
 SCHEDULES = {
@@ -161,7 +164,13 @@ class Fitted:
 
 
 def fit(
-    recipe: Recipe, train: Split, validation: Split, plan: Plan, n_classes: int, folder: Path
+    recipe: Recipe,
+    train: Split,
+    validation: Split,
+    plan: Plan,
+    n_classes: int,
+    folder: Path,
+    after_epoch: Callable[[pd.DataFrame], None] | None = None,
 ) -> Fitted:
     """Train a network, or go on with the training that `folder` holds.
 
@@ -174,6 +183,8 @@ def fit(
         n_classes: Of the network.
         folder: For checkpoints, one an epoch; what lies there for another recipe, other data or
             other code is deleted.
+        after_epoch: Called with the history so far after each epoch, once that is saved, and at
+            the start where the checkpoint holds one.
 
     Returns:
         The network with the weights of the chosen epoch, and its history.
@@ -183,18 +194,20 @@ def fit(
             cannot be taken out of the network's answers.
         ParameterError: Both the recipe's loss and the plan take the prior out.
     """
-    loss = loss_of(recipe, plan, train.labels, n_classes)
+    loss = loss_of(recipe, plan, train, n_classes)
     seed_everything(recipe.seed)
     net = models.build(recipe.model, n_classes)
     shift = plan.shift(train.labels, n_classes)
     with shifted(net, shift):
         pass  # A network that cannot be corrected is told of before it is trained.
     key = _key(recipe, train, validation, plan)
-    keep = Checkpoint(net, validation, folder, key, recipe, shift)
+    keep = Checkpoint(net, validation, folder, key, recipe, shift, after_epoch)
     trainer = resume(keep)
     done = len(keep.rows)
     if done > 0:
         print(f"found epoch {done}/{recipe.epochs} in the checkpoint", flush=True)
+        if after_epoch is not None:
+            after_epoch(pd.DataFrame(keep.rows))
     if done < recipe.epochs:
         if trainer is None:
             steps = -(-len(plan) // recipe.batch_size) * recipe.epochs
@@ -232,7 +245,7 @@ def fit_steps(recipe: Recipe, train: Split, plan: Plan, n_classes: int, steps: i
             "A training by steps must have a schedule that needs no validation. Received: "
             "plateau. Choose cosine or constant."
         )
-    loss = loss_of(recipe, plan, train.labels, n_classes)
+    loss = loss_of(recipe, plan, train, n_classes)
     # Dozens of trainings in one process would pile up their graphs.
     keras.utils.clear_session()
     seed_everything(recipe.seed)

@@ -5,6 +5,7 @@ import numpy as np
 
 from hcr.balance import Plan
 from hcr.datasets import Split
+from hcr.training.losses import coded
 
 
 class Batches(keras.utils.PyDataset):
@@ -17,6 +18,8 @@ class Batches(keras.utils.PyDataset):
         seed: Of the order.
         epoch: The number of the first pass, from 0.
         steps: How many full batches to give instead of one pass: as many passes as that takes.
+        coded_for: The number of classes, where labels shall tell of which set a picture is, too
+            (`hcr.training.losses.coded`).
     """
 
     def __init__(
@@ -27,9 +30,13 @@ class Batches(keras.utils.PyDataset):
         seed: int,
         epoch: int,
         steps: int | None = None,
+        coded_for: int | None = None,
     ):
         super().__init__()
         self.split, self.plan, self.batch_size = split, plan, batch_size
+        self.labels = split.labels
+        if coded_for is not None:
+            self.labels = coded(split.labels, split.sources, coded_for)
         self.seed, self.epoch = seed, epoch
         self.draws = len(plan) if steps is None else steps * batch_size
         self.weighted = bool(np.ptp(plan.weights) > 0)
@@ -41,7 +48,7 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, i: int):
         drawn = self.order[i * self.batch_size : (i + 1) * self.batch_size]
         indices = self.plan.indices[drawn]
-        batch = self.split.images[indices], self.split.labels[indices]
+        batch = self.split.images[indices], self.labels[indices]
         return (*batch, self.plan.weights[drawn]) if self.weighted else batch
 
     def on_epoch_end(self) -> None:

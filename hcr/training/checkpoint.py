@@ -4,12 +4,14 @@ import os
 import shutil
 import time
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
 import keras
 import numpy as np
+import pandas as pd
 
 from hcr import files
 from hcr.datasets import Split
@@ -36,10 +38,11 @@ class Checkpoint(keras.callbacks.Callback):
         key: str,
         recipe: "Recipe",
         shift: np.ndarray | None = None,
+        after_epoch: Callable[[pd.DataFrame], None] | None = None,
     ):
         super().__init__()
         self.net, self.validation, self.folder, self.key = net, validation, folder, key
-        self.recipe, self.shift = recipe, shift
+        self.recipe, self.shift, self.after_epoch = recipe, shift, after_epoch
         self.rows: list[dict[str, float]] = []
         self.best: list[np.ndarray] | None = None
         self.best_epoch = 0
@@ -94,6 +97,8 @@ class Checkpoint(keras.callbacks.Callback):
             f"val_accuracy {row['val_accuracy']:.4f}  ({row['epoch_seconds']:.1f} s)",
             flush=True,
         )
+        if self.after_epoch is not None:
+            self.after_epoch(pd.DataFrame(self.rows))
 
     def save(self, epoch: int) -> None:
         """Write one whole folder an epoch and only then delete the one before."""

@@ -53,6 +53,19 @@ def export(fitted: "Fitted", keras_file: Path, litert_file: Path, sample: np.nda
     return difference
 
 
+def export_small(net: keras.Model, litert_file: Path) -> None:
+    """Write `net` as LiteRT with weights of 8 bits: a quarter of the bytes, and faster.
+
+    The numbers between layers keep 32 bits, and each kernel is quantized by channel ("dynamic
+    range"). What that costs must be measured on validation.
+    """
+    import tensorflow as tf
+
+    with files.writing(litert_file) as aside, silenced():
+        how = {"optimizations": [tf.lite.Optimize.DEFAULT]}
+        net.export(str(aside), format="litert", verbose=False, **how)
+
+
 def _weights_digest(model: keras.Model) -> str:
     return files.digest([model.name], *(weight.tobytes() for weight in model.get_weights()))
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import keras
+import numpy as np
 
 from hcr import environment, models
 from hcr.balance import Plan
@@ -11,7 +12,7 @@ from hcr.models.augment import layer_of
 from hcr.training import start
 from hcr.training.averaging import Averaged
 from hcr.training.batches import Batches
-from hcr.training.losses import CrossEntropy
+from hcr.training.losses import CodedAccuracy, CrossEntropy, by_source
 from hcr.training.mixing import Mix, MixedBatches
 from hcr.training.optimizer import optimizer
 
@@ -37,6 +38,7 @@ def trainer_of(
     weights than those that are trained, a network like it that starts with the same weights.
     """
     policy = precision_of(recipe)
+    sources = isinstance(loss, CrossEntropy) and np.ndim(loss.shift) == 2
     if recipe.ema or policy != "float32":
         net = _like(net, recipe, policy)
     inputs = [keras.Input((28, 28), dtype="uint8")]
@@ -50,7 +52,7 @@ def trainer_of(
     trainer.compile(
         optimizer=optimizer(recipe, steps),
         loss=loss,
-        metrics=["accuracy"],
+        metrics=[CodedAccuracy(name="accuracy") if sources else "accuracy"],
         # With TensorFlow, XLA makes training slower on a CPU, and its first step takes seconds;
         # JAX without it compiles nothing at all.
         jit_compile=start.BACKEND == "jax",
@@ -79,7 +81,7 @@ def batches_of(
     """The plan's pictures as `recipe` asks for them, from `epoch` on; see `Batches`."""
     given = train, plan, recipe.batch_size, recipe.seed, epoch, steps
     if recipe.mixing == "none":
-        return Batches(*given)
+        return Batches(*given, coded_for=n_classes if by_source(recipe, train) else None)
     how = {"mixing": recipe.mixing, "alpha": recipe.mixing_alpha}
     return MixedBatches(*given, n_classes=n_classes, **how)
 
