@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from conftest import PROJECT, SMALL, Finished, environment, run_all, start, wait_for
 
+from hcr import shipping
 from hcr.pipeline import STAGES
 from hcr.recognizer import Recognizer
 
@@ -99,6 +100,44 @@ def test_the_predictions_are_the_recognisers(small_run: Finished):
     accuracy = (expected == data.test.labels).mean()
     found = json.loads((folder / "metrics.json").read_text())
     assert found["04_evaluate"]["accuracy"] == pytest.approx(accuracy)
+
+
+def test_a_finished_run_becomes_a_network_that_ships(small_run: Finished, tmp_path):
+    folder = small_run.outputs / "small"
+    costs = shipping.write_weights(folder, tmp_path, keras=True)
+    assert costs["n"] == 500
+    assert abs(costs["whole"] - costs["small"]) < 0.1
+    found = json.loads((folder / "metrics.json").read_text())
+    assert costs["whole"] == pytest.approx(found["03_train"]["val_balanced_accuracy"])
+    assert (tmp_path / "model.keras").read_bytes() == (folder / "model.keras").read_bytes()
+    whole = (folder / "model.tflite").stat().st_size
+    sizes = {8: 0.4 * whole, 32: whole}
+    assert (tmp_path / "model.tflite").stat().st_size <= sizes[costs["bits"]]
+    shutil.copy(folder / "labels.json", tmp_path)
+    assert Recognizer.load(tmp_path).labels == Recognizer.load(folder).labels
+    record = json.loads((folder / "run.json").read_text())
+    text = shipping.card("mnist", record, found, costs)
+    test = found["04_evaluate"]
+    for share in (
+        test["accuracy"],
+        test["balanced_accuracy_high"],
+        found["03_train"]["val_accuracy"],
+    ):
+        assert f"{100 * share:.2f} %" in text
+    assert "| test | 1,000 |" in text
+    assert "hcr.shipping mnist" in text
+    assert record["data"]["licence"] in text
+    assert "UNIPEN" not in text
+    assert "None" not in text
+
+
+def test_weights_of_8_bits_must_cost_nothing(small_run: Finished, tmp_path, monkeypatch):
+    folder = small_run.outputs / "small"
+    monkeypatch.setattr(shipping, "COST", -100)
+    costs = shipping.write_weights(folder, tmp_path, keras=False)
+    assert costs["bits"] == 32
+    assert (tmp_path / "model.tflite").read_bytes() == (folder / "model.tflite").read_bytes()
+    assert not (tmp_path / "model.keras").exists()
 
 
 @pytest.mark.browser
@@ -226,7 +265,7 @@ def test_by_hand_all_five_in_order_from_nothing(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["lab"]
 
 
-@pytest.mark.parametrize("stage", ["03_train", "04_evaluate", "05_draw"])
+@pytest.mark.parametrize("stage", ["03_train", "04_evaluate"])
 def test_by_hand_alone_without_inputs_it_ends_with_one_line(stage, tmp_path):
     notebook = by_hand(stage, tmp_path)
     error = outputs_of(notebook, "error")[0]
@@ -251,8 +290,13 @@ def test_by_hand_it_reads_the_newest_finished_run_and_leaves_it_alone(small_run,
     # A live notebook offers controls.
     shown = [output.data for output in outputs_of(notebook, "execute_result")]
     assert any("application/vnd.jupyter.widget-view+json" in data for data in shown)
-    # Drawing needs no data set: any finished run will do.
-    assert outputs_of(by_hand("05_draw", outputs), "error") == []
+
+
+def test_by_hand_the_pad_needs_no_run(tmp_path):
+    notebook = by_hand("05_draw", tmp_path)
+    assert outputs_of(notebook, "error") == []
+    told = "".join(each.text for each in outputs_of(notebook, "stream"))
+    assert "Read by the shipped model emnist, 47 classes." in told
 
 
 def test_a_data_file_cut_short_fails_in_one_line(tmp_path):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hcr import images
+from hcr import images, runs
 from hcr.errors import DataError, ModelError
 from hcr.recognizer.network import BATCH, Network
 from hcr.recognizer.sources import (
@@ -19,7 +19,9 @@ from hcr.recognizer.sources import (
     read_temperature,
 )
 
-__all__ = ["BATCH", "SHIPPED", "Recognizer", "read_labels", "read_temperature"]
+__all__ = ["BATCH", "OWN", "SHIPPED", "Recognizer", "chosen", "read_labels", "read_temperature"]
+
+OWN = "run"  # what `chosen` takes for the run's own model
 
 
 class Recognizer:
@@ -165,3 +167,23 @@ def _opened(path: Path) -> np.ndarray:
         raise DataError(
             f"{path} must be a whole picture of one character. Received: {reason}. Save it anew."
         ) from error
+
+
+def chosen(run: runs.Run, model: str) -> Recognizer:
+    """What a stage reads drawings with; says so in a line where it is not the run's own model.
+
+    Args:
+        run: The stage's run.
+        model: `OWN` for the run's own, or the name of a shipped one. A notebook that was opened by
+            hand, in a run without a model, takes the first shipped one, which knows most classes.
+
+    Raises:
+        ModelError: There is no such model.
+        RunError: The run lacks its model.
+    """
+    if model == OWN and not (run.by_hand and not run.path("model.tflite").is_file()):
+        return Recognizer.load(run.input("model.tflite"), run.input("labels.json"))
+    name = next(iter(SHIPPED)) if model == OWN else model
+    found = Recognizer.load(name)
+    print(f"Read by the shipped model {name}, {len(found.labels)} classes.")
+    return found

@@ -1,0 +1,210 @@
+"""Trains a network that ships with the package, and puts it there.
+
+    HCR_DATA=FOLDER uv run python -m hcr.shipping NAME
+
+NAME is a key of `NETWORKS`. The command runs the params file behind it, as `run_all.py` does (so a
+training that was interrupted goes on, and a finished one is kept), writes the network with weights
+of 8 bits where that costs nothing on validation, and fills `hcr/pretrained/NAME/`: `model.tflite`,
+`labels.json`, `card.md`, and for the first one `model.keras`, without the optimizer's state.
+"""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hcr import datasets, environment, files, metrics, runs
+from hcr.errors import HcrError, ModelError, nearest
+from hcr.recognizer import SHIPPED, Recognizer
+
+# Points of class-balanced validation accuracy that weights of 8 bits may cost.
+COST = 0.05
+LIMITS = """\
+It reads one character at a time, upright, and always answers with one of its classes: a word, a
+punctuation mark or a scribble is read as the character that is least unlike it. It was trained on
+the handwriting of people in the United States around 1990{pen}, and knows other ways to write a
+character (a seven with a bar, a one with a long upstroke) only as far as they wrote them. Nobody
+should be judged, graded or identified by it."""
+PEN = ", and of UNIPEN's contributors"
+
+
+@dataclass(frozen=True)
+class Network:
+    """One that ships.
+
+    Attributes:
+        params: Its file in `params/`, without the ending.
+        about: What it is, for its card.
+        overrides: What is asked for besides the file, as `-p` takes it.
+        keras: Whether the Keras model ships, too.
+    """
+
+    params: str
+    about: str
+    overrides: tuple[str, ...] = ()
+    keras: bool = False
+
+
+NETWORKS = {
+    "emnist": Network(
+        "hcr_net",
+        "The 47 classes of EMNIST, read as if every character were equally likely.",
+        ("shared.dataset=emnist-subset+unipen",),
+        keras=True,
+    ),
+    "mnist": Network("mnist", "Digits, 10 classes."),
+    "mnist_nist_all": Network(
+        "mnist_nist_all",
+        "Digits and capitals, 36 classes; learned from all there is, so that it knows how frequent "
+        "each was. Beside mnist_nist_1000 it shows what balance buys.",
+        ("shared.dataset=mnist+emnist-upper-local",),
+    ),
+    "mnist_nist_1000": Network(
+        "mnist_nist_1000",
+        "Digits and capitals, 36 classes; learned from the first 1,000 pictures of a class. Beside "
+        "mnist_nist_all it shows what balance buys.",
+        ("shared.dataset=mnist+emnist-upper-local",),
+    ),
+}
+
+
+def ship(name: str) -> Path:
+    """Train the network `name` where its run does not stand, and put it into the package.
+
+    Returns:
+        The folder that was filled.
+
+    Raises:
+        ModelError: There is no such network, or its run failed.
+    """
+    if name not in NETWORKS:
+        raise ModelError(f"No network {name!r} ships.{nearest(name, NETWORKS)}")
+    network = NETWORKS[name]
+    command = [f"params/{network.params}.yaml", "--run", f"shipped_{name}"]
+    for override in network.overrides:
+        command += ["-p", override]
+    script = environment.root() / "run_all.py"
+    done = subprocess.run([sys.executable, script, *command], cwd=script.parent, check=False)
+    if done.returncode:
+        raise ModelError(
+            f"The run behind {name} must end well. Received: exit code {done.returncode}. "
+            "Mend what is printed above, and start again."
+        )
+    run = runs.outputs() / f"shipped_{name}"
+    folder = environment.root() / "hcr" / SHIPPED[name]
+    aside = folder.with_name(f".{name}")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    costs = write_weights(run, aside, keras=network.keras)
+    shutil.copyfile(run / "labels.json", aside / "labels.json")
+    text = card(name, runs.read(run), files.read_json(run / "metrics.json"), costs)
+    (aside / "card.md").write_text(text, encoding="utf-8", newline="\n")
+    shutil.rmtree(folder, ignore_errors=True)
+    aside.rename(folder)
+    return folder
+
+
+def write_weights(run: Path, folder: Path, *, keras: bool) -> dict[str, Any]:
+    """Write the run's network into `folder`; with 8 bits a weight if validation allows it.
+
+    Returns:
+        bits, 8 or 32, and what was measured on the run's validation split: `n`, and the
+        class-balanced accuracy with 32 bits, `whole`, and with 8, `small`.
+    """
+    from hcr.training import export_small
+    from hcr.training.convert import load
+
+    small = folder / "model.tflite"
+    export_small(load(run / "model.keras"), small)
+    about = runs.read(run)["data"]
+    split = datasets.load(about["name"]).validation
+    found: dict[str, Any] = {"n": len(split)}
+    labels = run / "labels.json"
+    for what, path in (("whole", run / "model.tflite"), ("small", small)):
+        answers = Recognizer.load(path, labels).predict(split.images)
+        predicted = answers.argmax(axis=1)
+        found[what] = metrics.balanced_accuracy(split.labels, predicted, about["classes"])
+    found["bits"] = 8 if 100 * (found["whole"] - found["small"]) <= COST else 32
+    if found["bits"] == 32:
+        shutil.copyfile(run / "model.tflite", small)
+    if keras:
+        shutil.copyfile(run / "model.keras", folder / "model.keras")
+    return found
+
+
+def card(name: str, record: dict[str, Any], found: dict[str, Any], costs: dict[str, Any]) -> str:
+    """The model card, Markdown: data, protocol, figures, limits, licences, how to make it again."""
+    network, data = NETWORKS[name], record["data"]
+    training, hardware = found["03_train"], record["hardware"]
+    lines = [
+        f"# {name}",
+        "",
+        network.about,
+        "",
+        f"- **Characters**, in the order of the answers: `{data['characters']}`",
+        f"- **Network**: `{record['stages']['03_train']['parameters']['model']}`, "
+        f"{training['parameters']:,} parameters, {training['multiply_adds']:,} multiply-adds a "
+        f"picture; {costs['bits']} bits a weight (class-balanced on validation "
+        f"{_percent(costs['small'])} with 8 bits, {_percent(costs['whole'])} with 32).",
+        f"- **Data**: {data['title']}; {data['counts']['train']:,} pictures to train, "
+        f"{data['counts']['validation']:,} to choose, {data['counts']['test']:,} to test"
+        + (f" ({data['caveat']})" if data["caveat"] else "")
+        + f". Digest {data['digest'][:12]}.",
+        "- **Protocol**: epoch and temperature were chosen on the validation split; the test split "
+        "was read once, at the end.",
+        f"- **Made again by**: `HCR_DATA=FOLDER uv run python -m hcr.shipping {name}`; "
+        f"{hardware['processor']}, {hardware['cores']} cores, "
+        f"{training['training_seconds'] / 60:.0f} min of training, commit "
+        f"{str(record['commit'])[:12]}, TensorFlow {record['versions']['tensorflow']}, Keras "
+        f"{record['versions']['keras']}.",
+        "",
+        "## Figures",
+        "",
+        f"| split | n | accuracy | class-balanced |\n|---|---|---|---|\n{_row('test', found)}",
+        f"| validation | {data['counts']['validation']:,} | {_percent(training['val_accuracy'])} | "
+        f"{_percent(training['val_balanced_accuracy'])} |",
+        "",
+        "One seed. Intervals are for 95 % and hold the draw of the pictures, not that of the seed.",
+        "",
+        "## Limits",
+        "",
+        LIMITS.format(pen=PEN if "unipen" in data["name"] else ""),
+        "",
+        "## Licences",
+        "",
+        f"The weights: MIT, as this package. What they learned from: {data['licence']}.",
+        "",
+        f"{data['citation']}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _row(split: str, found: dict[str, Any]) -> str:
+    test = found["04_evaluate"]
+    shares = [
+        f"{_percent(test[key])} ({_percent(test[f'{key}_low'])} to {_percent(test[f'{key}_high'])})"
+        for key in ("accuracy", "balanced_accuracy")
+    ]
+    return f"| {split} | {test['n']:,} | {' | '.join(shares)} |"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
+
+
+def main(arguments: list[str]) -> int:
+    """Ship the networks that are named; the exit code."""
+    try:
+        for name in arguments:
+            print(f"{name}: {runs.shown(ship(name))}", flush=True)
+    except HcrError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,117 @@
+"""What ships: each network is there, whole, small, with a card, and reads what it should."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import PROJECT
+
+from hcr import images, labels, shipping, synthesis
+from hcr.errors import ModelError
+from hcr.recognizer import SHIPPED, Recognizer, chosen
+from hcr.runs import Run
+
+PRETRAINED = PROJECT / "hcr" / "pretrained"
+
+
+def share_right(recognizer: Recognizer, n: int = 4) -> float:
+    """The share of synthetic drawings, careful ones, that are read right."""
+    drawn = [(char, seed) for char in recognizer.labels for seed in range(n)]
+    pictures = [images.from_strokes(synthesis.character(char, seed)) for char, seed in drawn]
+    best = recognizer.predict(np.stack(pictures)).argmax(axis=1)
+    return float(np.mean([recognizer.labels[i] == drawn[k][0] for k, i in enumerate(best)]))
+
+
+def test_all_that_is_named_ships_and_nothing_else():
+    assert set(shipping.NETWORKS) == set(SHIPPED)
+    assert {path.name for path in PRETRAINED.iterdir()} == set(SHIPPED)
+    for name, folder in SHIPPED.items():
+        files = {"model.tflite", "labels.json", "card.md"}
+        files |= {"model.keras"} if shipping.NETWORKS[name].keras else set()
+        assert {path.name for path in (PROJECT / "hcr" / folder).iterdir()} == files
+    assert shipping.NETWORKS[next(iter(SHIPPED))].keras
+
+
+def test_it_is_small():
+    sizes = [path.stat().st_size for path in PRETRAINED.rglob("*") if path.is_file()]
+    assert max(sizes) < 4_000_000
+    assert sum(sizes) < 8_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "least"),
+    [
+        ("emnist", labels.BALANCED, 0.9),
+        ("mnist", labels.DIGITS, 0.8),
+        ("mnist_nist_all", labels.ALPHANUMERIC, 0.4),
+        ("mnist_nist_1000", labels.ALPHANUMERIC, 0.4),
+    ],
+)
+def test_it_reads(name, classes, least):
+    recognizer = Recognizer.load(name)
+    assert recognizer.labels == tuple(classes)
+    assert share_right(recognizer) >= least
+    assert 0.5 < recognizer.temperature < 2
+
+
+def test_the_first_is_the_47_classes():
+    assert Recognizer.load().path == PRETRAINED / "emnist" / "model.tflite"
+
+
+def test_the_keras_file_says_the_same(tmp_path, monkeypatch):
+    monkeypatch.setenv("HCR_CACHE", str(tmp_path))
+    folder = PRETRAINED / "emnist"
+    pictures = [images.from_strokes(synthesis.character(each, 1)) for each in labels.BALANCED]
+    keras, litert = (
+        Recognizer.load(folder / file).predict(np.stack(pictures))
+        for file in ("model.keras", "model.tflite")
+    )
+    # The one has 32 bits a weight, the other 8.
+    assert np.abs(keras - litert).max() < 0.2
+    assert (keras.argmax(axis=1) == litert.argmax(axis=1)).mean() > 0.95
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_its_card_tells_figures_limits_and_how_to_make_it_again(name):
+    text = (PRETRAINED / name / "card.md").read_text(encoding="utf-8")
+    assert f"python -m hcr.shipping {name}`" in text
+    for heading in ("## Figures", "## Limits", "## Licences"):
+        assert heading in text
+    assert re.search(r"\| test \| [\d,]+ \| \d\d\.\d\d % \(\d\d\.\d\d % to ", text)
+    assert "read once" in text
+    assert "".join(Recognizer.load(name).labels) in text
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_its_command_is_right(name):
+    network = shipping.NETWORKS[name]
+    words = [f"params/{network.params}.yaml", "--run", f"shipped_{name}", "--check"]
+    for override in network.overrides:
+        words += ["-p", override]
+    done = subprocess.run(
+        [sys.executable, "run_all.py", *words],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_unknown_network_does_not_ship(capsys):
+    with pytest.raises(ModelError, match="No network 'mnsit' ships.*mnist"):
+        shipping.ship("mnsit")
+    assert shipping.main(["mnsit"]) == 1
+    assert "No network 'mnsit' ships" in capsys.readouterr().err
+
+
+def test_a_stage_reads_with_its_runs_model_or_with_a_shipped_one(tmp_path, capsys):
+    by_hand = Run("lab", "05_draw", tmp_path, by_hand=True)
+    assert chosen(by_hand, "run").labels == tuple(labels.BALANCED)
+    assert "shipped model emnist, 47 classes" in capsys.readouterr().out
+    run = Run("mine", "05_draw", tmp_path, by_hand=False)
+    assert chosen(run, "mnist").labels == tuple(labels.DIGITS)
+    with pytest.raises(Exception, match="05_draw reads model.tflite"):
+        chosen(run, "run")
