@@ -493,11 +493,13 @@ def test_a_distortion_is_saved_with_its_arguments(tmp_path):
 # Another backend
 
 
-@pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
-def test_it_trains_on_jax(tmp_path):
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_it_trains_on_another_backend(backend, tmp_path):
+    if find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
     code = (
         "import sys; from pathlib import Path; import keras, trained\n"
-        "assert keras.backend.backend() == 'jax'\n"
+        f"assert keras.backend.backend() == {backend!r}\n"
         "how = {'augmentation': 'strong', 'mixing': 'cutmix', 'loss': 'balanced_softmax'}\n"
         "how |= {'ema': 0.9, 'label_smoothing': 0.1, 'weight_decay': 0.1, 'epochs': 2}\n"
         "for each in ({'epochs': 2}, {**how, 'precision': 'mixed_bfloat16'}):\n"
@@ -508,7 +510,7 @@ def test_it_trains_on_jax(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],
         cwd=Path(__file__).parent,
-        env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         check=False,
