@@ -414,6 +414,25 @@ def test_the_history_so_far_is_shown_after_each_epoch(folder, tmp_path):
     pd.testing.assert_frame_equal(seen[-1], fitted.history)
 
 
+def test_patience_ends_a_training_early_and_for_good(tmp_path, monkeypatch):
+    scores = iter([0.3, 0.5, 0.4, 0.5, 0.9])
+    plain = checkpoint.validate
+
+    def validate(net, split):
+        return {**plain(net, split), "val_balanced_accuracy": next(scores)}
+
+    monkeypatch.setattr(checkpoint, "validate", validate)
+    fitted = trained.fit(tmp_path, epochs=8, patience=2)
+    assert fitted.history["val_balanced_accuracy"].tolist() == [0.3, 0.5, 0.4, 0.5]
+    # As good as the best so far is no better.
+    assert (fitted.best_epoch, fitted.trained) == (2, 4)
+    again = trained.fit(tmp_path, epochs=8, patience=2)
+    assert again.trained == 0
+    assert_same(again, fitted)
+    with pytest.raises(ParameterError, match="patience must be at least 1, or None. Received: 0"):
+        trained.recipe(patience=0)
+
+
 def test_small_weights_read_nearly_the_same(tmp_path):
     folder, fitted = trained.run()
     small = tmp_path / "small.tflite"

@@ -17,7 +17,7 @@ from hcr.balance import Plan
 from hcr.datasets import Split
 from hcr.errors import ParameterError, nearest
 from hcr.training.averaging import answering
-from hcr.training.checkpoint import Checkpoint, resume
+from hcr.training.checkpoint import Checkpoint, finished, resume
 from hcr.training.exporting import export, export_small
 from hcr.training.losses import loss_of
 from hcr.training.network import layer_table, predict, shifted, validate, variations
@@ -88,6 +88,8 @@ class Recipe:
         plateau_patience: Of the schedule plateau: so many epochs in a row without a lower
             validation loss are waited for, one more and the rate falls.
         plateau_factor: What it is then multiplied by, between 0 and 1.
+        patience: Training ends early after so many epochs in a row without a higher class-balanced
+            validation accuracy; None for never. The schedule cosine still counts on all epochs.
         clipnorm: The longest that the gradient of one array of weights may be; None for any.
         gradient_norms: Whether the history tells how long the gradients were.
         ema: The decay of the weights' moving average, which then answers in their place; 0 for
@@ -110,6 +112,7 @@ class Recipe:
     schedule: str = "cosine"
     plateau_patience: int = 2
     plateau_factor: float = 0.1
+    patience: int | None = None
     clipnorm: float | None = None
     gradient_norms: bool = False
     ema: float = 0.0
@@ -135,6 +138,7 @@ class Recipe:
             ("ema", "at least 0 and below 1, as 0.999", 0 <= self.ema < 1),
             ("label_smoothing", "at least 0 and below 1, as 0.1", 0 <= self.label_smoothing < 1),
             ("weight_decay", "at least 0, as 0.01", 0 <= self.weight_decay < np.inf),
+            ("patience", "at least 1, or None", self.patience is None or self.patience >= 1),
             ("mixing_alpha", "above 0, as 0.2", 0 < self.mixing_alpha < np.inf),
         ):
             if not kept:
@@ -208,7 +212,7 @@ def fit(
         print(f"found epoch {done}/{recipe.epochs} in the checkpoint", flush=True)
         if after_epoch is not None:
             after_epoch(pd.DataFrame(keep.rows))
-    if done < recipe.epochs:
+    if done == 0 or not finished(recipe, done, keep.best_epoch):
         if trainer is None:
             steps = -(-len(plan) // recipe.batch_size) * recipe.epochs
             trainer = trainer_of(net, recipe, steps, loss)
@@ -223,7 +227,7 @@ def fit(
         )
     net.set_weights(keep.best)
     history = pd.DataFrame(keep.rows)
-    return Fitted(net, history, keep.best_epoch, recipe.epochs - done, folder)
+    return Fitted(net, history, keep.best_epoch, len(history) - done, folder)
 
 
 def fit_steps(recipe: Recipe, train: Split, plan: Plan, n_classes: int, steps: int) -> keras.Model:

@@ -91,6 +91,7 @@ class Checkpoint(keras.callbacks.Callback):
         if int(np.argmax(scores)) == len(scores) - 1:
             self.best, self.best_epoch = weights, epoch + 1
         self.save(epoch + 1)
+        self.model.stop_training = finished(self.recipe, epoch + 1, self.best_epoch)
         print(
             f"epoch {epoch + 1}/{self.recipe.epochs}  loss {row['loss']:.4f}  "
             f"accuracy {row['accuracy']:.4f}  val_loss {row['val_loss']:.4f}  "
@@ -118,6 +119,12 @@ class Checkpoint(keras.callbacks.Callback):
             shutil.rmtree(old, ignore_errors=True)
 
 
+def finished(recipe: "Recipe", epochs: int, best_epoch: int) -> bool:
+    """Whether a training ends after so many epochs, by their number or the recipe's patience."""
+    waited = epochs - best_epoch
+    return epochs == recipe.epochs or (recipe.patience is not None and waited >= recipe.patience)
+
+
 def resume(keep: Checkpoint) -> keras.Model | None:
     """Take over the newest whole checkpoint of this training; what is of no use is deleted.
 
@@ -131,10 +138,10 @@ def resume(keep: Checkpoint) -> keras.Model | None:
             if state["key"] == keep.key:
                 with (path / "best.npz").open("rb") as file, np.load(file) as best:
                     arrays = [best[name] for name in best.files]
-                rows, trainer = state["rows"], None
-                if len(rows) < keep.recipe.epochs:
+                rows, best_epoch, trainer = state["rows"], state["best_epoch"], None
+                if not finished(keep.recipe, len(rows), best_epoch):
                     trainer = keras.models.load_model(path / "training.keras")
-                keep.best, keep.rows, keep.best_epoch = arrays, rows, state["best_epoch"]
+                keep.best, keep.rows, keep.best_epoch = arrays, rows, best_epoch
                 return trainer
         except UNREADABLE as error:
             print(f"{path.name} in the checkpoint is damaged ({type(error).__name__}): left out")
