@@ -1,6 +1,6 @@
 """How people's pen drawings are read: by contributor, wherever and however large they drew.
 
-    HCR_DATA=FOLDER uv run benchmarks/drawings.py [MODEL] [--test] [--json FILE]
+    HCR_DATA=FOLDER uv run benchmarks/drawings.py [MODEL] [--test] [--file FILE]
 
 MODEL is what `Recognizer.load` takes: a shipped model's name, a run's folder, a file; by default
 the shipped 47 classes. Asked are UNIPEN's contributors of the validation split, or with --test
@@ -15,7 +15,6 @@ the contributors, of whom there are few. No writer of theirs is in a training sp
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ import pandas as pd
 from hcr import images
 from hcr.datasets import Options, unipen
 from hcr.metrics.drawings import MEAN, by_contributor
-from hcr.recognizer import Recognizer
+from hcr.recognizer import SHIPPED, Recognizer
 from hcr.synthesis.placements import PLACEMENTS, placed
 
 RESAMPLES, SEED = 10_000, 0
@@ -35,32 +34,38 @@ def main(asked: argparse.Namespace) -> None:
     recognizer = Recognizer.load(asked.model)
     counted = unipen.TEST if asked.test else unipen.VALIDATION
     drawings, characters, contributors = chosen({*counted, *(unipen.ASIDE if asked.test else ())})
-    print(f"{recognizer.path}: {len(drawings):,} drawings of {', '.join(sorted(counted))}")
-    tables = {}
-    for placement in PLACEMENTS:
+    inside = np.isin(contributors, counted)
+    model = asked.model or f"{next(iter(SHIPPED))}, as it ships"
+    lines = [f"Model: {model}; {inside.sum():,} drawings of {', '.join(sorted(counted))}", ""]
+    folded = {}
+    for placement, (size, _) in PLACEMENTS.items():
         pictures = np.stack([images.from_strokes(placed(each, placement)) for each in drawings])
         answers = recognizer.predict(pictures)
-        inside = np.isin(contributors, counted)
-        parts = []
+        tables = []
         for those in (inside, ~inside):
             given = answers[those], recognizer.labels, characters[those], contributors[those]
-            parts.append(by_contributor(*given) if those.any() else None)
-        table, aside = parts
-        tables[placement] = table
-        print(f"\n{placement}, {PLACEMENTS[placement][0]} of 280 pixels")
-        print(shown(table))
-        if aside is not None:
-            print("not counted\n" + shown(aside[aside["contributor"] != MEAN]))
+            tables.append(by_contributor(*given) if those.any() else None)
+        table, aside = tables
         people = table[table["contributor"] != MEAN]
-        for column in ("folded", "top 3"):
-            low, high = interval(people[column].to_numpy())
-            mean = people[column].mean()
-            print(f"{column}: {100 * mean:.1f} % ({100 * low:.1f} to {100 * high:.1f})")
-    means = [table.set_index("contributor").loc[MEAN, "folded"] for table in tables.values()]
-    print(f"\nBetween placements: {100 * (max(means) - min(means)):.2f} points of folded")
-    if asked.json:
-        found = {name: table.to_dict("records") for name, table in tables.items()}
-        asked.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        folded[placement] = people["folded"].mean()
+        means = [f"{column} {interval(people[column])}" for column in ("folded", "top 3", "exact")]
+        lines += [f"## {placement}: {size} of 280 pixels", "", *rows(table)]
+        if aside is not None:
+            lines += rows(aside[aside["contributor"] != MEAN])[2:]
+        lines += ["", f"Mean over contributors: {', '.join(means)}.", ""]
+    spread = 100 * (max(folded.values()) - min(folded.values()))
+    lines += [f"Folded means of the placements lie within {spread:.2f} points of one another."]
+    text = "\n".join(lines)
+    print(text)
+    if asked.file:
+        command = f"uv run benchmarks/drawings.py{' --test' if asked.test else ''}"
+        head = f"# How pen drawings are read\n\n    HCR_DATA=FOLDER {command}\n\n{about()}\n\n"
+        asked.file.write_text(head + text + "\n", encoding="utf-8", newline="\n")
+
+
+def about() -> str:
+    """What the figures are: the last paragraph of what stands on top of this file."""
+    return __doc__[__doc__.index("Every drawing") :].strip()
 
 
 def chosen(names: set[str]) -> tuple[list, np.ndarray, np.ndarray]:
@@ -72,25 +77,26 @@ def chosen(names: set[str]) -> tuple[list, np.ndarray, np.ndarray]:
     return [strokes[i] for i in kept.tolist()], characters[kept], contributors[kept]
 
 
-def shown(table: pd.DataFrame) -> str:
-    """The table, shares in per cent."""
-    text = table.copy()
-    for column in table.columns[2:]:
-        text[column] = [f"{100 * each:.1f}" if np.isfinite(each) else "" for each in table[column]]
-    return text.to_string(index=False)
+def rows(table: pd.DataFrame) -> list[str]:
+    """The table as Markdown, shares in per cent."""
+    found = [f"| {' | '.join(table.columns)} |", "|" + "---|" * len(table.columns)]
+    for row in table.itertuples(index=False):
+        shares = [f"{100 * each:.1f}" if np.isfinite(each) else "" for each in row[2:]]
+        found.append(f"| {row[0]} | {row[1]:,} | {' | '.join(shares)} |")
+    return found
 
 
-def interval(shares: np.ndarray) -> tuple[float, float]:
-    """The 95 % percentile bootstrap of the mean over contributors."""
-    rng = np.random.default_rng(SEED)
-    means = shares[rng.integers(0, len(shares), (RESAMPLES, len(shares)))].mean(axis=1)
+def interval(shares: pd.Series) -> str:
+    """The mean over contributors and its 95 % percentile bootstrap."""
+    rng, values = np.random.default_rng(SEED), shares.to_numpy()
+    means = values[rng.integers(0, len(values), (RESAMPLES, len(values)))].mean(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)
+    return f"{100 * values.mean():.1f} % ({100 * low:.1f} to {100 * high:.1f})"
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", nargs="?", help="a shipped model's name, a folder or a file")
     parser.add_argument("--test", action="store_true", help="ask the test contributors")
-    parser.add_argument("--json", type=Path, help="also write the tables to this file")
+    parser.add_argument("--file", type=Path, help="also write what is printed to this file")
     main(parser.parse_args())
