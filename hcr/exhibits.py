@@ -67,7 +67,8 @@ def number(
 ) -> Result:
     """A result that is any number; `form` is its format specification, and may end in a unit."""
     form, _, unit = form.partition(" ")
-    return Result(key, value, label, f"{value:{form}}{NBSP + unit if unit else ''}", note, headline)
+    shown = tables.typeset(f"{value:{form}}")
+    return Result(key, value, label, f"{shown}{NBSP + unit if unit else ''}", note, headline)
 
 
 def text(key: str, value: str, label: str, note: str = "", headline: bool = False) -> Result:

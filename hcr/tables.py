@@ -71,9 +71,14 @@ def _text(value: Any, form: Format | None) -> str:
         return str(form(value))
     if form is not None:
         # The unit stands apart from its number, as in the rest of a page.
-        return format(value, form).replace("%", "\N{NO-BREAK SPACE}%")
+        return typeset(format(value, form).replace("%", "\N{NO-BREAK SPACE}%"))
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if isinstance(value, int | np.integer):
-        return f"{value:,}"
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+        return typeset(f"{value:,}")
+    return typeset(f"{value:,.4g}") if isinstance(value, float) else str(value)
+
+
+def typeset(number: str) -> str:
+    """A number's text with a minus sign in place of a hyphen."""
+    return number.replace("-", "\N{MINUS SIGN}")

@@ -272,3 +272,14 @@ def bars(heights):
     figure, ax = pyplot.subplots()
     ax.bar(range(len(heights)), heights)
     return figure
+
+
+def test_a_negative_number_has_a_minus_sign(run):
+    frame = pd.DataFrame({"name": ["a-b"], "whole": [-3], "part": [-0.25], "told": [-1.5]})
+    html = exhibits.table(run, frame, "minus", "Below nothing.", formats={"told": "+.1f"}).html
+    for text in ("a-b", "−3<", "−0.2500<", "−1.5<"):
+        assert text in html
+    assert exhibits.number("x", -2.5, "X", ".1f s").text == "−2.5\N{NO-BREAK SPACE}s"
+    assert (run.folder / "tables").exists()
+    (csv,) = (run.folder / "tables").glob("*minus.csv")
+    assert "-0.25" in csv.read_text()
