@@ -1,6 +1,7 @@
 """Run the notebooks, one after the other, and leave a report of each: `uv run run_all.py`."""
 
 import argparse
+import os
 import shlex
 import signal
 import sys
@@ -159,7 +160,11 @@ def main(arguments: list[str] | None = None) -> int:
 def dispatch(options: argparse.Namespace) -> int:
     """List, check or run, as `options` say; returns the exit code."""
     if options.list:
-        print(listing())
+        try:
+            print(listing(), flush=True)
+        except BrokenPipeError:
+            # `| head` has seen enough. What is still in the buffer must not be tried at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     found = plans(options)
     if options.check:

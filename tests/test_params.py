@@ -632,7 +632,7 @@ def test_the_listing_is_aligned_and_wrapped(root, stages):
     assert max(map(len, lines)) <= 100
     assert "03_train  Fit a network" in lines
     assert "02_balance" in lines
-    assert "  (no parameters)" in lines
+    assert "  (no parameters of its own)" in lines
     epochs = next(line for line in lines if "epochs" in line)
     header = next(line for line in lines if "allowed" in line)
     for column, value in {

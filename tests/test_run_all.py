@@ -183,7 +183,7 @@ def test_the_tiny_project_has_the_real_stages():
         (["shared.dataset=own", "shared.path=/nowhere"], ["/nowhere", "does not exist"]),
         (["shared.path=here"], ["path goes with the data sets own", "'here' with mnist-sample"]),
         (["shared.orientation=inverted"], ["orientation goes with the data set own"]),
-        (["shared.dataset=emnist"], ["Did you mean one of emnist-subset, emnist-balanced,"]),
+        (["shared.dataset=emnist"], ["Did you mean one of emnist-subset, emnist-subset+unipen,"]),
     ],
 )
 def test_options_that_do_not_go_with_the_data_end_before_a_kernel(refused, tiny, options, words):

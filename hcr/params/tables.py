@@ -1,6 +1,7 @@
 """The text of `--list`: what every stage can be told."""
 
 import textwrap
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from hcr.params.rules import RUN, Parameter, shown
@@ -10,22 +11,37 @@ COLUMNS = ("name", "type", "default", "allowed", "help")
 # The widest that the columns but the last get; longer texts are wrapped.
 CAPS = (24, 18, 18, 26)
 GAP = "  "
+SHARED = "shared"
+SHARED_TITLE = "What several stages take (their numbers stand behind it); -p shared.key=value"
 
 
 def listing(
     stages: Mapping[str, Sequence[Parameter]], titles: Mapping[str, str] | None = None
 ) -> str:
-    """A table a stage of its parameters but `run`, at most 100 columns wide, as plain text.
+    """A table of the parameters that several stages share, and one a stage of its own, as text.
+
+    `run` is left out. The tables are at most 100 columns wide.
 
     Args:
         stages: Every stage's declarations, from `read_cell`.
         titles: What each stage is about, printed behind its name.
     """
     titles = titles or {}
-    blocks = []
-    cells = {
-        stage: [_row(each) for each in cell if each.name != RUN] for stage, cell in stages.items()
-    }
+    blocks, users = [], defaultdict(list)
+    for stage, cell in stages.items():
+        for each in cell:
+            users[each.name].append(stage)
+    shared: dict[str, tuple[str, ...]] = {}
+    cells: dict[str, list[tuple[str, ...]]] = {SHARED: []}
+    for stage, cell in stages.items():
+        own = [each for each in cell if each.name != RUN]
+        shared |= {each.name: _row(each) for each in own if len(users[each.name]) > 1}
+        cells[stage] = [_row(each) for each in own if each.name not in shared]
+    cells[SHARED] = [
+        (*row[:-1], f"{row[-1]} ({', '.join(each.split('_')[0] for each in users[name])})")
+        for name, row in shared.items()
+    ]
+    titles = {SHARED: SHARED_TITLE, **titles}
     # One width for all stages, so that the tables line up.
     widths = _widths([row for rows in cells.values() for row in rows])
     for stage, rows in cells.items():
@@ -34,8 +50,10 @@ def listing(
             lines += [*_lines(COLUMNS, widths), GAP + "-" * (WIDTH - len(GAP))]
             for row in rows:
                 lines += _lines(row, widths)
+        elif stage == SHARED:
+            continue
         else:
-            lines.append(f"{GAP}(no parameters)")
+            lines.append(f"{GAP}(no parameters of its own)")
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks) + "\n"
 
