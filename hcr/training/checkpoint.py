@@ -16,7 +16,7 @@ import pandas as pd
 from hcr import files
 from hcr.datasets import Split
 from hcr.errors import ModelError, RunError
-from hcr.training.averaging import answering
+from hcr.training.averaging import answering, learner
 from hcr.training.network import shifted, validate
 from hcr.training.optimizer import WatchedAdam, plateau_rate
 
@@ -73,7 +73,7 @@ class Checkpoint(keras.callbacks.Callback):
         """Validate, save and report."""
         optimizer = self.model.optimizer
         # What is judged, and kept where it is the best, is the network as it will answer.
-        if self.net is not self.model.layers[-1]:
+        if self.net is not learner(self.model):
             self.net.set_weights(answering(self.model))
         with shifted(self.net, self.shift):
             found, weights = validate(self.net, self.validation), self.net.get_weights()

@@ -9,9 +9,10 @@ from hcr import environment, models
 from hcr.balance import Plan
 from hcr.datasets import Split
 from hcr.models.augment import layer_of
-from hcr.training import start
+from hcr.training import start, weights
 from hcr.training.averaging import Averaged
 from hcr.training.batches import Batches
+from hcr.training.distillation import Taught
 from hcr.training.losses import CodedAccuracy, CrossEntropy, by_source
 from hcr.training.mixing import Mix, MixedBatches
 from hcr.training.optimizer import optimizer
@@ -48,10 +49,15 @@ def trainer_of(
         inputs.append(keras.Input((28, 28)))
         pictures = Mix()([pictures, inputs[1]])
     last = Averaged(net, recipe.ema, name="averaged") if recipe.ema else net
-    trainer = keras.Model(inputs if len(inputs) > 1 else inputs[0], last(pictures))
+    answers = last(pictures)
+    if recipe.teacher:
+        teacher = weights.network(recipe.teacher, net.output_shape[1])
+        answers = Taught(teacher, recipe.taught, name="taught")([pictures, answers])
+    trainer = keras.Model(inputs if len(inputs) > 1 else inputs[0], answers)
     trainer.compile(
         optimizer=optimizer(recipe, steps),
         loss=loss,
+        loss_weights=1 - recipe.taught if recipe.teacher else None,
         metrics=[CodedAccuracy(name="accuracy") if sources else "accuracy"],
         # With TensorFlow, XLA makes training slower on a CPU, and its first step takes seconds;
         # JAX without it compiles nothing at all.
