@@ -16,7 +16,7 @@ from scipy.special import log_softmax
 from hcr import balance, environment, models, training
 from hcr.datasets import Split
 from hcr.errors import ModelError, ParameterError
-from hcr.models.augment import RandomAffine, RandomDistortion, layer_of
+from hcr.models.augment import RandomAffine, RandomDistortion, Switch, layer_of
 from hcr.training import checkpoint
 from hcr.training.averaging import Averaged, answering, learner
 from hcr.training.losses import CodedAccuracy, CrossEntropy, coded, loss_of
@@ -82,8 +82,9 @@ def assert_same(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
         },
         {"precision": "mixed_bfloat16", "weight_decay": 0.1, "gradient_norms": True},
         {"teacher": "model.keras", "ema": 0.9, "augmentation": "pen"},
+        {"plain_epochs": 1, "augmentation": "strong"},
     ],
-    ids=["averaged", "balanced", "watched", "taught"],
+    ids=["averaged", "balanced", "watched", "taught", "plain at last"],
 )  # fmt: skip
 def test_a_resumed_training_ends_with_the_same_bits(own, tmp_path, monkeypatch, changed):
     changed = {**own, **changed}
@@ -122,6 +123,7 @@ def test_a_resumed_training_ends_with_the_same_bits(own, tmp_path, monkeypatch, 
         ({"label_smoothing": -0.1}, "label_smoothing must be .* Received: -0.1"),
         ({"weight_decay": -1.0}, "weight_decay must be at least 0, .* Received: -1.0"),
         ({"mixing_alpha": 0.0}, "mixing_alpha must be above 0, .* Received: 0.0"),
+        ({"plain_epochs": 9}, "plain_epochs must be from 0 to epochs. Received: 9"),
         ({"taught": 1.0}, "taught must be above 0 and below 1, .* Received: 1.0"),
     ],
 )
@@ -493,6 +495,34 @@ def test_a_distortion_is_saved_with_its_arguments(tmp_path):
     assert type(loaded) is RandomDistortion
     assert loaded.get_config() == layer.get_config()
     assert loaded.get_config()["cutout"] == 8.0
+
+
+def test_in_the_last_epochs_pictures_are_not_varied(own, tmp_path, monkeypatch):
+    how = {**own, "epochs": 3, "plain_epochs": 2, "schedule": "constant", "learning_rate": 0.01}
+    seen = []
+    plain = Switch.call
+
+    def call(self, inputs):
+        seen.append(self)
+        return plain(self, inputs)
+
+    monkeypatch.setattr(Switch, "call", call)
+    fitted = trained.fit(tmp_path / "switched", **how | {"augmentation": "strong"})
+    assert seen
+    assert numpy(seen[0].varied) == 0
+    assert len(fitted.history) == 3
+    pictures = trained.data().train.images[:50]
+    varied = layer_of("strong", 0)(pictures, training=True)
+    switch = Switch()
+    assert (numpy(switch([pictures, varied])) == numpy(varied)).all()
+    switch.varied.assign(0.0)
+    assert (numpy(switch([pictures, varied])) == pictures).all()
+    # Where all epochs are plain it is all the same what they would have been.
+    one, other = (
+        trained.fit(tmp_path / name, **how | {"augmentation": name, "plain_epochs": 3})
+        for name in ("pen", "strong")
+    )
+    assert_same(one.model.get_weights(), other.model.get_weights())
 
 
 # A teacher

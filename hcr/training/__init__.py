@@ -85,6 +85,9 @@ class Recipe:
         learning_rate: Of Adam at its highest.
         augmentation: A key of `AUGMENTATIONS`.
         seed: Of every draw.
+        plain_epochs: How many of the last epochs have no augmentation, so that the network ends
+            with pictures as they are (He et al. 2019, Data augmentation revisited: rethinking the
+            distribution gap between clean and augmented data).
         schedule: A key of `SCHEDULES`.
         plateau_patience: Of the schedule plateau: so many epochs in a row without a lower
             validation loss are waited for, one more and the rate falls.
@@ -113,6 +116,7 @@ class Recipe:
     learning_rate: float
     augmentation: str
     seed: int
+    plain_epochs: int = 0
     schedule: str = "cosine"
     plateau_patience: int = 2
     plateau_factor: float = 0.1
@@ -144,6 +148,7 @@ class Recipe:
             ("ema", "at least 0 and below 1, as 0.999", 0 <= self.ema < 1),
             ("label_smoothing", "at least 0 and below 1, as 0.1", 0 <= self.label_smoothing < 1),
             ("weight_decay", "at least 0, as 0.01", 0 <= self.weight_decay < np.inf),
+            ("plain_epochs", "from 0 to epochs", 0 <= self.plain_epochs <= self.epochs),
             ("patience", "at least 1, or None", self.patience is None or self.patience >= 1),
             ("mixing_alpha", "above 0, as 0.2", 0 < self.mixing_alpha < np.inf),
             ("taught", "above 0 and below 1, as 0.5", 0 < self.taught < 1),

@@ -8,7 +8,7 @@ import numpy as np
 from hcr import environment, models
 from hcr.balance import Plan
 from hcr.datasets import Split
-from hcr.models.augment import layer_of
+from hcr.models.augment import Switch, layer_of
 from hcr.training import start, weights
 from hcr.training.averaging import Averaged
 from hcr.training.batches import Batches
@@ -45,6 +45,8 @@ def trainer_of(
     inputs = [keras.Input((28, 28), dtype="uint8")]
     augment = layer_of(recipe.augmentation, recipe.seed)
     pictures = inputs[0] if augment is None else augment(inputs[0])
+    if augment is not None and recipe.plain_epochs:
+        pictures = Switch(name="switch")([inputs[0], pictures])
     if recipe.mixing != "none":
         inputs.append(keras.Input((28, 28)))
         pictures = Mix()([pictures, inputs[1]])
