@@ -74,7 +74,7 @@ def test_what_does_not_ship_yet_is_told(package, name):
 def test_what_ships_is_whole():
     for name, folder in SHIPPED.items():
         if not (sources.PACKAGE / folder).is_dir():
-            pytest.skip(f"{folder} does not ship yet")
+            continue
         answer = Recognizer.load(name).read_strokes(synthesis.character("7", 1))
         assert answer[0][0] == "7", name
 
