@@ -23,6 +23,7 @@ from hcr import environment
 from hcr.errors import RunError
 
 SPARED = ("jupyterlab",)  # Colab takes its place
+KEPT = {"outputs": "HCR_OUTPUTS", "drawings": "HCR_DRAWINGS"}
 RUNTIME = "Choose another under Runtime > Change runtime type > Runtime version."
 
 
@@ -130,15 +131,19 @@ def constraints(there: Mapping[str, str]) -> str:
 
 
 def keep(folder: str) -> Path:
-    """Have runs written to `folder` in one's Drive, which Colab asks leave to open; returns it."""
+    """Keep runs and one's own drawings in `folder` in one's Drive, which Colab asks leave to open.
+
+    Returns the folder, whose `outputs` takes the runs.
+    """
     from google.colab import drive
 
     place = Path.cwd() / "drive"
     drive.mount(str(place))
-    outputs = place / "MyDrive" / folder
-    outputs.mkdir(parents=True, exist_ok=True)
-    os.environ["HCR_OUTPUTS"] = str(outputs)
-    return outputs
+    kept = place / "MyDrive" / folder
+    for name, variable in KEPT.items():
+        (kept / name).mkdir(parents=True, exist_ok=True)
+        os.environ[variable] = str(kept / name)
+    return kept
 
 
 def run(params_file: str, *options: str) -> None:

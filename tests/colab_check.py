@@ -55,7 +55,7 @@ def check(options: argparse.Namespace, folder: Path) -> None:
     """Make the environment in `folder` and run the notebook in it, three times."""
     python = environment(options.freeze, options.python, folder)
     before = versions(python)
-    print(f"{len(before)} packages at Colab's versions, {before['python']}.", flush=True)
+    print(f"{len(before) - 1} packages at Colab's versions, Python {before['python']}.", flush=True)
     (folder / "drive").mkdir()
     # What git holds, and nothing else: neither caches nor another run's outputs.
     archive = folder / "hcr.zip"

@@ -345,19 +345,21 @@ def test_a_stage_that_is_opened_alone_says_how_to_get_the_project(content, name)
     assert done.stderr == "No project here: in Google Colab, notebooks/colab.ipynb gets it.\n"
 
 
-def test_results_are_kept_in_drive(content):
+def test_results_and_drawings_are_kept_in_drive(content):
     code = (
         "import os; from hcr import colab, runs\n"
         "kept = colab.keep('my results')\n"
-        "print(runs.outputs() == kept.resolve(), os.environ['HCR_OUTPUTS'])"
+        "print(runs.outputs() == (kept / 'outputs').resolve())\n"
+        "print(kept, os.environ['HCR_DRAWINGS'], sep='\\n')"
     )
     (content.parent / "drive").mkdir()
     paths = os.pathsep.join([str(STAND_IN), str(PROJECT), *sys.path])
     done, asked = visit(content, code, PYTHONPATH=paths)
+    kept = content / "drive" / "MyDrive" / "my results"
     assert done.stderr == ""
-    assert done.stdout == f"True {content / 'drive' / 'MyDrive' / 'my results'}\n"
+    assert done.stdout.splitlines() == ["True", str(kept), str(kept / "drawings")]
     assert asked == ["drive.mount"]
-    assert (content.parent / "drive" / "my results").is_dir()
+    assert (content.parent / "drive" / "my results" / "outputs").is_dir()
 
 
 def test_the_notebook_ends_with_the_pad_for_which_widgets_are_allowed():
