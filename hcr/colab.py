@@ -59,7 +59,7 @@ def install(project: Path | None = None) -> None:
     if done.returncode:
         raise RunError(
             "What Colab lacks must fit beside what it brings, which is not replaced. "
-            f"pip said: {_reason(done.stderr)} {RUNTIME}"
+            f"pip said: {_reason(done.stderr).rstrip('.')}. {RUNTIME}"
         )
     importlib.invalidate_caches()
     after = installed()
@@ -190,7 +190,7 @@ def _machine() -> str:
 
 def _reason(text: str) -> str:
     """The first line that pip calls an error, or else its last."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["nothing."]
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["nothing"]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     return (errors or lines[-1:])[0]
 
