@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-VOID = {"meta", "link", "img", "br", "hr", "input", "path", "rect", "circle"}
+VOID = {"base", "meta", "link", "img", "br", "hr", "input", "path", "rect", "circle"}
 
 
 class Page(HTMLParser):

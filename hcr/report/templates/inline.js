@@ -1,0 +1,19 @@
+"use strict";
+// Within a notebook's output a page has no address: links inside a run are followed from here.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  const href = link ? link.getAttribute("href") : "";
+  if (!href || /^[a-z]+:/i.test(href)) return;
+  event.preventDefault();
+  if (href.startsWith("#")) {
+    const target = document.getElementById(decodeURIComponent(href.slice(1)));
+    if (target) target.scrollIntoView();
+    return;
+  }
+  const own = window.frameElement;
+  const pages = own ? [...own.parentElement.parentElement.children] : [];
+  const page = pages.find((each) => each.dataset.page === decodeURIComponent(href));
+  if (!page) return;
+  page.open = true;
+  page.scrollIntoView();
+});
