@@ -220,6 +220,8 @@ def test_an_interrupt_reaches_the_run_once(checkout, monkeypatch):
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # Jobs in a shell's background ignore it, and all that they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while "other stream" not in process.stdout.readline():
         assert process.poll() is None
