@@ -1,11 +1,13 @@
 """McNemar's test and the paired interval: against SciPy, statsmodels and their definitions."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from scipy import optimize, stats
 
 from hcr.errors import DataError
-from hcr.metrics.comparison import FEW, mcnemar, mcnemar_of, paired_interval
+from hcr.metrics.comparison import FEW, each_pair, mcnemar, mcnemar_of, paired_interval
 
 # both, only the first, only the second, neither
 TABLES = [
@@ -139,6 +141,55 @@ def test_the_interval_holds_the_truth_as_often_as_it_says():
     spans = [paired_interval(int(row[1]), int(row[2]), 400) for row in drawn]
     held = np.mean([low <= 0.03 <= high for low, high in spans])
     assert 0.935 < held < 0.975
+
+
+def several(n=600, seed=0):
+    generator = np.random.default_rng(seed)
+    true = generator.integers(0, 5, n)
+    return true, {
+        name: np.where(generator.random(n) < share, true, (true + 1) % 5)
+        for name, share in (("a", 0.9), ("b", 0.9), ("c", 0.85), ("d", 0.7))
+    }
+
+
+def test_every_pair_is_tested_and_all_count_at_once():
+    true, answers = several()
+    table = each_pair(true, answers)
+    pairs = list(zip(table["first"], table["second"], strict=True))
+    assert pairs == [*combinations("abcd", 2)]
+    for row in table.itertuples():
+        found = mcnemar(true, answers[row.first], answers[row.second])
+        assert (row.p_value, row.low, row.only_second) == (
+            found.p_value,
+            found.low,
+            found.only_second,
+        )
+    # By hand: the least of six counts six times, and so on, and none falls below the one before.
+    ordered = table.sort_values("p_value")
+    expected, before = [], 0.0
+    for left, p in zip(range(6, 0, -1), ordered["p_value"], strict=True):
+        before = max(before, min(1.0, left * p))
+        expected.append(before)
+    assert ordered["p_holm"].tolist() == pytest.approx(expected)
+    assert (table["p_holm"] >= table["p_value"]).all()
+    assert (table["p_holm"] < 1).any()
+
+
+def test_pairs_held_together_equal_statsmodels():
+    oracle = pytest.importorskip("statsmodels.stats.multitest")
+    for seed in range(5):
+        table = each_pair(*several(seed=seed))
+        expected = oracle.multipletests(table["p_value"], method="holm")[1]
+        np.testing.assert_allclose(table["p_holm"], expected)
+
+
+def test_two_models_one_model_and_none():
+    true, answers = several()
+    two = each_pair(true, {"a": answers["a"], "d": answers["d"]})
+    assert two["p_holm"].tolist() == two["p_value"].tolist()
+    for few in ({"a": answers["a"]}, {}):
+        assert len(each_pair(true, few)) == 0
+        assert "p_holm" in each_pair(true, few)
 
 
 def test_what_cannot_be_is_told():

@@ -157,6 +157,23 @@ def test_scale_takes_its_share_of_the_size(strength):
 
 
 @pytest.mark.parametrize("strength", STRENGTHS)
+def test_scale_leaves_what_is_even_even(strength):
+    found = spoil(np.full((1, 28, 28), 200, np.uint8), "scale", strength)
+    reach = int(12 * (1 - AMPLITUDES["scale"][strength - 1]))
+    assert (found[0, 14 - reach : 14 + reach, 14 - reach : 14 + reach] == 200).all()
+    assert (found[0, 0] < 200).all()
+
+
+def test_beyond_the_edge_there_is_paper():
+    edge = np.zeros((1, 28, 28), np.uint8)
+    edge[:, :, :3] = 200
+    found = spoil(edge, "blur", 5)[0, 14]
+    assert found[0] < found[1]
+    assert found[0] < 120
+    assert not spoil(edge, "scale", 5)[0, :, :6].any()
+
+
+@pytest.mark.parametrize("strength", STRENGTHS)
 def test_lines_gain_their_pixels_or_lose_half_as_many(strength):
     found = spoil(PICTURES, "stroke width", strength)
     change = widths(found) - widths(PICTURES)

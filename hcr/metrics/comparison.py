@@ -1,8 +1,11 @@
 """Two models on the same pictures: is one better, or is it chance?"""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from math import sqrt
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,8 +14,14 @@ from hcr.errors import DataError
 from hcr.metrics.counts import labels, pair, same_length
 from hcr.metrics.intervals import check_level
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 # Below so many pictures that only one model reads, the p-value is the binomial distribution's own.
 FEW = 25
+
+
+SHOWN = ("difference", "low", "high", "only_first", "only_second", "p_value", "exact")
 
 
 @dataclass(frozen=True)
@@ -123,6 +132,39 @@ def mcnemar_of(
         p_value=p_value,
         exact=exact,
     )
+
+
+def each_pair(
+    true: ArrayLike, answers: Mapping[str, ArrayLike], level: float = 0.95
+) -> "pd.DataFrame":
+    """McNemar's test between every two of several models, in the order of their names given.
+
+    Of many pairs some differ by chance. `p_holm` counts all pairs at once: where it is below 0.05,
+    fewer than 1 of 20 such tables would name any difference that is none. S. Holm (1979), A simple
+    sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6, 65-70.
+
+    Args:
+        true: Class indices, shape (n,).
+        answers: Name of a model to what it answered, class indices, shape (n,).
+        level: Of the intervals, each by itself.
+
+    Returns:
+        One row a pair: first, second (names); difference, low, high, of the accuracy of the first
+        less that of the second; only_first, only_second (counts); p_value, exact, p_holm.
+    """
+    import pandas as pd
+
+    rows = []
+    for one, other in combinations(answers, 2):
+        found = mcnemar(true, answers[one], answers[other], level)
+        rows.append({"first": one, "second": other, **{key: getattr(found, key) for key in SHOWN}})
+    frame = pd.DataFrame(rows, columns=["first", "second", *SHOWN])
+    order = np.argsort(frame["p_value"].to_numpy(float), kind="stable")
+    left = np.arange(len(order), 0, -1)
+    held = np.empty(len(order))
+    # The least p-value counts for all pairs, the next for all but one; none before a lesser one.
+    held[order] = np.maximum.accumulate(frame["p_value"].to_numpy(float)[order] * left)
+    return frame.assign(p_holm=np.minimum(held, 1.0))
 
 
 def paired_interval(
