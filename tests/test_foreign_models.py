@@ -186,6 +186,21 @@ def test_what_is_no_plain_model_is_told_without_waiting_for_tensorflow(
     one_line(error, str(path))
 
 
+def test_layers_may_be_told_in_any_order(keras2):
+    path = keras2[0] / "functional.h5"
+    plain = legacy.read(path)
+    changed(path, lambda c: c["config"]["layers"].reverse())
+    found = legacy.read(path)
+    known = {found.entry}
+    for each in found.layers:
+        assert set(each.sources) <= known
+        known.add(each.name)
+    assert found.end == plain.end
+    assert {each.name: each.sources for each in found.layers} == {
+        each.name: each.sources for each in plain.layers
+    }
+
+
 def test_a_functional_model_that_uses_a_layer_twice_is_told(keras2):
     path = changed(
         keras2[0] / "functional.h5",

@@ -30,7 +30,7 @@ TORCH = (
     "Its way here is ONNX: torch.onnx.export(torch.nn.Sequential(net, torch.nn.Softmax(1)).eval(), "
     f"(torch.zeros(1, 1, 28, 28),), 'net.onnx'), then {ONNX}"
 )
-FOREIGN = {".onnx": f"Its way here: {ONNX}", ".pt": TORCH, ".pth": TORCH}
+FOREIGN = (".onnx", ".pt", ".pth")
 OWN = "Train one with: uv run run_all.py, and load its run's folder, as outputs/quick."
 
 
@@ -82,7 +82,7 @@ def find(
     if path.suffix in FOREIGN:
         raise ModelError(
             f"A model's file must be a .tflite, a .keras or an .h5 file. Received: {path}. "
-            f"{FOREIGN[path.suffix]}"
+            + (f"Its way here: {ONNX}" if path.suffix == ".onnx" else TORCH)
         )
     if path.suffix not in SUFFIXES:
         raise ModelError(
