@@ -61,10 +61,10 @@ def _models(keras):
             layers.ZeroPadding2D(((1, 0), (0, 2)), input_shape=(28, 28, 1)),
             layers.Conv2D(3, 3, strides=2, activation="relu"),
             layers.BatchNormalization(),
-            layers.LeakyReLU(0.2),
             layers.MaxPooling2D((2, 3)),
             layers.Dropout(0.3),
             layers.SeparableConv2D(4, (3, 2), padding="same", depth_multiplier=2),
+            layers.LeakyReLU(0.2),
             layers.AveragePooling2D(),
             layers.Flatten(),
             layers.Dense(6, activation="tanh", use_bias=False),
@@ -82,13 +82,11 @@ def _models(keras):
     logits = layers.Dense(7)(layers.Flatten()(wide))
     functional = models.Model(entry, layers.Dropout(0.1)(logits))
     generator = np.random.default_rng(1)
-    for model in (sequential, functional):
-        for layer in model.layers:
-            # Statistics of pictures are no less than 0.
-            layer.set_weights(
-                [np.abs(generator.normal(0.3, 0.4, each.shape)) if "Norm" in type(layer).__name__
-                 else generator.normal(0, 0.5, each.shape) for each in layer.get_weights()]
-            )  # fmt: skip
+    for layer in sequential.layers + functional.layers:
+        values = [generator.normal(0, 0.6, each.shape) for each in layer.get_weights()]
+        if "Norm" in type(layer).__name__:
+            values[-1] = np.abs(values[-1]) + 0.1  # the variance
+        layer.set_weights(values)
     return sequential, functional
 
 
