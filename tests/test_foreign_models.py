@@ -186,6 +186,20 @@ def test_what_is_no_plain_model_is_told_without_waiting_for_tensorflow(
     one_line(error, str(path))
 
 
+def test_the_shape_may_be_that_of_the_first_call(keras2):
+    def built(config, shape):
+        config["config"]["layers"].pop(0)
+        config["config"]["layers"][0]["config"].pop("batch_input_shape")
+        config["config"]["build_input_shape"] = shape
+
+    path = keras2[0] / "sequential.h5"
+    changed(path, lambda c: built(c, [None, 28, 28, 1]))
+    assert legacy.read(path).shape == (28, 28, 1)
+    changed(path, lambda c: c["config"].pop("build_input_shape"))
+    with pytest.raises(ModelError, match="no shape of its input. Give its first layer an input_sh"):
+        legacy.read(path)
+
+
 def test_layers_may_be_told_in_any_order(keras2):
     path = keras2[0] / "functional.h5"
     plain = legacy.read(path)
