@@ -13,6 +13,7 @@ from hcr.plots.auditing import (
     typical,
 )
 from hcr.plots.balancing import compared, counts_before_after, repeats
+from hcr.plots.blocks import confusion_blocks, within_blocks
 from hcr.plots.data import class_counts, mean_pictures, samples
 from hcr.plots.drawing import drawings
 from hcr.plots.evaluation import (
@@ -24,6 +25,8 @@ from hcr.plots.evaluation import (
 )
 from hcr.plots.ink import ink_boxes, measures_by_class, pixel_values
 from hcr.plots.look import COLOURS, style
+from hcr.plots.refusing import risk_coverage
+from hcr.plots.spoiling import robustness, spoilt_pictures
 from hcr.plots.survey import picture_map
 from hcr.plots.training import augmented, curves, feature_maps, filters, learning_rate
 
@@ -34,6 +37,7 @@ __all__ = [
     "compared",
     "conflicts",
     "confusion",
+    "confusion_blocks",
     "counts_before_after",
     "curves",
     "drawings",
@@ -52,8 +56,12 @@ __all__ = [
     "predictions",
     "reliability",
     "repeats",
+    "risk_coverage",
+    "robustness",
     "samples",
+    "spoilt_pictures",
     "style",
     "suspects",
     "typical",
+    "within_blocks",
 ]

@@ -10,6 +10,7 @@ import numpy as np
 from hcr import images, runs
 from hcr.errors import DataError, ModelError
 from hcr.recognizer.network import BATCH, Network
+from hcr.recognizer.scaling import Scaling
 from hcr.recognizer.sources import (
     SHIPPED,
     check_labels,
@@ -37,32 +38,47 @@ class Recognizer:
             order of the answers does not hang on it.
     """
 
-    def __init__(self, path: Path, labels: Iterable[str], temperature: float = 1.0):
+    def __init__(
+        self,
+        path: Path,
+        labels: Iterable[str],
+        temperature: float = 1.0,
+        scaling: Scaling | None = None,
+    ):
         self.path, self.labels = Path(path), check_labels(labels)
         self.temperature = check_temperature(temperature, str(path))
-        self._network = Network(self.path, len(self.labels))
+        self._network = Network(self.path, len(self.labels), scaling)
 
     @classmethod
     def load(
-        cls, what: Path | str | None = None, labels: Iterable[str] | Path | None = None
+        cls,
+        what: Path | str | None = None,
+        labels: Iterable[str] | Path | None = None,
+        scaling: Scaling | str | None = None,
     ) -> "Recognizer":
         """Load a model.
 
         Args:
             what: The name of a shipped one (a key of `SHIPPED`; None is the first of them, 47
                 classes), a run's folder, which holds `model.tflite` and `labels.json`, a `.tflite`
-                file, or a `.keras` file. The last is loaded in Keras' safe mode and converted,
-                which needs TensorFlow and some ten seconds once; the result is kept in the cache
-                folder.
+                file, a `.keras` file, or an `.h5` file of Keras 2. The last two are converted
+                without running code of theirs (Keras' safe mode; layer by layer), which needs
+                TensorFlow and some ten seconds once; the result is kept in the cache folder.
             labels: The characters in the order of the outputs, or the path of a `labels.json`. By
                 default `labels.json` beside the model; its `temperature`, where it has one, makes
                 the probabilities calibrated.
+            scaling: For a model that does not take uint8 (n, 28, 28), ink 255 on 0, upright: the
+                numbers that it was trained on for ground and ink, as `"0..1"`, `"-1..1"` or
+                `"0..255"`, then `inverted` for dark ink on light ground, and `transposed` for
+                pictures as EMNIST's files hold them: `"0..1 transposed"`. It must take floats of
+                one of `scaling.SHAPES`. A Keras model that ends in logits gets a softmax.
 
         Raises:
-            ModelError: There is no such model, it is no whole one, or its labels do not fit.
+            ModelError: There is no such model, it is no whole one, or its labels or its scaling do
+                not fit.
         """
-        found = find(what, labels)
-        return cls(found.path, found.labels, found.temperature)
+        found = find(what, labels, scaling)
+        return cls(found.path, found.labels, found.temperature, found.scaling)
 
     @classmethod
     def from_file(

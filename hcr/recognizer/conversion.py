@@ -1,4 +1,4 @@
-"""A `.keras` file becomes LiteRT, once: in a process of its own, because it needs TensorFlow."""
+"""A Keras file becomes LiteRT, once: in a process of its own, because it needs TensorFlow."""
 
 import os
 import subprocess
@@ -9,6 +9,8 @@ from pathlib import Path
 
 from hcr import environment, files
 from hcr.errors import ModelError
+from hcr.recognizer import legacy
+from hcr.recognizer.scaling import Scaling
 
 # Run as a program: this room must neither import TensorFlow nor know the room that does.
 PROGRAM = "hcr.training.convert"
@@ -18,19 +20,25 @@ TOLD = 3
 MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 
 
-def converted(path: Path) -> Path:
-    """The Keras model in `path` as a LiteRT file in the cache folder.
+def converted(path: Path, scaling: Scaling | None = None) -> Path:
+    """The Keras model in `path`, `.keras` or `.h5`, as a LiteRT file in the cache folder.
 
-    It is converted the first time that a file of this content is seen, which takes about ten
-    seconds. The name holds the digests of both files: what was damaged is made anew.
+    It is converted the first time that a file of this content is seen with this scaling, which
+    takes about ten seconds. The name holds the digests of both files: what was damaged is made
+    anew.
 
     Raises:
         ModelError: It is no Keras model, wants more than safe mode allows, does not keep the
             picture contract, or cannot be converted.
         RunError: The cache folder cannot be written.
     """
-    _check_archive(path)
+    if path.suffix == ".keras":
+        _check_archive(path)
+    else:
+        legacy.read(path)
     key = files.sha256(path)
+    if scaling is not None:
+        key = files.digest([key, scaling.text])
     folder = environment.cache_folder() / "models"
     for found in sorted(folder.glob(f"{key}-*.tflite")):
         if files.sha256(found).startswith(found.stem.split("-")[1]):
@@ -40,7 +48,7 @@ def converted(path: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".converting-", dir=folder) as aside:
             fresh = Path(aside) / "model.tflite"
-            _run(path, fresh)
+            _run(path, fresh, scaling)
             target = folder / f"{key}-{files.sha256(fresh)[:16]}.tflite"
             os.replace(fresh, target)
     except OSError as error:
@@ -48,9 +56,10 @@ def converted(path: Path) -> Path:
     return target
 
 
-def _run(path: Path, target: Path) -> None:
+def _run(path: Path, target: Path, scaling: Scaling | None) -> None:
+    words = [] if scaling is None else [scaling.text]
     done = subprocess.run(
-        [sys.executable, "-m", PROGRAM, str(path), str(target)],
+        [sys.executable, "-m", PROGRAM, str(path), str(target), *words],
         capture_output=True,
         text=True,
         errors="replace",

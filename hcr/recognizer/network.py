@@ -7,6 +7,7 @@ import numpy as np
 
 from hcr import environment, quiet
 from hcr.errors import ModelError
+from hcr.recognizer.scaling import SHAPES, Scaling
 
 # Pictures at a time. Each takes as long among 8 as among 256 (`benchmarks/recognizer.py`), and the
 # buffers of 64 are small.
@@ -16,10 +17,11 @@ BATCH = 64
 class Network:
     """What `path` holds, from uint8 (n, 28, 28) to float32 (n, n_classes).
 
-    Raises `ModelError` where the file is no such network.
+    A network that takes float32 pictures is given them as `scaling` says. Raises `ModelError` where
+    the file is no such network.
     """
 
-    def __init__(self, path: Path, n_classes: int):
+    def __init__(self, path: Path, n_classes: int, scaling: Scaling | None = None):
         # Here and not on top, so that a module can import this one without the interpreter.
         from ai_edge_litert.interpreter import Interpreter
 
@@ -35,7 +37,8 @@ class Network:
                 self._interpreter.allocate_tensors()
             entries = self._interpreter.get_input_details()
             ends = self._interpreter.get_output_details()
-            _check_form(path, entries, ends, n_classes)
+            self._scaling = _check_form(path, entries, ends, n_classes, scaling)
+            self._shape = tuple(int(each) for each in entries[0]["shape"][1:])
             self._entry, self._end = entries[0]["index"], ends[0]["index"]
             self._allocated = int(entries[0]["shape"][0])
             # Otherwise -1: as many as one likes.
@@ -64,6 +67,8 @@ class Network:
             )
 
     def _invoke(self, pictures: np.ndarray) -> np.ndarray:
+        if self._scaling is not None:
+            pictures = self._scaling.apply(pictures, self._shape)
         if len(pictures) != self._allocated:
             self._interpreter.resize_tensor_input(self._entry, pictures.shape)
             self._interpreter.allocate_tensors()
@@ -73,7 +78,10 @@ class Network:
         return self._interpreter.get_tensor(self._end)
 
 
-def _check_form(path: Path, entries: list[dict], ends: list[dict], n_classes: int) -> None:
+def _check_form(
+    path: Path, entries: list[dict], ends: list[dict], n_classes: int, scaling: Scaling | None
+) -> Scaling | None:
+    """The scaling that the network needs; None where it takes the contract's pictures."""
     if len(entries) != 1 or len(ends) != 1:
         raise ModelError(
             f"{path} must have one input and one output. Received: {len(entries)} and "
@@ -82,16 +90,29 @@ def _check_form(path: Path, entries: list[dict], ends: list[dict], n_classes: in
     (entry,), (end,) = entries, ends
     shape, answer = [list(map(int, each["shape"])) for each in (entry, end)]
     n = answer[-1] if len(answer) == 2 else 0
-    form = entry["dtype"] == np.uint8 and end["dtype"] == np.float32 and shape[1:] == [28, 28]
+    own = entry["dtype"] == np.uint8 and shape[1:] == [28, 28]
+    foreign = entry["dtype"] == np.float32 and tuple(shape[1:]) in SHAPES
+    form = (own or foreign) and end["dtype"] == np.float32
     if form and int(entry["shape_signature"][0]) not in (-1, 1):
         raise ModelError(
             f"{path} must take any number of pictures, or one. Received: a network for "
             f"{shape[0]} at a time. Export it without a batch size."
         )
+    given = f"{entry['dtype'].__name__} (n, {', '.join(map(str, shape[1:]))})"
     if not form or n != n_classes:
         raise ModelError(
             f"{path} must take uint8 (n, 28, 28) and give float32 (n, {n_classes}), so have "
-            f"{n_classes} classes. Received: {entry['dtype'].__name__} "
-            f"(n, {', '.join(map(str, shape[1:]))}) to {end['dtype'].__name__}, and "
+            f"{n_classes} classes. Received: {given} to {end['dtype'].__name__}, and "
             f"{answer[-1] if answer else 0} classes. Are the labels of the same run?"
         )
+    if foreign and scaling is None:
+        raise ModelError(
+            f"{path} takes numbers, so it must be said how pictures become such. Received: a "
+            f"network of {given}. Use: Recognizer.load(path, labels=..., scaling='0..1')."
+        )
+    if own and scaling is not None:
+        raise ModelError(
+            f"{path} takes pictures as they are, and scales them itself. Received: scaling="
+            f"{scaling.text!r}. Leave scaling out."
+        )
+    return scaling

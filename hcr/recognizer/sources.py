@@ -7,6 +7,7 @@ from pathlib import Path
 from hcr import files
 from hcr.errors import ModelError, RunError, nearest
 from hcr.recognizer.conversion import converted
+from hcr.recognizer.scaling import Scaling, parse
 
 # Name to its folder in this package, which holds what a run's folder holds: model.tflite and
 # labels.json. The first one is what `Recognizer.load()` gives.
@@ -18,6 +19,18 @@ SHIPPED = {
 }
 
 PACKAGE = Path(__file__).resolve().parents[1]
+KERAS = (".keras", ".h5", ".hdf5")
+SUFFIXES = (".tflite", *KERAS)
+# From PyTorch, with the way that leads here. Tried with torch 2.13 and onnx2tf 1.29.
+ONNX = (
+    "onnx2tf -i net.onnx -o net (package onnx2tf), and then "
+    "Recognizer.load('net/net_float32.tflite', labels=..., scaling='0..1')."
+)
+TORCH = (
+    "Its way here is ONNX: torch.onnx.export(torch.nn.Sequential(net, torch.nn.Softmax(1)).eval(), "
+    f"(torch.zeros(1, 1, 28, 28),), 'net.onnx'), then {ONNX}"
+)
+FOREIGN = (".onnx", ".pt", ".pth")
 OWN = "Train one with: uv run run_all.py, and load its run's folder, as outputs/quick."
 
 
@@ -29,22 +42,29 @@ class Source:
         path: The LiteRT file.
         labels: The characters, in the order of the outputs.
         temperature: By what the logits are divided for calibrated probabilities; 1 changes nothing.
+        scaling: What the file's network takes; None where it takes the contract's pictures.
     """
 
     path: Path
     labels: tuple[str, ...]
     temperature: float = 1.0
+    scaling: Scaling | None = None
 
 
-def find(what: Path | str | None, labels: Iterable[str] | Path | None) -> Source:
-    """The model that `Recognizer.load(what, labels)` means.
+def find(
+    what: Path | str | None,
+    labels: Iterable[str] | Path | None,
+    scaling: Scaling | str | None = None,
+) -> Source:
+    """The model that `Recognizer.load(what, labels, scaling)` means.
 
     Raises `ModelError` where there is none, or where nothing tells its labels.
     """
+    scaling = parse(scaling)
     if not isinstance(what, str | Path | None):
         raise ModelError(
             f"A model is named by a shipped one's name ({', '.join(SHIPPED)}), a run's folder, a "
-            f".tflite or a .keras file. Received: {type(what).__name__}."
+            f".tflite, a .keras or an .h5 file. Received: {type(what).__name__}."
         )
     name = next(iter(SHIPPED)) if what is None else what
     # A folder of the same name is meant by a `Path`, or by "./mnist".
@@ -57,11 +77,16 @@ def find(what: Path | str | None, labels: Iterable[str] | Path | None) -> Source
     if path.is_dir():
         path = path / "model.tflite"
     elif not path.is_file():
-        hint = nearest(str(name), SHIPPED) if path.suffix not in (".tflite", ".keras") else ""
+        hint = nearest(str(name), SHIPPED) if path.suffix not in SUFFIXES else ""
         raise ModelError(f"There is no model {name}.{hint} {OWN}")
-    if path.suffix not in (".tflite", ".keras"):
+    if path.suffix in FOREIGN:
         raise ModelError(
-            f"A model's file must be a .tflite or a .keras file. Received: {path}. {OWN}"
+            f"A model's file must be a .tflite, a .keras or an .h5 file. Received: {path}. "
+            + (f"Its way here: {ONNX}" if path.suffix == ".onnx" else TORCH)
+        )
+    if path.suffix not in SUFFIXES:
+        raise ModelError(
+            f"A model's file must be a .tflite, a .keras or an .h5 file. Received: {path}. {OWN}"
         )
     if labels is None:
         labels = path.with_name("labels.json")
@@ -75,7 +100,10 @@ def find(what: Path | str | None, labels: Iterable[str] | Path | None) -> Source
     else:
         temperature = 1.0
     checked = check_labels(labels)
-    return Source(converted(path) if path.suffix == ".keras" else path, checked, temperature)
+    if path.suffix in KERAS:
+        # What is converted scales the pictures itself.
+        return Source(converted(path, scaling), checked, temperature)
+    return Source(path, checked, temperature, scaling)
 
 
 def check_labels(labels: Iterable[str]) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""A `.keras` file as LiteRT: `python -m hcr.training.convert SOURCE.keras TARGET.tflite`.
+"""A Keras file as LiteRT: `python -m hcr.training.convert SOURCE TARGET.tflite [SCALING]`.
+
+The source is a `.keras` file, or an `.h5` file of Keras 2; the scaling, as
+`hcr.recognizer.scaling.parse` takes it, is for models that do not keep the picture contract.
 
 `hcr.recognizer` runs this in a process of its own. An error that a user can mend is the last line
 of the output, with the exit code that `hcr.recognizer.conversion.TOLD` names.
@@ -14,27 +17,38 @@ import numpy as np
 
 from hcr import files, models, quiet
 from hcr.errors import HcrError, ModelError
-from hcr.recognizer import Recognizer
+from hcr.recognizer import Recognizer, legacy
 from hcr.recognizer.conversion import TOLD
+from hcr.recognizer.scaling import SHAPES, Scaling, parse
 from hcr.training.network import predict
 
 MOST_DIFFERENT = 1e-3
+LEGACY = (".h5", ".hdf5")
 
 
-def convert(source: Path, target: Path) -> None:
+def convert(source: Path, target: Path, scaling: Scaling | None = None) -> None:
     """Write the Keras model in `source` to `target` as LiteRT, and check that both say the same.
 
     Only what Keras' safe mode allows is loaded: no code comes out of a file. Raises `ModelError`
     where it is no such model, does not keep the picture contract, or the two differ.
+
+    Args:
+        source: A `.keras` file, or an `.h5` file of Keras 2.
+        target: The LiteRT file.
+        scaling: How the model wants its pictures, where that is another way than the contract's.
+            It becomes the first layers of what is written; where the model ends in logits, a
+            softmax becomes the last.
     """
     net = load(source)
-    ends = [(each.dtype, tuple(each.shape)) for each in (*net.inputs, *net.outputs)]
+    if scaling is not None:
+        net = adapted(source, net, scaling)
+    ends = _ends(net)
     n_classes = ends[-1][1][-1] if ends[-1][1] else None
     if n_classes is None or ends != [("uint8", (None, 28, 28)), ("float32", (None, n_classes))]:
-        found = " to ".join(f"{dtype} {shape}" for dtype, shape in ends)
         raise ModelError(
             f"{source} must take pictures, uint8 (n, 28, 28), and give probabilities, float32 "
-            f"(n, classes). Received: {_line(found)}. Make scaling to [0, 1] a layer of the model."
+            f"(n, classes). Received: {_told(ends)}. Make scaling to [0, 1] a layer of the model, "
+            "or say how it was trained, as scaling='0..1'."
         )
     with files.writing(target) as aside, start.silenced(), quiet.native_stderr():
         # Keras 3.13 takes no Path here.
@@ -51,7 +65,12 @@ def convert(source: Path, target: Path) -> None:
 
 
 def load(source: Path) -> keras.Model:
-    """The Keras model in `source`, by safe mode. Raises `ModelError` where there is none."""
+    """The Keras model in `source`, by safe mode. Raises `ModelError` where there is none.
+
+    A model in an `.h5` file is built anew, layer by layer.
+    """
+    if source.suffix in LEGACY:
+        return rebuilt(source)
     for name in models.MODELS:
         models.builder(name)  # Layers of our own are known once their module is imported.
     try:
@@ -71,14 +90,83 @@ def load(source: Path) -> keras.Model:
     return net
 
 
+def rebuilt(source: Path) -> keras.Model:
+    """The model of Keras 2 in the `.h5` file `source`, from layers of this Keras.
+
+    Raises `ModelError` where it is none, or its parts do not go together.
+    """
+    plan = legacy.read(source)
+    try:
+        entry = keras.Input(plan.shape)
+        tensors = {plan.entry: entry}
+        for layer in plan.layers:
+            made = getattr(keras.layers, layer.kind)(**layer.options)
+            given = [tensors[name] for name in layer.sources]
+            tensors[layer.name] = made(given if len(given) > 1 else given[0])
+            _fill(made, layer)
+        return keras.Model(entry, tensors[plan.end])
+    # Keras checks what it is given in many places, each with its own exception.
+    except Exception as error:
+        raise ModelError(
+            f"{source} must hold layers and weights that go together. Received: {_line(error)}. "
+            "Save the model again."
+        ) from error
+
+
+def _fill(made: keras.layers.Layer, layer: legacy.Layer) -> None:
+    """Give a layer its weights: by their names, or in their order where Keras has renamed some."""
+    names = [each.name for each in made.weights]
+    values = list(layer.weights.values())
+    if set(names) == set(layer.weights):
+        values = [layer.weights[name] for name in names]
+    if [each.shape for each in values] != [tuple(each.shape) for each in made.weights]:
+        raise ValueError(
+            f"weights of the shapes {[each.shape for each in values]} for {layer.name!r}, which "
+            f"has {[tuple(each.shape) for each in made.weights]}"
+        )
+    made.set_weights(values)
+
+
+def adapted(source: Path, net: keras.Model, scaling: Scaling) -> keras.Model:
+    """`net` behind layers that scale contract pictures, and before a softmax where it gives logits.
+
+    Raises `ModelError` where it has other than one input of `SHAPES` and one output of classes.
+    """
+    ends = _ends(net)
+    good = len(ends) == 2 and ends[0][1][1:] in SHAPES and ends[0][1][0] is None
+    if not good or len(ends[1][1]) != 2:
+        raise ModelError(
+            f"{source} must take (n, 28, 28), (n, 28, 28, 1) or (n, 784), and give (n, classes). "
+            f"Received: {_told(ends)}. Models of other sizes are not read."
+        )
+    pictures = keras.Input((28, 28), dtype="uint8", name="pictures")
+    values = keras.layers.Rescaling(scaling.factor, scaling.paper)(pictures)
+    if scaling.transposed:
+        values = keras.layers.Permute((2, 1))(values)
+    answers = net(keras.layers.Reshape(ends[0][1][1:])(values))
+    if getattr(net.layers[-1], "activation", None) is keras.activations.linear:
+        answers = keras.layers.Softmax()(answers)
+    return keras.Model(pictures, answers)
+
+
+def _ends(net: keras.Model) -> list[tuple[str, tuple]]:
+    """Type and shape of the inputs and of the outputs."""
+    return [(each.dtype, tuple(each.shape)) for each in (*net.inputs, *net.outputs)]
+
+
+def _told(ends: list[tuple[str, tuple]]) -> str:
+    return _line(" to ".join(f"{dtype} {shape}" for dtype, shape in ends))
+
+
 def _line(value: object) -> str:
     return " ".join(str(value).split())[:250].rstrip(".") or type(value).__name__
 
 
 def main(arguments: list[str]) -> int:
     """Convert; the exit code."""
+    source, target, *scaling = arguments
     try:
-        convert(*map(Path, arguments))
+        convert(Path(source), Path(target), parse(scaling[0]) if scaling else None)
     except HcrError as error:
         print(error, flush=True)
         return TOLD

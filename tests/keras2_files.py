@@ -1,0 +1,114 @@
+"""Models as Keras 2 saved them, with its answers: `tests/keras2.zip`, and how it was made.
+
+    uv run --no-project --python 3.11 --with tf-keras --with tensorflow python tests/keras2_files.py
+
+The package tf-keras is Keras 2, which still writes its `.h5` files. It cannot be installed beside
+the tests, because it wants to be TensorFlow's own Keras; so its files are kept, and this module
+unpacks them.
+"""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+ARCHIVE = Path(__file__).with_name("keras2.zip")
+FILES = ("sequential.h5", "functional.h5")
+
+
+def pictures(n: int = 6) -> np.ndarray:
+    """Noise, uint8 (n, 28, 28), a blank one first."""
+    found = np.random.default_rng(0).integers(0, 256, (n, 28, 28), np.uint8)
+    found[0] = 0
+    return found
+
+
+def unpack(folder: Path) -> dict[str, np.ndarray]:
+    """Lay the `.h5` files into `folder`; what Keras 2 answers to each file's name without `.h5`.
+
+    The sequential model was asked about `pictures` scaled to 0..1, and gives probabilities; the
+    functional one about them inverted, transposed and scaled to -1..1, and gives logits.
+    """
+    with zipfile.ZipFile(ARCHIVE) as archive:
+        for name in FILES:
+            (folder / name).write_bytes(archive.read(name))
+        with np.load(io.BytesIO(archive.read("answers.npz"))) as answers:
+            return {name: answers[name] for name in answers}
+
+
+def without_input_layer(path: Path, *, bare: bool = False) -> Path:
+    """Write the configuration of a Sequential model anew, as Keras wrote it before 2.3.
+
+    It had no layer for the input; `bare`, before 2.2.3, it was no more than the list of layers.
+    """
+    import h5py
+
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        layers = [each for each in config["config"]["layers"] if each["class_name"] != "InputLayer"]
+        config["config"] = layers if bare else {**config["config"], "layers": layers}
+        file.attrs["model_config"] = np.bytes_(json.dumps(config))
+    return path
+
+
+def _models(keras):
+    """One model of each form, of many kinds of layers, with weights and statistics at random."""
+    layers, models = keras.layers, keras.models
+    sequential = models.Sequential(
+        [
+            layers.ZeroPadding2D(((1, 0), (0, 2)), input_shape=(28, 28, 1)),
+            layers.Conv2D(3, 3, strides=2, activation="relu"),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D((2, 3)),
+            layers.Dropout(0.3),
+            layers.SeparableConv2D(4, (3, 2), padding="same", depth_multiplier=2),
+            layers.LeakyReLU(0.2),
+            layers.AveragePooling2D(),
+            layers.Flatten(),
+            layers.Dense(6, activation="tanh", use_bias=False),
+            layers.Dense(5),
+            layers.Activation("softmax"),
+        ]
+    )
+    entry = keras.Input((28, 28, 1))
+    left = layers.Conv2D(2, 3, padding="same", dilation_rate=2, name="block/left")(entry)
+    right = layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2)(entry)
+    both = layers.Add()([left, layers.PReLU(shared_axes=[1, 2])(right)])
+    both = layers.Concatenate(axis=-1)([layers.SpatialDropout2D(0.2)(both), entry])
+    pooled = layers.GlobalAveragePooling2D()(layers.BatchNormalization()(both))
+    wide = layers.Reshape((3, 1))(layers.ReLU(max_value=0.4)(pooled))
+    logits = layers.Dense(7)(layers.Flatten()(wide))
+    functional = models.Model(entry, layers.Dropout(0.1)(logits))
+    generator = np.random.default_rng(1)
+    for layer in sequential.layers + functional.layers:
+        values = [generator.normal(0, 0.6, each.shape) for each in layer.get_weights()]
+        if "Norm" in type(layer).__name__:
+            values[-1] = np.abs(values[-1]) + 0.1  # the variance
+        layer.set_weights(values)
+    return sequential, functional
+
+
+def _make() -> None:
+    import tempfile
+
+    import tf_keras
+
+    sequential, functional = _models(tf_keras)
+    given = pictures().astype(np.float32)[..., None] / 255
+    answers = {
+        "sequential": sequential.predict(given, verbose=0),
+        "functional": functional.predict(1 - 2 * given.transpose(0, 2, 1, 3), verbose=0),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        for name, model in zip(FILES, (sequential, functional), strict=True):
+            model.save(Path(folder) / name)
+        np.savez(Path(folder) / "answers.npz", **answers)
+        with zipfile.ZipFile(ARCHIVE, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+            for name in (*FILES, "answers.npz"):
+                archive.write(Path(folder) / name, name)
+
+
+if __name__ == "__main__":
+    _make()
