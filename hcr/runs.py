@@ -117,9 +117,9 @@ class Run:
         self.caveat = facts.get("caveat", "")
         update(self.folder, lambda record: record.update(data=facts))
 
-    def test_opened(self, dataset: str, n: int) -> None:
-        """Record in `run.json` that this stage read the test split's pictures."""
-        entry = {"stage": self.stage, "dataset": dataset, "n": n, "when": now()}
+    def test_opened(self, dataset: str, n: int, digest: str) -> None:
+        """Record in `run.json` that this stage read the test split's pictures, and which."""
+        entry = {"stage": self.stage, "dataset": dataset, "n": n, "digest": digest, "when": now()}
         update(self.folder, lambda record: record.setdefault("test_openings", []).append(entry))
 
     def metrics(self, section: dict[str, Any]) -> None:

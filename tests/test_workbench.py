@@ -74,6 +74,7 @@ def test_the_record_says_how_it_came_about(small_run: Finished):
     assert record["stages"]["03_train"]["parameters"]["limit"] == 500
     # Only one stage opens the test split, and says so.
     assert {each["stage"] for each in record["test_openings"]} == {"04_evaluate"}
+    assert all(re.fullmatch("[0-9a-f]{64}", each["digest"]) for each in record["test_openings"])
     headline = {each["key"] for stage in record["stages"].values() for each in stage["headline"]}
     assert {"accuracy", "balanced_accuracy"} <= headline
 
