@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from hcr import images, labels, synthesis
 from hcr.errors import DataError, ParameterError
-from hcr.metrics.drawings import MEAN, by_contributor
+from hcr.metrics.drawings import MEAN, by_contributor, interval
 from hcr.synthesis.placements import PAD, PLACEMENTS, placed
 
 CHARACTERS = "0AaO"
@@ -39,6 +40,30 @@ def test_the_third_answer_counts_and_the_fourth_does_not():
     table = by_contributor(answers("AaO", "AO0"), CHARACTERS, drawn, whose)
     assert table["top 3"].iloc[0] == 1 / 2
     assert table["folded"].iloc[0] == 0
+
+
+def read(right):
+    """The table of contributors of whom so many of ten drawings of a zero were read right."""
+    answer = [each for count in right for each in ["0"] * count + ["A"] * (10 - count)]
+    whose = np.repeat([f"c{i}" for i in range(len(right))], 10)
+    return by_contributor(answers(*answer), CHARACTERS, ["0"] * len(answer), whose)
+
+
+def test_the_interval_of_the_mean_resamples_contributors():
+    right = [3, 9, 5, 8, 6, 7]
+    low, high = interval(read(right), "folded", seed=0)
+    drawn = np.random.default_rng(1).choice(np.array(right) / 10, (20_000, 6)).mean(axis=1)
+    tail = stats.norm.cdf(stats.t.ppf(0.025, 5) * np.sqrt(6 / 5))
+    assert (low, high) == pytest.approx(np.quantile(drawn, [tail, 1 - tail]), abs=0.01)
+    # The mean itself, as the last row of the table, is not drawn.
+    assert interval(read([4, 4, 4]), "folded", seed=0) == pytest.approx((0.4, 0.4))
+    assert interval(read(right), "folded", seed=0) == (low, high)
+
+
+def test_one_contributor_has_no_interval():
+    for table, column in ((read([3]), "folded"), (read([3, 4]), "capitals")):
+        with pytest.raises(DataError, match="at least two of them. Received: [01]"):
+            interval(table, column, seed=0)
 
 
 def test_answers_must_fit_the_drawings():

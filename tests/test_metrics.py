@@ -162,6 +162,57 @@ def test_bootstrap_is_fast_at_full_size():
     assert time.process_time() - started < 1
 
 
+def hands(n_groups=40, size=25, seed=0):
+    """Pictures of hands that differ much in how well they are read."""
+    generator = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(n_groups), size)
+    good = generator.random(len(groups)) < generator.beta(4, 1, n_groups)[groups]
+    true = generator.integers(0, 5, len(groups))
+    return true, np.where(good, true, (true + 1) % 5), groups
+
+
+@pytest.mark.parametrize("statistic", ["accuracy", "balanced_accuracy"])
+def test_the_bootstrap_of_groups_is_that_of_drawing_them_by_hand(statistic):
+    true, predicted, groups = hands()
+    generator, values = np.random.default_rng(1), []
+    for _ in range(2000):
+        drawn = generator.integers(0, 40, 40)
+        these = np.concatenate([np.flatnonzero(groups == each) for each in drawn])
+        if statistic == "accuracy":
+            values.append(oracle.accuracy_score(true[these], predicted[these]))
+        else:
+            values.append(oracle.balanced_accuracy_score(true[these], predicted[these]))
+    tail = stats.norm.cdf(stats.t.ppf(0.025, 39) * np.sqrt(40 / 39))
+    names = np.array([f"hand {each}" for each in groups])
+    found = metrics.bootstrap(statistic, true, predicted, 0, n=2000, groups=names)
+    assert found == pytest.approx(np.quantile(values, [tail, 1 - tail]), abs=0.006)
+    # One hand is not so many draws as it has pictures.
+    low, high = metrics.bootstrap(statistic, true, predicted, 0, n=2000)
+    assert found[1] - found[0] > 1.5 * (high - low)
+
+
+def test_a_picture_a_group_is_no_group():
+    true, predicted, _ = hands()
+    plain = metrics.bootstrap("accuracy", true, predicted, 0, n=4000)
+    each = metrics.bootstrap("accuracy", true, predicted, 0, n=4000, groups=np.arange(len(true)))
+    assert each == pytest.approx(plain, abs=0.003)
+
+
+def test_copies_of_a_picture_make_no_interval_narrower():
+    true, predicted, _ = hands(60, 1)
+    groups = np.arange(60)
+    once = metrics.bootstrap("accuracy", true, predicted, 3, groups=groups)
+    thrice = (np.repeat(each, 3) for each in (true, predicted))
+    assert metrics.bootstrap("accuracy", *thrice, 3, groups=np.repeat(groups, 3)) == once
+
+
+def test_groups_that_cannot_be_drawn_are_told():
+    with pytest.raises(DataError, match="groups must be at least two.*Received: only anna"):
+        metrics.bootstrap("accuracy", [0, 1], [0, 1], 0, groups=["anna", "anna"])
+    with pytest.raises(DataError, match="one entry a picture"):
+        metrics.bootstrap("accuracy", [0, 1], [0, 1], 0, groups=["anna"])
+
+
 def test_worst_confusions_are_the_largest_cells():
     matrix = np.array([[5, 3, 0], [1, 8, 1], [3, 0, 3]])
     frame = metrics.worst_confusions(matrix, "xyz", n=3)

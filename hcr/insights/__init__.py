@@ -1,5 +1,6 @@
-"""What a look at a data set found, in words: where it comes from and what to take along."""
+"""What a look at a data set, or a test of networks, found, in words: what to take along."""
 
+from hcr.insights import verdicts
 from hcr.insights.doubts import looked_at, of_copies, of_suspects, of_twins, twins
 from hcr.insights.findings import of_classes, of_ink, of_pairs
 from hcr.insights.origin import blanks, changed, leaks, origin
@@ -17,4 +18,5 @@ __all__ = [
     "of_twins",
     "origin",
     "twins",
+    "verdicts",
 ]

@@ -5,7 +5,15 @@ shape (n, classes) whose rows sum to 1; `characters` names the classes in order,
 Every function raises `DataError` for other input, and where there is no picture at all.
 """
 
-from hcr.metrics import ambiguity, calibration
+from hcr.metrics import (
+    ambiguity,
+    calibration,
+    comparison,
+    lookalikes,
+    order,
+    refusal,
+    robustness,
+)
 from hcr.metrics.counts import (
     accuracy,
     balanced_accuracy,
@@ -24,16 +32,21 @@ __all__ = [
     "balanced_accuracy",
     "bootstrap",
     "calibration",
+    "comparison",
     "confusion",
     "ece",
     "interval_text",
     "labels",
     "log_loss",
+    "lookalikes",
     "matrix_of",
+    "order",
     "per_class",
     "percent",
     "probabilities_of",
+    "refusal",
     "reliability",
+    "robustness",
     "top_k",
     "wilson",
     "worst_confusions",

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from hcr import labels
 from hcr.errors import DataError
+from hcr.metrics.intervals import check_level, expanded
 from hcr.metrics.probabilities import probabilities_of
 
 # Column to what it counts among the drawings of a contributor.
@@ -72,6 +73,37 @@ def by_contributor(
     table = pd.concat([table, last]).rename_axis("contributor").reset_index()
     table.insert(1, "n", [*grouped.size(), len(shares)])
     return table
+
+
+def interval(
+    table: pd.DataFrame, column: str, seed: int, n: int = 10_000, level: float = 0.95
+) -> tuple[float, float]:
+    """The bootstrap interval of the mean of the contributors' figures, contributors resampled.
+
+    It tells how far the mean would lie with other contributors of this kind. Like that of
+    `metrics.bootstrap` with groups it is widened where they are few.
+
+    Args:
+        table: As `by_contributor` gives it.
+        column: One of its figures, as "folded". Contributors without one are left out.
+        seed: Of the resampling.
+        n: How many resamples.
+        level: The share of resamples that it holds, before it is widened.
+
+    Raises:
+        DataError: Fewer than two contributors have this figure.
+    """
+    check_level(level)
+    values = table.loc[table["contributor"] != MEAN, column].dropna().to_numpy(float)
+    if len(values) < 2:
+        raise DataError(
+            f"An interval of {column!r} over contributors needs at least two of them. "
+            f"Received: {len(values)}."
+        )
+    drawn = np.random.default_rng(seed).choice(values, (n, len(values))).mean(axis=1)
+    wide = expanded(level, len(values))
+    low, high = np.quantile(drawn, [(1 - wide) / 2, (1 + wide) / 2])
+    return float(low), float(high)
 
 
 def _class_of(character: str, names: np.ndarray) -> str:

@@ -1,0 +1,132 @@
+"""What a test of networks says, in sentences whose every figure comes from the test."""
+
+import pandas as pd
+
+from hcr import metrics
+from hcr.insights.wording import counted, minus
+from hcr.metrics.comparison import Comparison
+from hcr.metrics.refusal import Refusal
+
+
+def compared(found: Comparison, first: str, second: str) -> str:
+    """What McNemar's test says of two models on the same pictures.
+
+    Args:
+        found: As `metrics.comparison.mcnemar` gives it.
+        first: The first model's name.
+        second: The second one's.
+
+    Returns:
+        One or two sentences: which is better, by how many points with the interval, and how often
+        chance would do as much; or that they cannot be told apart.
+    """
+    pictures = counted(found.n, "picture")
+    if not found.only_first + found.only_second:
+        return f"{first} and {second} read the same ones of {pictures} right and the same wrong."
+    if found.difference < 0:
+        first, second = second, first
+    sign = -1 if found.difference < 0 else 1
+    digits = 1 if found.high - found.low > 0.004 else 2
+    points, *ends = (
+        f"{100 * sign * each:z.{digits}f}" for each in (found.difference, found.low, found.high)
+    )
+    low, high = ends[::sign]
+    span = f"{100 * found.level:g} %: {low} to {high}; n = {found.n:,}"
+    own, other = sorted((found.only_first, found.only_second), reverse=True)
+    alone = f"{counted(own, 'picture')} only {first} reads right, {other:,} only {second}"
+    test = f"McNemar's {'exact ' if found.exact else ''}test, {p_text(found.p_value)}"
+    if found.told_apart:
+        text = f"{first} reads better than {second}, by {points} points ({span}): {alone}. Two "
+        text += f"equally good models would differ so much in {_how_often(found.p_value)} ({test})."
+    else:
+        text = f"{first} and {second} cannot be told apart on {pictures}: they differ by {points} "
+        text += f"points ({span}), and {alone}. Two equally good models would differ at least so "
+        text += f"much in {_how_often(found.p_value)} ({test})."
+    return minus(text)
+
+
+def refused(found: Refusal, accuracy: float, chosen_on: str = "validation") -> str:
+    """What comes of refusing unsure answers, at a threshold that was chosen on other pictures.
+
+    Args:
+        found: As `metrics.refusal.at` gives it.
+        accuracy: The share that was to be read right where the threshold was chosen.
+        chosen_on: The split that it was chosen on.
+    """
+    goal = metrics.percent(accuracy, 0 if round(100 * accuracy, 6).is_integer() else 1)
+    if found.threshold == 0:
+        text = f"On the {chosen_on} split {goal} are read right without refusing any. "
+    elif found.threshold == float("inf"):
+        return f"No threshold of the {chosen_on} split reads {goal} of what it accepts right."
+    else:
+        text = f"To read {goal} of the accepted pictures right on the {chosen_on} split, answers "
+        text += f"below a probability of {_probability(found.threshold)} are refused. "
+    if not found.accepted:
+        return text + f"Here that refuses all of {counted(found.n, 'picture')}."
+    low, high = found.interval()
+    return text + (
+        f"Here that refuses {metrics.percent(found.refused)} of {counted(found.n, 'picture')}, and "
+        f"{metrics.percent(found.accuracy, 2)} of the others are read right "
+        f"({metrics.interval_text(low, high, found.accepted, digits=2)})."
+    )
+
+
+def alike(table: pd.DataFrame, n: int) -> str:
+    """How much of the error lies between look-alikes, and what is left when they are set aside.
+
+    Args:
+        table: As `metrics.lookalikes.mistakes` gives it.
+        n: Of how many pictures.
+    """
+    rows = table.set_index("kind")
+    wrong = int(rows.loc["all", "n"])
+    if not wrong:
+        return "There is no mistake."
+    case, pairs = rows.loc["case"], rows.loc["alike"]
+    text = f"Of {counted(wrong, 'mistake')} {metrics.percent(case['of_mistakes'])} are right but "
+    text += f"for the case of the letter, and {metrics.percent(pairs['of_mistakes'])} more mix up "
+    text += "characters that people confuse, too. With both set aside "
+    span = metrics.interval_text(pairs["low"], pairs["high"], n)
+    text += f"{metrics.percent(pairs['accuracy'])} are read right ({span}), instead of "
+    return text + f"{metrics.percent(rows.loc['all', 'accuracy'])}."
+
+
+def robust(table: pd.DataFrame, n: int) -> str:
+    """Which corruption costs most, which least, and the mean of them all.
+
+    Args:
+        table: As `metrics.robustness.summary` gives it.
+        n: Of how many pictures.
+    """
+    each, mean = table.iloc[:-1], table.iloc[-1]
+    worst, best = each.loc[each["lost"].idxmax()], each.loc[each["lost"].idxmin()]
+    text = f"Of {counted(n, 'picture')} {metrics.percent(mean['plain'])} are read right as they "
+    text += f"are, and {metrics.percent(mean['mean'])} on the average of all corruptions and "
+    text += f"strengths. What costs most is {worst['corruption']} "
+    text += f"({metrics.percent(worst['mean'])} on the average of its strengths)"
+    if len(each) > 1:
+        text += f", least {best['corruption']} ({metrics.percent(best['mean'])})"
+    return text + "."
+
+
+def p_text(p: float) -> str:
+    """A p-value as text: `"p = 0.031"`, `"p < 0.0001"`."""
+    if p < 1e-4:
+        return "p < 0.0001"
+    return f"p = {p:.2g}" if p < 0.995 else "p = 1"
+
+
+def _how_often(p: float) -> str:
+    """A p-value as so many of so many test sets."""
+    for whole in (100, 1000, 10_000):
+        if p * whole >= 0.95:
+            return f"{round(p * whole):,} of {whole:,} test sets"
+    return "fewer than 1 of 10,000 test sets"
+
+
+def _probability(value: float) -> str:
+    """A threshold with as many digits as tell it from 1."""
+    digits = 2
+    while f"{value:.{digits}f}" == f"{1:.{digits}f}" and digits < 6:
+        digits += 1
+    return f"{value:.{digits}f}"

@@ -1,0 +1,139 @@
+"""Sentences about networks: every figure in them comes from the test that they tell of."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hcr import metrics
+from hcr.insights import verdicts
+from hcr.metrics.comparison import mcnemar_of
+from hcr.metrics.refusal import Refusal
+
+
+def test_the_better_model_is_named_first_whichever_is_given_first():
+    text = verdicts.compared(mcnemar_of(9000, 320, 150, 530), "one", "two")
+    assert text.startswith("one reads better than two, by 1.7 points (95 %: 1.3 to 2.1; n = 10,000")
+    assert "320 pictures only one reads right, 150 only two" in text
+    assert "fewer than 1 of 10,000 test sets (McNemar's test, p < 0.0001)" in text
+    turned = verdicts.compared(mcnemar_of(9000, 150, 320, 530), "two", "one")
+    assert turned == text
+
+
+def test_models_that_cannot_be_told_apart():
+    found = mcnemar_of(900, 6, 10, 84)
+    text = verdicts.compared(found, "one", "two")
+    assert text.startswith("two and one cannot be told apart on 1,000 pictures")
+    assert "(95 %: \N{MINUS SIGN}0.5 to 1.3; n = 1,000)" in text
+    assert f"{round(100 * found.p_value)} of 100 test sets (McNemar's exact test, p = 0.45)" in text
+    assert verdicts.compared(mcnemar_of(9, 0, 0, 1), "one", "two") == (
+        "one and two read the same ones of 10 pictures right and the same wrong."
+    )
+
+
+def test_small_differences_have_more_digits_and_no_minus_zero():
+    assert "0.03 points (95 %: 0.02 to 0.04" in verdicts.compared(
+        mcnemar_of(100_000, 40, 10, 9000), "one", "two"
+    )
+    assert "(95 %: 0.0 to 1.2; n = 1,000)" in verdicts.compared(
+        mcnemar_of(900, 5, 0, 95), "one", "two"
+    )
+
+
+@pytest.mark.parametrize(
+    ("p", "often", "text"),
+    [
+        (1.0, "100 of 100", "p = 1"),
+        (0.4545, "45 of 100", "p = 0.45"),
+        (0.0312, "3 of 100", "p = 0.031"),
+        (0.0052, "5 of 1,000", "p = 0.0052"),
+        (0.00012, "1 of 10,000", "p = 0.00012"),
+        (0.00002, "fewer than 1 of 10,000", "p < 0.0001"),
+        (0.0, "fewer than 1 of 10,000", "p < 0.0001"),
+    ],
+)
+def test_p_values_as_text(p, often, text):
+    assert verdicts.p_text(p) == text
+    assert verdicts._how_often(p) == f"{often} test sets"
+
+
+def test_refusing_is_told_with_what_it_costs():
+    text = verdicts.refused(Refusal(0.9341, 1000, 700, 7), 0.99)
+    low, high = metrics.wilson(693, 700)
+    assert "read 99 % of the accepted pictures right on the validation split" in text
+    assert "below a probability of 0.93 are refused" in text
+    assert "refuses 30.0 % of 1,000 pictures, and 99.00 % of the others" in text
+    assert f"(95 %: {100 * low:.2f} to {100 * high:.2f}; n = 700)" in text
+    assert "of 0.999 are" in verdicts.refused(Refusal(0.99861, 1000, 700, 7), 0.999)
+    assert "99.9 %" in verdicts.refused(Refusal(0.99861, 1000, 700, 7), 0.999)
+    assert "without refusing any" in verdicts.refused(Refusal(0, 1000, 1000, 7), 0.99)
+    assert verdicts.refused(Refusal(float("inf"), 9, 0, 0), 0.99, "training") == (
+        "No threshold of the training split reads 99 % of what it accepts right."
+    )
+    # A threshold of another split may refuse everything here.
+    assert verdicts.refused(Refusal(0.9, 9, 0, 0), 0.99).endswith("refuses all of 9 pictures.")
+
+
+def test_look_alikes_are_told_with_what_is_left():
+    true = np.array([0] * 10 + [2] * 6 + [3] * 4)
+    read = np.array([0] * 7 + [1] * 3 + [2, 2, 2, 2, 3, 0] + [3] * 4)
+    table = metrics.lookalikes.mistakes(true, read, "0OAa")
+    low, high = metrics.wilson(19, 20)
+    assert verdicts.alike(table, 20) == (
+        "Of 5 mistakes 20.0 % are right but for the case of the letter, and 60.0 % more mix up "
+        f"characters that people confuse, too. With both set aside 95.0 % are read right (95 %: "
+        f"{100 * low:.1f} to {100 * high:.1f}; n = 20), instead of 75.0 %."
+    )
+    assert verdicts.alike(metrics.lookalikes.mistakes(true, true, "0OAa"), 20) == (
+        "There is no mistake."
+    )
+
+
+def summary(drops, plain=0.9):
+    rows = [
+        {"corruption": name, "strength": each, "accuracy": plain - drop * each}
+        for name, drop in drops.items()
+        for each in range(6)
+    ]
+    return metrics.robustness.summary(pd.DataFrame(rows))
+
+
+def test_the_worst_and_the_least_corruption_are_named():
+    text = verdicts.robust(summary({"blur": 0.02, "noise": 0.1, "shift": 0.05}), 4347)
+    assert text == (
+        "Of 4,347 pictures 90.0 % are read right as they are, and 73.0 % on the average of all "
+        "corruptions and strengths. What costs most is noise (60.0 % on the average of its "
+        "strengths), least blur (84.0 %)."
+    )
+    assert verdicts.robust(summary({"blur": 0.02}), 9).endswith(
+        "(84.0 % on the average of its strengths)."
+    )
+
+
+def figures(text):
+    return set(re.findall(r"\d[\d,.]*\d|\d", text))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            verdicts.compared(mcnemar_of(8000, 320, 250, 530), "A", "B"),
+            verdicts.compared(mcnemar_of(700, 42, 40, 77), "A", "B"),
+        ),
+        (
+            verdicts.refused(Refusal(0.93, 1000, 700, 7), 0.99),
+            verdicts.refused(Refusal(0.84, 2000, 1500, 31), 0.98),
+        ),
+        (
+            verdicts.robust(summary({"blur": 0.02, "noise": 0.1}), 4347),
+            verdicts.robust(summary({"blur": 0.03, "noise": 0.15}, 0.95), 4700),
+        ),
+    ],
+)
+def test_another_model_changes_every_figure(one, other):
+    """No sentence holds a figure of its own, but for the level of its interval."""
+    same = figures(one) & figures(other)
+    assert same <= {"95", "1,000"}, (one, other)
+    assert len(figures(one)) > 4
