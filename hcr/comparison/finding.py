@@ -28,7 +28,7 @@ def find(names: Sequence[str] | None = None, published: bool = True) -> dict[str
         return dict(sorted(found.items()))
     chosen = {}
     for name in names:
-        own = {key: each for key, each in found.items() if key == name or _of(key) == name}
+        own = {key: each for key, each in found.items() if name and name in (key, _of(key))}
         if not own:
             raise ParameterError(_unknown(name, list(found), places))
         chosen |= dict(sorted(own.items()))
@@ -44,11 +44,11 @@ def _unknown(name: str, known: list[str], places: list[Path]) -> str:
     """Why there is nothing of this `name` to compare."""
     for place in places:
         folder = place / name
-        if isinstance(name, str) and name and (folder / "run.json").is_file():
-            try:
-                status = runs.read(folder).get("status", "unknown")
-            except RunError:
-                status = "unreadable"
+        try:
+            status = runs.read(folder).get("status", "done")
+        except RunError:
+            status = "unreadable"
+        if status != "done":
             return (
                 f"A run must be finished to be compared. Received: {name!r}, whose status is "
                 f"{status!r}. Run its command again."
