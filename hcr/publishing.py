@@ -219,7 +219,7 @@ def _notes(group: Group, suite: str) -> str:
     """What has to be said of a group's figures, in a paragraph."""
     each = group.first
     one = {len(recipe.members) for recipe in group.recipes} == {1}
-    over = "the pictures" if one else "the pictures, and the seeds of the test split's"
+    seeds = "" if one else "; those of the test split hold other seeds, too"
     commands = {member.record.get("command") for member in group.members}
     by = f" by `{commands.pop()}`" if len(commands) == 1 else ""
     made = f"Made{by}, on {'; '.join(group.machines)}."
@@ -227,7 +227,7 @@ def _notes(group: Group, suite: str) -> str:
     text = [
         f"{group.title}: n = {each.n:,} test pictures, and {each.n_validation or 0:,} of "
         "validation, by whose class-balanced accuracy the recipes are ranked.",
-        f"{'One seed each, ' if one else ''}95 % intervals over {over}.",
+        f"{'One seed each, ' if one else ''}95 % intervals over the pictures{seeds}.",
         made,
         "A plus behind a commit: the tree had changes." if changed else "",
         f"These runs opened the test split {words.counted(group.openings, 'time')}.",

@@ -79,7 +79,7 @@ def test_the_record_says_what_a_reader_needs_and_nothing_of_this_machine(suite, 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"command": "uv run run_all.py /home/me/x.yaml"}, "'/home/me/x.yaml'"),
+        ({"command": "uv run run_all.py /mine/x.yaml"}, "'/mine/x.yaml'"),
         ({"given": {"path": "/data/own"}}, "run.json.stages.03_train.parameters.path"),
         ({"given": {"path": "~/own"}}, "'~/own'"),
         ({"given": {"path": "C:\\own"}}, "03_train.parameters.path"),
@@ -159,7 +159,8 @@ def test_seeds_machines_and_changed_trees_show_in_the_table(suite, results):
     assert "| `net` | 2 |" in lines[2]
     assert "| 2026-01-02 to 2026-02-03 | 0123456789, 0123456789+ |" in lines[2]
     assert "Xeon" in lines[4]
-    assert "A plus behind a commit: the tree had changes." in text
+    assert "A plus behind a commit: the tree had changes." in " ".join(lines)
+    assert "those of the test split hold other seeds, too." in " ".join(lines)
     assert "One seed each" not in text
 
 

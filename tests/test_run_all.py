@@ -104,7 +104,7 @@ def test_two_files_with_one_run_name_are_refused(tiny, refused):
         (["--compare", "--only", "01_eda"], ["--compare", "stands alone"]),
         (["params/quick.yaml", "--compare"], ["--compare", "stands alone"]),
         (["--compare", "-p", "06_compare.nmes=[x]"], ["nmes", "'names'"]),
-        (["--compare", "-p", "03_train.epochs=2"], ["03_train", "'06_compare'"]),
+        (["--compare", "-p", "03_train.epochs=2"], ["stage '03_train'", "Known: 06_compare"]),
         (["-p", "06_compare.published=false"], ["-p 06_compare", "--compare"]),
     ],
 )

@@ -155,7 +155,6 @@ def test_the_newest_finished_run_is_found_among_damaged_ones(tmp_path):
     make_run("running", "2026-01-02T00:00:00+00:00", status="running")
     make_run("odd", None)
     make_run("lab", "2026-01-03T00:00:00+00:00")
-    make_run("lab", "2026-01-09T00:00:00+00:00")
     page = make_run("compare", "2026-01-09T00:00:00+00:00")
     files.write_json(page / "run.json", record_of(page) | {"kind": runs.COMPARISON})
     assert runs.finished() == [good, tmp_path / "outputs" / "odd"]
