@@ -351,13 +351,15 @@ def test_a_difference_against_the_ranks_is_named(outputs):
     assert "Told apart against the order of the ranks: second over first (p <" in said
 
 
-def test_with_seeds_the_test_is_of_the_same_one_and_the_difference_of_all(outputs):
+def test_with_seeds_the_test_is_of_the_same_one_and_the_difference_of_all(outputs, page):
     for seed, (one, other) in enumerate([(20, 40), (30, 44), (25, 48)]):
         make(outputs / "x" / f"a-s{seed}", model="a", seed=seed, wrong=one, validation=0.9)
         # The other lacks the first seed.
         if seed:
             make(outputs / "x" / f"b-s{seed}", model="b", seed=seed, wrong=other, validation=0.8)
-    (each,) = pairs(gathered()[0], 12)
+    groups = gathered()
+    (each,) = pairs(groups[0], 12)
+    assert "the difference is of all that both have" in account.tests(page, groups).html
     assert each.seeds == (1, 1)
     assert each.test.only_second + each.test.only_first == 14
     assert each.difference == pytest.approx((14 + 23) / 2 / 400)
@@ -411,7 +413,7 @@ def test_the_page_shows_every_group_and_writes_only_its_own_folder(outputs, page
     html = shown(page, groups, {"torn": "it is <torn>"})
     after = {path: path.read_bytes() for path in outputs.rglob("*") if path.is_file()}
     own = {path for path in after if path.is_relative_to(page.folder)}
-    assert {path: data for path, data in after.items() if path not in own | set()} == {
+    assert {path: data for path, data in after.items() if path not in own} == {
         path: data for path, data in before.items() if path not in own
     }
     assert "3 different sets of test pictures" in html["scope"]

@@ -156,7 +156,7 @@ def tests(run: Run, groups: Sequence[Group]) -> Exhibit:
         caption = (
             f"{group.title}: McNemar's test of each pair on the same {group.first.n:,} pictures; "
             "the difference in accuracy with its 95 % interval, the p-value, and the p-value "
-            "corrected for the number of pairs (Holm)."
+            f"corrected for the number of pairs (Holm).{_over_seeds(group)}"
         )
         formats = dict.fromkeys(("p", "p, corrected"), frames.probability)
         table = exhibits.table(run, frames.tests(found), name("tests"), caption, formats)
@@ -256,6 +256,13 @@ def _only(group: Group) -> str:
     return (
         f" Only the first {MOST} on validation; {more} more are in the table." if more > 0 else ""
     )
+
+
+def _over_seeds(group: Group) -> str:
+    """What belongs to one seed and what to all, where there are several."""
+    if all(len(each.members) == 1 for each in group.recipes):
+        return ""
+    return " Counts and p-values are of the seeds named; the difference is of all that both have."
 
 
 def _seeds(recipe: Recipe) -> str:
