@@ -1,6 +1,7 @@
 """The levers of training: what each does to a step, and that a resumed training pulls it alike."""
 
 import os
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -14,10 +15,10 @@ from scipy.special import log_softmax
 
 from hcr import balance, environment, models, training
 from hcr.datasets import Split
-from hcr.errors import ParameterError
-from hcr.models.augment import RandomAffine, RandomDistortion, layer_of
+from hcr.errors import ModelError, ParameterError
+from hcr.models.augment import RandomAffine, RandomDistortion, Switch, layer_of
 from hcr.training import checkpoint
-from hcr.training.averaging import Averaged, answering
+from hcr.training.averaging import Averaged, answering, learner
 from hcr.training.losses import CodedAccuracy, CrossEntropy, coded, loss_of
 from hcr.training.mixing import Mix, MixedBatches
 from hcr.training.optimizer import optimizer
@@ -80,11 +81,15 @@ def assert_same(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
             "augmentation": "strong", "precision": "mixed_bfloat16",
         },
         {"precision": "mixed_bfloat16", "weight_decay": 0.1, "gradient_norms": True},
+        {"teacher": "model.keras", "ema": 0.9, "augmentation": "pen"},
+        {"plain_epochs": 1, "augmentation": "strong"},
     ],
-    ids=["averaged", "balanced", "watched"],
+    ids=["averaged", "balanced", "watched", "taught", "plain at last"],
 )  # fmt: skip
 def test_a_resumed_training_ends_with_the_same_bits(own, tmp_path, monkeypatch, changed):
     changed = {**own, **changed}
+    if "teacher" in changed:
+        changed["teacher"] = str(trained.run()[0] / changed["teacher"])
     expected = trained.fit(tmp_path / "whole", **changed)
     with monkeypatch.context() as patch:
 
@@ -118,6 +123,8 @@ def test_a_resumed_training_ends_with_the_same_bits(own, tmp_path, monkeypatch, 
         ({"label_smoothing": -0.1}, "label_smoothing must be .* Received: -0.1"),
         ({"weight_decay": -1.0}, "weight_decay must be at least 0, .* Received: -1.0"),
         ({"mixing_alpha": 0.0}, "mixing_alpha must be above 0, .* Received: 0.0"),
+        ({"plain_epochs": 9}, "plain_epochs must be from 0 to epochs. Received: 9"),
+        ({"taught": 1.0}, "taught must be above 0 and below 1, .* Received: 1.0"),
     ],
 )
 def test_what_a_recipe_cannot_ask_for_is_told(changed, told):
@@ -488,6 +495,99 @@ def test_a_distortion_is_saved_with_its_arguments(tmp_path):
     assert type(loaded) is RandomDistortion
     assert loaded.get_config() == layer.get_config()
     assert loaded.get_config()["cutout"] == 8.0
+
+
+def test_in_the_last_epochs_pictures_are_not_varied(own, tmp_path, monkeypatch):
+    how = {**own, "epochs": 3, "plain_epochs": 2, "schedule": "constant", "learning_rate": 0.01}
+    seen = []
+    plain = Switch.call
+
+    def call(self, inputs):
+        seen.append(self)
+        return plain(self, inputs)
+
+    monkeypatch.setattr(Switch, "call", call)
+    fitted = trained.fit(tmp_path / "switched", **how | {"augmentation": "strong"})
+    assert seen
+    assert numpy(seen[0].varied) == 0
+    assert len(fitted.history) == 3
+    pictures = trained.data().train.images[:50]
+    varied = layer_of("strong", 0)(pictures, training=True)
+    switch = Switch()
+    assert (numpy(switch([pictures, varied])) == numpy(varied)).all()
+    switch.varied.assign(0.0)
+    assert (numpy(switch([pictures, varied])) == pictures).all()
+    # Where all epochs are plain it is all the same what they would have been.
+    one, other = (
+        trained.fit(tmp_path / name, **how | {"augmentation": name, "plain_epochs": 3})
+        for name in ("pen", "strong")
+    )
+    assert_same(one.model.get_weights(), other.model.get_weights())
+
+
+# A teacher
+
+
+def test_the_answers_of_a_teacher_are_learned():
+    folder, fitted = trained.run()
+    train, plan = trained.data().train, balance.plan(trained.data().train.labels)
+    wrong = Split(train.images, (train.labels + 1) % 10)
+    told = training.predict(fitted.model, train.images).argmax(axis=1)
+    agreed = {}
+    for taught in (0.1, 0.9):
+        recipe = trained.recipe(teacher=str(folder), taught=taught, augmentation="none")
+        net = training.fit_steps(recipe, wrong, plan, 10, 60)
+        agreed[taught] = (training.predict(net, train.images).argmax(axis=1) == told).mean()
+    # Labels and teacher contradict each other: who has the larger share is believed.
+    assert agreed[0.1] < 0.2
+    assert agreed[0.9] > 0.7
+
+
+def test_the_loss_with_a_teacher_is_shared(own):
+    folder, fitted = trained.run()
+    recipe = trained.recipe(**own, teacher=str(folder), taught=0.3)
+    net = models.build(recipe.model, 10)
+    trainer = trainer_of(net, recipe, 10, "sparse_categorical_crossentropy")
+    images, labels = trained.data().train.images[:64], trained.data().train.labels[:64]
+    before = training.predict(fitted.model, images)
+    answers, wanted = (numpy(each(images, training=False)) for each in (net, fitted.model))
+    teacher = trainer.get_layer("taught")
+    teacher([images, answers], training=True)
+    (added,) = teacher.losses
+    expected = -(wanted * np.log(answers)).sum(axis=1).mean()
+    assert numpy(added) == pytest.approx(0.3 * expected, rel=1e-4)
+    assert learner(trainer) is net
+    trainer.train_on_batch(images, labels)
+    # It teaches and does not learn.
+    assert (training.predict(teacher.layer, images) == before).all()
+    assert not teacher.trainable_weights
+
+
+def test_a_training_hangs_on_its_teachers_weights(own, tmp_path):
+    folder, _ = trained.run()
+    file = tmp_path / "teacher.keras"
+    shutil.copy(folder / "model.keras", file)
+    how = {**own, "teacher": str(file), "epochs": 1}
+    assert trained.fit(tmp_path / "checkpoints", **how).trained == 1
+    assert trained.fit(tmp_path / "checkpoints", **how).trained == 0
+    models.build("hcr_small", 10).save(file)
+    assert trained.fit(tmp_path / "checkpoints", **how).trained == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("nowhere", "Received: 'nowhere'"),
+        ("model.tflite", "Received: "),
+        ("few.keras", "same char"),
+    ],
+)
+def test_what_cannot_teach_is_told(tmp_path, name, told):
+    (tmp_path / "model.tflite").write_bytes(b"")
+    models.build("hcr_small", 3).save(tmp_path / "few.keras")
+    with pytest.raises(ModelError, match=told) as error:
+        trained.fit(tmp_path / "checkpoints", teacher=str(tmp_path / name) if "." in name else name)
+    assert "\n" not in str(error.value)
 
 
 # Another backend

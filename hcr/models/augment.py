@@ -29,6 +29,25 @@ def layer_of(augmentation: str, seed: int) -> keras.layers.Layer | None:
 
 
 @keras.saving.register_keras_serializable("hcr")
+class Switch(keras.layers.Layer):
+    """Passes varied pictures on, or, where `varied` is set to 0, the pictures as they were."""
+
+    def build(self, input_shape=None):
+        """Add `varied`, which begins as 1."""
+        self.varied = self.add_weight((), initializer="ones", trainable=False, name="varied")
+        self.built = True
+
+    def call(self, inputs):
+        """(pictures, varied ones), both (n, 28, 28), to one of the two."""
+        pictures, varied = inputs
+        return ops.where(ops.convert_to_tensor(self.varied) > 0.5, varied, pictures)
+
+    def compute_output_shape(self, input_shape):
+        """That of the pictures."""
+        return input_shape[0]
+
+
+@keras.saving.register_keras_serializable("hcr")
 class RandomAffine(keras.layers.Layer):
     """A random affine map of each picture; in inference the picture as it is.
 

@@ -16,6 +16,7 @@ from hcr import files, models
 from hcr.balance import Plan
 from hcr.datasets import Split
 from hcr.errors import ParameterError, nearest
+from hcr.training import weights
 from hcr.training.averaging import answering
 from hcr.training.checkpoint import Checkpoint, finished, resume
 from hcr.training.exporting import export, export_small
@@ -84,6 +85,9 @@ class Recipe:
         learning_rate: Of Adam at its highest.
         augmentation: A key of `AUGMENTATIONS`.
         seed: Of every draw.
+        plain_epochs: How many of the last epochs have no augmentation, so that the network ends
+            with pictures as they are (He et al. 2019, Data augmentation revisited: rethinking the
+            distribution gap between clean and augmented data).
         schedule: A key of `SCHEDULES`.
         plateau_patience: Of the schedule plateau: so many epochs in a row without a lower
             validation loss are waited for, one more and the rate falls.
@@ -100,6 +104,9 @@ class Recipe:
         mixing: A key of `MIXING`.
         mixing_alpha: Of the beta distribution that the shares of two mixed pictures come from: 1
             for any share alike, less for shares near 0 and 1.
+        teacher: A trained network whose answers are learned beside the labels, as
+            `hcr.training.weights.find` takes it; None for none.
+        taught: The teacher's share in the loss, in (0, 1).
         precision: A key of `PRECISIONS`. The network that is validated and returned has 32 bits.
     """
 
@@ -109,6 +116,7 @@ class Recipe:
     learning_rate: float
     augmentation: str
     seed: int
+    plain_epochs: int = 0
     schedule: str = "cosine"
     plateau_patience: int = 2
     plateau_factor: float = 0.1
@@ -121,6 +129,8 @@ class Recipe:
     weight_decay: float = 0.0
     mixing: str = "none"
     mixing_alpha: float = 0.2
+    teacher: str | None = None
+    taught: float = 0.5
     precision: str = "float32"
 
     def __post_init__(self) -> None:
@@ -138,8 +148,10 @@ class Recipe:
             ("ema", "at least 0 and below 1, as 0.999", 0 <= self.ema < 1),
             ("label_smoothing", "at least 0 and below 1, as 0.1", 0 <= self.label_smoothing < 1),
             ("weight_decay", "at least 0, as 0.01", 0 <= self.weight_decay < np.inf),
+            ("plain_epochs", "from 0 to epochs", 0 <= self.plain_epochs <= self.epochs),
             ("patience", "at least 1, or None", self.patience is None or self.patience >= 1),
             ("mixing_alpha", "above 0, as 0.2", 0 < self.mixing_alpha < np.inf),
+            ("taught", "above 0 and below 1, as 0.5", 0 < self.taught < 1),
         ):
             if not kept:
                 raise ParameterError(f"{what} must be {rule}. Received: {getattr(self, what)}.")
@@ -271,6 +283,7 @@ def _key(recipe: Recipe, train: Split, validation: Split, plan: Plan) -> str:
         plan.weights.tobytes(),
         plan.tau,
         code_digest(recipe.model),
+        files.sha256(weights.find(recipe.teacher)) if recipe.teacher else None,
     )
 
 

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from hcr.training.distillation import Taught
+
 
 @keras.saving.register_keras_serializable("hcr")
 class Averaged(keras.layers.Wrapper):
@@ -56,9 +58,14 @@ class Averaged(keras.layers.Wrapper):
         return {**super().get_config(), "decay": self.decay}
 
 
+def learner(trainer: keras.Model) -> keras.layers.Layer:
+    """The layer of `trainer` that learns: the network, or its `Averaged`."""
+    return next(each for each in reversed(trainer.layers) if not isinstance(each, Taught))
+
+
 def answering(trainer: keras.Model) -> list[np.ndarray]:
     """The weights that the network in `trainer` answers with: averaged where it averages them."""
-    last = trainer.layers[-1]
+    last = learner(trainer)
     if isinstance(last, Averaged):
         return [ops.convert_to_numpy(each) for each in last.averages]
     return last.get_weights()

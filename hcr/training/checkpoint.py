@@ -16,7 +16,8 @@ import pandas as pd
 from hcr import files
 from hcr.datasets import Split
 from hcr.errors import ModelError, RunError
-from hcr.training.averaging import answering
+from hcr.models.augment import Switch
+from hcr.training.averaging import answering, learner
 from hcr.training.network import shifted, validate
 from hcr.training.optimizer import WatchedAdam, plateau_rate
 
@@ -56,6 +57,9 @@ class Checkpoint(keras.callbacks.Callback):
             optimizer.learning_rate = plateau_rate(self.recipe, losses)
         if isinstance(optimizer, WatchedAdam):
             optimizer.forget()
+        for layer in self.model.layers:
+            if isinstance(layer, Switch):
+                layer.varied.assign(float(epoch < self.recipe.epochs - self.recipe.plain_epochs))
         for i, state in enumerate(random_states(self.model)):
             rng = np.random.default_rng([self.recipe.seed, epoch, i])
             state.assign(rng.integers(0, 2**31, size=tuple(state.shape), dtype=np.uint32))
@@ -73,7 +77,7 @@ class Checkpoint(keras.callbacks.Callback):
         """Validate, save and report."""
         optimizer = self.model.optimizer
         # What is judged, and kept where it is the best, is the network as it will answer.
-        if self.net is not self.model.layers[-1]:
+        if self.net is not learner(self.model):
             self.net.set_weights(answering(self.model))
         with shifted(self.net, self.shift):
             found, weights = validate(self.net, self.validation), self.net.get_weights()

@@ -8,10 +8,11 @@ import numpy as np
 from hcr import environment, models
 from hcr.balance import Plan
 from hcr.datasets import Split
-from hcr.models.augment import layer_of
-from hcr.training import start
+from hcr.models.augment import Switch, layer_of
+from hcr.training import start, weights
 from hcr.training.averaging import Averaged
 from hcr.training.batches import Batches
+from hcr.training.distillation import Taught
 from hcr.training.losses import CodedAccuracy, CrossEntropy, by_source
 from hcr.training.mixing import Mix, MixedBatches
 from hcr.training.optimizer import optimizer
@@ -44,14 +45,21 @@ def trainer_of(
     inputs = [keras.Input((28, 28), dtype="uint8")]
     augment = layer_of(recipe.augmentation, recipe.seed)
     pictures = inputs[0] if augment is None else augment(inputs[0])
+    if augment is not None and recipe.plain_epochs:
+        pictures = Switch(name="switch")([inputs[0], pictures])
     if recipe.mixing != "none":
         inputs.append(keras.Input((28, 28)))
         pictures = Mix()([pictures, inputs[1]])
     last = Averaged(net, recipe.ema, name="averaged") if recipe.ema else net
-    trainer = keras.Model(inputs if len(inputs) > 1 else inputs[0], last(pictures))
+    answers = last(pictures)
+    if recipe.teacher:
+        teacher = weights.network(recipe.teacher, net.output_shape[1])
+        answers = Taught(teacher, recipe.taught, name="taught")([pictures, answers])
+    trainer = keras.Model(inputs if len(inputs) > 1 else inputs[0], answers)
     trainer.compile(
         optimizer=optimizer(recipe, steps),
         loss=loss,
+        loss_weights=1 - recipe.taught if recipe.teacher else None,
         metrics=[CodedAccuracy(name="accuracy") if sources else "accuracy"],
         # With TensorFlow, XLA makes training slower on a CPU, and its first step takes seconds;
         # JAX without it compiles nothing at all.
