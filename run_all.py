@@ -38,16 +38,24 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--to", dest="last", metavar="STAGE", help="end with this stage")
     parser.add_argument("--only", metavar="STAGE", help="this stage alone")
     parser.add_argument("--force", action="store_true", help="run what is up to date, too")
+    parser.add_argument(
+        "--compare", nargs="*", metavar="RUN",
+        help="a page that compares these runs or suites, by default all finished ones; runs none",
+    )  # fmt: skip
     parser.add_argument("--list", action="store_true", help="print every stage's parameters")
     parser.add_argument("--check", action="store_true", help="check the parameters, run nothing")
     return parser
 
 
 def plans(options: argparse.Namespace) -> list[tuple[str | None, pipeline.RunPlan]]:
-    """Everything that is to be run, each with its suite's name or None; all of it checked."""
+    """Everything that is to be run, each with its suite's name or None; all of it checked.
+
+    The page that a suite ends in comes behind its runs.
+    """
     stages = pipeline.load_stages()
     chosen = pipeline.selected(options.first, options.last, options.only)
     overrides = params.parse_overrides(options.overrides)
+    across = {name: overrides.pop(name) for name in pipeline.ACROSS if name in overrides}
     declared = {name: list(stage.parameters) for name, stage in stages.items()}
     found: list[tuple[str | None, pipeline.RunPlan]] = []
 
@@ -74,8 +82,17 @@ def plans(options: argparse.Namespace) -> list[tuple[str | None, pipeline.RunPla
         elif options.run is not None:
             raise ParameterError(f"--run names one run. Received: a suite, {file}. Drop --run.")
         else:
+            pipeline.check_then(spec)
             for name, each, seed in pipeline.expand(spec):
                 add(name, each, file, spec, seed)
+            if spec.then:
+                asked = [spec.suite], across, command(file, options), Path(file).as_posix()
+                found.append((spec.suite, pipeline.comparison(*asked, suite=spec.suite)))
+    if across and not any(plan.kind for _, plan in found):
+        raise ParameterError(
+            "A parameter of a notebook across runs goes with --compare, or with a suite that ends "
+            f"in it. Received: -p {next(iter(across))}. Drop it."
+        )
     for name in (names := [plan.name for _, plan in found]):
         if names.count(name) > 1:
             files = ", ".join(plan.params_file for _, plan in found if plan.name == name)
@@ -84,6 +101,20 @@ def plans(options: argparse.Namespace) -> list[tuple[str | None, pipeline.RunPla
                 "Change one, or run them one at a time with --run NAME."
             )
     return found
+
+
+def compared(options: argparse.Namespace) -> pipeline.RunPlan:
+    """The page that `--compare` asks for, checked."""
+    others = [options.files, options.run, options.first, options.last, options.only, options.force]
+    if any(others):
+        raise ParameterError(
+            "--compare runs nothing and stands alone, but for -p. Received: a params file, --run, "
+            "--from, --to, --only or --force with it. Give two commands."
+        )
+    words = ["uv run run_all.py --compare", *map(shlex.quote, options.compare)]
+    words += [f"-p {shlex.quote(each)}" for each in options.overrides]
+    overrides = params.parse_overrides(options.overrides)
+    return pipeline.comparison(options.compare, overrides, " ".join(words), "--compare")
 
 
 def default() -> str:
@@ -103,7 +134,7 @@ def command(file: str, options: argparse.Namespace) -> str:
 
 def listing() -> str:
     """Every stage's parameters."""
-    stages = pipeline.load_stages()
+    stages = pipeline.load_stages() | pipeline.load_across()
     declared = {name: list(stage.parameters) for name, stage in stages.items()}
     return params.listing(declared, {name: stage.title for name, stage in stages.items()})
 
@@ -112,12 +143,17 @@ def run_all(found: list[tuple[str | None, pipeline.RunPlan]]) -> int:
     """Run everything; a run that fails does not stop the next. Returns the exit code."""
     outcomes: list[tuple[str | None, pipeline.Outcome]] = []
     for suite, plan in found:
+        own = [each for name, each in outcomes if name == suite]
+        if plan.kind and suite and not any(each.record.get("status") == "done" for each in own):
+            print(f"{plan.name}: left out, no run of {suite} is finished")
+            continue
         print(f"{plan.name}: {plan.params_file} into {runs.shown(plan.folder)}", flush=True)
-        before = pipeline.published(plan) if suite else None
+        before = pipeline.published(plan) if suite and not plan.kind else None
         if before is not None:
             print(f"{plan.name}: finished before, taken from {runs.shown(before.folder)}")
         outcome = before or pipeline.run(plan)
-        outcomes.append((suite, outcome))
+        # A page across runs is none of its suite's.
+        outcomes.append((None if plan.kind else suite, outcome))
         if outcome.code == 0:
             for line in outcome.headline():
                 print(line)
@@ -166,7 +202,7 @@ def dispatch(options: argparse.Namespace) -> int:
             # `| head` has seen enough. What is still in the buffer must not be tried at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    found = plans(options)
+    found = plans(options) if options.compare is None else [(None, compared(options))]
     if options.check:
         for _, plan in found:
             print(f"{plan.name}: {plan.params_file} is right: {', '.join(plan.chosen)}")

@@ -45,7 +45,7 @@ from pathlib import Path
 import numpy as np
 
 from hcr import balance, datasets, environment, files, training
-from hcr.study.intervals import spread
+from hcr.metrics.seeds import spread
 
 BASELINE = "baseline"
 RECIPE = {"epochs": 1, "batch_size": 128, "learning_rate": 2e-3, "augmentation": "affine"}

@@ -13,6 +13,11 @@ from hcr import environment, files
 from hcr.errors import RunError
 
 LAB = "lab"
+COMPARE = "compare"
+# Folders that are no run's, and whose they are.
+KEPT = {LAB: "notebooks opened by hand", COMPARE: "the page that compares runs"}
+# The kind of a page across runs, in its record; a run's record has none.
+COMPARISON = "comparison"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 # What `run_all.py` tells the kernels that it starts.
@@ -117,9 +122,9 @@ class Run:
         self.caveat = facts.get("caveat", "")
         update(self.folder, lambda record: record.update(data=facts))
 
-    def test_opened(self, dataset: str, n: int) -> None:
-        """Record in `run.json` that this stage read the test split's pictures."""
-        entry = {"stage": self.stage, "dataset": dataset, "n": n, "when": now()}
+    def test_opened(self, dataset: str, n: int, digest: str) -> None:
+        """Record in `run.json` that this stage read the test split's pictures, and which."""
+        entry = {"stage": self.stage, "dataset": dataset, "n": n, "digest": digest, "when": now()}
         update(self.folder, lambda record: record.setdefault("test_openings", []).append(entry))
 
     def metrics(self, section: dict[str, Any]) -> None:
@@ -200,16 +205,25 @@ def update(folder: Path, change: Callable[[dict[str, Any]], Any]) -> dict[str, A
     return record
 
 
-def finished() -> list[Path]:
-    """The folders of the finished runs, the newest first."""
-    folder = outputs()
+def results() -> Path:
+    """The folder that holds published runs: `docs/results/` at the project's top."""
+    return environment.root() / "docs" / "results"
+
+
+def finished(folder: Path | None = None) -> list[Path]:
+    """The folders of the finished runs, the newest first.
+
+    They are looked for in `folder`, by default `outputs()`, and in its folders, which are suites.
+    """
+    folder = folder or outputs()
     found = []
     for path in [*folder.glob("*/run.json"), *folder.glob("*/*/run.json")]:
         try:
             record = read(path.parent)
         except RunError:
             continue
-        if record.get("status") == "done" and path.parent.name != LAB:
+        kept = path.parent.name != LAB and "kind" not in record
+        if record.get("status") == "done" and kept:
             found.append((str(record.get("finished") or ""), path.parent))
     return [path for _, path in sorted(found, reverse=True)]
 

@@ -49,7 +49,7 @@ def html(
     return (
         f'<div class="hcr-table" style="{box}" tabindex="0" role="group" '
         f'aria-label="{escape(caption)}"><table style="margin:0">'
-        f'<caption style="{figures.QUIET}">{escape(caption)}</caption>'
+        f'<caption style="{figures.QUIET}"><span>{escape(caption)}</span></caption>'
         f"<thead><tr>{top}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
 

@@ -1,204 +1,492 @@
-"""McNemar's test and the paired interval: against SciPy, statsmodels and their definitions."""
+"""Runs side by side: gathered over seeds, ranked on validation, never across test pictures."""
 
-from itertools import combinations
+import itertools
+import json
+import shutil
 
+import made_runs
 import numpy as np
+import pandas as pd
 import pytest
-from scipy import optimize, stats
+from made_runs import make
 
-from hcr.errors import DataError
-from hcr.metrics.comparison import FEW, each_pair, mcnemar, mcnemar_of, paired_interval
-
-# both, only the first, only the second, neither
-TABLES = [
-    (50, 3, 1, 6),
-    (900, 24, 0, 76),
-    (900, 12, 12, 76),
-    (900, 13, 12, 75),
-    (900, 12, 13, 75),
-    (9000, 320, 150, 530),
-    (0, 40, 60, 0),
-    (0, 0, 30, 0),
-    (0, 30, 0, 0),
-    (7, 0, 0, 3),
-    (0, 0, 0, 5),
-    (1, 0, 0, 0),
-    (0, 1, 0, 0),
-]
+from hcr import comparison, files, metrics, runs
+from hcr.comparison import account, frames, words
+from hcr.comparison.front import front
+from hcr.comparison.paired import pairs
+from hcr.errors import ParameterError
+from hcr.metrics.comparison import holm
+from hcr.metrics.seeds import spread
 
 
-def answers(both, only_first, only_second, neither, classes=5, seed=0):
-    """Labels and two models' answers with these counts, shuffled."""
-    generator = np.random.default_rng(seed)
-    counts = (both, only_first, only_second, neither)
-    a = np.repeat([True, True, False, False], counts)
-    b = np.repeat([True, False, True, False], counts)
-    order = generator.permutation(len(a))
-    true = generator.integers(0, classes, len(a))
-    first, second = (np.where(each[order], true, (true + 1) % classes) for each in (a, b))
-    return true, first, second
+@pytest.fixture(autouse=True)
+def results(tmp_path, monkeypatch):
+    """Published runs of the test's own."""
+    monkeypatch.setattr(runs, "results", lambda: tmp_path / "results")
+    return tmp_path / "results"
 
 
-@pytest.mark.parametrize("table", TABLES, ids=str)
-def test_counts_and_p_value_equal_scipy(table):
-    found = mcnemar(*answers(*table))
-    both, one, other, _ = table
-    assert (found.both, found.only_first, found.only_second, found.neither) == table
-    assert found.n == sum(table)
-    assert found.first == (both + one) / sum(table)
-    assert found.second == (both + other) / sum(table)
-    assert found.difference == pytest.approx(found.first - found.second)
-    assert found.exact == (one + other < FEW)
-    if found.exact:
-        expected = stats.binomtest(one, one + other).pvalue if one + other else 1.0
-        assert found.statistic == min(one, other)
-    else:
-        # What the pictures would have been if both were equally good: half of them each.
-        half = [(one + other) / 2] * 2
-        statistic, expected = stats.chisquare([one, other], half)
-        assert found.statistic == pytest.approx(statistic)
-    assert found.p_value == pytest.approx(expected)
+@pytest.fixture
+def outputs():
+    return runs.outputs()
 
 
-@pytest.mark.parametrize("table", TABLES, ids=str)
-def test_the_test_equals_statsmodels(table):
-    oracle = pytest.importorskip("statsmodels.stats.contingency_tables")
-    both, one, other, neither = table
-    found = mcnemar_of(*table)
-    expected = oracle.mcnemar([[both, one], [other, neither]], exact=found.exact, correction=False)
-    assert found.statistic == pytest.approx(expected.statistic)
-    assert found.p_value == pytest.approx(min(1.0, expected.pvalue))
+def gathered(names=None):
+    members, problems = comparison.read(comparison.find(names))
+    assert problems == {}
+    return comparison.gather(members)
 
 
-def test_where_one_test_gives_way_to_the_other_both_say_the_same():
-    for one in range(8):
-        found = mcnemar_of(500, one, FEW - one, 0)
-        assert not found.exact
-        assert found.p_value == pytest.approx(stats.binomtest(one, FEW).pvalue, abs=0.04)
+# Finding
 
 
-def likelihood(difference, share, one, other, n):
-    """The logarithm of it, where the second alone reads `share`."""
-    parts = np.array([share + difference, share, 1 - 2 * share - difference])
-    counts = np.array([one, other, n - one - other])
-    if (parts < 0).any() or ((parts == 0) & (counts > 0)).any():
-        return -np.inf
-    return float(np.sum(counts[counts > 0] * np.log(parts[counts > 0])))
+def test_all_finished_runs_are_found_and_the_pages_across_them_are_not(outputs, results):
+    make(outputs / "one")
+    make(outputs / "five" / "two-s0")
+    make(results / "five" / "three-s0")
+    make(outputs / "broken", status="failed")
+    make(outputs / "lab")
+    make(outputs / "compare", kind=runs.COMPARISON)
+    assert list(comparison.find()) == ["five/three-s0", "five/two-s0", "one"]
+    assert list(comparison.find(published=False)) == ["five/two-s0", "one"]
+    assert comparison.find(["five"])["five/three-s0"] == results / "five" / "three-s0"
+    assert list(comparison.find(["one", "five"])) == ["one", "five/three-s0", "five/two-s0"]
+
+
+def test_a_run_of_ones_own_comes_before_the_published_one(outputs, results):
+    make(results / "five" / "two-s0")
+    assert comparison.find()["five/two-s0"] == results / "five" / "two-s0"
+    make(outputs / "five" / "two-s0")
+    assert comparison.find()["five/two-s0"] == outputs / "five" / "two-s0"
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "n"),
-    [(30, 12, 1000), (40, 60, 100), (26, 0, 90), (0, 33, 40), (200, 190, 5000)],
+    ("name", "words"),
+    [
+        ("quik", "Received: 'quik'. Did you mean 'quick'?"),
+        ("fiv", "Received: 'fiv'. Did you mean 'five'?"),
+        ("half", "'half', whose status is 'interrupted'"),
+        ("", "Received: ''. Known: five, five/a-s0, quick."),
+        ("../outputs/quick", "must be the name of a finished run"),
+    ],
 )
-def test_the_interval_ends_where_the_score_test_does(one, other, n):
-    """Tango's statistic from a search for the most likely shares, not from his formula."""
-    z = stats.norm.ppf(0.975)
-    for end, sign in zip(paired_interval(one, other, n), (1, -1), strict=True):
-        found = optimize.minimize_scalar(
-            lambda share, end=end: -likelihood(end, share, one, other, n),
-            bounds=(max(0.0, -end), (1 - end) / 2),
-            method="bounded",
-            options={"xatol": 1e-12},
-        )
-        variance = n * (2 * found.x + end - end**2)
-        assert (one - other - n * end) / np.sqrt(variance) == pytest.approx(sign * z, abs=2e-3)
+def test_what_cannot_be_compared_is_refused(outputs, name, words):
+    make(outputs / "quick")
+    make(outputs / "five" / "a-s0")
+    make(outputs / "half", status="interrupted")
+    with pytest.raises(ParameterError) as caught:
+        comparison.find(["quick", name])
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
-def test_the_interval_where_the_models_never_differ():
-    z = stats.norm.ppf(0.975)
-    low, high = paired_interval(0, 0, 1000)
-    assert high == pytest.approx(z**2 / (1000 + z**2))
-    assert low == pytest.approx(-high)
+# Reading
 
 
-@pytest.mark.parametrize("n", [60, 500])
-def test_test_and_interval_never_contradict_each_other(n):
-    for one in range(36):
-        for other in range(min(36, n - one)):
-            found = mcnemar_of(n - one - other, one, other, 0)
-            assert (found.low <= 0 <= found.high) != found.told_apart, (one, other)
-            assert -1 <= found.low <= found.difference <= found.high <= 1
+def test_a_run_without_its_figures_is_left_out_with_the_reason(outputs):
+    make(outputs / "whole")
+    files.write_json(make(outputs / "bare") / "metrics.json", {"03_train": {"val_accuracy": 0.5}})
+    files.write_text(make(outputs / "torn") / "predictions.npz", "PK")
+    make(outputs / "mixed", wrong=30)
+    shutil.copy(outputs / "whole" / "predictions.npz", outputs / "mixed")
+    members, problems = comparison.read(comparison.find())
+    assert [each.name for each in members] == ["whole"]
+    assert "03_train.val_balanced_accuracy, 04_evaluate.accuracy" in problems["bare"]
+    assert "cannot be read" in problems["torn"]
+    assert "400, of which 92.5000% are right. Received: 400, of which 95.0000%" in problems["mixed"]
+    told = words.scope(comparison.gather(members), problems)
+    assert sum(each.startswith("Left out: ") for each in told) == 3
 
 
-def test_the_other_way_round_is_the_same_turned_round():
-    true, first, second = answers(900, 40, 11, 49)
-    one, other = mcnemar(true, first, second), mcnemar(true, second, first)
-    assert one.p_value == other.p_value
-    assert (one.low, one.high) == pytest.approx((-other.high, -other.low))
+def test_a_run_knows_what_made_it(outputs):
+    make(
+        outputs / "five" / "net-s3", seed=3, model="hcr_net", dirty=True, openings=2,
+        hardware=made_runs.MACHINE | {"amx": True, "gpu": "H200"},
+    )  # fmt: skip
+    ((each,), _) = comparison.read(comparison.find())
+    assert each.seed == 3
+    assert each.parameters["model"] == "hcr_net"
+    assert each.parameters["strategy"] == "none"
+    # Neither the seed, nor what only looks at the network, nor a study's.
+    assert not {"seed", "map_points", "study_seeds", "reader"} & set(each.parameters)
+    assert each.machine == "AMD EPYC, 2 cores, AMX, 23.5 GiB, H200"
+    assert (each.date, each.commit) == ("2026-01-02", "0123456789+")
+    assert (len(each.openings), each.n, each.n_validation) == (2, 400, 500)
+    assert each.latency == 0.5
+    assert each.test == "d1" * 32
+    shutil.rmtree(each.folder)
+    other = {"name": "other", "n": 9, "dataset": "drawings", "digest": "99"}
+    each = comparison.Member("x", each.folder, each.record, each.metrics)
+    each.record["test_openings"].append(other)
+    # Another set's opening is not this one's.
+    assert (len(each.openings), each.test) == (2, "d1" * 32)
+    each.record["stages"]["05_draw"]["parameters"]["reader"] = "emnist"
+    assert each.latency is None
 
 
-def test_another_level_is_another_interval():
-    narrow, wide = (mcnemar_of(900, 60, 40, 0, level) for level in (0.5, 0.99))
-    assert wide.low < narrow.low < narrow.high < wide.high
-    assert narrow.told_apart
-    assert not wide.told_apart
+# Gathering
 
 
-def test_the_interval_holds_the_truth_as_often_as_it_says():
+def test_seeds_of_one_recipe_are_gathered_into_mean_and_spread(outputs):
+    wrong, validation = (20, 28, 24), (0.90, 0.94, 0.92)
+    for seed in range(3):
+        values = {"wrong": wrong[seed], "first": seed, "validation": validation[seed]}
+        make(outputs / "five" / f"net-s{seed}", seed=seed, **values)
+    make(outputs / "other", model="hcr_net", validation=0.5)
+    (group,) = gathered()
+    assert [each.label for each in group.recipes] == ["net", "other"]
+    recipe = group.recipes[0]
+    assert [each.seed for each in recipe.members] == [0, 1, 2]
+    found = recipe.figures["validation"]
+    assert found.value == pytest.approx(0.92)
+    assert found.spread == pytest.approx(np.std(validation, ddof=1))
+    assert (found.low, found.high) == (pytest.approx(0.90), pytest.approx(0.94))
+    true = made_runs.labels()
+    right = np.array([made_runs.answers(true, w, s) == true for s, w in enumerate(wrong)], np.int8)
+    accuracy = recipe.figures["accuracy"]
+    assert accuracy.value == pytest.approx(right.mean())
+    shares = np.bincount(true) / len(true)
+    assert (accuracy.low, accuracy.high) == spread(right, true, shares, (0, 1))[1:]
+    balanced = recipe.figures["test"]
+    each = [metrics.balanced_accuracy(true, np.where(r, true, -1) % 10, 10) for r in right]
+    assert balanced.value == pytest.approx(np.mean(each), abs=0.01)
+    assert balanced.low < balanced.value < balanced.high
+    assert balanced.seeds == 3
+    single = group.recipes[1].figures
+    assert np.isnan(single["test"].spread)
+    saved = group.recipes[1].first.metrics["04_evaluate"]
+    assert single["accuracy"].low == saved["accuracy_low"] != saved["balanced_accuracy_low"]
+
+
+def test_an_older_run_of_the_same_seed_does_not_count(outputs):
+    make(outputs / "old", validation=0.5, finished="2026-01-01T00:00:00+00:00")
+    make(outputs / "new", validation=0.9, finished="2026-01-03T00:00:00+00:00")
+    (group,) = gathered()
+    (recipe,) = group.recipes
+    assert [each.name for each in recipe.members] == ["new"]
+    assert [each.name for each in recipe.others] == ["old"]
+    assert recipe.figures["validation"].value == 0.9
+    # It opened the test split all the same.
+    assert recipe.openings == 2
+    assert "these do not: old (again new, seed 0)" in words.scope([group], {})[1]
+
+
+def test_the_rank_goes_by_validation_whatever_the_test_says(outputs):
+    make(outputs / "worse", model="a", validation=0.80, wrong=4)
+    make(outputs / "better", model="b", validation=0.90, wrong=40)
+    (group,) = gathered()
+    assert [each.label for each in group.recipes] == ["better", "worse"]
+    frame = frames.ranking(group)
+    assert frame["rank"].tolist() == [1, 2]
+    tests = [float(text.split("\N{NO-BREAK SPACE}")[0]) for text in frame["test"]]
+    assert tests[0] < tests[1]
+    said = words.standing(group)
+    assert said.startswith("better is first on validation, with 90.0\N{NO-BREAK SPACE}%")
+    assert "no other lies within that interval" in said
+    assert f"worse ({tests[1]}\N{NO-BREAK SPACE}%) reads more there" in said
+
+
+def test_what_lies_within_the_firsts_interval_is_named(outputs):
+    make(outputs / "a", model="a", validation=0.900, wrong=10)
+    make(outputs / "b", model="b", validation=0.881, wrong=12)
+    make(outputs / "c", model="c", validation=0.879, wrong=14)
+    said = words.standing(gathered()[0])
+    assert "; b lies within that interval, so the order among them may be chance" in said
+    assert "more there" not in said
+
+
+def test_labels_are_short_and_tell_recipes_apart(outputs):
+    make(outputs / "five" / "net-s0")
+    make(outputs / "five" / "net-s1", seed=1)
+    make(outputs / "two" / "other-s0", model="a")
+    make(outputs / "three" / "other-s0", model="b")
+    (group,) = gathered()
+    labels = {each.label for each in group.recipes}
+    assert labels == {"net", "two/other-s0", "three/other-s0"}
+
+
+# Test pictures
+
+
+def test_runs_on_other_test_pictures_are_never_ranked_together(outputs):
+    make(outputs / "a", model="a", validation=0.9)
+    make(outputs / "b", model="b", validation=0.8)
+    make(outputs / "c", model="c", validation=0.7, test_digest="ee" * 32)
+    groups = gathered()
+    assert [[each.label for each in group.recipes] for group in groups] == [["a", "b"], ["c"]]
+    (said,) = words.refusals(groups)
+    assert said.startswith("Not ranked against each other: these runs were measured on 2 different")
+    assert "(digest d1d1d1d1d1d1): a, b" in said
+    assert "(digest eeeeeeeeeeee): c" in said
+    assert words.refusals(groups[:1]) == []
+
+
+def test_the_same_test_and_another_validation_is_ranked_apart_too(outputs):
+    make(outputs / "a", model="a")
+    make(outputs / "b", model="b", data={"validation_digest": "cc" * 32})
+    groups = gathered()
+    assert len(groups) == 2
+    (said,) = words.refusals(groups)
+    assert "chosen on other validation pictures" in said
+
+
+def test_a_run_that_did_not_record_its_test_is_told_by_its_labels(outputs):
+    true = made_runs.labels()
+    make(outputs / "a", model="a", test_digest=None)
+    make(outputs / "b", model="b", test_digest=None)
+    make(outputs / "c", model="c", test_digest=None, true=true[::-1].copy())
+    make(outputs / "d", model="d", test_digest=None, data={"name": "own"})
+    make(outputs / "e", model="e")
+    groups = gathered()
+    assert {frozenset(each.label for each in group.recipes) for group in groups} == {
+        frozenset("ab"), frozenset("c"), frozenset("d"), frozenset("e"),
+    }  # fmt: skip
+    told = words.refusals(groups)
+    assert "Of a, b, " in told[-1]
+    assert "the record does not say which pictures were read" in told[-1]
+    assert " e " not in told[-1].split("the record")[0].replace(",", " ")
+
+
+# Prices
+
+
+def test_the_front_holds_what_nothing_beats():
+    price = [1, 2, 3, 4, 2, np.nan, 5]
+    value = [0.5, 0.7, 0.6, 0.9, 0.7, 0.99, np.nan]
+    assert front(price, value).tolist() == [True, True, False, True, True, False, False]
+
+
+def test_the_front_is_what_a_search_over_all_finds():
     generator = np.random.default_rng(0)
-    shares = np.array([0.85, 0.06, 0.03, 0.06])
-    drawn = generator.multinomial(400, shares, 2000)
-    spans = [paired_interval(int(row[1]), int(row[2]), 400) for row in drawn]
-    held = np.mean([low <= 0.03 <= high for low, high in spans])
-    assert 0.935 < held < 0.975
+    for _ in range(30):
+        price, value = generator.integers(0, 6, (2, 12))
+        beaten = [
+            any(
+                p <= price[i] and v >= value[i] and (p < price[i] or v > value[i])
+                for p, v in zip(price, value, strict=True)
+            )
+            for i in range(12)
+        ]
+        assert front(price, value).tolist() == [not each for each in beaten]
 
 
-def several(n=600, seed=0):
-    generator = np.random.default_rng(seed)
-    true = generator.integers(0, 5, n)
-    return true, {
-        name: np.where(generator.random(n) < share, true, (true + 1) % 5)
-        for name, share in (("a", 0.9), ("b", 0.9), ("c", 0.85), ("d", 0.7))
+def test_times_are_compared_on_one_machine_alone(outputs):
+    make(outputs / "a", model="a", validation=0.90, seconds=60, size=3)
+    make(outputs / "b", model="b", validation=0.85, seconds=20, size=2)
+    other = {"hardware": made_runs.OTHER}
+    make(outputs / "c", model="c", validation=0.80, seconds=30, size=1, **other)
+    make(outputs / "five" / "d-s0", model="d", validation=0.70, seconds=1, size=9)
+    make(outputs / "five" / "d-s1", model="d", validation=0.70, seconds=1, seed=1, size=9, **other)
+    (group,) = gathered()
+    frame = frames.prices(group).set_index("label")
+    assert frame.loc["a", "times_shortest"] == 3
+    assert frame.loc["b", "times_shortest"] == 1
+    # The only one on its machine, and one that was made on two.
+    assert np.isnan(frame.loc[["c", "d"], "times_shortest"]).all()
+    assert np.isnan(frame.loc["d", "seconds"])
+    # Slower and worse than b, and yet on the front: of its own machine.
+    assert frame["seconds_front"].to_dict() == {"a": True, "b": True, "c": True, "d": False}
+    assert frame["parameters_front"].to_dict() == {"a": True, "b": True, "c": True, "d": False}
+    shown, told = frames.machine_letters(frames.costs(frame.reset_index()))
+    assert shown["machine"].tolist() == ["A", "A", "B", "several"]
+    assert told == "Machines: A AMD EPYC, 2 cores, 23.5 GiB; B Xeon, 8 cores, 23.5 GiB."
+    assert shown["on the front of"].iloc[3] == "\N{EN DASH}"
+
+
+# Parameters, histories
+
+
+def test_only_the_parameters_that_differ_are_shown(outputs):
+    make(outputs / "a", model="a", validation=0.9)
+    make(outputs / "b", model="b", given={"schedule": None}, epochs=5)
+    make(outputs / "five" / "b-s1", model="b", given={"schedule": None}, epochs=5, seed=1)
+    frame = frames.parameters(gathered()[0].recipes)
+    assert list(frame) == ["recipe", "model", "epochs", "schedule"]
+    assert frame.to_numpy().tolist() == [["a", "a", "3", "\N{EN DASH}"], ["b", "b", "5", "null"]]
+
+
+def test_a_history_is_the_mean_of_its_seeds(outputs):
+    make(outputs / "five" / "a-s0", epochs=2, validation=0.8)
+    make(outputs / "five" / "a-s1", epochs=2, validation=0.9, seed=1)
+    (group,) = gathered()
+    frame = frames.history(group.recipes[0])
+    assert frame["epoch"].tolist() == [1, 2]
+    assert frame["value"].tolist() == pytest.approx([0.8, 0.85])
+    assert (frame["low"].iloc[1], frame["high"].iloc[1]) == (0.8, 0.9)
+    assert frame["chosen"].tolist() == [False, True]
+    for each in group.recipes[0].members:
+        (each.folder / "history.csv").unlink()
+    (group,) = gathered()
+    assert frames.history(group.recipes[0]) is None
+
+
+# Paired tests
+
+
+def test_each_pair_is_mcnemars_test_of_the_same_pictures(outputs):
+    for name, wrong, first in (("a", 20, 0), ("b", 60, 1), ("c", 62, 1)):
+        make(outputs / name, model=name, wrong=wrong, first=first, validation=1 - wrong / 100)
+    (group,) = gathered()
+    found = pairs(group, 12)
+    assert [(each.first.label, each.second.label) for each in found] == [
+        ("a", "b"), ("a", "c"), ("b", "c"),
+    ]  # fmt: skip
+    true = made_runs.labels()
+    one, other = made_runs.answers(true, 20, 0), made_runs.answers(true, 60, 1)
+    expected = metrics.comparison.mcnemar(true, one, other)
+    assert found[0].test == expected
+    assert found[0].difference == expected.difference == pytest.approx(0.1)
+    assert found[0].p_value == pytest.approx(min(1, 3 * expected.p_value), rel=0.6)
+    assert [each.told_apart for each in found] == [True, True, False]
+    said = words.verdict(found)
+    assert said.startswith("3 pairs, of which 2 are told apart at 5 %")
+    assert "Not told apart: b and c." in said
+    assert "against" not in said
+    assert [each.first.label for each in pairs(group, 2)] == ["a"]
+
+
+def test_a_difference_against_the_ranks_is_named(outputs):
+    make(outputs / "first", model="a", validation=0.9, wrong=80)
+    make(outputs / "second", model="b", validation=0.8, wrong=10)
+    said = words.verdict(pairs(gathered()[0], 12))
+    assert "Told apart against the order of the ranks: second over first (p <" in said
+
+
+def test_with_seeds_the_test_is_of_the_same_one_and_the_difference_of_all(outputs, page):
+    for seed, (one, other) in enumerate([(20, 40), (30, 44), (25, 48)]):
+        make(outputs / "x" / f"a-s{seed}", model="a", seed=seed, wrong=one, validation=0.9)
+        # The other lacks the first seed.
+        if seed:
+            make(outputs / "x" / f"b-s{seed}", model="b", seed=seed, wrong=other, validation=0.8)
+    groups = gathered()
+    (each,) = pairs(groups[0], 12)
+    assert "the difference is of all that both have" in account.tests(page, groups).html
+    assert each.seeds == (1, 1)
+    assert each.test.only_second + each.test.only_first == 14
+    assert each.difference == pytest.approx((14 + 23) / 2 / 400)
+    assert each.low < each.difference < each.high
+
+
+def test_holm_is_what_its_definition_says():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.5]) == [1.0, 1.0]
+    assert holm([]) == []
+    generator = np.random.default_rng(1)
+    for _ in range(20):
+        given = generator.random(6) ** 3
+        for level in (0.01, 0.05, 0.2):
+            # The definition: from the smallest on, as long as each is at most level / left.
+            order, rejected = np.argsort(given), np.zeros(6, bool)
+            for place, at in enumerate(order):
+                if given[at] > level / (6 - place):
+                    break
+                rejected[at] = True
+            assert (np.array(holm(given)) <= level).tolist() == rejected.tolist()
+
+
+# The account
+
+
+@pytest.fixture
+def page(monkeypatch):
+    monkeypatch.setenv(runs.RUN_VARIABLE, "compare")
+    return runs.open("compare", "06_compare")
+
+
+PARTS = (account.ranking, account.parameters, account.costs, account.curves, account.tests)
+
+
+def shown(page, groups, problems=None) -> dict[str, str]:
+    told = {"scope": account.scope(page, groups, problems or {}).html}
+    told |= {each.__name__: each(page, groups).html for each in PARTS}
+    return told | {"results": account.results(page, groups).html}
+
+
+def test_the_page_shows_every_group_and_writes_only_its_own_folder(outputs, page):
+    for name, wrong in (("a", 20), ("b", 60), ("c", 80)):
+        make(outputs / name, model=name, wrong=wrong, validation=0.9 - wrong / 1000)
+        other = {"test_digest": "ee" * 32, "data": {"title": "Others <b>"}}
+        make(outputs / f"{name}2", model=name, wrong=wrong, validation=0.7, **other)
+    make(outputs / "alone", model="z", test_digest="99" * 32)
+    files.write_text(outputs / "a" / "index.html", "a page")
+    before = {path: path.read_bytes() for path in outputs.rglob("*") if path.is_file()}
+    groups = gathered()
+    html = shown(page, groups, {"torn": "it is <torn>"})
+    after = {path: path.read_bytes() for path in outputs.rglob("*") if path.is_file()}
+    own = {path for path in after if path.is_relative_to(page.folder)}
+    assert {path: data for path, data in after.items() if path not in own} == {
+        path: data for path, data in before.items() if path not in own
     }
+    assert "3 different sets of test pictures" in html["scope"]
+    assert '<a href="../a/index.html">a</a>' in html["scope"]
+    assert "it is &lt;torn&gt;" in html["scope"]
+    assert "LeCun et al. 1998. Licence: BSD." in html["scope"]
+    for name in ("ranking", "parameters", "costs", "curves", "tests"):
+        assert html[name].count("<h3>") == 2, name
+        assert html[name].startswith('<div class="hcr-comparison">')
+        assert "Others &lt;b&gt;" in html[name]
+        assert "<b>" not in html[name]
+    assert "Recipes that stand alone" in html["ranking"]
+    names = {path.relative_to(page.folder).as_posix() for path in own}
+    for each in ("ranking", "prices", "histories", "differences"):
+        assert {f"figures/06_{each}.svg", f"figures/06_{each}_2.svg"} <= names
+    for each in ("ranking", "parameters", "prices", "tests"):
+        assert {f"tables/06_{each}.csv", f"tables/06_{each}_2.csv"} <= names
+    saved = pd.read_csv(page.path("tables/06_runs.csv"))
+    assert len(saved) == 7
+    assert {"machine", "date", "commit", "test opened"} <= set(saved)
+    found = json.loads(page.path("metrics.json").read_text())["06_compare"]
+    assert found["first"] == "a"
+    assert found["groups"] == 3
+    rows = [each for each in found["rankings"][0]["ranking"] if each["split"] == "test"]
+    assert [each["rank"] for each in rows] == [1, 2, 3]
+    headline = runs.read(page.folder)["stages"]["06_compare"]["headline"]
+    assert [each["key"] for each in headline][:2] == [
+        "validation_balanced_accuracy", "test_balanced_accuracy",
+    ]  # fmt: skip
+    assert "n = 400, 1 seed" in headline[1]["note"]
 
 
-def test_every_pair_is_tested_and_all_count_at_once():
-    true, answers = several()
-    table = each_pair(true, answers)
-    pairs = list(zip(table["first"], table["second"], strict=True))
-    assert pairs == [*combinations("abcd", 2)]
-    for row in table.itertuples():
-        found = mcnemar(true, answers[row.first], answers[row.second])
-        assert (row.p_value, row.low, row.only_second) == (
-            found.p_value,
-            found.low,
-            found.only_second,
-        )
-    # By hand: the least of six counts six times, and so on, and none falls below the one before.
-    ordered = table.sort_values("p_value")
-    expected, before = [], 0.0
-    for left, p in zip(range(6, 0, -1), ordered["p_value"], strict=True):
-        before = max(before, min(1.0, left * p))
-        expected.append(before)
-    assert ordered["p_holm"].tolist() == pytest.approx(expected)
-    assert (table["p_holm"] >= table["p_value"]).all()
-    assert (table["p_holm"] < 1).any()
+@pytest.mark.parametrize("n", [0, 1])
+def test_a_page_of_nothing_or_of_one_run_says_so(outputs, page, n):
+    if n:
+        make(outputs / "only")
+    html = shown(page, gathered())
+    assert ("no finished run to compare" in html["scope"]) == (n == 0)
+    assert ("Recipes that stand alone" in html["ranking"]) == (n == 1)
+    assert "There are no two recipes to compare." in html["tests"]
 
 
-def test_pairs_held_together_equal_statsmodels():
-    oracle = pytest.importorskip("statsmodels.stats.multitest")
-    for seed in range(5):
-        table = each_pair(*several(seed=seed))
-        expected = oracle.multipletests(table["p_value"], method="holm")[1]
-        np.testing.assert_allclose(table["p_holm"], expected)
+def test_what_a_run_lacks_is_left_out_and_told(outputs, page):
+    for name in "ab":
+        folder = make(outputs / name, model=name, validation=0.9)
+        for file in ("predictions.npz", "history.csv"):
+            (folder / file).unlink()
+        found = files.read_json(folder / "metrics.json")
+        del found["05_draw"], found["03_train"]["val_balanced_accuracy_low"]
+        files.write_json(folder / "metrics.json", found)
+    html = shown(page, gathered())
+    assert "the answers to test, predictions.npz, are missing" in html["tests"]
+    assert "no run has a history" in html["curves"]
+    assert "90.0</td>" in html["ranking"]
 
 
-def test_two_models_one_model_and_none():
-    true, answers = several()
-    two = each_pair(true, {"a": answers["a"], "d": answers["d"]})
-    assert two["p_holm"].tolist() == two["p_value"].tolist()
-    for few in ({"a": answers["a"]}, {}):
-        assert len(each_pair(true, few)) == 0
-        assert "p_holm" in each_pair(true, few)
+def test_every_figure_in_the_words_comes_from_the_runs(outputs):
+    """With other runs every sentence that names a figure is another one."""
 
+    def said() -> list[str]:
+        groups = gathered()
+        told = [*words.scope(groups, {}), *map(words.about, groups), *map(words.standing, groups)]
+        return [*told, *(words.verdict(pairs(group, 12)) for group in groups)]
 
-def test_what_cannot_be_is_told():
-    with pytest.raises(DataError, match="one entry a picture"):
-        mcnemar([0, 1], [0, 1], [0])
-    with pytest.raises(DataError, match="at least one picture"):
-        mcnemar([], [], [])
-    for counts in ((3, 3, 5), (-1, 2, 5), (0, 0, 0)):
-        with pytest.raises(DataError, match="at most n, which is at least 1"):
-            paired_interval(*counts)
-    with pytest.raises(DataError, match="level must be between 0 and 1"):
-        paired_interval(1, 2, 9, level=95)
+    for name, wrong in (("a", 20), ("b", 60)):
+        make(outputs / name, model=name, wrong=wrong, validation=0.9 - wrong / 1000)
+    first = said()
+    true = made_runs.labels(500)
+    for name, wrong in (("a", 70), ("b", 71), ("c", 72)):
+        make(outputs / name, model=name, wrong=wrong, validation=0.8, true=true, openings=3,
+             test_digest="77" * 32)  # fmt: skip
+    second = said()
+    pairs_of = list(itertools.zip_longest(first, second))
+    assert all(one != other for one, other in pairs_of if any(c.isdigit() for c in one or ""))
+    assert "they opened this test split 9 times" in " ".join(second)

@@ -146,6 +146,8 @@ def test_loading_counting_and_digesting_do_not_open_the_test_split(monkeypatch):
     assert [(each["stage"], each["dataset"], each["n"]) for each in openings] == [
         ("04_evaluate", "mnist-sample", 1000)
     ]
+    assert openings[0]["digest"] == data.test.digest
+    assert record["data"]["validation_digest"] == data.validation.digest
 
 
 # What makes the training split smaller

@@ -46,11 +46,13 @@ FLOORS = {
     "plots": 4,
     "training": 4,
     "browse": 5,
+    "comparison": 5,
     "insights": 5,
     "report": 5,
     "shipping": 5,
     "study": 5,
     "pipeline": 6,
+    "publishing": 6,
 }
 MOST_LINES = 320
 HEAVY = {"tensorflow", "keras"}
@@ -185,9 +187,10 @@ def code_cells(path: Path) -> list[nbformat.NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def test_every_notebook_but_one_is_a_stage():
+def test_every_notebook_but_one_is_a_stage_or_a_page_across_runs():
     assert COLAB in NOTEBOOKS
-    assert tuple(path.stem for path in NOTEBOOKS if path != COLAB) == pipeline.STAGES
+    others = tuple(path.stem for path in NOTEBOOKS if path != COLAB)
+    assert others == pipeline.STAGES + pipeline.ACROSS
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=ids)
@@ -262,7 +265,8 @@ def test_only_training_waits_for_tensorflow(path):
 
 
 def test_parameters_that_stages_share_agree(stages):
-    declared = {name: list(stage.parameters) for name, stage in stages.items()}
+    every = stages | pipeline.load_across(PROJECT / "notebooks")
+    declared = {name: list(stage.parameters) for name, stage in every.items()}
     assert params.shared_conflicts(declared) == []
 
 
@@ -274,6 +278,7 @@ def test_every_params_file_resolves(path, stages):
         found = [params.resolve(spec, declared, {})]
         assert spec.run == path.stem
     else:
+        pipeline.check_then(spec)
         found = [
             params.resolve(each, declared, {}, suite=spec, seed=seed)
             for _, each, seed in pipeline.expand(spec)

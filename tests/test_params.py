@@ -322,6 +322,7 @@ def test_a_run_file_is_read(tmp_path):
         ("run: a/b\n", "Received: 'a/b'"),
         ("run: ''\n", "Received: ''"),
         ("run: lab\n", "kept for notebooks opened by hand"),
+        ("run: compare\n", "kept for the page that compares runs"),
         ("run: a\nshared: [seed]\n", "shared must be a mapping"),
         ("run: a\nshared: 0\n", "shared must be a mapping"),
         ("run: a\nshared: {1: 2}\n", "keys of shared must be strings. Received: 1"),

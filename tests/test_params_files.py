@@ -78,6 +78,7 @@ def test_a_file_names_its_source_and_what_it_was_run_on(name):
 
 def test_the_suite_holds_every_project_and_ours_on_one_data_set(declared):
     suite = params.read_file(PROJECT / "params" / "five_projects.yaml")
+    assert suite.then == "06_compare"
     runs = pipeline.expand(suite)
     assert [each.run for _, each, _ in runs] == [
         "emnist_cnn", "emnist_bn3", "mnist_nist_all", "mnist_nist_deep", "digits_nine_layer",

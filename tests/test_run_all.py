@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import made_runs
 import pytest
 import tiny_project
 from conftest import PROJECT, run_all
@@ -98,6 +99,13 @@ def test_two_files_with_one_run_name_are_refused(tiny, refused):
         (["--run", ""], ["--run", "''"]),
         (["quick"], ["'params/quick.yaml'"]),
         (["-p", "shared.run=x"], ["--run"]),
+        (["--compare"], ["There must be a finished run to compare", "uv run run_all.py"]),
+        (["--compare", "quick"], ["must be the name of a finished run", "'quick'"]),
+        (["--compare", "--only", "01_eda"], ["--compare", "stands alone"]),
+        (["params/quick.yaml", "--compare"], ["--compare", "stands alone"]),
+        (["--compare", "-p", "06_compare.nmes=[x]"], ["nmes", "'names'"]),
+        (["--compare", "-p", "03_train.epochs=2"], ["stage '03_train'", "Known: 06_compare"]),
+        (["-p", "06_compare.published=false"], ["-p 06_compare", "--compare"]),
     ],
 )
 def test_a_wrong_argument_is_refused(refused, arguments, words):
@@ -136,6 +144,20 @@ def test_a_notebook_without_its_table_is_refused(tiny, refused):
     assert "Reads and Writes" in said
 
 
+def test_a_suite_that_ends_in_nothing_is_refused(tiny, refused):
+    said = refused(params(tiny, "suite: bad\nruns: [quick]\nthen: 06_compar"))
+    assert "'06_compar'" in said
+    assert "Did you mean '06_compare'?" in said
+    assert "params/bad.yaml" in said
+
+
+def test_a_page_across_runs_is_checked_without_being_made(main, capsys, tmp_path):
+    made_runs.make(tmp_path / "outputs" / "one")
+    assert main(["--compare", "one", "--check"]) == 0
+    assert capsys.readouterr().out == "compare: --compare is right: 06_compare\n"
+    assert not (tmp_path / "outputs" / "compare").exists()
+
+
 def test_check_validates_and_starts_nothing(tiny, main, capsys, tmp_path):
     assert main(["--check"]) == 0
     assert "params/quick.yaml is right" in capsys.readouterr().out
@@ -145,7 +167,16 @@ def test_check_validates_and_starts_nothing(tiny, main, capsys, tmp_path):
 def test_list_prints_every_parameter(main, capsys):
     assert main(["--list"]) == 0
     said = capsys.readouterr().out
-    for words in ("03_train", "epochs", "int", "at least 1", "passes", "none, cap", "0.0"):
+    for words in (
+        "03_train",
+        "epochs",
+        "int",
+        "at least 1",
+        "passes",
+        "none, cap",
+        "0.0",
+        "06_compare",
+    ):
         assert words in said
 
 
@@ -173,6 +204,7 @@ def test_every_shipped_params_file_is_right():
 
 def test_the_tiny_project_has_the_real_stages():
     assert tuple(tiny_project.STAGES) == pipeline.STAGES
+    assert tuple(tiny_project.ACROSS) == pipeline.ACROSS
 
 
 @pytest.mark.parametrize(

@@ -261,6 +261,60 @@ def test_a_published_result_of_a_suite_is_taken_not_run_again(tiny, outputs):
     assert ran(other.out) == ["01_eda"]
 
 
+def compared(folder: Path) -> str:
+    """What the tiny 06_compare printed."""
+    cells = nbformat.read(folder / "06_compare.ipynb", as_version=4).cells
+    return "".join(each.text for cell in cells for each in cell.get("outputs", []))
+
+
+def test_a_page_across_runs_reads_them_and_leaves_them_alone(tiny, outputs):
+    other = ("--run", "other", "-p", "shared.seed=1")
+    assert run_all(outputs=outputs, cwd=tiny).code == 0
+    assert run_all(*other, outputs=outputs, cwd=tiny).code == 0
+    before = {path: path.read_bytes() for path in outputs.rglob("*") if path.is_file()}
+    done = run_all("--compare", outputs=outputs, cwd=tiny)
+    assert done.code == 0, done.text
+    page = outputs / "compare" / "06_compare.html"
+    assert done.out.splitlines()[-1] == f"compare: done, open {page}"
+    assert compared(outputs / "compare") == "compares other quick\n"
+    found = record(outputs, "compare")
+    assert (found["kind"], found["status"]) == ("comparison", "done")
+    assert found["command"] == "uv run run_all.py --compare"
+    assert list(found["stages"]) == ["06_compare"]
+    # Nothing leads to a front page, because there is none.
+    assert not (outputs / "compare" / "index.html").exists()
+    assert "index.html" not in page.read_text()
+    assert {path: path.read_bytes() for path in before} == before
+    # What the runs have written since is seen, and the page itself is no run.
+    again = run_all("--compare", "other", outputs=outputs, cwd=tiny)
+    assert ran(again.out) == ["06_compare"]
+    assert compared(outputs / "compare") == "compares other\n"
+    assert record(outputs, "compare")["command"] == "uv run run_all.py --compare other"
+    listed = run_all("--compare", "compare", outputs=outputs, cwd=tiny)
+    assert listed.code == 2
+    assert ran(listed.out) == []
+
+
+def test_a_suite_ends_in_the_page_that_it_names(tiny, outputs):
+    text = "suite: both\nruns: [quick]\nseeds: [0, 1]\nthen: 06_compare\n"
+    (tiny / "params" / "both.yaml").write_text(text)
+    short = run_all("params/both.yaml", "--to", "01_eda", outputs=outputs, cwd=tiny)
+    assert short.code == 0, short.text
+    assert "both/compare: left out, no run of both is finished" in short.out
+    assert not (outputs / "both" / "compare").exists()
+    none = ("-p", "06_compare.published=false")
+    done = run_all("params/both.yaml", *none, outputs=outputs, cwd=tiny)
+    assert done.code == 0, done.text
+    assert ran(done.out)[-1] == "06_compare"
+    folder = outputs / "both" / "compare"
+    assert compared(folder) == "compares both/quick-s0 both/quick-s1\n"
+    assert f"both/compare: done, open {folder / '06_compare.html'}" in done.out
+    stage = record(outputs / "both", "compare")["stages"]["06_compare"]
+    assert stage["parameters"] == {"seed": 0, "names": ["both"], "published": False}
+    table = (outputs / "both" / "both.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in table[1:]] == ["both/quick-s0", "both/quick-s1"]
+
+
 def test_a_second_runner_on_the_same_run_is_refused(tiny, outputs):
     (outputs / "quick").mkdir(parents=True)
     with FileLock(outputs / "quick" / ".lock"):

@@ -155,7 +155,10 @@ def test_the_newest_finished_run_is_found_among_damaged_ones(tmp_path):
     make_run("running", "2026-01-02T00:00:00+00:00", status="running")
     make_run("odd", None)
     make_run("lab", "2026-01-03T00:00:00+00:00")
+    page = make_run("compare", "2026-01-09T00:00:00+00:00")
+    files.write_json(page / "run.json", record_of(page) | {"kind": runs.COMPARISON})
     assert runs.finished() == [good, tmp_path / "outputs" / "odd"]
+    assert runs.finished(tmp_path / "outputs" / "nowhere") == []
 
 
 def test_without_outputs_there_is_no_finished_run():
@@ -183,7 +186,7 @@ def test_what_a_stage_records(monkeypatch):
     run.append("figures", {"file": "a", "caption": "3"}, same="file")
     other.record(headline=[])
     run.record_data({"name": "mnist-sample"})
-    other.test_opened("mnist-sample", 1000)
+    other.test_opened("mnist-sample", 1000, "ab12")
     record = record_of(run.folder)
     assert record["stages"] == {
         "01_eda": {"figures": [{"file": "b", "caption": "2"}, {"file": "a", "caption": "3"}]},
@@ -192,7 +195,9 @@ def test_what_a_stage_records(monkeypatch):
     assert record["data"] == {"name": "mnist-sample"}
     (opening,) = record["test_openings"]
     assert opening.pop("when") <= runs.now()
-    assert opening == {"stage": "04_evaluate", "dataset": "mnist-sample", "n": 1000}
+    assert opening == {
+        "stage": "04_evaluate", "dataset": "mnist-sample", "n": 1000, "digest": "ab12",
+    }  # fmt: skip
 
 
 def test_metrics_hold_the_stages_in_their_order_and_nothing_else(monkeypatch):
@@ -216,7 +221,7 @@ def write_often(name: str, together) -> None:
     run = runs.Run("quick", name, runs.outputs() / "quick", by_hand=False)
     for i in range(EACH):
         run.append("figures", {"file": f"{name}-{i}"}, same="file")
-        run.test_opened(name, i)
+        run.test_opened(name, i, "ab12")
     together.wait(60)
     for i in range(EACH):
         runs.Run("quick", f"{name}_{i}", run.folder, by_hand=False).metrics({"i": i})

@@ -9,8 +9,8 @@ import trained
 
 from hcr import balance, datasets, runs, study, training
 from hcr.errors import ModelError, ParameterError
+from hcr.metrics.seeds import recalls, spread
 from hcr.study import BASELINE, Comparison, Settings
-from hcr.study.intervals import recalls, spread
 from hcr.training import network
 from hcr.training.batches import Batches
 

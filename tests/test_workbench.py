@@ -74,6 +74,7 @@ def test_the_record_says_how_it_came_about(small_run: Finished):
     assert record["stages"]["03_train"]["parameters"]["limit"] == 500
     # Only one stage opens the test split, and says so.
     assert {each["stage"] for each in record["test_openings"]} == {"04_evaluate"}
+    assert all(re.fullmatch("[0-9a-f]{64}", each["digest"]) for each in record["test_openings"])
     headline = {each["key"] for stage in record["stages"].values() for each in stage["headline"]}
     assert {"accuracy", "balanced_accuracy"} <= headline
 
@@ -153,6 +154,62 @@ def test_the_reports_open_without_a_network(small_run: Finished):
                 with visit(chromium, page, width) as seen:
                     assert overflow(seen.page) <= 0, (page.name, width)
                 assert seen.problems == [], (page.name, width)
+
+
+def test_runs_are_compared_on_a_page(small_run: Finished, tmp_path):
+    """The real 06_compare on a real run and the same one with other answers and another seed."""
+    outputs = tmp_path / "runs"
+    shutil.copytree(small_run.outputs / "small", outputs / "small")
+    shutil.copytree(small_run.outputs / "small", outputs / "other")
+    record = json.loads((outputs / "other" / "run.json").read_text())
+    record["stages"]["03_train"]["parameters"]["epochs"] = 9
+    (outputs / "other" / "run.json").write_text(json.dumps(record))
+    done = run_all("--compare", outputs=outputs)
+    assert done.code == 0, done.text
+    folder = outputs / "compare"
+    errors = [
+        output
+        for cell in nbformat.read(folder / "06_compare.ipynb", as_version=4).cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error" or output.get("name") == "stderr"
+    ]
+    assert errors == []
+    found = json.loads((folder / "metrics.json").read_text())["06_compare"]
+    whole = json.loads((outputs / "small" / "metrics.json").read_text())
+    (ranking,) = (each for each in found["rankings"] if len(each["ranking"]) == 6)
+    test = [each for each in ranking["ranking"] if each["split"] == "test"]
+    expected = whole["04_evaluate"]["balanced_accuracy"]
+    assert {each["value"] for each in test} == {expected}
+    assert {each["low"] for each in test} == {whole["04_evaluate"]["balanced_accuracy_low"]}
+    trained = whole["03_train"]
+    rank = next(each for each in ranking["ranking"] if each["split"] == "validation")
+    assert rank["low"] == trained["val_balanced_accuracy_low"] < rank["value"]
+    assert rank["value"] < rank["high"] == trained["val_balanced_accuracy_high"]
+    text = (folder / "06_compare.html").read_text()
+    assert "1 pair, of which none is told apart" in text
+    assert (folder / "06_compare.html").stat().st_size < 3_000_000
+
+
+@pytest.mark.browser
+def test_the_page_across_runs_opens_without_a_network(tmp_path):
+    import made_runs
+    from browser import launched, overflow, visit
+
+    for place, name in enumerate(("a", "b", "c")):
+        made_runs.make(tmp_path / name, model=name, wrong=20 + 30 * place)
+    assert run_all("--compare", *"abc", outputs=tmp_path).code == 0
+    page = tmp_path / "compare" / "06_compare.html"
+    with launched() as chromium:
+        for width in (1280, 390):
+            with visit(chromium, page, width) as seen:
+                assert overflow(seen.page) <= 0, width
+                wide = "[...document.querySelectorAll('.hcr-table caption > span')]"
+                wide += ".filter(e => e.getBoundingClientRect().right > window.innerWidth).length"
+                assert seen.page.evaluate(wide) == 0
+                links = "[...document.querySelectorAll('a')].map(a => a.getAttribute('href'))"
+                for each in seen.page.evaluate(links):
+                    assert each.startswith(("#", "http")) or (page.parent / each).is_file(), each
+            assert seen.problems == [], width
 
 
 def test_tensorflow_is_imported_in_training_alone(small_run: Finished):
@@ -263,6 +320,20 @@ def test_by_hand_all_five_in_order_from_nothing(tmp_path):
         assert str(tmp_path / "lab") in first
     assert (tmp_path / "lab" / "predictions.npz").is_file()
     assert [path.name for path in tmp_path.iterdir()] == ["lab"]
+
+
+def test_by_hand_runs_are_compared_in_the_lab(tmp_path):
+    import made_runs
+
+    for name in ("a", "b"):
+        made_runs.make(tmp_path / name, model=name)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    notebook = by_hand("06_compare", tmp_path)
+    assert outputs_of(notebook, "error") == []
+    assert "writing to" in outputs_of(notebook, "stream")[0].text
+    assert {path: path.read_bytes() for path in before} == before
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "b", "lab"}
+    assert (tmp_path / "lab" / "figures" / "06_ranking.svg").is_file()
 
 
 @pytest.mark.parametrize("stage", ["03_train", "04_evaluate"])

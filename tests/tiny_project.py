@@ -47,6 +47,18 @@ STAGES = {
 }
 
 
+# Across runs: it writes down which it found.
+ACROSS = {
+    "06_compare": (
+        [],
+        [],
+        "names: list[str] | None = None  # the runs\n"
+        "published: bool = True  # whether published ones count\n",
+        'from hcr.comparison import find\nprint("compares", *find(names, published))',
+    ),
+}
+
+
 def write(folder: Path, **code: str) -> None:
     """Write notebooks/ and params/quick.yaml below `folder`.
 
@@ -54,7 +66,7 @@ def write(folder: Path, **code: str) -> None:
     """
     (folder / "notebooks").mkdir(exist_ok=True)
     (folder / "params").mkdir(exist_ok=True)
-    for stage in STAGES:
+    for stage in (*STAGES, *ACROSS):
         write_notebook(folder, stage, code.get(f"s{stage}"))
     (folder / "params" / "quick.yaml").write_text("run: quick\nshared: {seed: 0}\n")
 
@@ -63,7 +75,7 @@ def write_notebook(
     folder: Path, stage: str, code: str | None = None, prose: str = "Prose.", parameters: str = ""
 ) -> None:
     """Write one stage's notebook, with other `code`, `prose` or further `parameters`."""
-    reads, writes, own_parameters, own_code = STAGES[stage]
+    reads, writes, own_parameters, own_code = (STAGES | ACROSS)[stage]
     quoted = [
         ", ".join(f"`{file}`" for file in each) for each in (reads, [*writes, "metrics.json"])
     ]

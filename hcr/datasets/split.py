@@ -121,7 +121,8 @@ class Data:
         read_test: Reads the test split.
         leaks: What the leak guard found and removed, as `hcr.datasets.leaks.guard` reports it.
         changed: How the training split was made smaller on purpose, by the options of `load`.
-        on_test_opened: Called with the name and the number of pictures when `test` is first used.
+        on_test_opened: Called when `test` is first used, with the name, the number of pictures and
+            the split's digest.
     """
 
     name: str
@@ -132,7 +133,7 @@ class Data:
     read_test: Callable[[], Split]
     leaks: dict[str, int] = field(default_factory=dict)
     changed: dict[str, Any] = field(default_factory=dict)
-    on_test_opened: Callable[[str, int], None] | None = field(default=None, repr=False)
+    on_test_opened: Callable[[str, int, str], None] | None = field(default=None, repr=False)
 
     @property
     def title(self) -> str:
@@ -154,7 +155,7 @@ class Data:
         """The test split. Its opening is recorded."""
         split = self.read_test()
         if self.on_test_opened is not None:
-            self.on_test_opened(self.name, len(split))
+            self.on_test_opened(self.name, len(split), split.digest)
         return split
 
     @property
@@ -185,6 +186,7 @@ class Data:
             "title": self.title,
             "caveat": self.caveat,
             "digest": self.digest,
+            "validation_digest": self.validation.digest,
             "classes": len(self.characters),
             "characters": "".join(self.characters),
             "counts": {split: int(counts.sum()) for split, counts in self.counts.items()},

@@ -140,8 +140,7 @@ def each_pair(
     """McNemar's test between every two of several models, in the order of their names given.
 
     Of many pairs some differ by chance. `p_holm` counts all pairs at once: where it is below 0.05,
-    fewer than 1 of 20 such tables would name any difference that is none. S. Holm (1979), A simple
-    sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6, 65-70.
+    fewer than 1 of 20 such tables would name any difference that is none.
 
     Args:
         true: Class indices, shape (n,).
@@ -159,12 +158,23 @@ def each_pair(
         found = mcnemar(true, answers[one], answers[other], level)
         rows.append({"first": one, "second": other, **{key: getattr(found, key) for key in SHOWN}})
     frame = pd.DataFrame(rows, columns=["first", "second", *SHOWN])
-    order = np.argsort(frame["p_value"].to_numpy(float), kind="stable")
-    left = np.arange(len(order), 0, -1)
-    held = np.empty(len(order))
-    # The least p-value counts for all pairs, the next for all but one; none before a lesser one.
-    held[order] = np.maximum.accumulate(frame["p_value"].to_numpy(float)[order] * left)
-    return frame.assign(p_holm=np.minimum(held, 1.0))
+    return frame.assign(p_holm=holm(frame["p_value"]))
+
+
+def holm(p_values: ArrayLike) -> list[float]:
+    """`p_values`, shape (k,), corrected for their number, in their order.
+
+    S. Holm (1979), A simple sequentially rejective multiple test procedure, Scandinavian Journal
+    of Statistics 6, 65-70: the chance that any of the differences found is none stays below the
+    level, whatever hangs on whatever.
+    """
+    found = np.asarray(p_values, float)
+    order = np.argsort(found, kind="stable")
+    # The least counts for all pairs, the next for all but one; none before a lesser one.
+    scaled = found[order] * np.arange(len(found), 0, -1)
+    corrected = np.empty(len(found))
+    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
+    return corrected.tolist()
 
 
 def paired_interval(

@@ -81,9 +81,9 @@ def check_run(name: Any, where: str) -> str:
         runs.check_name(name)
     except RunError as error:
         raise ParameterError(f"{where}: {error}") from error
-    if name == runs.LAB:
+    if name in runs.KEPT:
         raise ParameterError(
-            f"{where}: the name {name!r} is kept for notebooks opened by hand. Choose another."
+            f"{where}: the name {name!r} is kept for {runs.KEPT[name]}. Choose another."
         )
     return name
 

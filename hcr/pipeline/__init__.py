@@ -1,15 +1,20 @@
 """The list of stages and how they run: one after the other, each in its own kernel, never twice."""
 
+from hcr.pipeline.across import check_then, comparison
 from hcr.pipeline.plan import Outcome, RunPlan
-from hcr.pipeline.stages import STAGES, Stage, load_stages, selected
+from hcr.pipeline.stages import ACROSS, STAGES, Stage, load_across, load_stages, selected
 from hcr.pipeline.suites import expand, published, write_summary
 
 __all__ = [
+    "ACROSS",
     "STAGES",
     "Outcome",
     "RunPlan",
     "Stage",
+    "check_then",
+    "comparison",
     "expand",
+    "load_across",
     "load_stages",
     "published",
     "run",

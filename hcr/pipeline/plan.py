@@ -26,6 +26,8 @@ class RunPlan:
         command: What a reader types to have this run again.
         params_file: The file that it comes from, for the record.
         force: Run the chosen stages even where their results stand.
+        why: The reason of `force`, as the progress tells it.
+        kind: `runs.COMPARISON` where it is a page across runs; empty for a run.
     """
 
     name: str
@@ -35,6 +37,8 @@ class RunPlan:
     command: str
     params_file: str
     force: bool = False
+    why: str = "as --force asks"
+    kind: str = ""
 
     def __post_init__(self) -> None:
         """Hold the data's options against the data set, before any kernel starts."""
@@ -51,6 +55,16 @@ class RunPlan:
     def folder(self) -> Path:
         """The run's folder."""
         return runs.outputs() / self.name
+
+    @property
+    def mark(self) -> dict[str, str]:
+        """What the record of a page across runs has, and a run's has not."""
+        return {"kind": self.kind} if self.kind else {}
+
+    @property
+    def page(self) -> Path:
+        """The page to open; a page across runs is all there is of it."""
+        return self.folder / ("index.html" if not self.kind else f"{self.chosen[-1]}.html")
 
 
 @dataclass

@@ -72,7 +72,7 @@ class _Runner:
     def run(self) -> Outcome:
         """All chosen stages, one after the other."""
         self._begin()
-        outcome = Outcome(self.plan.name, DONE, self.folder / "index.html", folder=self.folder)
+        outcome = Outcome(self.plan.name, DONE, self.plan.page, folder=self.folder)
         status = "failed"
         try:
             for name in self.plan.chosen:
@@ -100,7 +100,7 @@ class _Runner:
         def change(record: dict[str, Any]) -> None:
             before = record.get("stages", {})
             self.before = copy.deepcopy(record) if before else {}
-            record.update(schema=1, run=self.plan.name, status="running")
+            record.update(schema=1, run=self.plan.name, status="running", **self.plan.mark)
             record["stages"] = {}
             for name, stage in self.plan.stages.items():
                 entry = {"status": "waiting", **before.get(name, {})}
@@ -126,7 +126,7 @@ class _Runner:
         entries = {
             "command": self.plan.command,
             "params_file": self.plan.params_file,
-            "seed": seeds.pop() if len(seeds) == 1 else sorted(seeds),
+            **({"seed": seeds.pop() if len(seeds) == 1 else sorted(seeds)} if seeds else {}),
             "started": runs.now(),
             "finished": None,
             "seconds": None,
@@ -140,7 +140,7 @@ class _Runner:
         now = prints.fingerprint(stage, self.plan.parameters[stage.name], self.folder)
         reason = prints.why(self._record()["stages"][stage.name], now, stage, self.folder)
         if self.plan.force:
-            reason = "as --force asks"
+            reason = self.plan.why
             if stage.name == "03_train":
                 shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
         if reason is None:
@@ -303,7 +303,8 @@ class _Runner:
             for name in self.ran:
                 if (self.folder / f"{name}.ipynb").is_file():
                     self._write_page(self.plan.stages[name], again=True)
-        files.write_text(self.folder / "index.html", report.index_html(record, self.folder))
+        if not self.plan.kind:
+            files.write_text(self.plan.page, report.index_html(record, self.folder))
         return record
 
     def _record(self) -> dict[str, Any]:

@@ -11,6 +11,10 @@ from hcr.errors import ParameterError, nearest
 
 STAGES = ("01_eda", "02_balance", "03_train", "04_evaluate", "05_draw")
 
+# Notebooks across runs. They are no stages: each has a folder of its own, and a suite may end in
+# one of them, which it names under `then`.
+ACROSS = ("06_compare",)
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -52,6 +56,12 @@ def load_stages(folder: Path | None = None) -> dict[str, Stage]:
     """
     folder = folder or environment.root() / "notebooks"
     return {name: _load(name, folder / f"{name}.ipynb") for name in STAGES}
+
+
+def load_across(folder: Path | None = None) -> dict[str, Stage]:
+    """Read the notebooks across runs; see `load_stages`."""
+    folder = folder or environment.root() / "notebooks"
+    return {name: _load(name, folder / f"{name}.ipynb") for name in ACROSS}
 
 
 def selected(

@@ -4,7 +4,7 @@ import csv
 import io
 from typing import Any
 
-from hcr import environment, files, params, runs
+from hcr import files, params, runs
 from hcr.pipeline.plan import DONE, Outcome, RunPlan
 
 # What the table takes from the stages' figures, and the record's facts around it.
@@ -26,7 +26,7 @@ def expand(suite: params.SuiteSpec) -> list[tuple[str, params.RunSpec, int | Non
 
 def published(plan: RunPlan) -> Outcome | None:
     """The published result of the very same parameters; None where there is none."""
-    folder = environment.root() / "docs" / "results" / plan.name
+    folder = runs.results() / plan.name
     record = runs.read(folder)
     stages = record.get("stages", {})
     same = {stage: entry.get("parameters") for stage, entry in stages.items()} == plan.parameters

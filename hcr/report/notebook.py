@@ -26,6 +26,8 @@ def notebook_html(notebook: Any, record: dict[str, Any], stage: str) -> str:
     view = {
         "run": record.get("run", ""),
         "stage": stage,
+        # A page across runs has none.
+        "front": "" if record.get("kind") else "index.html",
         "title": page.title or entry.get("title") or stage,
         "status": status,
         "broken": status in BROKEN,

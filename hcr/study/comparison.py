@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from hcr import metrics
-from hcr.study.intervals import recalls, spread
+from hcr.metrics.seeds import recalls, spread
 
 BASELINE = "none"
 PLAIN, BALANCED, AS_IT_IS = "plain accuracy", "balanced accuracy", "validation accuracy"

@@ -1,0 +1,14 @@
+"""Finished runs side by side: gathered over seeds, ranked on validation, tested on the same test.
+
+    from hcr import comparison
+    members, problems = comparison.read(comparison.find())
+    groups = comparison.gather(members)
+
+Runs that were measured on different test pictures are never ranked against each other.
+"""
+
+from hcr.comparison.finding import find
+from hcr.comparison.gathering import Figure, Group, Recipe, gather, read
+from hcr.comparison.member import Member
+
+__all__ = ["Figure", "Group", "Member", "Recipe", "find", "gather", "read"]
