@@ -15,7 +15,7 @@ from hcr.metrics.counts import (
     per_class,
     worst_confusions,
 )
-from hcr.metrics.intervals import bootstrap, interval_text, percent, wilson
+from hcr.metrics.intervals import bootstrap, interval_text, paired, percent, wilson
 from hcr.metrics.probabilities import ece, log_loss, probabilities_of, reliability, top_k
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "labels",
     "log_loss",
     "matrix_of",
+    "paired",
     "per_class",
     "percent",
     "probabilities_of",

@@ -84,6 +84,35 @@ def bootstrap(
     return float(low), float(high)
 
 
+def paired(before: ArrayLike, after: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
+    """How much larger a share is after than before, of the same pictures, and how sure that is.
+
+    Alan Agresti and Yongyi Min (2005), Simple improved confidence intervals for comparing matched
+    proportions, Statistics in Medicine 24, 729-740: Wald's interval of a paired difference, after
+    half a picture was added to each of the four cells. It is not empty where the two never differ.
+
+    Args:
+        before: bool (n,), whether a picture was read right.
+        after: bool (n,), the same of the same pictures, read by another network.
+        level: Of the interval.
+
+    Returns:
+        The difference in [-1, 1], positive where it is larger after, and the interval's two ends.
+    """
+    before, after = np.asarray(before, bool), np.asarray(after, bool)
+    if before.ndim != 1 or before.shape != after.shape or not before.size:
+        raise DataError(
+            "A paired difference needs two answers to each picture, and one picture at least. "
+            f"Received: shapes {before.shape} and {after.shape}."
+        )
+    _check_level(level)
+    won, lost, n = int((after & ~before).sum()), int((before & ~after).sum()), before.size
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    middle = (won - lost) / (n + 2)
+    half = z * sqrt(won + lost + 1 - (won - lost) ** 2 / (n + 2)) / (n + 2)
+    return (won - lost) / n, max(-1.0, middle - half), min(1.0, middle + half)
+
+
 def percent(x: float, digits: int = 1) -> str:
     """A share as text: `"98.4 %"` for 0.984; `"n/a"` where it is undefined."""
     return f"{100 * x:.{digits}f} %" if isfinite(x) else "n/a"

@@ -10,16 +10,30 @@ import numpy as np
 from hcr import images, runs
 from hcr.errors import DataError, ModelError
 from hcr.recognizer.network import BATCH, Network
+from hcr.recognizer.origin import keras_file, located
 from hcr.recognizer.sources import (
     SHIPPED,
     check_labels,
     check_temperature,
     find,
     read_labels,
+    read_start,
     read_temperature,
 )
 
-__all__ = ["BATCH", "OWN", "SHIPPED", "Recognizer", "chosen", "read_labels", "read_temperature"]
+__all__ = [
+    "BATCH",
+    "OWN",
+    "SHIPPED",
+    "Recognizer",
+    "chosen",
+    "keras_file",
+    "located",
+    "read_labels",
+    "read_start",
+    "read_temperature",
+    "start_of",
+]
 
 OWN = "run"  # what `chosen` takes for the run's own model
 
@@ -187,3 +201,18 @@ def chosen(run: runs.Run, model: str) -> Recognizer:
     found = Recognizer.load(name)
     print(f"Read by the shipped model {name}, {len(found.labels)} classes.")
     return found
+
+
+def start_of(labels: Path | str) -> Recognizer | None:
+    """The network that the one of the `labels.json` at `labels` began from; None for none.
+
+    One that is not there any more is told of in a line.
+    """
+    start = read_start(labels)
+    if start is None:
+        return None
+    try:
+        return Recognizer.load(start if start in SHIPPED else located(start))
+    except ModelError as error:
+        print(f"Not held against the network that it began from: {error}")
+        return None

@@ -113,6 +113,13 @@ def read_temperature(path: Path | str) -> float:
     return check_temperature(value, str(path))
 
 
+def read_start(path: Path | str) -> str | None:
+    """The network that training began from, by a run's `labels.json`; None where it began anew."""
+    found = _read(path)
+    start = found.get("start") if isinstance(found, dict) else None
+    return start if isinstance(start, str) else None
+
+
 def check_temperature(value: float, where: str) -> float:
     """`value` as a float. Raises `ModelError` where it is no number from 0.01 to 100."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.01 <= value <= 100:
