@@ -77,7 +77,11 @@ def text(key: str, value: str, label: str, note: str = "", headline: bool = Fals
 
 
 def against(
-    labels: np.ndarray, predicted: np.ndarray, before: np.ndarray | None, note: str = ""
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    before: np.ndarray | None,
+    note: str = "",
+    on: str = "",
 ) -> list[Result]:
     """How a network reads beside the one that its training began from, on the same pictures.
 
@@ -86,6 +90,7 @@ def against(
         predicted: int (n,), what the network reads.
         before: int (n,), what the other one reads; None where training began anew: no results.
         note: What else must be known of the comparison.
+        on: What the results' labels end with, as `", on validation"`.
     """
     if before is None:
         return []

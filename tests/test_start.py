@@ -107,9 +107,8 @@ def test_of_equals_the_start_is_kept(start, tmp_path, monkeypatch):
     assert not same_weights(fitted.model, before.model)
 
 
-@pytest.mark.parametrize("changed", [{}, {"ema": 0.9, "augmentation": "affine"}])
-def test_a_stop_changes_no_bit(start, tmp_path, monkeypatch, changed):
-    how = {"start": start, **LOW, **changed}
+def test_a_stop_changes_no_bit(start, tmp_path, monkeypatch):
+    how = {"start": start, **LOW, "ema": 0.9, "augmentation": "affine"}
     whole = trained.fit(tmp_path / "whole", **how)
     with pytest.MonkeyPatch.context() as patch:
         stop_after(1, patch)
@@ -251,10 +250,34 @@ def test_what_it_began_from_is_found_again(start, tmp_path, capsys):
     found = recognizer.start_of(labels)
     assert found.labels == DIGITS
     assert found.path.parent == Path(start)
-    files.write_json(labels, {"characters": list(DIGITS), "start": "outputs/gone"})
     assert capsys.readouterr().out == ""
-    assert recognizer.start_of(labels) is None
-    assert capsys.readouterr().out.startswith("Not held against the network that it began from: ")
+    for changed in ({"start": "outputs/gone"}, {"characters": list("ABCDEFGHIJ"), "start": start}):
+        files.write_json(labels, {"characters": list(DIGITS)} | changed)
+        assert recognizer.start_of(labels) is None
+        told = capsys.readouterr().out
+        assert told.startswith("Not held against the network that it began from: ")
+
+
+def test_few_pictures_leave_temperature_and_groups_as_they_were(tmp_path):
+    (tmp_path / "model.keras").touch()
+    labels = tmp_path / "labels.json"
+    known = {
+        "characters": list(DIGITS),
+        "temperature": 1.25,
+        "groups": [["1", "7"], ["0", "6", "9"]],
+    }
+    files.write_json(labels, known)
+    found = recognizer.inherited(str(tmp_path), 999)
+    assert (found.temperature, found.groups) == (1.25, [(1, 7), (0, 6, 9)])
+    assert recognizer.inherited(str(tmp_path), 1000) is None
+    assert recognizer.inherited(None, 5) is None
+    files.write_json(labels, {"characters": list(DIGITS)})
+    found = recognizer.inherited(str(tmp_path), 10)
+    assert (found.temperature, found.groups) == (1.0, [])
+    for wrong in ("17", ["17"], [["1", "A"]], [[1, 7]]):
+        files.write_json(labels, known | {"groups": wrong})
+        with pytest.raises(ModelError, match="groups in .* must be lists of its characters"):
+            recognizer.inherited(str(tmp_path), 10)
 
 
 # Classes that the new pictures lack

@@ -10,7 +10,7 @@ import numpy as np
 from hcr import images, runs
 from hcr.errors import DataError, ModelError
 from hcr.recognizer.network import BATCH, Network
-from hcr.recognizer.origin import keras_file, located
+from hcr.recognizer.origin import inherited, keras_file, located
 from hcr.recognizer.sources import (
     SHIPPED,
     check_labels,
@@ -27,6 +27,7 @@ __all__ = [
     "SHIPPED",
     "Recognizer",
     "chosen",
+    "inherited",
     "keras_file",
     "located",
     "read_labels",
@@ -206,13 +207,15 @@ def chosen(run: runs.Run, model: str) -> Recognizer:
 def start_of(labels: Path | str) -> Recognizer | None:
     """The network that the one of the `labels.json` at `labels` began from; None for none.
 
-    One that is not there any more is told of in a line.
+    One that is not there any more, or reads other characters by now, is told of in a line.
     """
     start = read_start(labels)
     if start is None:
         return None
     try:
-        return Recognizer.load(start if start in SHIPPED else located(start))
+        found = Recognizer.load(start if start in SHIPPED else located(start))
+        found.check_labels(read_labels(labels))
+        return found
     except ModelError as error:
         print(f"Not held against the network that it began from: {error}")
         return None

@@ -1,12 +1,16 @@
 """A trained network to begin from or to learn from: where it lies, and what it reads."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from hcr import environment
 from hcr.errors import ModelError, nearest
 from hcr.recognizer import sources
 from hcr.recognizer.sources import SHIPPED
+
+FEW = 1000
+"""With fewer validation pictures nothing can be told of how sure a network may be."""
 
 
 def located(what: str) -> Path:
@@ -48,3 +52,30 @@ def keras_file(what: str, characters: Sequence[str] | None = None) -> Path:
                 f"{what}, which reads {''.join(labels)}. Choose another, or another data set."
             )
     return path
+
+
+@dataclass(frozen=True)
+class Inherited:
+    """What a network takes over from the one that its training began from.
+
+    Attributes:
+        temperature: As `hcr.metrics.calibration` fits it.
+        groups: The classes that are confused, as `hcr.metrics.ambiguity.groups` finds them.
+    """
+
+    temperature: float
+    groups: list[tuple[int, ...]]
+
+
+def inherited(start: str | None, n: int) -> Inherited | None:
+    """The temperature and groups of the network `start`, where `n` validation pictures are few.
+
+    Two dozen drawings of one hand tell neither how sure a network may be nor what it confuses; the
+    many that its start was judged by do. None where there is no start, or `n` is `FEW` or more.
+    """
+    if start is None or n >= FEW:
+        return None
+    path = keras_file(start).with_name("labels.json")
+    index = {character: i for i, character in enumerate(sources.read_labels(path))}
+    groups = [tuple(index[each] for each in group) for group in sources.read_groups(path)]
+    return Inherited(sources.read_temperature(path), groups)

@@ -113,6 +113,23 @@ def read_temperature(path: Path | str) -> float:
     return check_temperature(value, str(path))
 
 
+def read_groups(path: Path | str) -> list[list[str]]:
+    """The groups of confused characters in a run's `labels.json`; none where it holds none.
+
+    Raises `ModelError` where they are not lists of its characters.
+    """
+    found, known = _read(path), read_labels(path)
+    groups = found.get("groups", []) if isinstance(found, dict) else []
+    if not isinstance(groups, list) or not all(
+        isinstance(group, list) and all(each in known for each in group) for group in groups
+    ):
+        raise ModelError(
+            f"groups in {path} must be lists of its characters. Received: {str(groups)[:80]}. "
+            "Train it again."
+        )
+    return groups
+
+
 def read_start(path: Path | str) -> str | None:
     """The network that training began from, by a run's `labels.json`; None where it began anew."""
     found = _read(path)
