@@ -7,6 +7,8 @@ import resource
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -202,28 +204,54 @@ def test_a_cut_line_is_not_cut_further_where_nothing_can_be_appended(capsys):
     assert drawings.path().read_bytes().endswith(b'{"version":1,')
 
 
+WHOLE = {
+    "version": 1,
+    "character": "A",
+    "writer": "x",
+    "when": "2026-08-20T09:12:33Z",
+    "strokes": [[[0, 0], [1, 1]]],
+}
+
+
+def line_of(**changed) -> bytes:
+    return json.dumps({key: v for key, v in {**WHOLE, **changed}.items() if v != ()}).encode()
+
+
+def test_a_line_need_not_be_ours():
+    drawings.folder().mkdir()
+    drawings.path().write_bytes(b"\xef\xbb\xbf" + line_of(mood="good", size=()) + b"\r\n")
+    (found,) = drawings.read()
+    assert (found.size, found.when) == (None, "2026-08-20T09:12:33.000+00:00")
+
+
 @pytest.mark.parametrize(
-    "line",
+    ("line", "told"),
     [
-        b'{"version":2,"character":"A"}',
-        b'{"version":1,"character":"A"}',
-        b"[1, 2]",
-        b"\xff\xfe\x00",
-        b"[" * 100_000,
-        b'{"version":1,"character":"A","writer":"x","when":"now","strokes":[[[0,0],[1,1]]]}',
-        b'{"version":1,"character":"A","writer":"x","when":"2026-08-20T09:12:33","strokes":[]}',
+        (line_of(version=2), "of version 1. Received: version 2."),
+        (line_of(version=()), "of version 1. Received: version None."),
+        (line_of(strokes=(), when=()), "A drawing must have strokes, when. Received: none."),
+        (line_of(when="now"), "when must be a time with its zone"),
+        (line_of(when="2026-08-20T09:12:33"), "when must be a time with its zone"),
+        (line_of(when=5), "when must be a time with its zone"),
+        (line_of(strokes=[[[0, 0]]]), "two points that differ"),
+        (line_of(size="large"), "size must be"),
+        (line_of(character="AB"), "one printable character"),
+        (b"[1, 2]", "of version 1"),
+        (b"\xff\xfe\x00", "must be whole JSON"),
+        (b"[" * 100_000, "must be whole JSON"),
     ],
 )
-def test_a_line_that_is_no_drawing_is_told_and_stays(line, capsys):
+def test_a_line_that_is_no_drawing_is_told_and_stays(line, told, capsys):
     draw("A")
     with drawings.path().open("ab") as file:
         file.write(line + b"\n\r\n")
     draw("B")
     assert said() == "AB"
-    told = capsys.readouterr().err
-    assert told.startswith("Left out 1 of 3 lines of ")
-    assert "line 2." in told
-    assert told.count("\n") == 1
+    err = capsys.readouterr().err
+    assert err.startswith("Left out 1 of 3 lines of ")
+    assert "line 2. " in err
+    assert told in err
+    assert err.count("\n") == 1
     assert line in drawings.path().read_bytes()
     # Nor is it lost when a drawing is taken back.
     drawings.undo_last()
@@ -270,6 +298,19 @@ def test_a_reader_beside_a_pad_sees_whole_lines_only(capsys):
         n = found
     assert process.returncode == 0
     assert drawings.count() == 40
+    assert capsys.readouterr().err == ""
+
+
+def test_a_reader_waits_for_who_is_appending_just_now(capsys):
+    draw("AB")
+    whole = drawings.path().read_bytes()
+    drawings.path().write_bytes(whole[:-20])
+    with store.locked(drawings.path()):
+        reader = ThreadPoolExecutor(1).submit(said)
+        time.sleep(0.3)
+        assert not reader.done()
+        drawings.path().write_bytes(whole)
+    assert reader.result(10) == "AB"
     assert capsys.readouterr().err == ""
 
 

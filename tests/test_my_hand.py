@@ -16,7 +16,9 @@ def own(tmp_path_factory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("own")
     start = folder / "start"
     start.mkdir()
-    models.build("hcr_small", 47).save(start / "model.keras")
+    net = models.build("hcr_small", 47)
+    net.save(start / "model.keras")
+    net.export(str(start / "model.tflite"), format="litert", verbose=False)
     files.write_json(start / "labels.json", {"characters": list(labels.BALANCED)})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HCR_DRAWINGS", str(folder / "drawings"))

@@ -250,6 +250,10 @@ def test_what_it_began_from_is_found_again(start, tmp_path, capsys):
     found = recognizer.start_of(labels)
     assert found.labels == DIGITS
     assert found.path.parent == Path(start)
+    # A folder that has nothing but the Keras file will do: it is converted.
+    shutil.copytree(start, tmp_path / "bare", ignore=shutil.ignore_patterns("*.tflite", "check*"))
+    files.write_json(labels, {"characters": list(DIGITS), "start": str(tmp_path / "bare")})
+    assert recognizer.start_of(labels).labels == DIGITS
     assert capsys.readouterr().out == ""
     for changed in ({"start": "outputs/gone"}, {"characters": list("ABCDEFGHIJ"), "start": start}):
         files.write_json(labels, {"characters": list(DIGITS)} | changed)

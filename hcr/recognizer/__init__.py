@@ -213,7 +213,10 @@ def start_of(labels: Path | str) -> Recognizer | None:
     if start is None:
         return None
     try:
-        found = Recognizer.load(start if start in SHIPPED else located(start))
+        path = located(start)
+        if path.is_dir() and not (path / "model.tflite").is_file():
+            path = keras_file(start)
+        found = Recognizer.load(path)
         found.check_labels(read_labels(labels))
         return found
     except ModelError as error:
