@@ -104,11 +104,9 @@ def against(
         filter(None, (sure, f"95 %: {low} to {high}; n = {len(labels):,}, the same for both", note))
     )
     value = dict(zip(("difference", "low", "high"), ends, strict=True))
-    first = share("start_accuracy", float((before == labels).mean()), "Accuracy of its start")
-    return [
-        first,
-        Result("gain", value, "Gained over its start", f"{gain}{NBSP}points", note, True),
-    ]
+    first = share("start_accuracy", float((before == labels).mean()), f"Accuracy of its start{on}")
+    text = f"{gain}{NBSP}points"
+    return [first, Result("gain", value, f"Gained over its start{on}", text, note, headline=True)]
 
 
 def figure(

@@ -357,7 +357,11 @@ def test_the_verdict_says_no_more_than_the_figures(right, sure):
     predicted = before if right is None else 1 - np.array(right)
     if sure == "better":
         before, predicted = np.ones(100, int), 1 - np.array(right)
-    start, gain = exhibits.against(labels, predicted, before, "chosen on them")
+    start, gain = exhibits.against(labels, predicted, before, "chosen on them", on=", here")
+    assert (start.label, gain.label) == (
+        "Accuracy of its start, here",
+        "Gained over its start, here",
+    )
     assert gain.note.startswith(f"{sure}; 95 %: ")
     assert gain.note.endswith("; n = 100, the same for both; chosen on them")
     assert (gain.value["low"] > 0) == (sure == "better")
