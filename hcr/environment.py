@@ -8,7 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hcr.errors import ParameterError
+
 CACHE_VARIABLE = "HCR_CACHE"
+OUTPUTS_VARIABLE = "HCR_OUTPUTS"
+DRAWINGS_VARIABLE = "HCR_DRAWINGS"
 
 PACKAGES = (
     "hcr",
@@ -61,6 +65,33 @@ def cache_folder() -> Path:
     import platformdirs
 
     return platformdirs.user_cache_path("hcr", appauthor=False)
+
+
+def outputs_folder() -> Path:
+    """The folder that holds the runs: `HCR_OUTPUTS`, or `outputs/` at the project's top."""
+    folder = os.environ.get(OUTPUTS_VARIABLE)
+    return placed(folder) if folder else root() / "outputs"
+
+
+def drawings_folder() -> Path:
+    """The folder for a person's own drawings; it may not exist yet.
+
+    `HCR_DRAWINGS`, or the user's data folder as the system has it. Raises `ParameterError` where
+    it lies among the runs: who deletes these would lose the drawings.
+    """
+    folder = os.environ.get(DRAWINGS_VARIABLE)
+    if not folder:
+        import platformdirs
+
+        return platformdirs.user_data_path("hcr", appauthor=False)
+    found = placed(folder)
+    if found.is_relative_to(outputs_folder()):
+        raise ParameterError(
+            f"{DRAWINGS_VARIABLE} must name a folder outside that of the runs, "
+            f"{outputs_folder()}, so that deleting runs loses no drawing. Received: {folder}. "
+            "Choose another."
+        )
+    return found
 
 
 def facts() -> dict[str, Any]:

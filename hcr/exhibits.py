@@ -76,6 +76,40 @@ def text(key: str, value: str, label: str, note: str = "", headline: bool = Fals
     return Result(key, value, label, value, note, headline)
 
 
+def against(
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    before: np.ndarray | None,
+    note: str = "",
+    on: str = "",
+) -> list[Result]:
+    """How a network reads beside the one that its training began from, on the same pictures.
+
+    Args:
+        labels: int (n,).
+        predicted: int (n,), what the network reads.
+        before: int (n,), what the other one reads; None where training began anew: no results.
+        note: What else must be known of the comparison.
+        on: What the results' labels end with, as `", on validation"`.
+    """
+    if before is None:
+        return []
+    found = metrics.comparison.mcnemar(labels, predicted, before)
+    ends = found.difference, found.low, found.high
+    sure = "better" if ends[1] > 0 else "worse" if ends[2] < 0 else "not surely better or worse"
+    if (before == predicted).all():
+        sure = "it reads all as before"
+    # z: what rounds to 0 has no minus.
+    gain, low, high = (tables.typeset(f"{100 * each:+z.1f}") for each in ends)
+    note = "; ".join(
+        filter(None, (sure, f"95 %: {low} to {high}; n = {len(labels):,}, the same for both", note))
+    )
+    value = dict(zip(("difference", "low", "high"), ends, strict=True))
+    first = share("start_accuracy", float((before == labels).mean()), f"Accuracy of its start{on}")
+    text = f"{gain}{NBSP}points"
+    return [first, Result("gain", value, f"Gained over its start{on}", text, note, headline=True)]
+
+
 def figure(
     run: runs.Run,
     drawn: Any,

@@ -22,7 +22,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 # What `run_all.py` tells the kernels that it starts.
 RUN_VARIABLE = "HCR_RUN"
-OUTPUTS_VARIABLE = "HCR_OUTPUTS"
+OUTPUTS_VARIABLE = environment.OUTPUTS_VARIABLE
 
 # The stage that writes a file, for the remedy where the file is missing.
 WRITER = {
@@ -56,8 +56,7 @@ def outputs() -> Path:
     A relative `HCR_OUTPUTS` counts from the project's top wherever in it one works, so that it
     means the same to `run_all.py` and to a notebook.
     """
-    folder = os.environ.get(OUTPUTS_VARIABLE)
-    return environment.placed(folder) if folder else environment.root() / "outputs"
+    return environment.outputs_folder()
 
 
 class Run:

@@ -32,6 +32,8 @@ def _own_cache(tmp_path_factory):
     """One cache of data sets for all tests, so that each set is made once; never the user's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HCR_CACHE", str(tmp_path_factory.mktemp("cache")))
+        # Nobody's drawings are read, or added to, by a test.
+        patch.setenv("HCR_DRAWINGS", str(tmp_path_factory.mktemp("drawings")))
         yield
 
 
@@ -39,6 +41,7 @@ def _own_cache(tmp_path_factory):
 def _own_outputs(tmp_path, monkeypatch):
     """No test writes into the project's `outputs/`, and none is taken for a stage of a run."""
     monkeypatch.setenv("HCR_OUTPUTS", str(tmp_path / "outputs"))
+    monkeypatch.setenv("HCR_DRAWINGS", str(tmp_path / "drawings"))
     # No test asks a real server for anything: nothing listens there.
     monkeypatch.setattr("hcr.datasets.archive.URLS", ("http://127.0.0.1:9/gzip.zip",))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")

@@ -26,6 +26,7 @@ FLOORS = {
     "labels": 1,
     "quiet": 1,
     "colab": 2,
+    "drawings": 2,
     "figures": 2,
     "images": 2,
     "runs": 2,

@@ -143,6 +143,15 @@ def test_the_interval_holds_the_truth_as_often_as_it_says():
     assert 0.935 < held < 0.975
 
 
+def test_of_few_pictures_it_holds_the_truth_too():
+    rng = np.random.default_rng(0)
+    for n in (15, 40, 200):
+        for won, lost in ((0.02, 0.01), (0.1, 0.02), (0.2, 0.2)):
+            drawn = rng.multinomial(n, [won, lost, 1 - won - lost], 600)
+            spans = [paired_interval(int(row[0]), int(row[1]), n) for row in drawn]
+            assert np.mean([low <= won - lost <= high for low, high in spans]) > 0.925
+
+
 def several(n=600, seed=0):
     generator = np.random.default_rng(seed)
     true = generator.integers(0, 5, n)

@@ -28,6 +28,7 @@ DATASETS = {
     "mnist": "hcr.datasets.mnist",
     "emnist-subset": "hcr.datasets.emnist",
     "emnist-subset+unipen": "hcr.datasets.joined",
+    "emnist-subset+drawings": "hcr.datasets.joined",
     "emnist-balanced": "hcr.datasets.emnist",
     "emnist-balanced+unipen": "hcr.datasets.joined",
     "emnist-letters": "hcr.datasets.emnist",
@@ -45,6 +46,7 @@ DATASETS = {
     "pen-strokes-62": "hcr.datasets.synthetic",
     "pen-strokes-36": "hcr.datasets.synthetic",
     "pen-strokes-10": "hcr.datasets.synthetic",
+    "drawings": "hcr.datasets.drawings",
     "own": "hcr.datasets.own",
 }
 
@@ -187,7 +189,7 @@ def _options(name: str, path: str | None, orientation: str) -> Options:
 UNCACHED = ("mnist-sample",)
 
 # The data sets whose place the user may name.
-TAKE_PATH = ("own", "az", "mnist+az")
+TAKE_PATH = ("own", "az", "mnist+az", "drawings", "emnist-subset+drawings")
 
 
 def _family(name: str) -> ModuleType:

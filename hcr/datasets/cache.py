@@ -24,7 +24,7 @@ from hcr.errors import DataError
 
 PACKAGE = Path(hcr.__file__).parent
 # What the pictures of an entry hang on, besides the files they are read from.
-CODE = ("datasets", "images", "synthesis", "labels")
+CODE = ("datasets", "drawings", "images", "synthesis", "labels")
 KEPT = 2  # entries of one data set: two checkouts may take turns
 SPLITS = ("train", "validation", "test")
 ARRAYS = ("images", "labels", "writers", "sources")  # of a split, besides its strokes

@@ -98,6 +98,7 @@ class Info:
         citation: What to cite.
         url: Where it comes from.
         caveat: What must stand beside every figure, as `"synthetic"`; mostly empty.
+        drawer: Whom an accuracy is named by, where one person drew all: `"You"`; mostly empty.
     """
 
     title: str
@@ -106,6 +107,7 @@ class Info:
     citation: str
     url: str
     caveat: str = ""
+    drawer: str = ""
 
 
 @dataclass
@@ -149,6 +151,14 @@ class Data:
     def caveat(self) -> str:
         """What must stand beside every figure; mostly empty."""
         return self.info.caveat
+
+    def accuracy_of(self, split: Split) -> str:
+        """What an accuracy on `split` is called, as `"Accuracy"` or `"You, 124 drawings"`."""
+        if not self.info.drawer:
+            return "Accuracy"
+        people = len(np.unique(split.writers))
+        who = self.info.drawer if people == 1 else f"{people:,} people"
+        return f"{who}, {len(split):,} drawings"
 
     @cached_property
     def test(self) -> Split:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import hcr
-from hcr import datasets, files
+from hcr import datasets, files, recognizer
 from hcr.pipeline.stages import Stage
 
 PACKAGE = Path(hcr.__file__).parent
@@ -27,7 +27,8 @@ REASONS = {
 def fingerprint(stage: Stage, parameters: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Digests of all that `stage` hangs on; `REASONS` has their keys.
 
-    Raises `DataError` where a file of the data set is missing.
+    Raises `DataError` where a file of the data set is missing, and `ModelError` where the network
+    is that training shall begin from or learn from.
     """
     name = parameters.get("dataset")
     return {
@@ -38,7 +39,8 @@ def fingerprint(stage: Stage, parameters: dict[str, Any], folder: Path) -> dict[
         ),
         "inputs": {
             file: files.sha256(folder / file) for file in stage.reads if (folder / file).is_file()
-        },
+        }
+        | _networks(parameters),
         "data": files.digest(
             [content_digest(path) for path in datasets.sources(name, **_options(parameters))]
         )
@@ -145,6 +147,12 @@ def _plain(code: str) -> str:
     """`code` without IPython's magics, which are no Python."""
     lines = code.splitlines()
     return "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in lines)
+
+
+def _networks(parameters: dict[str, Any]) -> dict[str, str]:
+    """The digests of the trained networks that training begins from and learns from."""
+    given = {key: parameters.get(key) for key in ("start", "teacher")}
+    return {key: content_digest(recognizer.keras_file(what)) for key, what in given.items() if what}
 
 
 def _file(module: str) -> Path | None:

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hcr import datasets, runs
-from hcr.errors import ParameterError
+from hcr import datasets, recognizer, runs
+from hcr.errors import ModelError, ParameterError
 from hcr.pipeline.stages import Stage
 
 DONE, FAILED = 0, 1
@@ -48,7 +48,8 @@ class RunPlan:
                 options = {key: given[key] for key in CHECKED if key in given}
                 try:
                     datasets.check(given["dataset"], **options)
-                except ParameterError as error:
+                    _check_start(given)
+                except (ParameterError, ModelError) as error:
                     raise ParameterError(f"{error} ({self.params_file}, {name})") from error
 
     @property
@@ -65,6 +66,15 @@ class RunPlan:
     def page(self) -> Path:
         """The page to open; a page across runs is all there is of it."""
         return self.folder / ("index.html" if not self.kind else f"{self.chosen[-1]}.html")
+
+
+def _check_start(given: dict[str, Any]) -> None:
+    """Raise `ModelError` where what training begins from is there and does not fit the data."""
+    start = given.get("start")
+    # One that is not there yet may be what a run before this one makes.
+    if start and (start in recognizer.SHIPPED or recognizer.located(start).exists()):
+        options = {key: given[key] for key in ("path", "orientation") if key in given}
+        recognizer.keras_file(start, datasets.info(given["dataset"], **options).characters)
 
 
 @dataclass
@@ -93,5 +103,6 @@ class Outcome:
         for name, entry in self.record.get("stages", {}).items():
             for each in entry.get("headline", []):
                 note = f" ({each['note']})" if each.get("note") else ""
-                lines.append(f"  {name}: {each['label']} {each['text']}{note}")
+                after = ":" if "," in each["label"] else ""
+                lines.append(f"  {name}: {each['label']}{after} {each['text']}{note}")
         return lines

@@ -10,6 +10,7 @@ import numpy as np
 from hcr import images, runs
 from hcr.errors import DataError, ModelError
 from hcr.recognizer.network import BATCH, Network
+from hcr.recognizer.origin import inherited, keras_file, located
 from hcr.recognizer.scaling import Scaling
 from hcr.recognizer.sources import (
     SHIPPED,
@@ -17,10 +18,24 @@ from hcr.recognizer.sources import (
     check_temperature,
     find,
     read_labels,
+    read_start,
     read_temperature,
 )
 
-__all__ = ["BATCH", "OWN", "SHIPPED", "Recognizer", "chosen", "read_labels", "read_temperature"]
+__all__ = [
+    "BATCH",
+    "OWN",
+    "SHIPPED",
+    "Recognizer",
+    "chosen",
+    "inherited",
+    "keras_file",
+    "located",
+    "read_labels",
+    "read_start",
+    "read_temperature",
+    "start_of",
+]
 
 OWN = "run"  # what `chosen` takes for the run's own model
 
@@ -203,3 +218,23 @@ def chosen(run: runs.Run, model: str) -> Recognizer:
     found = Recognizer.load(name)
     print(f"Read by the shipped model {name}, {len(found.labels)} classes.")
     return found
+
+
+def start_of(labels: Path | str) -> Recognizer | None:
+    """The network that the one of the `labels.json` at `labels` began from; None for none.
+
+    One that is not there any more, or reads other characters by now, is told of in a line.
+    """
+    start = read_start(labels)
+    if start is None:
+        return None
+    try:
+        path = located(start)
+        if path.is_dir() and not (path / "model.tflite").is_file():
+            path = keras_file(start)
+        found = Recognizer.load(path)
+        found.check_labels(read_labels(labels))
+        return found
+    except ModelError as error:
+        print(f"Not held against the network that it began from: {error}")
+        return None

@@ -141,6 +141,30 @@ def read_temperature(path: Path | str) -> float:
     return check_temperature(value, str(path))
 
 
+def read_groups(path: Path | str) -> list[list[str]]:
+    """The groups of confused characters in a run's `labels.json`; none where it holds none.
+
+    Raises `ModelError` where they are not lists of its characters.
+    """
+    found, known = _read(path), read_labels(path)
+    groups = found.get("groups", []) if isinstance(found, dict) else []
+    if not isinstance(groups, list) or not all(
+        isinstance(group, list) and all(each in known for each in group) for group in groups
+    ):
+        raise ModelError(
+            f"groups in {path} must be lists of its characters. Received: {str(groups)[:80]}. "
+            "Train it again."
+        )
+    return groups
+
+
+def read_start(path: Path | str) -> str | None:
+    """The network that training began from, by a run's `labels.json`; None where it began anew."""
+    found = _read(path)
+    start = found.get("start") if isinstance(found, dict) else None
+    return start if isinstance(start, str) else None
+
+
 def check_temperature(value: float, where: str) -> float:
     """`value` as a float. Raises `ModelError` where it is no number from 0.01 to 100."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.01 <= value <= 100:

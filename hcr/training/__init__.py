@@ -1,28 +1,30 @@
 """Seeds, fits, exports and resumes the training of one network; its history is the result."""
 
-from hcr.training import start  # isort: split
+from hcr.training import start  # noqa: F401
 
-import hashlib
-import inspect
+# isort: split
+
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 
-from hcr import files, models
+from hcr import models
 from hcr.balance import Plan
 from hcr.datasets import Split
 from hcr.errors import ParameterError, nearest
-from hcr.training import weights
 from hcr.training.averaging import answering
 from hcr.training.checkpoint import Checkpoint, finished, resume
 from hcr.training.exporting import export, export_small
+from hcr.training.keys import code_digest
+from hcr.training.keys import key as _key
 from hcr.training.losses import loss_of
 from hcr.training.network import layer_table, predict, shifted, validate, variations
 from hcr.training.trainer import batches_of, seed_everything, trainer_of
+from hcr.training.weights import Begun, take_over
 
 __all__ = [
     "AUGMENTATIONS",
@@ -105,9 +107,11 @@ class Recipe:
         mixing_alpha: Of the beta distribution that the shares of two mixed pictures come from: 1
             for any share alike, less for shares near 0 and 1.
         teacher: A trained network whose answers are learned beside the labels, as
-            `hcr.training.weights.find` takes it; None for none.
+            `hcr.recognizer.keras_file` takes it; None for none.
         taught: The teacher's share in the loss, in (0, 1).
         precision: A key of `PRECISIONS`. The network that is validated and returned has 32 bits.
+        start: Whose weights training begins from, as `hcr.recognizer.keras_file` takes it; None
+            for random ones. It must be a network like `model`.
     """
 
     model: str
@@ -132,6 +136,7 @@ class Recipe:
     teacher: str | None = None
     taught: float = 0.5
     precision: str = "float32"
+    start: str | None = None
 
     def __post_init__(self) -> None:
         for what, known in (
@@ -167,9 +172,11 @@ class Fitted:
             val_balanced_accuracy, learning_rate, epoch_seconds; before the last, where the recipe
             asks for gradient_norms, grad_norm, grad_norm_max and clipped, of
             `hcr.training.optimizer.WatchedAdam.norms`.
-        best_epoch: The epoch, from 1, with the highest class-balanced validation accuracy.
+        best_epoch: The epoch, from 1, with the highest class-balanced validation accuracy; 0 where
+            what training began from has the highest.
         trained: How many epochs were trained now; the others were found in the checkpoint.
         folder: Where the checkpoint lies.
+        begun: What training began from, where that was another network.
     """
 
     model: keras.Model
@@ -177,6 +184,14 @@ class Fitted:
     best_epoch: int
     trained: int
     folder: Path
+    begun: Begun | None = None
+
+    @property
+    def best(self) -> dict[str, float]:
+        """Of the chosen epoch: val_loss, val_accuracy and val_balanced_accuracy at least."""
+        if self.best_epoch == 0:
+            return self.begun.found
+        return self.history.set_index("epoch").loc[self.best_epoch].to_dict()
 
 
 def fit(
@@ -206,18 +221,22 @@ def fit(
         The network with the weights of the chosen epoch, and its history.
 
     Raises:
-        ModelError: The network cannot be built, the loss is no number any more, or the prior
-            cannot be taken out of the network's answers.
+        ModelError: The network cannot be built, the weights that it shall begin from are not there
+            or don't fit, the loss is no number any more, or the prior cannot be taken out of the
+            network's answers.
         ParameterError: Both the recipe's loss and the plan take the prior out.
     """
     loss = loss_of(recipe, plan, train, n_classes)
-    seed_everything(recipe.seed)
-    net = models.build(recipe.model, n_classes)
+    net, begun = _begin(recipe, n_classes), None
+    if recipe.start is not None:
+        begun = Begun.of(net, validation)
+        told = "val_loss {val_loss:.4f}  val_accuracy {val_accuracy:.4f}".format(**begun.found)
+        print(f"begins from {recipe.start}  {told}", flush=True)
     shift = plan.shift(train.labels, n_classes)
     with shifted(net, shift):
         pass  # A network that cannot be corrected is told of before it is trained.
     key = _key(recipe, train, validation, plan)
-    keep = Checkpoint(net, validation, folder, key, recipe, shift, after_epoch)
+    keep = Checkpoint(net, validation, folder, key, recipe, shift, after_epoch, begun)
     trainer = resume(keep)
     done = len(keep.rows)
     if done > 0:
@@ -239,7 +258,7 @@ def fit(
         )
     net.set_weights(keep.best)
     history = pd.DataFrame(keep.rows)
-    return Fitted(net, history, keep.best_epoch, len(history) - done, folder)
+    return Fitted(net, history, keep.best_epoch, len(history) - done, folder, begun)
 
 
 def fit_steps(recipe: Recipe, train: Split, plan: Plan, n_classes: int, steps: int) -> keras.Model:
@@ -264,8 +283,7 @@ def fit_steps(recipe: Recipe, train: Split, plan: Plan, n_classes: int, steps: i
     loss = loss_of(recipe, plan, train, n_classes)
     # Dozens of trainings in one process would pile up their graphs.
     keras.utils.clear_session()
-    seed_everything(recipe.seed)
-    net = models.build(recipe.model, n_classes)
+    net = _begin(recipe, n_classes)
     trainer = trainer_of(net, recipe, steps, loss)
     batches = batches_of(recipe, train, plan, n_classes, 0, steps)
     trainer.fit(batches, verbose=0, shuffle=False)
@@ -273,25 +291,10 @@ def fit_steps(recipe: Recipe, train: Split, plan: Plan, n_classes: int, steps: i
     return net
 
 
-def _key(recipe: Recipe, train: Split, validation: Split, plan: Plan) -> str:
-    """What the weights depend on; the code of the networks and of this module included."""
-    return files.digest(
-        asdict(recipe),
-        train.digest,
-        validation.digest,
-        plan.indices.tobytes(),
-        plan.weights.tobytes(),
-        plan.tau,
-        code_digest(recipe.model),
-        files.sha256(weights.find(recipe.teacher)) if recipe.teacher else None,
-    )
-
-
-def code_digest(model: str) -> str:
-    """A digest of the code that trains the network `model`, and of the versions below it."""
-    folders = Path(__file__).parent, Path(models.__file__).parent
-    sources = [path for folder in folders for path in sorted(folder.glob("*.py"))]
-    # A network of one's own lies elsewhere.
-    sources.append(Path(inspect.getfile(inspect.unwrap(models.builder(model)))))
-    code = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sources]
-    return files.digest(code, [keras.__version__, start.BACKEND, np.__version__])
+def _begin(recipe: Recipe, n_classes: int) -> keras.Model:
+    """The network as it is before its first step; everything is seeded."""
+    seed_everything(recipe.seed)
+    net = models.build(recipe.model, n_classes)
+    if recipe.start is not None:
+        take_over(net, recipe.start)
+    return net

@@ -20,6 +20,7 @@ from hcr.models.augment import Switch
 from hcr.training.averaging import answering, learner
 from hcr.training.network import shifted, validate
 from hcr.training.optimizer import WatchedAdam, plateau_rate
+from hcr.training.weights import Begun
 
 if TYPE_CHECKING:
     from hcr.training import Recipe
@@ -40,6 +41,7 @@ class Checkpoint(keras.callbacks.Callback):
         recipe: "Recipe",
         shift: np.ndarray | None = None,
         after_epoch: Callable[[pd.DataFrame], None] | None = None,
+        begun: Begun | None = None,
     ):
         super().__init__()
         self.net, self.validation, self.folder, self.key = net, validation, folder, key
@@ -47,6 +49,10 @@ class Checkpoint(keras.callbacks.Callback):
         self.rows: list[dict[str, float]] = []
         self.best: list[np.ndarray] | None = None
         self.best_epoch = 0
+        # What training begins from is epoch 0: it stays the best where none reads better.
+        self.before = [] if begun is None else [begun.found["val_balanced_accuracy"]]
+        if begun is not None:
+            self.best = net.get_weights()
 
     def on_epoch_begin(self, epoch: int, logs=None) -> None:
         """Seed every random layer from (seed, epoch), so that a resumed run draws the same."""
@@ -91,7 +97,7 @@ class Checkpoint(keras.callbacks.Callback):
             "epoch_seconds": round(time.perf_counter() - self.started, 3),
         }
         self.rows.append(row)
-        scores = [each["val_balanced_accuracy"] for each in self.rows]
+        scores = self.before + [each["val_balanced_accuracy"] for each in self.rows]
         if int(np.argmax(scores)) == len(scores) - 1:
             self.best, self.best_epoch = weights, epoch + 1
         self.save(epoch + 1)

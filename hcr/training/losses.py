@@ -115,8 +115,16 @@ def loss_of(recipe: "Recipe", plan: Plan, split: Split, n_classes: int) -> str |
         n_sources = int(split.sources.max()) + 1
         both = coded(split.labels, split.sources, n_classes)
         counts = plan.counts(both, n_classes * n_sources).reshape(n_sources, n_classes)
-        # A class that a set lacks counts as half a picture: of a share of 0 there is no logarithm.
-        shift = [log_shares(prior(np.maximum(each, 0.5)), 1.0) for each in counts]
+        shift = [_log_prior(each) for each in counts]
     elif recipe.loss == "balanced_softmax":
-        shift = log_shares(prior(plan.counts(split.labels, n_classes)), 1.0)
+        shift = _log_prior(plan.counts(split.labels, n_classes))
     return CrossEntropy(recipe.label_smoothing, shift)
+
+
+def _log_prior(counts: np.ndarray) -> np.ndarray:
+    """The logarithm of each class's share, float64 (classes,).
+
+    A class that a set lacks counts as half a picture: of a share of 0 there is no logarithm. So
+    little is asked of it that a network which knows it from elsewhere hardly unlearns it.
+    """
+    return log_shares(prior(np.where(counts > 0, counts, 0.5)), 1.0)

@@ -25,7 +25,11 @@ def validate(net: keras.Model, split: Split) -> dict[str, float]:
 
     Raises `ModelError` where the network gives something that is no number.
     """
-    probabilities = predict(net, split.images)
+    return measured(predict(net, split.images), split)
+
+
+def measured(probabilities: np.ndarray, split: Split) -> dict[str, float]:
+    """What `validate` gives, of the `probabilities`, float (n, n_classes), of `split`."""
     if not np.isfinite(probabilities).all():
         raise ModelError(
             "The network's probabilities must be finite numbers. Received: NaN on the validation "

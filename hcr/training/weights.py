@@ -1,42 +1,46 @@
-"""Trained networks to begin from or to learn from: where they lie, and whether they fit."""
+"""Trained networks to begin from or to learn from, and whether they fit."""
 
-from pathlib import Path
+from dataclasses import dataclass
 
 import keras
+import numpy as np
 
-from hcr import environment
+from hcr.datasets import Split
 from hcr.errors import ModelError
-from hcr.recognizer.sources import PACKAGE, SHIPPED
+from hcr.recognizer import keras_file
 from hcr.training.convert import load
+from hcr.training.network import measured, predict
+
+SAME = 1e-4
+"""How far two networks' probabilities may lie apart where both are to be the same network."""
 
 
-def find(what: str) -> Path:
-    """The `.keras` file that `what` names: a shipped network's, a run's folder's, or a file.
+@dataclass(frozen=True)
+class Begun:
+    """How the network that a training began from reads the validation split.
 
-    A relative path counts from the project's top. Raises `ModelError` where there is none.
+    Attributes:
+        found: What `hcr.training.validate` gives.
+        predicted: int64 (n,), the class that each picture is read as.
     """
-    if what in SHIPPED:
-        path = PACKAGE / SHIPPED[what] / "model.keras"
-    else:
-        path = environment.placed(what)
-        path = path / "model.keras" if path.is_dir() else path
-    if path.suffix != ".keras" or not path.is_file():
-        folders = {name: PACKAGE / folder for name, folder in SHIPPED.items()}
-        whole = [name for name in folders if (folders[name] / "model.keras").is_file()]
-        raise ModelError(
-            "A trained network is named by a run's folder or a .keras file, or is one that ships "
-            f"with one ({', '.join(whole) or 'none'}). Received: {what!r}."
-        )
-    return path
+
+    found: dict[str, float]
+    predicted: np.ndarray
+
+    @classmethod
+    def of(cls, net: keras.Model, split: Split) -> "Begun":
+        """That of `net` on `split`."""
+        probabilities = predict(net, split.images)
+        return cls(measured(probabilities, split), probabilities.argmax(axis=1))
 
 
 def network(what: str, n_classes: int) -> keras.Model:
-    """The network that `what` names, for `n_classes` classes.
+    """The network that `what` names, as `hcr.recognizer.keras_file` takes it, for `n_classes`.
 
     Raises `ModelError` where there is none, or it does not keep the picture contract, or has
     another number of classes.
     """
-    path = find(what)
+    path = keras_file(what)
     net = load(path)
     ends = [(each.dtype, tuple(each.shape)) for each in (*net.inputs, *net.outputs)]
     if ends != [("uint8", (None, 28, 28)), ("float32", (None, n_classes))]:
@@ -46,3 +50,29 @@ def network(what: str, n_classes: int) -> keras.Model:
             f"(n, {n_classes}). Received: {found}. Choose one for the same characters."
         )
     return net
+
+
+def take_over(net: keras.Model, what: str) -> None:
+    """Give `net` the weights of the network that `what` names, which must be one like it.
+
+    Raises `ModelError` where there is none, its weights do not fit, or `net` answers otherwise with
+    them.
+    """
+    other = network(what, net.output_shape[1])
+    rule = f"A training of {net.name} must begin from a {net.name}."
+    remedy = "Give model the name of that network, or begin from another."
+    shapes = [[tuple(each.shape) for each in of.weights] for of in (net, other)]
+    if shapes[0] != shapes[1]:
+        raise ModelError(
+            f"{rule} Received: {other.name} with {other.count_params():,} parameters in "
+            f"{len(shapes[1])} arrays, where {net.count_params():,} in {len(shapes[0])} are due "
+            f"({what}). {remedy}"
+        )
+    net.set_weights(other.get_weights())
+    pictures = np.random.default_rng(0).integers(0, 256, (16, 28, 28), np.uint8)
+    difference = np.abs(predict(net, pictures) - predict(other, pictures)).max()
+    if not difference <= SAME:
+        raise ModelError(
+            f"{rule} Received: {other.name}, whose weights fit, but which answers otherwise "
+            f"({what}). {remedy}"
+        )

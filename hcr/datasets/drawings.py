@@ -1,0 +1,130 @@
+"""A person's own drawings, or those of many people: what the pad has kept (`hcr.drawings`).
+
+    datasets.load("drawings")                     # yours
+    datasets.load("drawings", path="class.jsonl") # a file of `python -m hcr.drawings merge`
+
+Pictures are made from the strokes by `hcr.images.from_strokes`, so they are what the pad has shown
+the network. Of drawings with equal strokes and character the first is kept.
+
+Where there are three writers or more, the splits keep writers apart: a writer's place among all
+names, by a hash, decides, 0.6, 0.2 and 0.2 of all; so drawings that are added later move nobody,
+and few are moved by a writer who joins. Where a part would be empty it gets the writer next to it.
+With fewer writers the drawings of each class take turns in the order of the file: training,
+validation, test, training, training, and so on. So a drawing stays in its part as well, three of a
+class suffice for all parts, and figures are those of a hand that was learned from.
+"""
+
+import hashlib
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from hcr import drawings, environment, images, labels
+from hcr.datasets.split import Info, Options, Split, Strokes
+from hcr.errors import DataError
+
+# There are few, and who deletes them leaves no copy of the strokes behind.
+CACHED = False
+CLASSES = labels.BALANCED
+WRITERS = 3  # from so many on they are kept apart
+ENDS = (0.6, 0.8)  # where among all names training and validation end
+TURNS = np.array([0, 1, 2, 0, 0])  # parts that the drawings of a class go to, one after the other
+REMEDY = "Draw some in notebooks/05_draw.ipynb, and say what you meant."
+
+
+def info(name: str, options: Options) -> Info:
+    """What is known of the drawings."""
+    own = options.path is None
+    title = "Your drawings" if own else f"Drawings in {Path(options.path).name}"
+    drawer = "You" if own else "1 person"
+    return Info(title, tuple(CLASSES), "your own", "your own drawings", "", drawer=drawer)
+
+
+def sources(name: str, options: Options) -> list[Path]:
+    """The file. Raises `DataError` where it is not there."""
+    path = _path(options)
+    if not path.is_file():
+        remedy = f"yet. {REMEDY}" if options.path is None else "there. Give one that is."
+        raise DataError(f"{name} is read from {path}, and that is not {remedy}")
+    return [path]
+
+
+def read(name: str, options: Options) -> tuple[Split, Split, Split]:
+    """Training, validation and test split, with strokes and writers.
+
+    Raises `DataError` for a file that is missing or is none of drawings, or for too few of them.
+    """
+    (path,) = sources(name, options)
+    found = _usable(drawings.read(path), path)
+    values = np.array([CLASSES.index(labels.merge(each.character)) for each in found], np.int64)
+    writers = np.array([each.writer for each in found])
+    parts = by_writer(writers) if len(set(writers.tolist())) >= WRITERS else in_turn(values)
+    least = min(np.bincount(parts, minlength=3))
+    if not least:
+        most = np.bincount(values).max() if len(values) else 0
+        raise DataError(
+            f"The data set {name} needs at least 3 drawings of one character, to learn from, to "
+            f"choose on and to test on, or at least {WRITERS} writers. Received: {len(found)} "
+            f"drawings, at most {most} of a character, in {path}. {REMEDY}"
+        )
+    strokes = Strokes.of(each.strokes for each in found)
+    pictures = np.stack([images.from_strokes(each.strokes) for each in found])
+    whole = Split(pictures, values, strokes, writers)
+    train, validation, test = (whole.take(np.flatnonzero(parts == part)) for part in range(3))
+    return train, validation, test
+
+
+def by_writer(writers: np.ndarray) -> np.ndarray:
+    """The part of each drawing, int (n,): 0 training, 1 validation, 2 test; none is empty.
+
+    `writers`, str (n,), must name three or more.
+    """
+    names = sorted(set(writers.tolist()), key=_place)
+    place = np.array([_place(each) for each in names])
+    test = np.clip((place >= ENDS[1]).sum(), 1, len(names) - 2)
+    middle = ((place >= ENDS[0]) & (place < ENDS[1])).sum()
+    validation = np.clip(middle, 1, len(names) - 1 - test)
+    part = dict.fromkeys(names, 0)
+    part |= dict.fromkeys(names[-test - validation :], 1) | dict.fromkeys(names[-test:], 2)
+    return np.array([part[each] for each in writers.tolist()])
+
+
+def in_turn(values: np.ndarray) -> np.ndarray:
+    """The part of each drawing of the classes `values`, int (n,), by its rank in its class."""
+    parts = np.zeros(len(values), np.int64)
+    for value in np.unique(values):
+        own = np.flatnonzero(values == value)
+        parts[own] = TURNS[np.arange(len(own)) % len(TURNS)]
+    return parts
+
+
+def _place(writer: str) -> float:
+    """Where among all names, in [0, 1), that of a writer stands."""
+    return int.from_bytes(hashlib.sha256(writer.encode()).digest()[:4]) / 2.0**32
+
+
+def _path(options: Options) -> Path:
+    """The file; a relative path counts from here, else from the project's top."""
+    if options.path is None:
+        return drawings.path()
+    here = drawings.found_at(options.path).absolute()
+    return here if here.is_file() else drawings.found_at(environment.root() / options.path)
+
+
+def _usable(found: list[drawings.Drawing], path: Path) -> list[drawings.Drawing]:
+    """The drawings of characters that there are classes for, each once."""
+    known = [each for each in found if each.character in labels.BYCLASS]
+    others = sorted({each.character for each in found} - set(labels.BYCLASS))
+    if others:
+        print(
+            f"Left out {len(found) - len(known):,} of {len(found):,} drawings of {path}, of "
+            f"characters that are no class: {' '.join(others)}.",
+            file=sys.stderr,
+            flush=True,
+        )
+    kept = {}
+    for each in known:
+        key = each.character, tuple(stroke.tobytes() for stroke in each.strokes)
+        kept.setdefault(key, each)
+    return list(kept.values())

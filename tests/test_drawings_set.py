@@ -1,0 +1,259 @@
+"""The data set `drawings`: who is in which split, and that they stay there."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hcr import datasets, drawings, images, labels, synthesis
+from hcr.datasets import drawings as family
+from hcr.errors import DataError
+
+CHARACTERS = "ABab01"
+KINDS = ("train", "validation", "test")
+
+
+def draw(characters: str, writer: str | None = None, first: int = 0) -> None:
+    """A drawing of each of `characters`, no two alike."""
+    for i, character in enumerate(characters):
+        strokes = [80 * each + 40 for each in synthesis.character(character, first + i)]
+        drawings.append(character, strokes, writer, 280)
+
+
+def where(data: datasets.Data) -> dict[tuple, str]:
+    """The split of each drawing, by its character and points."""
+    found = {}
+    for kind in KINDS:
+        split = data.test if kind == "test" else getattr(data, kind)
+        for i in range(len(split)):
+            points = split.strokes[i]
+            found[split.labels[i], points[0].tobytes(), points[-1].tobytes()] = kind
+    return found
+
+
+# Reading
+
+
+def test_pictures_are_those_of_the_pad_with_strokes_and_writers():
+    draw(3 * CHARACTERS, "anna")
+    data = datasets.load("drawings")
+    assert data.characters == tuple(labels.BALANCED)
+    assert data.title == "Your drawings"
+    assert data.caveat == ""
+    kept = drawings.read()
+    n = 0
+    for split in (data.train, data.validation, data.test):
+        images.check(split.images)
+        assert len(split.strokes) == len(split.writers) == len(split)
+        for i in range(len(split)):
+            assert (images.from_strokes(split.strokes[i]) == split.images[i]).all()
+            ends = [(each.character, each.strokes[0][0].tolist()) for each in kept]
+            character = data.characters[split.labels[i]]
+            assert (character, pytest.approx(split.strokes[i][0][0].tolist())) in ends
+        assert set(split.writers) == {"anna"}
+        n += len(split)
+    assert n == len(kept)
+    assert datasets.sources("drawings") == [drawings.path()]
+
+
+def test_small_letters_that_are_no_class_count_as_capitals():
+    draw("ccCxxXaaa")
+    data = datasets.load("drawings")
+    counts = {
+        data.characters[i]: [int(data.counts[kind][i]) for kind in KINDS]
+        for i in np.flatnonzero(sum(data.counts.values()))
+    }
+    assert counts == {"C": [1, 1, 1], "X": [1, 1, 1], "a": [1, 1, 1]}
+
+
+def test_a_copy_counts_once_and_what_is_no_class_is_told(capsys):
+    draw("AAABBB")
+    content = drawings.path().read_bytes()
+    before = where(datasets.load("drawings"))
+    first = json.loads(content.splitlines()[0])
+    copies = [
+        first | {"writer": "bob"},
+        first | {"size": 30},
+        first | {"when": "2026-01-01T00:00Z"},
+    ]
+    others = [first | {"character": each} for each in "ä?"]
+    with drawings.path().open("ab") as file:
+        file.writelines(json.dumps(each).encode() + b"\n" for each in copies + others)
+    assert where(datasets.load("drawings")) == before
+    told = capsys.readouterr().err
+    assert "Left out 2 of 11 drawings" in told
+    assert "? ä" in told
+    # Another character meant with the same strokes is another drawing.
+    with drawings.path().open("ab") as file:
+        file.write(json.dumps(first | {"character": "7"}).encode() + b"\n")
+    assert sum(map(sum, datasets.load("drawings").counts.values())) == 7
+
+
+def test_nothing_is_kept_of_what_was_deleted(tmp_path, monkeypatch):
+    monkeypatch.setenv("HCR_CACHE", str(tmp_path / "cache"))
+    draw(3 * "AB")
+    first = datasets.load("drawings").digest
+    assert not (tmp_path / "cache").exists()
+    draw("CCC")
+    assert datasets.load("drawings").digest != first
+    drawings.delete()
+    with pytest.raises(DataError, match="is not yet"):
+        datasets.load("drawings")
+
+
+@pytest.mark.parametrize(
+    ("characters", "received"),
+    [
+        ("A", "Received: 1 drawings, at most 1 of a character"),
+        ("ABCD", "Received: 4 drawings, at most 1 of a character"),
+        ("AABB", "Received: 4 drawings, at most 2 of a character"),
+        ("Cc", "Received: 2 drawings, at most 2 of a character"),
+    ],
+)
+def test_too_few_are_told_with_the_number_that_is_needed(characters, received):
+    draw(characters)
+    with pytest.raises(DataError, match="at least 3 drawings of one character") as error:
+        datasets.load("drawings")
+    assert received in str(error.value)
+    assert "\n" not in str(error.value)
+    draw(characters[0], first=50)
+    draw(characters[0], first=60)
+    data = datasets.load("drawings")
+    assert all(counts.sum() for counts in data.counts.values())
+
+
+def test_no_drawings_at_all():
+    for call in (datasets.load, datasets.sources):
+        with pytest.raises(DataError, match=r"drawings\.jsonl, and that is not yet\. Draw some"):
+            call("drawings")
+    drawings.folder().mkdir()
+    drawings.path().touch()
+    with pytest.raises(DataError, match="Received: 0 drawings, at most 0 of a character"):
+        datasets.load("drawings")
+
+
+def test_a_merged_file_is_named_by_path(tmp_path, monkeypatch):
+    draw(3 * "AB")
+    target = drawings.merge([drawings.path()], tmp_path / "class.jsonl").path
+    data = datasets.load("drawings", path=str(target))
+    assert data.title == "Drawings in class.jsonl"
+    assert where(data) == where(datasets.load("drawings"))
+    monkeypatch.chdir(tmp_path)
+    assert datasets.sources("drawings", path="class.jsonl") == [target]
+    assert datasets.sources("drawings", path=str(drawings.folder())) == [drawings.path()]
+    with pytest.raises(DataError, match=r"none\.jsonl, and that is not there"):
+        datasets.load("drawings", path="none.jsonl")
+
+
+# Splits within each class
+
+
+def test_a_class_takes_turns():
+    parts = family.in_turn(np.array([4] * 11 + [7] * 3))
+    assert parts[:11].tolist() == [0, 1, 2, 0, 0, 0, 1, 2, 0, 0, 0]
+    assert parts[11:].tolist() == [0, 1, 2]
+
+
+@given(st.lists(st.integers(0, 4), max_size=60), st.integers(0, 60))
+def test_what_is_appended_moves_no_drawing_of_one_writer(values, n):
+    parts = family.in_turn(np.array(values, int))
+    first = family.in_turn(np.array(values[:n], int))
+    assert parts[: len(first)].tolist() == first.tolist()
+    # Every part holds one as soon as some class has three.
+    most = max(np.bincount(values, minlength=1)) if values else 0
+    assert (most >= 3) == all((parts == part).any() for part in range(3))
+
+
+def test_two_writers_are_split_within_each_class():
+    draw(3 * "AB", "anna")
+    draw(3 * "AB", "bob", first=20)
+    before = where(datasets.load("drawings"))
+    assert sorted(before.values()).count("train") == 2 * 4
+    draw("ABAB", "bob", first=50)
+    after = where(datasets.load("drawings"))
+    assert {key: after[key] for key in before} == before
+
+
+# Splits by writer
+
+NAMES = st.lists(st.text("abcdefgh", min_size=1, max_size=6), min_size=3, max_size=30, unique=True)
+
+
+@given(NAMES, st.data())
+def test_writers_are_kept_apart_and_nobody_moves(names, data):
+    drawn = data.draw(st.lists(st.sampled_from(names), max_size=40))
+    first = family.by_writer(np.array(names))
+    assert set(first.tolist()) == {0, 1, 2}
+    both = family.by_writer(np.array(names + drawn))
+    assert both[: len(names)].tolist() == first.tolist()
+    part = dict(zip(names, first.tolist(), strict=True))
+    assert both[len(names) :].tolist() == [part[each] for each in drawn]
+
+
+def test_many_writers_stand_where_their_names_say_and_few_move():
+    names = np.array([f"writer {i}" for i in range(1000)])
+    parts = family.by_writer(names)
+    assert np.bincount(parts) == pytest.approx([600, 200, 200], abs=50)
+    # So many of them that no part could be empty: nobody moves.
+    assert family.by_writer(names[:900]).tolist() == parts[:900].tolist()
+    for n in range(3, 40):
+        moved = family.by_writer(names[: n + 1])[:n] != family.by_writer(names[:n])
+        assert moved.sum() <= 2, n
+
+
+def test_three_writers_get_a_part_each_whatever_their_names():
+    for start in range(50):
+        parts = family.by_writer(np.array([f"{start + i}" for i in range(3)]))
+        assert sorted(parts.tolist()) == [0, 1, 2]
+
+
+def test_a_file_of_three_people():
+    for i, name in enumerate(("anna", "bob", "cem")):
+        draw(CHARACTERS, name, first=10 * i)
+    data = datasets.load("drawings")
+    writers = [set(each.writers) for each in (data.train, data.validation, data.test)]
+    assert sorted(map(len, writers)) == [1, 1, 1]
+    assert set.union(*writers) == {"anna", "bob", "cem"}
+    before = where(data)
+    for i, name in enumerate(("anna", "bob", "cem")):
+        draw("2345", name, first=50 + 10 * i)
+    after = where(datasets.load("drawings"))
+    assert {key: after[key] for key in before} == before
+    # The options of all data sets go with it.
+    assert len(datasets.load("drawings", limit=47).train) == len(datasets.load("drawings").train)
+
+
+# What an accuracy is called
+
+
+def test_an_accuracy_is_named_by_who_drew(tmp_path):
+    draw(5 * "AB")
+    data = datasets.load("drawings")
+    assert data.accuracy_of(data.test) == "You, 2 drawings"
+    path = str(drawings.path())
+    other = datasets.load("drawings", path=path)
+    assert other.accuracy_of(other.test) == "1 person, 2 drawings"
+    draw(3 * "AB", "bob", first=30)
+    data = datasets.load("drawings")
+    assert data.accuracy_of(data.test) == "2 people, 4 drawings"
+    sample = datasets.load("mnist-sample")
+    assert sample.accuracy_of(sample.validation) == "Accuracy"
+
+
+# With EMNIST
+
+
+@pytest.mark.data
+def test_mixed_with_emnist():
+    draw(5 * "AB")
+    data = datasets.load("emnist-subset+drawings")
+    alone, drawn = datasets.load("emnist-subset"), datasets.load("drawings").train
+    assert data.caveat == "drawings of your own among the training pictures"
+    assert data.accuracy_of(data.validation) == "Accuracy"
+    assert np.bincount(data.train.sources).tolist() == [len(alone.train), len(drawn)]
+    assert (data.train.images[data.train.sources == 1] == drawn.images).all()
+    assert data.validation.digest == alone.validation.digest
+    assert (data.test_labels == alone.test_labels).all()
+    assert datasets.sources("emnist-subset+drawings")[-1] == drawings.path()

@@ -1,0 +1,67 @@
+"""A person's own drawings through the notebooks: the network is fine-tuned on them, and says so."""
+
+import pytest
+from conftest import Finished, run_all
+
+from hcr import drawings, files, labels, models, synthesis
+
+pytestmark = pytest.mark.slow
+
+STAGES = ("--from", "02_balance", "--to", "04_evaluate")
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory) -> dict[str, str]:
+    """The variables of a person who drew ten characters five times, and who has a network."""
+    folder = tmp_path_factory.mktemp("own")
+    start = folder / "start"
+    start.mkdir()
+    net = models.build("hcr_small", 47)
+    net.save(start / "model.keras")
+    net.export(str(start / "model.tflite"), format="litert", verbose=False)
+    files.write_json(start / "labels.json", {"characters": list(labels.BALANCED)})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HCR_DRAWINGS", str(folder / "drawings"))
+        for i in range(5):
+            for character in "0123456789":
+                strokes = [200 * each + 40 for each in synthesis.character(character, i)]
+                drawings.append(character, strokes, size=280)
+    return {"HCR_DRAWINGS": str(folder / "drawings"), "start": str(start)}
+
+
+def run(own: dict[str, str], outputs) -> Finished:
+    """Fine-tune, as `params/my_hand.yaml` does, a network that knows nothing yet."""
+    given = {
+        "shared.dataset": "drawings",
+        "03_train.start": own["start"],
+        "03_train.epochs": 4,
+        "03_train.batch_size": 8,
+    }
+    words = [word for key, value in given.items() for word in ("-p", f"{key}={value}")]
+    variables = {key: own[key] for key in own if key.startswith("HCR")}
+    return run_all("--run", "hand", *STAGES, *words, outputs=outputs, **variables)
+
+
+def test_it_is_fine_tuned_and_says_what_that_was_worth(own, tmp_path):
+    done = run(own, tmp_path)
+    assert done.code == 0, done.text
+    folder = tmp_path / "hand"
+    found = files.read_json(folder / "metrics.json")
+    train, test = found["03_train"], found["04_evaluate"]
+    assert test["n"] == 10
+    assert "04_evaluate: You, 10 drawings: " in done.out.replace("\N{NO-BREAK SPACE}", " ")
+    # A network that knew nothing has learned ten characters.
+    assert train["best_epoch"] > 0
+    for each in (train, test):
+        assert each["start_accuracy"] < 0.4 < each["start_accuracy"] + each["gain"]["difference"]
+        assert each["gain"]["low"] > 0
+    assert "on validation: +" in done.out
+    assert "better; 95 %: +" in done.out
+    about = files.read_json(folder / "labels.json")
+    assert about["start"] == own["start"]
+    assert about["temperature"] == 1
+    record = files.read_json(folder / "run.json")
+    assert record["data"]["counts"] == {"train": 30, "validation": 10, "test": 10}
+    # Nothing has changed: nothing is run again.
+    again = run(own, tmp_path)
+    assert again.out.count("up to date, kept") == 3

@@ -1,0 +1,343 @@
+"""Trainings that begin from another network's weights, and whether that was of use."""
+
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import trained
+from test_training import StoppedError, assert_same, same_weights, stop_after
+
+from hcr import balance, exhibits, files, models, recognizer, training
+from hcr.errors import ModelError, ParameterError
+from hcr.pipeline import RunPlan, load_stages
+from hcr.pipeline.fingerprint import fingerprint
+from hcr.recognizer import SHIPPED, sources
+from hcr.training.losses import loss_of
+
+DIGITS = tuple("0123456789")
+LOW = {"learning_rate": 1e-4, "epochs": 2, "augmentation": "none"}
+
+
+@pytest.fixture(scope="module")
+def start() -> str:
+    """The folder of the small run, which reads ten digits."""
+    return str(trained.run()[0])
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch) -> Path:
+    """A package that ships nothing yet."""
+    monkeypatch.setattr(sources, "PACKAGE", tmp_path / "package")
+    return tmp_path / "package"
+
+
+def relu_small(n_classes: int) -> keras.Model:
+    """A network with the arrays of `hcr_small`, which makes something else of them."""
+    net = models.build("hcr_small", n_classes)
+    dropped = keras.layers.Lambda(lambda x: x * 0.5)
+
+    def clone(layer):
+        return layer.__class__.from_config(layer.get_config())
+
+    inputs = keras.Input((28, 28), dtype="uint8")
+    x = inputs
+    for layer in net.layers[1:]:
+        x = clone(layer)(x)
+        if x.shape[1:] == net.layers[2].output.shape[1:] and dropped is not None:
+            x, dropped = dropped(x), None
+    return keras.Model(inputs, x, name="halved")
+
+
+# Training
+
+
+def test_it_begins_with_those_weights(start, tmp_path, capsys):
+    _, before = trained.run()
+    data = trained.data()
+    fitted = trained.fit(tmp_path, start=start, **LOW)
+    assert fitted.begun.found == training.validate(before.model, data.validation)
+    answers = training.predict(before.model, data.validation.images)
+    assert fitted.begun.predicted.tolist() == answers.argmax(axis=1).tolist()
+    assert capsys.readouterr().out.splitlines()[0].startswith(f"begins from {start}  val_loss ")
+    # So small steps leave it near where it was; from random weights it would be far from there.
+    anew = trained.fit(tmp_path / "anew", **LOW)
+    assert anew.begun is None
+    losses = [each.history["val_loss"].iloc[0] for each in (before, fitted, anew)]
+    assert losses[1] < before.history["val_loss"].iloc[-1] + 0.02 < losses[2]
+    assert fitted.history["epoch"].tolist() == [1, 2]
+
+
+def test_where_no_epoch_reads_better_its_start_is_kept_and_exported(start, tmp_path):
+    _, before = trained.run()
+    spoilt = {"learning_rate": 0.9, "epochs": 2, "augmentation": "none", "schedule": "constant"}
+    for _ in range(2):  # the second is read from the checkpoint
+        fitted = trained.fit(tmp_path / "ck", start=start, **spoilt)
+        assert fitted.history["val_balanced_accuracy"].max() < fitted.begun.found["val_accuracy"]
+        assert fitted.best_epoch == 0
+        assert fitted.best == fitted.begun.found
+        assert same_weights(fitted.model, before.model)
+    assert fitted.trained == 0
+    files_ = tmp_path / "model.keras", tmp_path / "model.tflite"
+    training.export(fitted, *files_, trained.data().validation.images)
+    assert same_weights(keras.saving.load_model(files_[0]), before.model)
+
+
+def test_of_equals_the_start_is_kept(start, tmp_path, monkeypatch):
+    _, before = trained.run()
+    score = {"val_loss": 1.0, "val_accuracy": 0.5, "val_balanced_accuracy": 0.5}
+    monkeypatch.setattr("hcr.training.checkpoint.validate", lambda net, split: dict(score))
+    monkeypatch.setattr("hcr.training.weights.measured", lambda answers, split: dict(score))
+    fitted = trained.fit(tmp_path / "same", start=start, **LOW)
+    assert fitted.best_epoch == 0
+    assert same_weights(fitted.model, before.model)
+    # And patience counts from it.
+    assert (
+        len(trained.fit(tmp_path / "few", start=start, **LOW | {"epochs": 9}, patience=3).history)
+        == 3
+    )
+    monkeypatch.setattr(
+        "hcr.training.checkpoint.validate",
+        lambda net, split: score | {"val_balanced_accuracy": 0.51},
+    )
+    fitted = trained.fit(tmp_path / "better", start=start, **LOW)
+    assert fitted.best_epoch == 1
+    assert fitted.best["val_balanced_accuracy"] == 0.51
+    assert not same_weights(fitted.model, before.model)
+
+
+def test_a_stop_changes_no_bit(start, tmp_path, monkeypatch):
+    how = {"start": start, **LOW, "ema": 0.9, "augmentation": "affine"}
+    whole = trained.fit(tmp_path / "whole", **how)
+    with pytest.MonkeyPatch.context() as patch:
+        stop_after(1, patch)
+        with pytest.raises(StoppedError):
+            trained.fit(tmp_path / "stopped", **how)
+    resumed = trained.fit(tmp_path / "stopped", **how)
+    assert resumed.trained == 1
+    assert_same(resumed, whole)
+    assert resumed.begun.found == whole.begun.found
+
+
+def test_the_checkpoint_hangs_on_the_weights_and_not_on_their_name(start, tmp_path):
+    first = trained.fit(tmp_path / "ck", start=start, **LOW)
+    shutil.copytree(start, tmp_path / "moved")
+    moved = trained.fit(tmp_path / "ck", start=str(tmp_path / "moved"), **LOW)
+    assert (first.trained, moved.trained) == (2, 0)
+    other = keras.saving.load_model(tmp_path / "moved" / "model.keras")
+    other.set_weights([each * 0.999 for each in other.get_weights()])
+    other.save(tmp_path / "moved" / "model.keras")
+    assert trained.fit(tmp_path / "ck", start=str(tmp_path / "moved"), **LOW).trained == 2
+    assert trained.fit(tmp_path / "ck", **LOW).trained == 2
+
+
+def test_a_training_by_steps_begins_there_too(start):
+    data = trained.data()
+    plan = balance.plan(data.train.labels)
+    losses = [
+        training.validate(
+            training.fit_steps(trained.recipe(**LOW, start=each), data.train, plan, 10, 1),
+            data.validation,
+        )["val_loss"]
+        for each in (start, None)
+    ]
+    assert losses[0] < 1.3 < losses[1]
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ("hcr_net", "A training of hcr_net must begin from a hcr_net. Received: hcr_small with"),
+        ("test_start:relu_small", "hcr_small, whose weights fit, but which answers otherwise"),
+    ],
+)
+def test_weights_of_another_network_are_refused(start, tmp_path, monkeypatch, model, told):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    with pytest.raises(ModelError, match=told) as error:
+        trained.fit(tmp_path, start=start, model=model, **LOW)
+    assert "\n" not in str(error.value)
+    assert not list(tmp_path.glob("epoch-*"))
+
+
+# What may be named
+
+
+def test_what_training_may_begin_from(start, package, tmp_path, monkeypatch):
+    folder = Path(start)
+    assert recognizer.keras_file(start, DIGITS) == folder / "model.keras"
+    assert recognizer.keras_file(f"{start}/model.keras", DIGITS) == folder / "model.keras"
+    (package / SHIPPED["emnist"]).mkdir(parents=True)
+    for name in ("model.keras", "labels.json"):
+        shutil.copy(folder / name, package / SHIPPED["emnist"])
+    assert recognizer.keras_file("emnist", DIGITS).parent == package / SHIPPED["emnist"]
+    shutil.copytree(folder, tmp_path / "runs" / "mine")
+    monkeypatch.setattr("hcr.environment.root", lambda: tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    for here in (tmp_path, tmp_path / "notebooks"):
+        monkeypatch.chdir(here)
+        found = recognizer.keras_file("runs/mine", DIGITS)
+        assert found == tmp_path / "runs" / "mine" / "model.keras"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("emnsit", "Received: 'emnsit'. Did you mean 'emnist'"),
+        ("outputs/none", "Received: 'outputs/none'"),
+        ("mnist", "Received: 'mnist'"),
+        ("model.tflite", "Received: 'model.tflite'"),
+        ("empty", "Received: 'empty'"),
+    ],
+)
+def test_what_is_none_of_these_is_told(given, told, start, package, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (package / SHIPPED["mnist"]).mkdir(parents=True)
+    shutil.copy(Path(start) / "model.tflite", tmp_path)
+    with pytest.raises(ModelError, match=told) as error:
+        recognizer.keras_file(given, DIGITS)
+    assert "\n" not in str(error.value)
+    assert "a run's folder or a .keras file, or is one that ships with one (none)" in str(
+        error.value
+    )
+
+
+def test_the_characters_must_be_the_same(start, tmp_path):
+    for characters in ("0123456798", "ABCDEFGHIJ", "012345678"):
+        with pytest.raises(ModelError, match=r"begin from a network that reads .*reads 0123456789"):
+            recognizer.keras_file(start, characters)
+    shutil.copy(Path(start) / "model.keras", tmp_path)
+    with pytest.raises(ModelError, match="labels.json"):
+        recognizer.keras_file(str(tmp_path), DIGITS)
+
+
+def plan_of(start, dataset: str, tiny: Path) -> RunPlan:
+    stages = load_stages(tiny / "notebooks")
+    given = {"03_train": {"start": start, "dataset": dataset}}
+    return RunPlan("x", given, stages, ("03_train",), "", "params/x.yaml")
+
+
+def test_it_is_checked_before_a_kernel_starts(start, tiny, package):
+    plan_of(start, "mnist-sample", tiny)
+    plan_of(None, "mnist-sample", tiny)
+    plan_of("outputs/made_by_the_run_before", "mnist-sample", tiny)
+    with pytest.raises(ParameterError, match=r"reads 0123456789.*\(params/x.yaml, 03_train\)"):
+        plan_of(start, "pen-strokes", tiny)
+    with pytest.raises(ParameterError, match="Received: 'emnist'"):
+        plan_of("emnist", "pen-strokes", tiny)
+
+
+def test_a_stage_runs_again_when_its_start_is_another(start, tiny, tmp_path):
+    stage = load_stages(tiny / "notebooks")["03_train"]
+    shutil.copytree(start, tmp_path / "start")
+    given = [{key: str(tmp_path / "start")} for key in ("start", "teacher")]
+    first = [fingerprint(stage, each, tmp_path) for each in given]
+    assert [fingerprint(stage, each, tmp_path) for each in given] == first
+    with (tmp_path / "start" / "model.keras").open("ab") as file:
+        file.write(b" ")
+    for each, before in zip(given, first, strict=True):
+        now = fingerprint(stage, each, tmp_path)
+        assert {key for key in now if now[key] != before[key]} == {"inputs"}
+    assert fingerprint(stage, {"start": None}, tmp_path)["inputs"] == {}
+
+
+def test_what_it_began_from_is_found_again(start, tmp_path, capsys):
+    labels = tmp_path / "labels.json"
+    files.write_json(labels, {"characters": list(DIGITS)})
+    assert recognizer.start_of(labels) is None
+    files.write_json(labels, {"characters": list(DIGITS), "start": start})
+    found = recognizer.start_of(labels)
+    assert found.labels == DIGITS
+    assert found.path.parent == Path(start)
+    # A folder that has nothing but the Keras file will do: it is converted.
+    shutil.copytree(start, tmp_path / "bare", ignore=shutil.ignore_patterns("*.tflite", "check*"))
+    files.write_json(labels, {"characters": list(DIGITS), "start": str(tmp_path / "bare")})
+    assert recognizer.start_of(labels).labels == DIGITS
+    assert capsys.readouterr().out == ""
+    for changed in ({"start": "outputs/gone"}, {"characters": list("ABCDEFGHIJ"), "start": start}):
+        files.write_json(labels, {"characters": list(DIGITS)} | changed)
+        assert recognizer.start_of(labels) is None
+        told = capsys.readouterr().out
+        assert told.startswith("Not held against the network that it began from: ")
+
+
+def test_few_pictures_leave_temperature_and_groups_as_they_were(tmp_path):
+    (tmp_path / "model.keras").touch()
+    labels = tmp_path / "labels.json"
+    known = {
+        "characters": list(DIGITS),
+        "temperature": 1.25,
+        "groups": [["1", "7"], ["0", "6", "9"]],
+    }
+    files.write_json(labels, known)
+    found = recognizer.inherited(str(tmp_path), 999)
+    assert (found.temperature, found.groups) == (1.25, [(1, 7), (0, 6, 9)])
+    assert recognizer.inherited(str(tmp_path), 1000) is None
+    assert recognizer.inherited(None, 5) is None
+    files.write_json(labels, {"characters": list(DIGITS)})
+    found = recognizer.inherited(str(tmp_path), 10)
+    assert (found.temperature, found.groups) == (1.0, [])
+    for wrong in ("17", ["17"], [["1", "A"]], [[1, 7]]):
+        files.write_json(labels, known | {"groups": wrong})
+        with pytest.raises(ModelError, match="groups in .* must be lists of its characters"):
+            recognizer.inherited(str(tmp_path), 10)
+
+
+# Classes that the new pictures lack
+
+
+def test_little_is_asked_of_a_class_that_is_not_there():
+    """With the prior taken out by the loss: its answer is hardly pushed down."""
+    labels = np.repeat([0, 1], 50)
+    split = trained.data().train.take(np.arange(100))
+    pushes = {}
+    for loss in ("balanced_softmax", "cross_entropy"):
+        recipe = trained.recipe(loss=loss)
+        given = type(split)(split.images, labels)
+        function = keras.losses.get(loss_of(recipe, balance.plan(labels), given, 3))
+        answers = np.full((1, 3), 1 / 3, np.float32)
+
+        def value(p, function=function):
+            p = np.array(p, np.float32) / np.sum(p)
+            return float(keras.ops.mean(function(np.array([0]), p[None].astype(np.float32))))
+
+        more = answers[0] * np.exp([0, 0, 0.01])
+        pushes[loss] = (value(more) - value(answers[0])) / 0.01
+    assert np.isfinite(list(pushes.values())).all()
+    # The derivative by its logit is its share of the answer: a third, or half a picture in 101.
+    assert pushes["cross_entropy"] == pytest.approx(1 / 3, abs=0.01)
+    assert pushes["balanced_softmax"] == pytest.approx(0.5 / 100.5, abs=0.002)
+
+
+# Whether it got better
+
+
+@pytest.mark.parametrize(
+    ("right", "sure"),
+    [
+        ([0] * 40 + [1] * 60, "better"),
+        ([1] * 51 + [0] * 49, "not surely better or worse"),
+        ([0] * 100, "worse"),
+        (None, "it reads all as before"),
+    ],
+)
+def test_the_verdict_says_no_more_than_the_figures(right, sure):
+    labels = np.zeros(100, int)
+    before = np.array([0] * 50 + [1] * 50)
+    predicted = before if right is None else 1 - np.array(right)
+    if sure == "better":
+        before, predicted = np.ones(100, int), 1 - np.array(right)
+    start, gain = exhibits.against(labels, predicted, before, "chosen on them", on=", here")
+    assert (start.label, gain.label) == (
+        "Accuracy of its start, here",
+        "Gained over its start, here",
+    )
+    assert gain.note.startswith(f"{sure}; 95 %: ")
+    assert gain.note.endswith("; n = 100, the same for both; chosen on them")
+    assert (gain.value["low"] > 0) == (sure == "better")
+    assert (gain.value["high"] < 0) == (sure == "worse")
+    assert start.value == (before == 0).mean()
+    assert gain.value["difference"] == pytest.approx((predicted == 0).mean() - start.value)
+    assert "-" not in gain.text
+    assert exhibits.against(labels, predicted, None) == []
