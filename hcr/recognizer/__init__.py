@@ -1,7 +1,8 @@
 """A trained model as a fast function of pictures or strokes, without TensorFlow."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,29 @@ import numpy as np
 from hcr import images, runs
 from hcr.errors import DataError, ModelError
 from hcr.recognizer.network import BATCH, Network
+from hcr.recognizer.occlusion import occlusion
 from hcr.recognizer.sources import (
     SHIPPED,
+    check_groups,
     check_labels,
     check_temperature,
     find,
+    listed,
     read_labels,
     read_temperature,
 )
 
-__all__ = ["BATCH", "OWN", "SHIPPED", "Recognizer", "chosen", "read_labels", "read_temperature"]
+__all__ = [
+    "BATCH",
+    "OWN",
+    "SHIPPED",
+    "Recognizer",
+    "choices",
+    "chosen",
+    "occlusion",
+    "read_labels",
+    "read_temperature",
+]
 
 OWN = "run"  # what `chosen` takes for the run's own model
 
@@ -35,11 +49,19 @@ class Recognizer:
         path: The LiteRT file.
         temperature: What the logits are divided by, so that probabilities are calibrated. The
             order of the answers does not hang on it.
+        groups: Characters that it took for one another on validation, as `(("0", "O"), ...)`.
     """
 
-    def __init__(self, path: Path, labels: Iterable[str], temperature: float = 1.0):
+    def __init__(
+        self,
+        path: Path,
+        labels: Iterable[str],
+        temperature: float = 1.0,
+        groups: Sequence[Sequence[str]] = (),
+    ):
         self.path, self.labels = Path(path), check_labels(labels)
         self.temperature = check_temperature(temperature, str(path))
+        self.groups = check_groups(groups, str(path))
         self._network = Network(self.path, len(self.labels))
 
     @classmethod
@@ -56,13 +78,13 @@ class Recognizer:
                 folder.
             labels: The characters in the order of the outputs, or the path of a `labels.json`. By
                 default `labels.json` beside the model; its `temperature`, where it has one, makes
-                the probabilities calibrated.
+                the probabilities calibrated, and its `groups` tell which characters it confuses.
 
         Raises:
             ModelError: There is no such model, it is no whole one, or its labels do not fit.
         """
         found = find(what, labels)
-        return cls(found.path, found.labels, found.temperature)
+        return cls(found.path, found.labels, found.temperature, found.groups)
 
     @classmethod
     def from_file(
@@ -87,6 +109,13 @@ class Recognizer:
         if not len(pictures):
             return np.zeros((0, len(self.labels)), np.float32)
         return _tempered(self._network(pictures), self.temperature)
+
+    def occlusion(self, picture: np.ndarray, label: int) -> np.ndarray:
+        """How much each pixel of a picture speaks for a label, as `hcr.recognizer.occlusion` says.
+
+        Takes a uint8 (28, 28) `picture` and a label's index; returns float64 (28, 28), in nats.
+        """
+        return occlusion(self.predict, picture, label)
 
     def read_strokes(self, strokes: Sequence[np.ndarray]) -> list[tuple[str, float]]:
         """Every label with its probability, the most probable first; nothing for an empty pad.
@@ -187,3 +216,15 @@ def chosen(run: runs.Run, model: str) -> Recognizer:
     found = Recognizer.load(name)
     print(f"Read by the shipped model {name}, {len(found.labels)} classes.")
     return found
+
+
+def choices(first: Recognizer) -> dict[str, Recognizer | Callable[[], Recognizer]]:
+    """The models that are there, by name: `first`, the shipped ones, and those of all runs.
+
+    All but `first` are functions that load a model when it is wanted.
+    """
+    folders = listed()
+    own = first.path.resolve().parent
+    name = next((name for name, folder in folders.items() if folder.resolve() == own), own.name)
+    others = {each: partial(Recognizer.load, folder) for each, folder in folders.items()}
+    return {name: first} | {each: load for each, load in others.items() if each != name}

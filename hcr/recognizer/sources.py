@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hcr import files
+from hcr import files, runs
 from hcr.errors import ModelError, RunError, nearest
 from hcr.recognizer.conversion import converted
 
@@ -29,11 +29,13 @@ class Source:
         path: The LiteRT file.
         labels: The characters, in the order of the outputs.
         temperature: By what the logits are divided for calibrated probabilities; 1 changes nothing.
+        groups: Characters that it confused on validation.
     """
 
     path: Path
     labels: tuple[str, ...]
     temperature: float = 1.0
+    groups: tuple[tuple[str, ...], ...] = ()
 
 
 def find(what: Path | str | None, labels: Iterable[str] | Path | None) -> Source:
@@ -70,12 +72,32 @@ def find(what: Path | str | None, labels: Iterable[str] | Path | None) -> Source
                 f"{path} must have its labels in a labels.json beside it, or be given them. "
                 'Received: neither. Use: Recognizer.load(path, labels="0123456789").'
             )
+    temperature, groups = 1.0, ()
     if isinstance(labels, Path):
-        temperature, labels = read_temperature(labels), read_labels(labels)
-    else:
-        temperature = 1.0
+        temperature, groups = read_temperature(labels), read_groups(labels)
+        labels = read_labels(labels)
     checked = check_labels(labels)
-    return Source(converted(path) if path.suffix == ".keras" else path, checked, temperature)
+    if path.suffix == ".keras":
+        path = converted(path)
+    return Source(path, checked, temperature, groups)
+
+
+def listed() -> dict[str, Path]:
+    """The folders of the models that are there, by name: the shipped ones, then the runs'.
+
+    A run's folder holds `model.tflite` and `labels.json`; the newest comes first. A shipped one's
+    name says so, for a run may have the same.
+    """
+    shipped = {f"{name} (shipped)": PACKAGE / folder for name, folder in SHIPPED.items()}
+    top = runs.outputs()
+    found = [*top.glob("*/model.tflite"), *top.glob("*/*/model.tflite")]
+    newest = sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+    own = {path.parent.relative_to(top).as_posix(): path.parent for path in newest}
+    return {
+        name: folder
+        for name, folder in (shipped | own).items()
+        if (folder / "model.tflite").is_file() and (folder / "labels.json").is_file()
+    }
 
 
 def check_labels(labels: Iterable[str]) -> tuple[str, ...]:
@@ -111,6 +133,28 @@ def read_temperature(path: Path | str) -> float:
     found = _read(path)
     value = found.get("temperature", 1.0) if isinstance(found, dict) else 1.0
     return check_temperature(value, str(path))
+
+
+def read_groups(path: Path | str) -> tuple[tuple[str, ...], ...]:
+    """The groups of confused characters in a run's `labels.json`; none where it holds none.
+
+    Raises `ModelError` where they are no lists of characters.
+    """
+    found = _read(path)
+    return check_groups(found.get("groups", ()) if isinstance(found, dict) else (), str(path))
+
+
+def check_groups(groups: object, where: str) -> tuple[tuple[str, ...], ...]:
+    """`groups` as tuples. Raises `ModelError` where they are no lists of characters."""
+    lists = isinstance(groups, list | tuple) and all(
+        isinstance(each, list | tuple) for each in groups
+    )
+    if not lists or not all(isinstance(each, str) for group in groups for each in group):
+        raise ModelError(
+            "groups must be lists of characters that are confused. "
+            f"Received: {str(groups)[:80]} ({where}). 03_train finds them."
+        )
+    return tuple(tuple(group) for group in groups)
 
 
 def check_temperature(value: float, where: str) -> float:
