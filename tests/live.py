@@ -1,5 +1,6 @@
-"""A real JupyterLab and a real Voilà on loopback, with a token, for the browser tests."""
+"""A real JupyterLab and a real Voilà on loopback, with a token, and the pad on their pages."""
 
+import json
 import os
 import secrets
 import signal
@@ -10,18 +11,32 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+
+import nbformat
 
 PROJECT = Path(__file__).resolve().parents[1]
-WAIT = 60  # s: for a server to answer
+WAIT = 120  # s: for a server to answer
 LAB = (
-    "--LabApp.news_url=None",
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     "--LabApp.extension_manager=readonly",
+    # For what a test must be able to do without a menu: another theme.
+    "--LabApp.expose_app_in_browser=True",
     "--ServerApp.open_browser=False",
 )
+# Nothing that is asked of a user lies over the page.
+SETTINGS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
+SIZE = 280  # px: the pad's side
+
+
+def missing(*modules: str) -> str:
+    """Why a test that needs these packages cannot run here; empty where it can."""
+    lacking = [name for name in modules if find_spec(name) is None]
+    return f"not installed: {', '.join(lacking)}" if lacking else ""
 
 
 @dataclass(frozen=True)
@@ -62,15 +77,21 @@ def voila(notebook: Path, **variables: str) -> Iterator[Server]:
 def _served(module: str, folder: Path, ready: str, *arguments: str, **variables: str):
     port, token = _free_port(), secrets.token_hex(16)
     home = folder.parent / f".{module}"
-    home.mkdir(exist_ok=True)
+    settings = home / "config" / "labconfig" / "default_setting_overrides.json"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(json.dumps(SETTINGS))
     options = {
-        "jupyterlab": [f"--ServerApp.port={port}", f"--ServerApp.root_dir={folder}"],
+        "jupyterlab": [
+            f"--ServerApp.port={port}",
+            "--ServerApp.ip=127.0.0.1",
+            f"--ServerApp.root_dir={folder}",
+        ],
         "voila": [f"--port={port}", f"--token={token}"],
     }[module]
     log = home / "log.txt"
-    command = [sys.executable, "-m", module, "--ip=127.0.0.1", *options, *arguments]
-    if hasattr(os, "geteuid") and os.geteuid() == 0 and module == "jupyterlab":
-        command.append("--allow-root")
+    if module == "jupyterlab" and hasattr(os, "geteuid") and os.geteuid() == 0:
+        options.append("--allow-root")
+    command = [sys.executable, "-m", module, *options, *arguments]
     with log.open("w") as stream:
         process = subprocess.Popen(
             command,
@@ -99,7 +120,9 @@ def _environment(home: Path, **variables: str) -> dict[str, str]:
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "IPYTHONDIR": str(home / "ipython"),
         "JUPYTER_PATH": os.pathsep.join(shares),
-        "PYTHONPATH": os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "PYTHONPATH": os.pathsep.join(
+            [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        ),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
     }
     return {**os.environ, **own, **variables}
@@ -140,15 +163,118 @@ def _wait_for(process: subprocess.Popen, server: Server, ready: str) -> None:
 
 def _end(process: subprocess.Popen) -> None:
     """End the server and the kernels that it started."""
-    try:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=10)
-    except ProcessLookupError:
-        return
-    except subprocess.TimeoutExpired:
-        pass
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    process.wait()
+    for kind in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.killpg(process.pid, kind)
+            process.wait(timeout=10)
+
+
+# What is on a page
+
+
+def write(path: Path, *cells: str) -> Path:
+    """Write a notebook of code cells to `path`."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata.kernelspec = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
+    nbformat.write(notebook, path)
+    return path
+
+
+def run_all(page: Any, server: Server, name: str) -> None:
+    """Open a notebook from JupyterLab's file browser, and run all its cells."""
+    page.goto(f"{server.url('lab')}&reset")
+    page.locator(".jp-DirListing-item", has_text=name).dblclick()
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+    # A kernel must be there, or JupyterLab asks for one.
+    page.wait_for_function(
+        "jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status == 'idle'",
+        timeout=60_000,
+    )
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()
+
+
+class PadPage:
+    """The pad on a page, as a person uses it."""
+
+    def __init__(self, page: Any):
+        self.page = page
+        self.root = page.locator(".hcr-pad:not(.hcr-still)").last
+        self.canvas = self.root.locator("canvas")
+        self.answers = self.root.locator(".hcr-answers")
+        self.canvas.wait_for(timeout=60_000)
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """Where a point of the pad is on the page."""
+        box = self.canvas.bounding_box()
+        return box["x"] + x * box["width"] / SIZE, box["y"] + y * box["height"] / SIZE
+
+    def draw(self, strokes: Any) -> None:
+        """Draw strokes, in pixels of the pad, with the mouse."""
+        for stroke in strokes:
+            places = [self.place(float(x), float(y)) for x, y in stroke]
+            self.page.mouse.move(*places[0])
+            self.page.mouse.down()
+            for place in places[1:]:
+                self.page.mouse.move(*place)
+            self.page.mouse.up()
+
+    def touch(self, strokes: Any) -> None:
+        """Draw strokes, in pixels of the pad, with one finger."""
+        session = self.page.context.new_cdp_session(self.page)
+        for stroke in strokes:
+            places = [
+                dict(zip("xy", self.place(float(x), float(y)), strict=True)) for x, y in stroke
+            ]
+            kinds = ["touchStart", *["touchMove"] * (len(places) - 1)]
+            for kind, place in zip(kinds, places, strict=True):
+                event = {"type": kind, "touchPoints": [place]}
+                session.send("Input.dispatchTouchEvent", event)
+            session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        session.detach()
+
+    def fingers(self, session: Any, kind: str, *places: tuple[float, float]) -> None:
+        """Tell the page where fingers are, in its own pixels."""
+        points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    def best(self, which: int = 0) -> str:
+        """The character that the first (or the second) model has as its best."""
+        return self.answers.locator(".hcr-bars").nth(which).locator("strong").first.inner_text()
+
+    def wait_for(self, character: str, which: int = 0) -> None:
+        """Wait until `character` is the best answer."""
+        bars = self.answers.locator(".hcr-bars").nth(which)
+        bars.locator("li:first-child strong", has_text=character).wait_for()
+
+    def wait_for_points(self, n: int) -> None:
+        """Wait until the answer is for a drawing of `n` points."""
+        self.root.locator(f'.hcr-answers[data-points="{n}"]').wait_for()
+
+    def wait_until_empty(self) -> None:
+        """Wait until nothing is drawn."""
+        self.wait_for_points(0)
+
+    def ink(self) -> float:
+        """The share of the canvas that is dark. (The test asks the browser; the pad never does.)"""
+        return self.canvas.evaluate(
+            """canvas => {
+                const { width, height } = canvas;
+                const data = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+                let dark = 0;
+                for (let i = 0; i < data.length; i += 4) dark += data[i] < 128 && data[i + 3] > 0;
+                return dark / (width * height);
+            }"""
+        )
+
+    def click(self, name: str) -> None:
+        """Press a button."""
+        self.root.get_by_role("button", name=name, exact=True).click()
+
+    def control(self, label: str) -> Any:
+        """The control with that label."""
+        return self.root.get_by_label(label, exact=True)

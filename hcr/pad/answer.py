@@ -156,9 +156,10 @@ def heated(image: np.ndarray, map_: np.ndarray) -> np.ndarray:
 
 
 def _bar(label: str, share: float) -> str:
+    width = f"width:{100 * share:.1f}%"
     return (
-        f'<li><b>{escape(label)}</b><i aria-hidden="true"><i style="width:{100 * share:.1f}%"></i>'
-        f"</i><span>{percent(share)}</span></li>"
+        f'<li><strong>{escape(label)}</strong><i aria-hidden="true"><i style="{width}"></i></i>'
+        f"<span>{percent(share)}</span></li>"
     )
 
 

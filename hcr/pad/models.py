@@ -83,6 +83,11 @@ class Models:
             self._loaded[name] = found
         return self._loaded[name]
 
+    def load(self) -> None:
+        """Load those that are chosen. Raises what loading them raises."""
+        for name in self.chosen:
+            self.reader(name)
+
     def read(self, picture: np.ndarray) -> dict[str, Reading]:
         """What those that are chosen make of a uint8 (28, 28) picture, by name."""
         return {name: read(self.reader(name), picture) for name in self.chosen}

@@ -1,5 +1,9 @@
 """The canvas and what is sent to it: little while one draws, everything when a page asks."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import ipywidgets as widgets
 import numpy as np
 import traitlets
@@ -11,6 +15,18 @@ from hcr.pad.pace import Pace
 FINE = 2  # canvas pixels to a pad pixel: sharp where a screen has two to a CSS pixel, too
 _PAPER, _INK = "#ffffff", "#111111"
 _FRAME = 0.015  # s: lines are sent to the page no more often than this
+
+
+# ipycanvas collects the commands of all canvases in one place, and JupyterLab lets widgets be heard
+# in a thread of their own while a cell runs.
+_LOCK = threading.RLock()
+
+
+@contextmanager
+def _batch() -> Iterator[None]:
+    """What is drawn goes to the page in one message, with nobody else's in it."""
+    with _LOCK, hold_canvas():
+        yield
 
 
 class _Canvas(Canvas):
@@ -50,7 +66,7 @@ class Paper:
         self._pace.drop()
         self._stroke, self._sent = np.zeros((0, 2)), 0
         canvas = self.canvas
-        with hold_canvas():
+        with _batch():
             self._spare.clear()
             canvas.set_transform(FINE, 0, 0, FINE, 0, 0)
             canvas.fill_style = _PAPER
@@ -64,7 +80,7 @@ class Paper:
         # The piece that was last is drawn again: a curve's end hangs on what follows.
         new = self._stroke[max(self._sent - 3, 0) :]
         self._sent = len(self._stroke)
-        with hold_canvas():
+        with _batch():
             self._line(new)
 
     def _line(self, points: np.ndarray) -> None:

@@ -77,7 +77,7 @@ def hesitation(ranked: Best, groups: Sequence[Sequence[str]]) -> tuple[str, ...]
     """
     named, total = [], 0.0
     for character, share in ranked:
-        if total >= SURE:
+        if total > SURE - 1e-6:
             break
         named.append(character)
         total += share

@@ -1,5 +1,6 @@
 """The drawing widget. It knows no model: it is given functions."""
 
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import wraps
@@ -11,6 +12,7 @@ from ipycanvas import Canvas
 from hcr import images
 from hcr.errors import ParameterError
 from hcr.pad.answer import Shown, Snapshot, answer_html, error_html, style_html
+from hcr.pad.controls import Controls
 from hcr.pad.models import Models, Readers
 from hcr.pad.pace import Pace
 from hcr.pad.paper import Paper
@@ -41,17 +43,16 @@ class Pad(widgets.VBox):
                 f"size must be an integer from 100 to 1000, in pixels. Received: {size!r}."
             )
         self.size, self.error = size, None
+        # A cell may replay strokes while a person draws: JupyterLab has a thread for each.
+        self._lock = threading.RLock()
         self._drawing, self._shown = Drawing(), Shown(images.from_strokes([]))
         self._paper = Paper(size)
         self._pen = Pen(self._drawing, size, self._moved, self._ended, self._guard)
         self._reading = Pace(self._guard(self._read), _OFTEN)
         self._looking = Pace(self._guard(self._look), _PAUSE)
         self._models = Models(readers, self._guard(self._chosen))
-        self._undo = _button("Undo", "undo", "Take the last step back (Ctrl-Z)")
-        self._redo = _button("Redo", "repeat", "Do it again (Ctrl-Shift-Z)")
-        self._clear = _button("Clear", "trash", "Empty the pad (Delete)")
-        self._looks = widgets.Checkbox(
-            description="Show where it looked", indent=False, layout={"width": "auto"}
+        self._controls = Controls(
+            self._drawing, self._changed, self._look, self._leave, self._guard
         )
         self._teaching = None
         if drawings is not None:
@@ -59,7 +60,9 @@ class Pad(widgets.VBox):
         self._answer, self._error = widgets.HTML(), widgets.HTML()
         super().__init__(self._placed())
         self.add_class("hcr-pad")
-        self._listen()
+        self.canvas.on_client_ready(self._guard(self._ready))
+        self.canvas.on_key_down(self._guard(self._controls.typed))
+        self._pen.listen(self.canvas)
         self._offer()
         self._paper.redraw([])
         self._show()
@@ -99,7 +102,7 @@ class Pad(widgets.VBox):
 
     def show_where(self, shown: bool = True) -> None:
         """Show where the models looked, or don't."""
-        self._looks.value = shown
+        self._controls.looks.value = shown
 
     def clear(self) -> None:
         """Empty the pad. It can be undone."""
@@ -117,6 +120,9 @@ class Pad(widgets.VBox):
             self._pen.replay(np.asarray(stroke, dtype=float).reshape(-1, 2).tolist())
             if self.error is not None:
                 raise self.error
+        # The cell that replays may want to show what would have come in a moment.
+        if self._controls.looks.value:
+            self._looking.now()
         return self.best
 
     def _repr_mimebundle_(self, **kwargs) -> dict:
@@ -127,68 +133,40 @@ class Pad(widgets.VBox):
 
     def _placed(self) -> list[widgets.Widget]:
         """The controls, in the order in which a keyboard goes through them."""
-        wrap = {"flex_flow": "row wrap", "align_items": "center"}
-        tools = widgets.HBox([self._undo, self._redo, self._clear], layout=wrap)
-        paper = widgets.VBox([self.canvas])
-        left = widgets.VBox([paper, tools, self._looks])
+        self._frame = widgets.VBox([self.canvas])
+        left = widgets.VBox([self._frame, self._controls.widget])
         desk = widgets.HBox([left, self._answer], layout={"flex_flow": "row wrap"})
         desk.add_class("hcr-desk")
         teaching = [self._teaching.widget] if self._teaching else []
         style = widgets.HTML(style_html(), layout={"display": "none"})
         return [style, self._models.widget, desk, *teaching, self._error]
 
-    def _listen(self) -> None:
-        guard = self._guard
-        self.canvas.on_client_ready(guard(lambda: self._paper.redraw(self.strokes)))
-        self.canvas.on_key_down(guard(self._typed))
-        self._pen.listen(self.canvas)
-        self._undo.on_click(guard(lambda _: self._undone()))
-        self._redo.on_click(guard(lambda _: self._redone()))
-        self._clear.on_click(guard(lambda _: self.clear()))
-        self._looks.observe(guard(lambda _: self._look()), names="value")
-
     def _guard(self, function: Callable) -> Callable:
         """Show what goes wrong in the pad: ipywidgets would hide it in a log."""
 
         @wraps(function)
         def guarded(*args) -> None:
-            try:
-                function(*args)
-            except Exception as error:
-                self.error = error
-                self._show()
+            with self._lock:
+                try:
+                    function(*args)
+                except Exception as error:
+                    self.error = error
+                    self._show()
 
         return guarded
 
-    def _typed(self, key: str, shift: bool, ctrl: bool, meta: bool) -> None:
-        key, command = key.lower(), ctrl or meta
-        if command and key == "z" and not shift:
-            self._undone()
-        elif command and key in ("y", "z"):
-            self._redone()
-        elif key in ("delete", "backspace"):
-            self.clear()
-        elif key in ("tab", "escape"):
-            self._leave(backward=shift)
+    def _ready(self) -> None:
+        # What was drawn before a page was open is lost to it, in Voilà always.
+        self._paper.redraw(self.strokes)
 
     def _leave(self, backward: bool) -> None:
-        """Let the keyboard go on: a canvas in focus swallows every key, Tab included."""
-        after = [each for each in (self._undo, self._redo, self._clear) if not each.disabled]
-        target = (self._models.focused if backward else None) or [*after, self._looks][0]
+        """Move a keyboard's focus from the drawing area to the control after it, or before it."""
+        target = (self._models.focused if backward else None) or self._controls.first
         if hasattr(target, "focus"):
             target.focus()
         else:  # ipywidgets 7: what is taken off the page and put back has lost the focus
-            box = self.children[2].children[0].children[0]
-            box.children = ()
-            box.children = (self.canvas,)
-
-    def _undone(self) -> None:
-        self._drawing.undo()
-        self._changed()
-
-    def _redone(self) -> None:
-        self._drawing.redo()
-        self._changed()
+            self._frame.children = ()
+            self._frame.children = (self.canvas,)
 
     def _chosen(self, _change: dict) -> None:
         self._offer()
@@ -216,34 +194,29 @@ class Pad(widgets.VBox):
         strokes = self.strokes
         image = images.from_strokes(strokes)
         self.error, self._shown = None, Shown(image)
+        self._models.load()
         if image.any():
             readings, points = self._models.read(image), sum(map(len, strokes))
             # Their place is kept, so that nothing jumps when they come.
             blank = np.zeros(image.shape)
-            maps = dict.fromkeys(readings, blank) if self._looks.value else {}
+            maps = dict.fromkeys(readings, blank) if self._controls.looks.value else {}
             self._shown = Shown(image, readings, maps, points)
         self._show()
-        if self._looks.value:
+        if self._controls.looks.value:
             self._looking.ask()
 
     def _look(self) -> None:
         """Show where the models looked, if that is wanted: after the answer, which cannot wait."""
         shown = self._shown
-        maps = self._models.looked(shown.image, shown.readings) if self._looks.value else {}
+        maps = (
+            self._models.looked(shown.image, shown.readings) if self._controls.looks.value else {}
+        )
         self._shown = replace(shown, maps=maps)
         self._show()
 
     def _show(self) -> None:
         self._answer.value = answer_html(self._shown)
         self._error.value = error_html(self.error) if self.error is not None else ""
-        self._undo.disabled = not self._drawing.can_undo
-        self._redo.disabled = not self._drawing.can_redo
-        self._clear.disabled = not self._drawing.strokes
+        self._controls.refresh()
         if self._teaching:
             self._teaching.refresh()
-
-
-def _button(label: str, icon: str, tooltip: str) -> widgets.Button:
-    return widgets.Button(
-        description=label, icon=icon, tooltip=tooltip, layout=widgets.Layout(width="86px")
-    )
