@@ -255,8 +255,10 @@ class PadPage:
         """Wait until the answer is for a drawing of `n` points."""
         self.root.locator(f'.hcr-answers[data-points="{n}"]').wait_for()
 
-    def wait_until_empty(self) -> None:
-        """Wait until nothing is drawn."""
+    def empty(self) -> None:
+        """Take away what is drawn, as a person does."""
+        if self.answers.get_attribute("data-points") != "0":
+            self.button("Clear").click()
         self.wait_for_points(0)
 
     def ink(self) -> float:
@@ -271,10 +273,61 @@ class PadPage:
             }"""
         )
 
-    def click(self, name: str) -> None:
-        """Press a button."""
-        self.root.get_by_role("button", name=name, exact=True).click()
+    def dark(self, x: float, y: float) -> bool:
+        """Whether the pad is dark at a place in its pixels."""
+        return self.canvas.evaluate(
+            """(canvas, [x, y, size]) => {
+                const scale = canvas.width / size;
+                const at = [Math.round(x * scale), Math.round(y * scale), 1, 1];
+                const [red, , , alpha] = canvas.getContext("2d").getImageData(...at).data;
+                return red < 128 && alpha > 0;
+            }""",
+            [float(x), float(y), SIZE],
+        )
+
+    def button(self, name: str) -> Any:
+        """The button of that name."""
+        return self.root.get_by_role("button", name=name, exact=True)
 
     def control(self, label: str) -> Any:
         """The control with that label."""
         return self.root.get_by_label(label, exact=True)
+
+    def overflow(self) -> float:
+        """By how many pixels something of the pad lies beyond its right edge, or the window's."""
+        return self.root.evaluate(
+            """root => {
+                const edge = Math.min(root.getBoundingClientRect().right, innerWidth) + 0.5;
+                const seen = [...root.querySelectorAll("*")].map(e => e.getBoundingClientRect());
+                return Math.max(...seen.filter(r => r.width).map(r => r.right)) - edge;
+            }"""
+        )
+
+    def contrasts(self) -> list[str]:
+        """The texts whose colour has too little contrast to what is behind: WCAG 2.1, 4.5 to 1."""
+        return self.root.evaluate(CONTRAST)
+
+
+CONTRAST = """
+root => {
+    const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
+    const light = ([r, g, b]) => {
+        const [x, y, z] = [r, g, b].map(v => v / 255)
+            .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+    };
+    const behind = element => {
+        for (let e = element; e; e = e.parentElement) {
+            const found = numbers(getComputedStyle(e).backgroundColor);
+            if (found.length == 3 || found[3] == 1) return found;
+        }
+        return [255, 255, 255];
+    };
+    const texts = [...root.querySelectorAll(".hcr-answers *, .hcr-note, label")].filter(e =>
+        [...e.childNodes].some(n => n.nodeType == 3 && n.textContent.trim()) && e.offsetWidth);
+    return texts.filter(e => {
+        const [a, b] = [numbers(getComputedStyle(e).color), behind(e)].map(light);
+        return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5;
+    }).map(e => e.className + " " + e.textContent.slice(0, 40));
+}
+"""

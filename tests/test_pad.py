@@ -468,12 +468,14 @@ def test_doubt_is_told(reads):
     drag(pad, (10, 10), (10, 90))
     assert "Not sure: 0, O or 9." in pad._answer.value
     assert "hcr-unsure" in pad._answer.value
+    assert "<small>or O, 9?</small>" in pad._answer.value
     reads.shares = np.array([[0, 0, 0, 0, 0, 0.3, 0, 0, 0.7, 0]])
     pad.replay([[(10, 10), (10, 90)]])
     assert "Not sure: 0 or O. On validation, too, it confused these." in pad._answer.value
     reads.shares = np.full((1, 10), 0.1)
     pad.replay([[(10, 10), (10, 90)]])
     assert "It cannot tell" in pad._answer.value
+    assert "<small>?</small>" in pad._answer.value
     reads.shares = np.eye(10)[:1]
     pad.replay([[(10, 10), (10, 90)]])
     assert "Read as 1." in pad._answer.value

@@ -130,8 +130,8 @@ def _answer(shown: Shown, name: str, named: bool) -> str:
 
 def _large(reading: Reading) -> str:
     best, share = reading.best[0]
-    others = reading.doubt[1:] if len(reading.doubt) <= SHOWN else ()
-    rest = f"<small>or {escape(', '.join(others[:2]))}?</small>" if others else ""
+    others = "or " + ", ".join(reading.doubt[1:3]) if len(reading.doubt) <= SHOWN else ""
+    rest = f"<small>{escape(others)}?</small>" if reading.doubt else ""
     told = f"{escape(best)}, {percent(share)}"
     return f'<div class="hcr-best" role="img" aria-label="{told}">{escape(best)}{rest}</div>'
 
