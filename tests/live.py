@@ -209,12 +209,13 @@ class PadPage:
         self.canvas.wait_for(timeout=60_000)
 
     def place(self, x: float, y: float) -> tuple[float, float]:
-        """Where a point of the pad is on the page."""
+        """Where a point of the pad is on the page, all of which is in view."""
         box = self.canvas.bounding_box()
         return box["x"] + x * box["width"] / SIZE, box["y"] + y * box["height"] / SIZE
 
     def draw(self, strokes: Any) -> None:
         """Draw strokes, in pixels of the pad, with the mouse."""
+        self.canvas.scroll_into_view_if_needed()
         for stroke in strokes:
             places = [self.place(float(x), float(y)) for x, y in stroke]
             self.page.mouse.move(*places[0])
@@ -223,8 +224,31 @@ class PadPage:
                 self.page.mouse.move(*place)
             self.page.mouse.up()
 
+    def dash(self, strokes: Any) -> None:
+        """Draw strokes faster than a mouse can be moved from outside the page."""
+        self.canvas.evaluate(
+            """async (canvas, [strokes, size]) => {
+                const box = canvas.getBoundingClientRect();
+                const send = (kind, [x, y]) => canvas.dispatchEvent(new MouseEvent(kind, {
+                    clientX: box.left + x * box.width / size,
+                    clientY: box.top + y * box.height / size,
+                    bubbles: true,
+                }));
+                for (const stroke of strokes) {
+                    send("mousedown", stroke[0]);
+                    for (const point of stroke.slice(1)) {
+                        await new Promise(done => setTimeout(done, 8));
+                        send("mousemove", point);
+                    }
+                    send("mouseup", stroke[stroke.length - 1]);
+                }
+            }""",
+            [[[list(map(float, point)) for point in stroke] for stroke in strokes], SIZE],
+        )
+
     def touch(self, strokes: Any) -> None:
         """Draw strokes, in pixels of the pad, with one finger."""
+        self.canvas.scroll_into_view_if_needed()
         session = self.page.context.new_cdp_session(self.page)
         for stroke in strokes:
             places = [

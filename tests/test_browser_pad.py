@@ -18,16 +18,15 @@ pytestmark = [
     pytest.mark.skipif(bool(browser.skip_reason()), reason=browser.skip_reason() or "-"),
 ]
 # Beside a trained model: one that cannot decide, and one that is broken.
-CELL = """
-from pathlib import Path
+STAND_INS = """
 import numpy as np
-from hcr.pad import Pad
-from hcr.recognizer import Recognizer
 
 class Torn:
     labels, groups = ("0", "O", "D"), (("0", "O"),)
+
     def predict(self, pictures):
         return np.tile([0.6, 0.38, 0.02], (len(pictures), 1))
+
     def occlusion(self, picture, label):
         return picture / 255
 
@@ -38,13 +37,19 @@ class Broken(Torn):
 class Kept(list):
     def append(self, character, strokes, *, size):
         super().append(character)
+
     def count(self):
         return len(self)
+
     def undo_last(self):
         self.pop()
+"""
+CELL = """
+from hcr.pad import Pad
+from hcr.recognizer import Recognizer
+from stand_ins import Broken, Kept, Torn
 
-trained = Recognizer.load(Path({folder!r}))
-pad = Pad({{"trained": trained, "torn": Torn(), "broken": Broken()}}, Kept())
+pad = Pad({{"trained": Recognizer.load({folder!r}), "torn": Torn(), "broken": Broken()}}, Kept())
 """
 SEEN = "pad.replay([[(40, 40), (240, 40), (140, 240)]])\npad"
 HUNDRED = 100
@@ -76,8 +81,7 @@ def chromium():
 def lab(model, tmp_path_factory):
     """A JupyterLab with a notebook that shows a pad."""
     folder = tmp_path_factory.mktemp("lab") / "files"
-    folder.mkdir()
-    live.write(folder / "pad.ipynb", CELL.format(folder=str(model)), "pad")
+    written(folder, model, "pad")
     with live.lab(folder) as server:
         yield server
 
@@ -89,10 +93,15 @@ def voila(model, tmp_path_factory):
     if reason:
         pytest.skip(f"{reason}; it is an extra: uv run --extra voila pytest")
     folder = tmp_path_factory.mktemp("voila") / "files"
-    folder.mkdir()
-    notebook = live.write(folder / "pad.ipynb", CELL.format(folder=str(model)), SEEN)
-    with live.voila(notebook) as server:
+    with live.voila(written(folder, model, SEEN)) as server:
         yield server
+
+
+def written(folder: Path, model: Path, last: str) -> Path:
+    """A notebook with a pad in a new folder, and what it imports."""
+    folder.mkdir()
+    (folder / "stand_ins.py").write_text(STAND_INS)
+    return live.write(folder / "pad.ipynb", CELL.format(folder=str(model)), last)
 
 
 @pytest.fixture(scope="module")
@@ -137,9 +146,9 @@ def drawings(reader) -> list[tuple[str, list[np.ndarray]]]:
 
 
 def thinned(strokes) -> list[np.ndarray]:
-    """At most about twenty points a stroke, on whole pixels, as a mouse sends them."""
+    """At most about a dozen points a stroke, on whole pixels, as a mouse sends them."""
     placed = [np.rint(stroke * 180 + 50) for stroke in strokes]
-    kept = [each[:: max(1, len(each) // 20)] for each in placed]
+    kept = [each[:: max(1, len(each) // 12)] for each in placed]
     # A point that is there twice is sent once.
     return [each[np.append(True, np.diff(each, axis=0).any(axis=1))] for each in kept]
 
@@ -466,7 +475,7 @@ def test_a_hundred_characters_leave_nothing_behind(pad, page, drawings):
     def draw(number: int) -> float:
         label, strokes = drawings[number % len(drawings)]
         pad.empty()
-        pad.draw(strokes)
+        pad.dash(strokes)
         begin = page.evaluate("performance.now()")
         pad.wait_for_points(points(strokes))
         assert pad.best() == label
@@ -558,31 +567,42 @@ def test_voila_shows_what_was_drawn_before(chromium, voila, drawings, shots):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_voila_on_a_telephone(chromium, voila, drawings, shots, scheme):
-    theme = f"&theme={scheme}"
     with browser.live(chromium, 320, 500, has_touch=True, device_scale_factor=2) as page:
-        page.goto(voila.url("") + theme)
+        page.goto(f"{voila.url('')}&theme={scheme}")
         pad = live.PadPage(page)
         pad.wait_for_points(3)
-        page.evaluate("document.body.style.minHeight = '1500px'")
         assert browser.overflow(page) <= 0
         assert pad.overflow() <= 0
         assert pad.contrasts() == []
-        assert page.evaluate("scrollY") == 0
-        session = page.context.new_cdp_session(page)
-
-        def swipe(x, y):
-            pad.fingers(session, "touchStart", (x, y))
-            for step in range(1, 15):
-                pad.fingers(session, "touchMove", (x, y - 12 * step))
-            pad.fingers(session, "touchEnd")
-            page.wait_for_timeout(300)
-
-        swipe(*pad.place(140, 230))
-        assert page.evaluate("scrollY") == 0
+        # A finger that draws does not scroll the page; one beside the canvas does.
+        swipe(pad, *pad.place(140, 230))
+        assert scrolled(page) == 0
+        pad.wait_for_points(3 + STEPS)
         pad.empty()
-        pad.touch(drawings[5][1])
-        pad.wait_for(drawings[5][0])
-        page.screenshot(path=shots / f"voila_{scheme}_320.png", full_page=True)
-        # Beside the canvas the page does scroll.
-        swipe(8, 450)
-        assert page.evaluate("scrollY") > 50
+        label, strokes = drawings[5]
+        pad.touch(strokes)
+        pad.wait_for(label)
+        page.screenshot(path=shots / f"voila_{scheme}_320.png")
+        swipe(pad, 160, 480)
+        assert scrolled(page) > 50
+        page.screenshot(path=shots / f"voila_{scheme}_320_below.png")
+
+
+STEPS = 16
+
+
+def swipe(pad: live.PadPage, x: float, y: float) -> None:
+    """Move a finger upward from a place on the page, as slowly as a person."""
+    session = pad.page.context.new_cdp_session(pad.page)
+    pad.fingers(session, "touchStart", (x, y))
+    for step in range(1, STEPS):
+        pad.page.wait_for_timeout(16)
+        pad.fingers(session, "touchMove", (x, y - 10 * step))
+    pad.fingers(session, "touchEnd")
+    pad.page.wait_for_timeout(300)
+    session.detach()
+
+
+def scrolled(page) -> float:
+    """How far the page, or a part of it, is scrolled."""
+    return page.evaluate("Math.max(...[...document.querySelectorAll('*')].map(e => e.scrollTop))")

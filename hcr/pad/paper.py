@@ -14,7 +14,9 @@ from hcr.pad.pace import Pace
 
 FINE = 2  # canvas pixels to a pad pixel: sharp where a screen has two to a CSS pixel, too
 _PAPER, _INK = "#ffffff", "#111111"
-_FRAME = 0.015  # s: lines are sent to the page no more often than this
+# s: lines are sent to the page no more often. A mouse sends 60 moves a second, so every second one;
+# drawing on a page without a graphics card costs more than all else that a move causes.
+_FRAME = 0.025
 
 
 # ipycanvas collects the commands of all canvases in one place, and JupyterLab lets widgets be heard

@@ -21,7 +21,7 @@ from hcr.pad.reading import Best
 from hcr.pad.strokes import Drawing
 from hcr.pad.teaching import Drawings, Teaching
 
-_OFTEN = 0.1  # s: between two answers while one draws
+_OFTEN = 0.15  # s: between two answers while one draws
 _PAUSE = 0.3  # s: between two looks at where a model looked
 
 
