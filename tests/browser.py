@@ -81,6 +81,16 @@ def visit(
         context.close()
 
 
+@contextmanager
+def live(chromium: Any, width: int = 1280, height: int = 900, **options: Any) -> Iterator[Any]:
+    """A page that may use the network, for what a server of the test's own serves."""
+    context = chromium.new_context(viewport={"width": width, "height": height}, **options)
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+
+
 def overflow(page: Any) -> int:
     """By how many pixels the page is wider than the window."""
     return page.evaluate("document.documentElement.scrollWidth - window.innerWidth")

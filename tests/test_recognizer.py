@@ -213,6 +213,38 @@ def test_certain_and_undecided_answers_stay_numbers_at_any_temperature():
         np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
 
 
+def test_groups_come_with_the_labels(run):
+    groups = [["0", "6"], ["1", "7", "9"]]
+    files.write_json(run / "labels.json", {"characters": list(DIGITS), "groups": groups})
+    assert Recognizer.load(run).groups == (("0", "6"), ("1", "7", "9"))
+    assert Recognizer.load(run, DIGITS).groups == ()
+    files.write_json(run / "labels.json", {"characters": list(DIGITS)})
+    assert Recognizer.load(run).groups == ()
+
+
+@pytest.mark.parametrize("value", ["01", [["0", 1]], [3], {"0": "6"}, None])
+def test_groups_that_are_none_are_told(run, value):
+    files.write_json(run / "labels.json", {"characters": list(DIGITS), "groups": value})
+    with pytest.raises(ModelError, match="groups must be lists of the model's characters") as error:
+        Recognizer.load(run)
+    assert str(run / "labels.json") in str(error.value)
+
+
+def test_where_it_looked_is_where_the_ink_is(recognizer):
+    strokes = synthesis.character("7", 1)
+    picture = images.from_strokes(strokes)
+    label = int(recognizer.predict(picture[None])[0].argmax())
+    found = recognizer.occlusion(picture, label)
+    assert np.abs(found).max() > 0
+    assert not found[:2, :2].any()
+    # Without what speaks most for the answer, it is less likely.
+    row, column = np.unravel_index(found.argmax(), found.shape)
+    covered = picture.copy()
+    covered[max(row - 3, 0) : row + 3, max(column - 3, 0) : column + 3] = 0
+    before, after = recognizer.predict(np.stack([picture, covered]))[:, label]
+    assert after < before
+
+
 def test_the_time_of_each_step_is_told(recognizer):
     drawings = [synthesis.character(char, 0) for char in "123"]
     times = recognizer.time_strokes(drawings)

@@ -11,7 +11,7 @@ import trained
 
 from hcr import files, synthesis
 from hcr.errors import ModelError, RunError
-from hcr.recognizer import SHIPPED, Recognizer, conversion, sources
+from hcr.recognizer import SHIPPED, Recognizer, choices, conversion, sources
 from hcr.recognizer.conversion import TOLD
 
 DIGITS = tuple("0123456789")
@@ -103,6 +103,27 @@ def test_another_kind_of_file_is_told(run, name):
     with pytest.raises(ModelError, match="must be a .tflite, a .keras or an .h5 file") as error:
         Recognizer.load(run / name)
     one_line(error, str(run / name))
+
+
+# What can be chosen
+
+
+def test_every_model_that_is_there_can_be_chosen(package, run, tmp_path):
+    outputs = tmp_path / "outputs"
+    for folder in ("quick", "suite/one-s0", "half", "mnist"):
+        shutil.copytree(run, outputs / folder)
+    (outputs / "half" / "labels.json").unlink()
+    shipped = package / SHIPPED["mnist"]
+    shutil.copytree(run, shipped)
+    assert set(sources.listed()) == {"quick", "suite/one-s0", "mnist", "mnist (shipped)"}
+    reader = Recognizer.load(outputs / "suite" / "one-s0")
+    found = choices(reader)
+    assert next(iter(found)) == "suite/one-s0"
+    assert set(found) == set(sources.listed())
+    assert found["suite/one-s0"] is reader
+    assert found["mnist (shipped)"]().path == shipped / "model.tflite"
+    assert found["quick"]().path == outputs / "quick" / "model.tflite"
+    assert next(iter(choices(Recognizer.load(run)))) == "run"
 
 
 # Labels

@@ -1,20 +1,25 @@
 """What the pad shows beside the drawing, as HTML in which labels are text, never markup."""
 
 import base64
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from html import escape
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 
 from hcr.errors import HcrError
+from hcr.pad.reading import SHOWN, Best, Reading, words
 
-Best = list[tuple[str, float]]
+_HEAT = np.array([[255, 132, 0], [0, 132, 255]], dtype=float)  # speaks for it, against it
+_FAINT = 0.05  # log-odds: a map without more shows nothing
 
-# JupyterLab's colours where there are any, else what reads on light and on dark.
-_FAINT = "var(--jp-layout-color3, rgba(128, 128, 128, 0.35))"
-_BAR = "var(--jp-brand-color1, #2b7bd6)"
-_PANEL = '<div role="status" style="width:290px;max-width:100%;line-height:1.5">'
+
+def style_html() -> str:
+    """The pad's stylesheet, to be put on the page."""
+    return f"<style>{_css()}</style>"
 
 
 def percent(probability: float) -> str:
@@ -26,33 +31,40 @@ def percent(probability: float) -> str:
     return f"{100 * probability:.1f} %"
 
 
-def answer_html(best: Best, image: np.ndarray) -> str:
-    """The best character large, the bars, and the picture (28, 28) as the network sees it."""
-    if not best:
-        return _PANEL + "Draw a character.<br>It may be small, large, or in a corner.</div>"
-    character, probability = best[0]
-    rows = "".join(_bar(label, share) for label, share in best)
-    return (
-        f'{_PANEL}<div style="display:flex;align-items:center;justify-content:space-around">'
-        '<div style="font:600 84px/1.1 Georgia,serif;min-width:90px;text-align:center" '
-        f'role="img" aria-label="Read as {escape(character)}, {percent(probability)}">'
-        f'{escape(character)}</div><figure style="margin:0;text-align:center">'
-        f'<img src="{_png(image)}" width="84" height="84" '
-        'alt="The picture of 28 by 28 pixels that the network sees" '
-        'style="image-rendering:pixelated"><figcaption style="font-size:11px;line-height:1.4">'
-        "as the network sees it</figcaption></figure></div>"
-        '<ol aria-label="The likeliest characters" '
-        f'style="list-style:none;margin:10px 0 0;padding:0">{rows}</ol></div>'
-    )
+@dataclass(frozen=True)
+class Shown:
+    """What is known of a drawing.
+
+    Attributes:
+        image: The uint8 (28, 28) picture that was read.
+        readings: By the model's name; none for an empty pad.
+        maps: Where each model looked, float (28, 28), where that was asked for.
+        points: How many points of the drawing it is the answer for.
+    """
+
+    image: np.ndarray
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    maps: Mapping[str, np.ndarray] = field(default_factory=dict)
+    points: int = 0
+
+
+def answer_html(shown: Shown) -> str:
+    """Of each model the best character large, how sure it is, the bars, and what it sees."""
+    head = f'<div class="hcr-answers" role="status" data-points="{shown.points}">'
+    if not shown.readings:
+        return (
+            f'{head}<div class="hcr-empty">Draw a character: with mouse, finger or pen, small or '
+            "large, in the middle or in a corner.</div></div>"
+        )
+    named = len(shown.readings) > 1
+    parts = [_answer(shown, name, named) for name in shown.readings]
+    return f"{head}{''.join(parts)}</div>"
 
 
 def error_html(error: Exception) -> str:
     """An error as a box; `HcrError`s speak for themselves, of others the kind is shown too."""
     text = str(error) if isinstance(error, HcrError) else f"{type(error).__name__}: {error}"
-    return (
-        '<div role="alert" style="border-left:4px solid #c62828;padding:4px 10px;max-width:560px;'
-        f'overflow-wrap:anywhere;line-height:1.4">{escape(text)}</div>'
-    )
+    return f'<div class="hcr-error" role="alert">{escape(text)}</div>'
 
 
 @dataclass(frozen=True)
@@ -60,10 +72,19 @@ class Snapshot:
     """A still picture of a pad, for where no widget lives: a report, a file, a mail."""
 
     strokes: list[np.ndarray]
-    image: np.ndarray
-    best: Best
+    shown: Shown
     size: int
     pen: float
+
+    @property
+    def image(self) -> np.ndarray:
+        """The uint8 (28, 28) picture that was read."""
+        return self.shown.image
+
+    @property
+    def best(self) -> Best:
+        """What the first model made of it, best first."""
+        return next((list(each.best) for each in self.shown.readings.values()), [])
 
     def svg(self) -> str:
         """The drawing as SVG, dark on white, `size` x `size`."""
@@ -74,8 +95,7 @@ class Snapshot:
         )
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.size} {self.size}" '
-            f'width="{self.size}" height="{self.size}" role="img" aria-label="The drawing" '
-            f'style="background:#fff;border:1px solid {_FAINT};max-width:100%;height:auto">'
+            f'width="{self.size}" height="{self.size}" role="img" aria-label="The drawing">'
             f'<g fill="none" stroke="#111" stroke-width="{self.pen:g}" stroke-linecap="round" '
             f'stroke-linejoin="round">{lines}</g></svg>'
         )
@@ -83,19 +103,63 @@ class Snapshot:
     def _repr_html_(self) -> str:
         return (
             # A report trusts HTML that begins so: labels are escaped in it.
-            '<div class="hcr-pad" style="display:flex;flex-wrap:wrap;gap:16px;align-items:center">'
-            f"{self.svg()}<div>{answer_html(self.best, self.image)}</div></div>"
+            f'<div class="hcr-pad hcr-still">{style_html()}{self.svg()}'
+            f"{answer_html(self.shown)}</div>"
         )
 
 
-def _bar(label: str, share: float) -> str:
+def _answer(shown: Shown, name: str, named: bool) -> str:
+    reading = shown.readings[name]
+    figures = _figure(shown.image, "as the network sees it", "The 28 by 28 pixels that it sees")
+    if name in shown.maps:
+        figures += _figure(
+            heated(shown.image, shown.maps[name]),
+            "where it looked",
+            "Orange: what speaks for the answer; blue: what speaks against it",
+        )
+    title = f"<h4>{escape(name)}</h4>" if named else ""
+    unsure = " hcr-unsure" if reading.doubt else ""
+    bars = "".join(_bar(label, share) for label, share in reading.best)
     return (
-        '<li style="display:flex;align-items:center;gap:8px;margin:2px 0">'
-        f'<span style="width:1.4em;text-align:center;font:600 15px monospace">{escape(label)}'
-        f'</span><span aria-hidden="true" style="flex:1;height:12px;background:{_FAINT}">'
-        f'<span style="display:block;height:100%;width:{100 * share:.1f}%;background:{_BAR}">'
-        f'</span></span><span style="width:5em;white-space:nowrap;text-align:right;font-size:12px;'
-        f'font-variant-numeric:tabular-nums">{percent(share)}</span></li>'
+        f'<section class="hcr-answer" aria-label="{escape(name)}">{title}'
+        f'<div class="hcr-top">{_large(reading)}<div class="hcr-seen">{figures}</div></div>'
+        f'<p class="hcr-said{unsure}">{escape(words(reading))}</p>'
+        f'<ol class="hcr-bars" aria-label="The likeliest characters">{bars}</ol></section>'
+    )
+
+
+def _large(reading: Reading) -> str:
+    best, share = reading.best[0]
+    others = "or " + ", ".join(reading.doubt[1:3]) if len(reading.doubt) <= SHOWN else ""
+    rest = f"<small>{escape(others)}?</small>" if reading.doubt else ""
+    told = f"{escape(best)}, {percent(share)}"
+    return f'<div class="hcr-best" role="img" aria-label="{told}">{escape(best)}{rest}</div>'
+
+
+def _figure(image: np.ndarray, caption: str, alt: str) -> str:
+    return (
+        f'<figure><img src="{_png(image)}" width="84" height="84" alt="{alt}">'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
+
+
+def heated(image: np.ndarray, map_: np.ndarray) -> np.ndarray:
+    """A picture (28, 28) with what speaks for an answer in orange, against it in blue.
+
+    `map_` is float (28, 28) in log-odds. Returns uint8 (28, 28, 3).
+    """
+    grey = np.repeat(image[:, :, None] * 0.6, 3, axis=2)
+    strength = np.abs(map_) / max(float(np.abs(map_).max()), _FAINT)
+    colour = _HEAT[(map_ < 0).astype(int)]
+    mixed = grey + 0.85 * strength[:, :, None] * (colour - grey)
+    return np.rint(mixed).astype(np.uint8)
+
+
+def _bar(label: str, share: float) -> str:
+    width = f"width:{100 * share:.1f}%"
+    return (
+        f'<li><strong>{escape(label)}</strong><i aria-hidden="true"><i style="{width}"></i></i>'
+        f"<span>{percent(share)}</span></li>"
     )
 
 
@@ -106,3 +170,8 @@ def _png(image: np.ndarray) -> str:
     buffer = BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+@cache
+def _css() -> str:
+    return Path(__file__).with_name("pad.css").read_text(encoding="utf-8")

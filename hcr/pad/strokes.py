@@ -3,6 +3,7 @@
 import numpy as np
 
 _TAP = 3.0  # px: a hand that wants a dot moves this far
+_STEPS = 200  # that can be undone
 
 
 class Drawing:
@@ -32,7 +33,7 @@ class Drawing:
     @property
     def can_undo(self) -> bool:
         """Whether there is something to take back."""
-        return self._now > 0
+        return self.drawing or self._now > 0
 
     @property
     def can_redo(self) -> bool:
@@ -78,4 +79,6 @@ class Drawing:
 
     def _go(self, state: tuple[np.ndarray, ...]) -> None:
         self._states[self._now + 1 :] = [state]
-        self._now += 1
+        # Whoever draws all day must not keep it all.
+        del self._states[:-_STEPS]
+        self._now = len(self._states) - 1

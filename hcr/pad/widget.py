@@ -1,6 +1,8 @@
-"""The drawing widget. It knows no model: it is given a function from pictures to probabilities."""
+"""The drawing widget. It knows no model: it is given functions."""
 
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import wraps
 
 import ipywidgets as widgets
@@ -8,67 +10,60 @@ import numpy as np
 from ipycanvas import Canvas
 
 from hcr import images
-from hcr.errors import ModelError, ParameterError
-from hcr.pad.answer import Best, Snapshot, answer_html, error_html
+from hcr.errors import ParameterError
+from hcr.pad.answer import Shown, Snapshot, answer_html, error_html, style_html
+from hcr.pad.controls import Controls
+from hcr.pad.models import Models, Readers
+from hcr.pad.pace import Pace
 from hcr.pad.paper import Paper
+from hcr.pad.pen import Pen
+from hcr.pad.reading import Best
 from hcr.pad.strokes import Drawing
+from hcr.pad.teaching import Drawings, Teaching
 
-_SHOWN = 5  # characters
-
-
-def _handler(method: Callable) -> Callable:
-    """Show what goes wrong in the pad: ipywidgets would hide it in a log."""
-
-    @wraps(method)
-    def wrapped(self: "Pad", *args) -> None:
-        try:
-            method(self, *args)
-        except Exception as error:
-            self._fail(error)
-
-    return wrapped
+_OFTEN = 0.15  # s: between two answers while one draws
+_PAUSE = 0.3  # s: between two looks at where a model looked
 
 
 class Pad(widgets.VBox):
-    """A pad to draw a character on, with mouse, touch or pen, and to see what it is read as.
+    """A pad to draw a character on, with mouse, finger or pen, and to see what it is read as.
 
-    `predict` takes a uint8 (1, 28, 28) picture and returns (1, n) probabilities of the n `labels`.
-    The strokes stay in Python, in pixels of the canvas, which is `size` x `size`. What a callback
-    raises is shown in the pad and kept in `error`.
+    `readers` maps names to models, or to functions that load one when it is chosen: what is a
+    model, `hcr.pad.Reader` says. With `drawings` (see `hcr.pad.Drawings`) a drawing can be kept
+    with the character that was meant. The strokes stay in Python, in pixels of the pad, which is
+    `size` x `size`. What a callback raises is shown in the pad and kept in `error`.
 
-    With the canvas in focus: Ctrl-Z takes the last step back, Ctrl-Shift-Z or Ctrl-Y does it
-    again, Delete clears, Tab or Escape leaves the canvas.
+    With the drawing area in focus: Ctrl-Z takes the last step back, Ctrl-Shift-Z or Ctrl-Y does it
+    again, Delete clears, Tab, Shift-Tab or Escape leaves it.
     """
 
-    def __init__(self, predict: Callable, labels: Sequence[str], size: int = 280) -> None:
-        labels = tuple(labels)
-        if not labels or not all(isinstance(label, str) and label for label in labels):
-            raise ParameterError(f"labels must be a list of characters. Received: {labels!r}.")
+    def __init__(self, readers: Readers, drawings: Drawings | None = None, size: int = 280) -> None:
         if isinstance(size, bool) or not isinstance(size, int) or not 100 <= size <= 1000:
             raise ParameterError(
                 f"size must be an integer from 100 to 1000, in pixels. Received: {size!r}."
             )
-        if not callable(predict):
-            raise ParameterError(
-                f"predict must be a function from pictures to probabilities. Received: {predict!r}."
-            )
-        self.labels, self.size, self.error = labels, size, None
-        self._predict, self._drawing = predict, Drawing()
-        self._best: Best = []
-        self._image = images.from_strokes([])
+        self.size, self.error = size, None
+        # A cell may replay strokes while a person draws: JupyterLab has a thread for each.
+        self._lock = threading.RLock()
+        self._drawing, self._shown = Drawing(), Shown(images.from_strokes([]))
         self._paper = Paper(size)
-        self._listen(self._paper.canvas)
-        self._undo = _button("Undo", "undo", "Take the last step back (Ctrl-Z)", self._undone)
-        self._redo = _button("Redo", "repeat", "Do it again (Ctrl-Shift-Z)", self._redone)
-        self._clear = _button("Clear", "trash", "Empty the pad (Delete)", self._cleared)
-        self._answer, self._error = widgets.HTML(), widgets.HTML()
-        buttons = widgets.HBox([self._undo, self._redo, self._clear])
-        left = widgets.VBox([self.canvas, buttons], layout=widgets.Layout(max_width="100%"))
-        right = widgets.VBox([self._answer], layout=widgets.Layout(margin="0 0 0 12px"))
-        row = widgets.HBox(
-            [left, right], layout=widgets.Layout(flex_flow="row wrap", align_items="center")
+        self._pen = Pen(self._drawing, size, self._moved, self._ended, self._guard)
+        self._reading = Pace(self._guard(self._read), _OFTEN)
+        self._looking = Pace(self._guard(self._look), _PAUSE)
+        self._models = Models(readers, self._guard(self._chosen))
+        self._controls = Controls(
+            self._drawing, self._changed, self._look, self._leave, self._guard
         )
-        super().__init__([row, self._error])
+        self._teaching = None
+        if drawings is not None:
+            self._teaching = Teaching(drawings, lambda: self.strokes, size, self.clear, self._guard)
+        self._answer, self._error = widgets.HTML(), widgets.HTML()
+        super().__init__(self._placed())
+        self.add_class("hcr-pad")
+        self.canvas.on_client_ready(self._guard(self._ready))
+        self.canvas.on_key_down(self._guard(self._controls.typed))
+        self._pen.listen(self.canvas)
+        self._offer()
         self._paper.redraw([])
         self._show()
 
@@ -80,12 +75,17 @@ class Pad(widgets.VBox):
     @property
     def image(self) -> np.ndarray:
         """The uint8 (28, 28) picture that was last read; empty where nothing is drawn."""
-        return self._image.copy()
+        return self._shown.image.copy()
+
+    @property
+    def answers(self) -> dict[str, Best]:
+        """By the model's name its likeliest characters, at most five, with probabilities."""
+        return {name: list(each.best) for name, each in self._shown.readings.items()}
 
     @property
     def best(self) -> Best:
-        """The likeliest characters, at most five, with their probabilities, best first."""
-        return list(self._best)
+        """What the first model has in `answers`, best first; empty where nothing is drawn."""
+        return next(iter(self.answers.values()), [])
 
     @property
     def canvas(self) -> Canvas:
@@ -94,7 +94,15 @@ class Pad(widgets.VBox):
 
     def snapshot(self) -> Snapshot:
         """A still picture of the drawing and its answer, which shows itself in a notebook."""
-        return Snapshot(self.strokes, self.image, self.best, self.size, self._paper.pen)
+        return Snapshot(self.strokes, self._shown, self.size, self._paper.pen)
+
+    def choose(self, first: str, second: str | None = None) -> None:
+        """Let one model read, or two side by side. Raises `ParameterError` for another name."""
+        self._models.choose(first, second)
+
+    def show_where(self, shown: bool = True) -> None:
+        """Show where the models looked, or don't."""
+        self._controls.looks.value = shown
 
     def clear(self) -> None:
         """Empty the pad. It can be undone."""
@@ -109,13 +117,12 @@ class Pad(widgets.VBox):
         if clear:
             self.clear()
         for stroke in strokes:
-            points = np.asarray(stroke, dtype=float).reshape(-1, 2).tolist()
-            for index, (x, y) in enumerate(points):
-                (self._pressed if index == 0 else self._moved)(x, y)
-            if points:
-                self._released(*points[-1])
+            self._pen.replay(np.asarray(stroke, dtype=float).reshape(-1, 2).tolist())
             if self.error is not None:
                 raise self.error
+        # The cell that replays may want to show what would have come in a moment.
+        if self._controls.looks.value:
+            self._looking.now()
         return self.best
 
     def _repr_mimebundle_(self, **kwargs) -> dict:
@@ -124,128 +131,92 @@ class Pad(widgets.VBox):
         bundle = inherited(**kwargs) if inherited else {}
         return {**bundle, "text/html": self.snapshot()._repr_html_()}
 
-    def _listen(self, canvas: Canvas) -> None:
-        canvas.on_client_ready(self._ready)
-        canvas.on_mouse_down(self._pressed)
-        canvas.on_mouse_move(self._moved)
-        canvas.on_mouse_up(self._released)
-        canvas.on_mouse_out(self._released)
-        canvas.on_touch_start(self._touched)
-        canvas.on_touch_move(self._slid)
-        canvas.on_touch_end(self._lifted)
-        canvas.on_touch_cancel(self._lifted)
-        canvas.on_key_down(self._typed)
+    def _placed(self) -> list[widgets.Widget]:
+        """The controls, in the order in which a keyboard goes through them."""
+        self._frame = widgets.VBox([self.canvas])
+        left = widgets.VBox([self._frame, self._controls.widget])
+        desk = widgets.HBox([left, self._answer], layout={"flex_flow": "row wrap"})
+        desk.add_class("hcr-desk")
+        teaching = [self._teaching.widget] if self._teaching else []
+        style = widgets.HTML(style_html(), layout={"display": "none"})
+        return [style, self._models.widget, desk, *teaching, self._error]
 
-    @_handler
+    def _guard(self, function: Callable) -> Callable:
+        """Show what goes wrong in the pad: ipywidgets would hide it in a log."""
+
+        @wraps(function)
+        def guarded(*args) -> None:
+            with self._lock:
+                try:
+                    function(*args)
+                except Exception as error:
+                    self.error = error
+                    self._show()
+
+        return guarded
+
     def _ready(self) -> None:
+        # What was drawn before a page was open is lost to it, in Voilà always.
         self._paper.redraw(self.strokes)
 
-    @_handler
-    def _pressed(self, x: float, y: float) -> None:
-        self._drawing.begin(x, y)
-        self._paper.begin(self._drawing.current)
+    def _leave(self, backward: bool) -> None:
+        """Move a keyboard's focus from the drawing area to the control after it, or before it."""
+        target = (self._models.focused if backward else None) or self._controls.first
+        if hasattr(target, "focus"):
+            target.focus()
+        else:  # ipywidgets 7: what is taken off the page and put back has lost the focus
+            self._frame.children = ()
+            self._frame.children = (self.canvas,)
 
-    @_handler
-    def _moved(self, x: float, y: float) -> None:
-        if not self._drawing.drawing:
-            return
-        self._drawing.extend(x, y)
+    def _chosen(self, _change: dict) -> None:
+        self._offer()
+        self._reading.now()
+
+    def _offer(self) -> None:
+        if self._teaching:
+            self._teaching.offer(self._models.labels)
+
+    def _moved(self) -> None:
         self._paper.go_on(self._drawing.current)
+        self._reading.ask()
 
-    @_handler
-    def _released(self, x: float, y: float) -> None:
-        self._drawing.extend(x, y)
-        self._finish()
-
-    @_handler
-    def _touched(self, touches: list[tuple[float, float]]) -> None:
-        if len(touches) == 1:
-            self._pressed(*touches[0])
-        else:  # a second finger: the stroke ends, and nothing begins
-            self._finish()
-
-    @_handler
-    def _slid(self, touches: list[tuple[float, float]]) -> None:
-        if len(touches) == 1:
-            self._moved(*touches[0])
-
-    @_handler
-    def _lifted(self, touches: list[tuple[float, float]]) -> None:
-        self._finish()
-
-    @_handler
-    def _typed(self, key: str, shift: bool, ctrl: bool, meta: bool) -> None:
-        key, command = key.lower(), ctrl or meta
-        if command and key == "z" and not shift:
-            self._undone()
-        elif command and key in ("y", "z"):
-            self._redone()
-        elif key in ("delete", "backspace"):
-            self._cleared()
-        elif key in ("tab", "escape") and hasattr(self._clear, "focus"):
-            # A canvas in focus swallows every key: this is the way out of it.
-            self._clear.focus()
-
-    @_handler
-    def _undone(self, *_) -> None:
-        self._drawing.undo()
-        self._changed()
-
-    @_handler
-    def _redone(self, *_) -> None:
-        self._drawing.redo()
-        self._changed()
-
-    @_handler
-    def _cleared(self, *_) -> None:
-        self.clear()
-
-    def _finish(self) -> None:
-        """End the stroke in progress, if there is one, and read the drawing."""
-        if self._drawing.drawing:
-            self._paper.go_on(self._drawing.current, final=True)
-            self._drawing.end()
-            self._read()
+    def _ended(self) -> None:
+        # The answer first: the line is there already, but for its last piece.
+        self._reading.now()
+        self._paper.redraw(self.strokes)
 
     def _changed(self) -> None:
         self._paper.redraw(self.strokes)
-        self._read()
+        self._reading.now()
 
     def _read(self) -> None:
         """Answer anew for what is drawn."""
-        self.error, self._best = None, []
-        try:
-            self._image = images.from_strokes(self.strokes)
-            if self._image.any():
-                self._best = self._ranked(self._predict(self._image[None]))
-        finally:
-            self._show()
+        strokes = self.strokes
+        image = images.from_strokes(strokes)
+        self.error, self._shown = None, Shown(image)
+        self._models.load()
+        if image.any():
+            readings, points = self._models.read(image), sum(map(len, strokes))
+            # Their place is kept, so that nothing jumps when they come.
+            blank = np.zeros(image.shape)
+            maps = dict.fromkeys(readings, blank) if self._controls.looks.value else {}
+            self._shown = Shown(image, readings, maps, points)
+        self._show()
+        if self._controls.looks.value:
+            self._looking.ask()
 
-    def _ranked(self, probabilities) -> Best:
-        shares = np.asarray(probabilities, dtype=float)
-        if shares.shape != (1, len(self.labels)) or not np.isfinite(shares).all():
-            raise ModelError(
-                f"predict must return (1, {len(self.labels)}) finite probabilities. "
-                f"Received: shape {shares.shape}."
-            )
-        order = np.argsort(-shares[0], kind="stable")[:_SHOWN]
-        return [(self.labels[index], float(shares[0, index])) for index in order]
-
-    def _fail(self, error: Exception) -> None:
-        self.error = error
+    def _look(self) -> None:
+        """Show where the models looked, if that is wanted: after the answer, which cannot wait."""
+        shown = self._shown
+        maps = (
+            self._models.looked(shown.image, shown.readings) if self._controls.looks.value else {}
+        )
+        self._shown = replace(shown, maps=maps)
         self._show()
 
     def _show(self) -> None:
-        self._answer.value = answer_html(self._best, self._image)
+        self._answer.value = answer_html(self._shown)
         self._error.value = error_html(self.error) if self.error is not None else ""
-        self._undo.disabled = not self._drawing.can_undo
-        self._redo.disabled = not self._drawing.can_redo
-        self._clear.disabled = not self._drawing.strokes
-
-
-def _button(label: str, icon: str, tooltip: str, action: Callable) -> widgets.Button:
-    button = widgets.Button(
-        description=label, icon=icon, tooltip=tooltip, layout=widgets.Layout(width="86px")
-    )
-    button.on_click(action)
-    return button
+        self._controls.refresh()
+        if self._teaching:
+            self._teaching.refresh()

@@ -1,7 +1,8 @@
 """A trained model as a fast function of pictures or strokes, without TensorFlow."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,16 @@ import numpy as np
 from hcr import images, runs
 from hcr.errors import DataError, ModelError
 from hcr.recognizer.network import BATCH, Network
+from hcr.recognizer.occlusion import occlusion
 from hcr.recognizer.origin import inherited, keras_file, located
 from hcr.recognizer.scaling import Scaling
 from hcr.recognizer.sources import (
     SHIPPED,
+    check_groups,
     check_labels,
     check_temperature,
     find,
+    listed,
     read_labels,
     read_start,
     read_temperature,
@@ -27,10 +31,12 @@ __all__ = [
     "OWN",
     "SHIPPED",
     "Recognizer",
+    "choices",
     "chosen",
     "inherited",
     "keras_file",
     "located",
+    "occlusion",
     "read_labels",
     "read_start",
     "read_temperature",
@@ -51,6 +57,7 @@ class Recognizer:
         path: The LiteRT file.
         temperature: What the logits are divided by, so that probabilities are calibrated. The
             order of the answers does not hang on it.
+        groups: Characters that it took for one another on validation, as `(("0", "O"), ...)`.
     """
 
     def __init__(
@@ -59,9 +66,11 @@ class Recognizer:
         labels: Iterable[str],
         temperature: float = 1.0,
         scaling: Scaling | None = None,
+        groups: Sequence[Sequence[str]] = (),
     ):
         self.path, self.labels = Path(path), check_labels(labels)
         self.temperature = check_temperature(temperature, str(path))
+        self.groups = check_groups(groups, self.labels, str(path))
         self._network = Network(self.path, len(self.labels), scaling)
 
     @classmethod
@@ -81,7 +90,7 @@ class Recognizer:
                 TensorFlow and some ten seconds once; the result is kept in the cache folder.
             labels: The characters in the order of the outputs, or the path of a `labels.json`. By
                 default `labels.json` beside the model; its `temperature`, where it has one, makes
-                the probabilities calibrated.
+                the probabilities calibrated, and its `groups` tell which characters it confuses.
             scaling: For a model that does not take uint8 (n, 28, 28), ink 255 on 0, upright: the
                 numbers that it was trained on for ground and ink, as `"0..1"`, `"-1..1"` or
                 `"0..255"`, then `inverted` for dark ink on light ground, and `transposed` for
@@ -93,7 +102,7 @@ class Recognizer:
                 not fit.
         """
         found = find(what, labels, scaling)
-        return cls(found.path, found.labels, found.temperature, found.scaling)
+        return cls(found.path, found.labels, found.temperature, found.scaling, found.groups)
 
     @classmethod
     def from_file(
@@ -118,6 +127,13 @@ class Recognizer:
         if not len(pictures):
             return np.zeros((0, len(self.labels)), np.float32)
         return _tempered(self._network(pictures), self.temperature)
+
+    def occlusion(self, picture: np.ndarray, label: int) -> np.ndarray:
+        """How much each pixel of a picture speaks for a label, as `hcr.recognizer.occlusion` says.
+
+        Takes a uint8 (28, 28) `picture` and a label's index; returns float64 (28, 28), in nats.
+        """
+        return occlusion(self.predict, picture, label)
 
     def read_strokes(self, strokes: Sequence[np.ndarray]) -> list[tuple[str, float]]:
         """Every label with its probability, the most probable first; nothing for an empty pad.
@@ -238,3 +254,15 @@ def start_of(labels: Path | str) -> Recognizer | None:
     except ModelError as error:
         print(f"Not held against the network that it began from: {error}")
         return None
+
+
+def choices(first: Recognizer) -> dict[str, Recognizer | Callable[[], Recognizer]]:
+    """The models that are there, by name: `first`, the shipped ones, and those of all runs.
+
+    All but `first` are functions that load a model when it is wanted.
+    """
+    folders = listed()
+    own = first.path.resolve().parent
+    name = next((name for name, folder in folders.items() if folder.resolve() == own), own.name)
+    others = {each: partial(Recognizer.load, folder) for each, folder in folders.items()}
+    return {name: first} | {each: load for each, load in others.items() if each != name}

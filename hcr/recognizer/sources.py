@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hcr import files
+from hcr import files, runs
 from hcr.errors import ModelError, RunError, nearest
 from hcr.recognizer.conversion import converted
 from hcr.recognizer.scaling import Scaling, parse
@@ -43,12 +43,14 @@ class Source:
         labels: The characters, in the order of the outputs.
         temperature: By what the logits are divided for calibrated probabilities; 1 changes nothing.
         scaling: What the file's network takes; None where it takes the contract's pictures.
+        groups: Characters that it confused on validation.
     """
 
     path: Path
     labels: tuple[str, ...]
     temperature: float = 1.0
     scaling: Scaling | None = None
+    groups: tuple[tuple[str, ...], ...] = ()
 
 
 def find(
@@ -95,15 +97,33 @@ def find(
                 f"{path} must have its labels in a labels.json beside it, or be given them. "
                 'Received: neither. Use: Recognizer.load(path, labels="0123456789").'
             )
+    temperature, groups = 1.0, ()
     if isinstance(labels, Path):
-        temperature, labels = read_temperature(labels), read_labels(labels)
-    else:
-        temperature = 1.0
+        temperature, groups = read_temperature(labels), read_groups(labels)
+        labels = read_labels(labels)
     checked = check_labels(labels)
     if path.suffix in KERAS:
         # What is converted scales the pictures itself.
-        return Source(converted(path, scaling), checked, temperature)
-    return Source(path, checked, temperature, scaling)
+        return Source(converted(path, scaling), checked, temperature, groups=groups)
+    return Source(path, checked, temperature, scaling, groups)
+
+
+def listed() -> dict[str, Path]:
+    """The folders of the models that are there, by name: the shipped ones, then the runs'.
+
+    A run's folder holds `model.tflite` and `labels.json`; the newest comes first. A shipped one's
+    name says so, for a run may have the same.
+    """
+    shipped = {f"{name} (shipped)": PACKAGE / folder for name, folder in SHIPPED.items()}
+    top = runs.outputs()
+    found = [*top.glob("*/model.tflite"), *top.glob("*/*/model.tflite")]
+    newest = sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+    own = {path.parent.relative_to(top).as_posix(): path.parent for path in newest}
+    return {
+        name: folder
+        for name, folder in (shipped | own).items()
+        if (folder / "model.tflite").is_file() and (folder / "labels.json").is_file()
+    }
 
 
 def check_labels(labels: Iterable[str]) -> tuple[str, ...]:
@@ -141,21 +161,30 @@ def read_temperature(path: Path | str) -> float:
     return check_temperature(value, str(path))
 
 
-def read_groups(path: Path | str) -> list[list[str]]:
+def read_groups(path: Path | str) -> tuple[tuple[str, ...], ...]:
     """The groups of confused characters in a run's `labels.json`; none where it holds none.
 
     Raises `ModelError` where they are not lists of its characters.
     """
-    found, known = _read(path), read_labels(path)
-    groups = found.get("groups", []) if isinstance(found, dict) else []
-    if not isinstance(groups, list) or not all(
-        isinstance(group, list) and all(each in known for each in group) for group in groups
+    found = _read(path)
+    groups = found.get("groups", ()) if isinstance(found, dict) else ()
+    return check_groups(groups, read_labels(path), str(path))
+
+
+def check_groups(groups: object, labels: Iterable[str], where: str) -> tuple[tuple[str, ...], ...]:
+    """`groups` as tuples. Raises `ModelError` where they are not lists of these `labels`."""
+    known = set(labels)
+    lists = isinstance(groups, list | tuple) and all(
+        isinstance(each, list | tuple) for each in groups
+    )
+    if not lists or not all(
+        isinstance(each, str) and each in known for group in groups for each in group
     ):
         raise ModelError(
-            f"groups in {path} must be lists of its characters. Received: {str(groups)[:80]}. "
-            "Train it again."
+            "groups must be lists of the model's characters, those that it confuses. "
+            f"Received: {str(groups)[:80]} ({where}). 03_train finds them."
         )
-    return groups
+    return tuple(tuple(group) for group in groups)
 
 
 def read_start(path: Path | str) -> str | None:

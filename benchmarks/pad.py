@@ -1,0 +1,218 @@
+"""How soon the pad's answer stands on the page, beside an empty round trip of ipywidgets.
+
+    uv run benchmarks/pad.py [FOLDER]
+
+FOLDER holds model.tflite and labels.json; by default it is the model that `Recognizer.load()`
+gives. A real JupyterLab is started on loopback and a real Chromium opens it. On one page there are
+the pad and an echo, a button whose handler sets the text of an HTML widget. Both are measured by
+the page's own clock, in turn:
+
+- echo: from the button's click to the changed text in the page;
+- answer: from a stroke's last point, sent while its moves still come in at 60 a second, to the
+  changed answer in the page. The answer carries the number of points that it is for, so one that
+  was given while the stroke was drawn does not count.
+
+The same over a link that holds everything back for a while in each direction: a proxy between
+browser and JupyterLab, because Chromium's own throttle leaves web sockets alone. Then, with the
+real notebook `05_draw`: seconds from "Run All Cells" to a pad on the page, and to its first answer.
+"""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from hcr import environment, synthesis
+from hcr.recognizer import Recognizer
+
+PROJECT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PROJECT / "tests"))  # it starts and drives the servers as the tests do
+
+import browser  # noqa: E402
+import live  # noqa: E402
+
+TIMES = 100
+DELAYS = 0.0, 0.05, 0.1  # s in each direction
+AIM = 50  # ms, on loopback
+MOST = 2  # times an echo
+
+CELL = """
+import ipywidgets as widgets
+from pathlib import Path
+from hcr import recognizer
+from hcr.pad import Pad
+
+button, out = widgets.Button(description="Echo"), widgets.HTML("0")
+out.add_class("echo")
+button.on_click(lambda _: setattr(out, "value", str(int(out.value) + 1)))
+pad = Pad(recognizer.choices(recognizer.Recognizer.load(Path({folder!r}))))
+widgets.VBox([widgets.HBox([button, out]), pad])
+"""
+
+# Milliseconds of one echo and of one drawn character, by the page's clock.
+MEASURE = """
+async strokes => {
+    const changed = (place, right) => new Promise((done, failed) => {
+        const watch = new MutationObserver(() => {
+            if (right()) { watch.disconnect(); done(performance.now()); }
+        });
+        watch.observe(place, {subtree: true, childList: true, characterData: true});
+        setTimeout(() => failed(new Error("nothing changed in 20 s")), 20000);
+    });
+    const rest = ms => new Promise(done => setTimeout(done, ms));
+    const [echo] = [...document.querySelectorAll("button")].filter(b => b.textContent == "Echo");
+    const out = document.querySelector(".echo .widget-html-content");
+    const before = out.textContent;
+    let begin = performance.now();
+    let end = changed(out, () => out.textContent != before);
+    echo.click();
+    const round = await end - begin;
+    await rest(100);
+
+    const pad = document.querySelector(".hcr-pad"), canvas = pad.querySelector("canvas");
+    const answer = pad.querySelector(".hcr-answers").parentNode;
+    const points = () => +answer.firstChild.dataset.points;
+    const clear = [...pad.querySelectorAll("button")].filter(b => b.textContent == "Clear")[0];
+    if (points()) {
+        end = changed(answer, () => points() == 0);
+        clear.click();
+        await end;
+        await rest(150);
+    }
+    const box = canvas.getBoundingClientRect();
+    const send = (kind, [x, y]) => canvas.dispatchEvent(new MouseEvent(kind, {
+        clientX: box.left + x * box.width, clientY: box.top + y * box.height, bubbles: true,
+    }));
+    let n = 0, took = 0;
+    for (const stroke of strokes) {
+        n += stroke.length;
+        const last = stroke.length - 1;
+        for (let i = 0; i < last; i++) {
+            send(i ? "mousemove" : "mousedown", stroke[i]);
+            await rest(16);
+        }
+        end = changed(answer, () => points() == n);
+        begin = performance.now();
+        send("mouseup", stroke[last]);
+        took = await end - begin;
+    }
+    return [round, took];
+}
+"""
+
+
+def main() -> None:
+    """Measure and print."""
+    folder = Path(sys.argv[1]).resolve() if sys.argv[1:] else Recognizer.load().path.parent
+    print(f"machine: {environment.hardware()}")
+    with tempfile.TemporaryDirectory() as aside, browser.launched() as chromium:
+        files = Path(aside) / "files"
+        files.mkdir()
+        live.write(files / "echo.ipynb", CELL.format(folder=str(folder)))
+        shutil.copy(PROJECT / "notebooks" / "05_draw.ipynb", files)
+        lab = Path(aside) / "outputs" / "lab"
+        lab.mkdir(parents=True)
+        for name in ("model.tflite", "labels.json"):
+            shutil.copy(folder / name, lab)
+        with live.lab(files, HCR_OUTPUTS=str(lab.parent)) as server:
+            for delay in DELAYS:
+                with slow(server, delay) as there:
+                    latency(chromium, there, delay)
+            for _ in range(3):
+                opening(chromium, server)
+
+
+def latency(chromium, server: live.Server, delay: float) -> None:
+    """Echoes and answers, in turn, over a link of that delay."""
+    with page_of(chromium) as page:
+        live.run_all(page, server, "echo.ipynb")
+        live.PadPage(page)
+        page.wait_for_timeout(2000)
+        found = np.array([page.evaluate(MEASURE, strokes(i)) for i in range(TIMES)])
+    echo, answer = found.T
+    limits = np.quantile(echo, 0.95), np.quantile(answer, 0.95)
+    print(f"{1000 * delay:.0f} ms each way, n = {len(found)}")
+    print(f"  echo, ms: {spread(echo)}")
+    print(f"  answer, ms: {spread(answer)}" + (f"; the aim is {AIM}" if not delay else ""))
+    print(
+        f"  ratio of the 95th percentiles: {limits[1] / limits[0]:.2f}, at most {MOST}", flush=True
+    )
+
+
+def opening(chromium, server: live.Server) -> None:
+    """Seconds from "Run All Cells" of `05_draw` to the pad, and to its first answer."""
+    with page_of(chromium) as page:
+        live.run_all(page, server, "05_draw.ipynb")
+        begin = time.perf_counter()
+        pad = live.PadPage(page)
+        there = time.perf_counter() - begin
+        drawing = [np.array(stroke) * live.SIZE for stroke in strokes(0)]
+        pad.draw(drawing)
+        pad.answers.locator(".hcr-bars").first.wait_for()
+        print(f"05_draw: pad after {there:.1f} s, answer after {time.perf_counter() - begin:.1f} s")
+
+
+def strokes(i: int) -> list[list[list[float]]]:
+    """A character of about 15 points a stroke, as shares of the pad's side."""
+    drawing = synthesis.character("0123456789ABDEFGHNQRT"[i % 21], i)
+    every = [stroke[:: max(1, len(stroke) // 15)] * 0.7 + 0.15 for stroke in drawing]
+    return [[[float(x), float(y)] for x, y in stroke] for stroke in every if len(stroke) > 1]
+
+
+@contextmanager
+def page_of(chromium) -> Iterator:
+    """A page of its own."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+@contextmanager
+def slow(server: live.Server, delay: float) -> Iterator[live.Server]:
+    """The same server over a link that holds each piece back for `delay` seconds."""
+    if not delay:
+        yield server
+        return
+    target = int(server.address.rsplit(":", 1)[1])
+    loop = asyncio.new_event_loop()
+
+    async def pump(reader, writer) -> None:
+        try:
+            while data := await reader.read(65536):
+                loop.call_later(delay, lambda data=data: writer.is_closing() or writer.write(data))
+        finally:
+            loop.call_later(delay, writer.close)
+
+    async def meet(reader, writer) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", target)
+        await asyncio.gather(pump(reader, back), pump(there, writer), return_exceptions=True)
+
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    starting = asyncio.start_server(meet, "127.0.0.1", 0)
+    proxy = asyncio.run_coroutine_threadsafe(starting, loop).result()
+    port = proxy.sockets[0].getsockname()[1]
+    try:
+        yield live.Server(f"http://127.0.0.1:{port}", server.token, server.log)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+def spread(values: np.ndarray) -> str:
+    """Median, 95th percentile and the largest."""
+    middle, high = np.quantile(values, (0.5, 0.95))
+    return f"median {middle:.1f}, 95th percentile {high:.1f}, largest {values.max():.1f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,357 @@
+"""A real JupyterLab and a real Voilà on loopback, with a token, and the pad on their pages."""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+PROJECT = Path(__file__).resolve().parents[1]
+WAIT = 120  # s: for a server to answer
+LAB = (
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    "--LabApp.extension_manager=readonly",
+    # For what a test must be able to do without a menu: another theme.
+    "--LabApp.expose_app_in_browser=True",
+    "--ServerApp.open_browser=False",
+)
+# Nothing that is asked of a user lies over the page.
+SETTINGS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
+SIZE = 280  # px: the pad's side
+
+
+def missing(*modules: str) -> str:
+    """Why a test that needs these packages cannot run here; empty where it can."""
+    lacking = [name for name in modules if find_spec(name) is None]
+    return f"not installed: {', '.join(lacking)}" if lacking else ""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that answers.
+
+    Attributes:
+        address: `http://127.0.0.1:port`.
+        token: What it asks for.
+        log: The file that both its streams go to.
+    """
+
+    address: str
+    token: str
+    log: Path
+
+    def url(self, path: str) -> str:
+        """The address of `path`, with the token."""
+        return f"{self.address}/{path}?token={self.token}"
+
+
+@contextmanager
+def lab(folder: Path, **variables: str) -> Iterator[Server]:
+    """JupyterLab with the files of `folder` in its file browser."""
+    with _served("jupyterlab", folder, "lab", *LAB, **variables) as server:
+        yield server
+
+
+@contextmanager
+def voila(notebook: Path, **variables: str) -> Iterator[Server]:
+    """Voilà, which serves one notebook as a page of its own."""
+    arguments = "--no-browser", "--show_tracebacks=True", str(notebook)
+    with _served("voila", notebook.parent, "", *arguments, **variables) as server:
+        yield server
+
+
+@contextmanager
+def _served(module: str, folder: Path, ready: str, *arguments: str, **variables: str):
+    port, token = _free_port(), secrets.token_hex(16)
+    home = folder.parent / f".{module}"
+    settings = home / "config" / "labconfig" / "default_setting_overrides.json"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(json.dumps(SETTINGS))
+    options = {
+        "jupyterlab": [
+            f"--ServerApp.port={port}",
+            "--ServerApp.ip=127.0.0.1",
+            f"--ServerApp.root_dir={folder}",
+        ],
+        "voila": [f"--port={port}", f"--token={token}"],
+    }[module]
+    log = home / "log.txt"
+    if module == "jupyterlab" and hasattr(os, "geteuid") and os.geteuid() == 0:
+        options.append("--allow-root")
+    command = [sys.executable, "-m", module, *options, *arguments]
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=_environment(home, JUPYTER_TOKEN=token, **variables),
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            # A group of its own: its kernels end with it.
+            start_new_session=True,
+        )
+    try:
+        server = Server(f"http://127.0.0.1:{port}", token, log)
+        _wait_for(process, server, ready)
+        yield server
+    finally:
+        _end(process)
+
+
+def _environment(home: Path, **variables: str) -> dict[str, str]:
+    """Nothing of the user's own settings, and a kernel of the interpreter that runs the tests."""
+    shares = [str(Path(prefix) / "share" / "jupyter") for prefix in dict.fromkeys(_prefixes())]
+    own = {
+        "HOME": str(home),
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "IPYTHONDIR": str(home / "ipython"),
+        "JUPYTER_PATH": os.pathsep.join(shares),
+        "PYTHONPATH": os.pathsep.join(
+            [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        ),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+    }
+    return {**os.environ, **own, **variables}
+
+
+def _prefixes() -> Iterator[str]:
+    """Where packages that this interpreter imports have their browser parts."""
+    import ipycanvas
+
+    yield sys.prefix
+    for parent in Path(ipycanvas.__file__).parents:
+        if (parent / "share" / "jupyter").is_dir():
+            yield str(parent)
+            break
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def _wait_for(process: subprocess.Popen, server: Server, ready: str) -> None:
+    """Wait until the server accepts connections; Voilà's page itself takes a kernel's start."""
+    until = time.monotonic() + WAIT
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    path = "api/status" if ready else "static/favicon.ico"
+    while process.poll() is None and time.monotonic() < until:
+        try:
+            opener.open(server.url(path), timeout=5).close()
+            return
+        except urllib.error.HTTPError:
+            return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise AssertionError(f"The server did not answer:\n{server.log.read_text()[-3000:]}")
+
+
+def _end(process: subprocess.Popen) -> None:
+    """End the server and the kernels that it started."""
+    for kind in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.killpg(process.pid, kind)
+            process.wait(timeout=10)
+
+
+# What is on a page
+
+
+def write(path: Path, *cells: str) -> Path:
+    """Write a notebook of code cells to `path`."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata.kernelspec = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
+    nbformat.write(notebook, path)
+    return path
+
+
+def run_all(page: Any, server: Server, name: str) -> None:
+    """Open a notebook from JupyterLab's file browser, and run all its cells."""
+    page.goto(f"{server.url('lab')}&reset")
+    page.locator(".jp-DirListing-item", has_text=name).dblclick()
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+    # A kernel must be there, or JupyterLab asks for one.
+    page.wait_for_function(
+        "jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status == 'idle'",
+        timeout=60_000,
+    )
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()
+
+
+class PadPage:
+    """The pad on a page, as a person uses it."""
+
+    def __init__(self, page: Any):
+        self.page = page
+        self.root = page.locator(".hcr-pad:not(.hcr-still)").last
+        self.canvas = self.root.locator("canvas")
+        self.answers = self.root.locator(".hcr-answers")
+        self.canvas.wait_for(timeout=60_000)
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """Where a point of the pad is on the page, all of which is in view."""
+        box = self.canvas.bounding_box()
+        return box["x"] + x * box["width"] / SIZE, box["y"] + y * box["height"] / SIZE
+
+    def draw(self, strokes: Any) -> None:
+        """Draw strokes, in pixels of the pad, with the mouse."""
+        self.canvas.scroll_into_view_if_needed()
+        for stroke in strokes:
+            places = [self.place(float(x), float(y)) for x, y in stroke]
+            self.page.mouse.move(*places[0])
+            self.page.mouse.down()
+            for place in places[1:]:
+                self.page.mouse.move(*place)
+            self.page.mouse.up()
+
+    def dash(self, strokes: Any) -> None:
+        """Draw strokes faster than a mouse can be moved from outside the page."""
+        self.canvas.evaluate(
+            """async (canvas, [strokes, size]) => {
+                const box = canvas.getBoundingClientRect();
+                const send = (kind, [x, y]) => canvas.dispatchEvent(new MouseEvent(kind, {
+                    clientX: box.left + x * box.width / size,
+                    clientY: box.top + y * box.height / size,
+                    bubbles: true,
+                }));
+                for (const stroke of strokes) {
+                    send("mousedown", stroke[0]);
+                    for (const point of stroke.slice(1)) {
+                        await new Promise(done => setTimeout(done, 8));
+                        send("mousemove", point);
+                    }
+                    send("mouseup", stroke[stroke.length - 1]);
+                }
+            }""",
+            [[[list(map(float, point)) for point in stroke] for stroke in strokes], SIZE],
+        )
+
+    def touch(self, strokes: Any) -> None:
+        """Draw strokes, in pixels of the pad, with one finger."""
+        self.canvas.scroll_into_view_if_needed()
+        session = self.page.context.new_cdp_session(self.page)
+        for stroke in strokes:
+            places = [
+                dict(zip("xy", self.place(float(x), float(y)), strict=True)) for x, y in stroke
+            ]
+            kinds = ["touchStart", *["touchMove"] * (len(places) - 1)]
+            for kind, place in zip(kinds, places, strict=True):
+                event = {"type": kind, "touchPoints": [place]}
+                session.send("Input.dispatchTouchEvent", event)
+            session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        session.detach()
+
+    def fingers(self, session: Any, kind: str, *places: tuple[float, float]) -> None:
+        """Tell the page where fingers are, in its own pixels."""
+        points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    def best(self, which: int = 0) -> str:
+        """The character that the first (or the second) model has as its best."""
+        return self.answers.locator(".hcr-bars").nth(which).locator("strong").first.inner_text()
+
+    def wait_for(self, character: str, which: int = 0) -> None:
+        """Wait until `character` is the best answer."""
+        bars = self.answers.locator(".hcr-bars").nth(which)
+        bars.locator("li:first-child strong", has_text=character).wait_for()
+
+    def wait_for_points(self, n: int) -> None:
+        """Wait until the answer is for a drawing of `n` points."""
+        self.root.locator(f'.hcr-answers[data-points="{n}"]').wait_for()
+
+    def empty(self) -> None:
+        """Take away what is drawn, as a person does."""
+        if self.answers.get_attribute("data-points") != "0":
+            self.button("Clear").click()
+        self.wait_for_points(0)
+
+    def ink(self) -> float:
+        """The share of the canvas that is dark. (The test asks the browser; the pad never does.)"""
+        return self.canvas.evaluate(
+            """canvas => {
+                const { width, height } = canvas;
+                const data = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+                let dark = 0;
+                for (let i = 0; i < data.length; i += 4) dark += data[i] < 128 && data[i + 3] > 0;
+                return dark / (width * height);
+            }"""
+        )
+
+    def dark(self, x: float, y: float) -> bool:
+        """Whether the pad is dark at a place in its pixels."""
+        return self.canvas.evaluate(
+            """(canvas, [x, y, size]) => {
+                const scale = canvas.width / size;
+                const at = [Math.round(x * scale), Math.round(y * scale), 1, 1];
+                const [red, , , alpha] = canvas.getContext("2d").getImageData(...at).data;
+                return red < 128 && alpha > 0;
+            }""",
+            [float(x), float(y), SIZE],
+        )
+
+    def button(self, name: str) -> Any:
+        """The button of that name."""
+        return self.root.get_by_role("button", name=name, exact=True)
+
+    def control(self, label: str) -> Any:
+        """The control with that label."""
+        return self.root.get_by_label(label, exact=True)
+
+    def overflow(self) -> float:
+        """By how many pixels something of the pad lies beyond its right edge, or the window's."""
+        return self.root.evaluate(
+            """root => {
+                const edge = Math.min(root.getBoundingClientRect().right, innerWidth) + 0.5;
+                const seen = [...root.querySelectorAll("*")].map(e => e.getBoundingClientRect());
+                return Math.max(...seen.filter(r => r.width).map(r => r.right)) - edge;
+            }"""
+        )
+
+    def contrasts(self) -> list[str]:
+        """The texts whose colour has too little contrast to what is behind: WCAG 2.1, 4.5 to 1."""
+        return self.root.evaluate(CONTRAST)
+
+
+CONTRAST = """
+root => {
+    const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
+    const light = ([r, g, b]) => {
+        const [x, y, z] = [r, g, b].map(v => v / 255)
+            .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+    };
+    const behind = element => {
+        for (let e = element; e; e = e.parentElement) {
+            const found = numbers(getComputedStyle(e).backgroundColor);
+            if (found.length == 3 || found[3] == 1) return found;
+        }
+        return [255, 255, 255];
+    };
+    const texts = [...root.querySelectorAll(".hcr-answers *, .hcr-note, label")].filter(e =>
+        [...e.childNodes].some(n => n.nodeType == 3 && n.textContent.trim()) && e.offsetWidth);
+    return texts.filter(e => {
+        const [a, b] = [numbers(getComputedStyle(e).color), behind(e)].map(light);
+        return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5;
+    }).map(e => e.className + " " + e.textContent.slice(0, 40));
+}
+"""

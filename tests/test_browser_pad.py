@@ -1,0 +1,608 @@
+"""The pad in a real JupyterLab and a real Voilà, drawn on with mouse, finger and pen."""
+
+import re
+from pathlib import Path
+
+import browser
+import live
+import numpy as np
+import pytest
+import trained
+
+from hcr import images, synthesis
+from hcr.errors import ModelError
+from hcr.recognizer import Recognizer
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(bool(browser.skip_reason()), reason=browser.skip_reason() or "-"),
+]
+# Beside a trained model: one that cannot decide, and one that is broken.
+STAND_INS = """
+import numpy as np
+
+class Torn:
+    labels, groups = ("0", "O", "D"), (("0", "O"),)
+
+    def predict(self, pictures):
+        return np.tile([0.6, 0.38, 0.02], (len(pictures), 1))
+
+    def occlusion(self, picture, label):
+        return picture / 255
+
+class Broken(Torn):
+    def predict(self, pictures):
+        raise ValueError("no such <weights>")
+
+class Kept(list):
+    def append(self, character, strokes, *, size):
+        super().append(character)
+
+    def count(self):
+        return len(self)
+
+    def undo_last(self):
+        self.pop()
+"""
+CELL = """
+from hcr.pad import Pad
+from hcr.recognizer import Recognizer
+from stand_ins import Broken, Kept, Torn
+
+pad = Pad({{"trained": Recognizer.load({folder!r}), "torn": Torn(), "broken": Broken()}}, Kept())
+"""
+SEEN = "pad.replay([[(40, 40), (240, 40), (140, 240)]])\npad"
+HUNDRED = 100
+# What a hundred drawings may leave behind.
+MEMORY, NODES = 12e6, 300
+
+
+@pytest.fixture(scope="module")
+def model() -> Path:
+    """The folder of a model: the shipped one, or else a small one."""
+    try:
+        return Recognizer.load().path.parent
+    except ModelError:
+        return trained.run()[0]
+
+
+@pytest.fixture(scope="module")
+def reader(model):
+    return Recognizer.load(model)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser.launched() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def lab(model, tmp_path_factory):
+    """A JupyterLab with a notebook that shows a pad."""
+    folder = tmp_path_factory.mktemp("lab") / "files"
+    written(folder, model, "pad")
+    with live.lab(folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def voila(model, tmp_path_factory):
+    """A Voilà whose notebook drew something before anybody looked."""
+    reason = live.missing("voila")
+    if reason:
+        pytest.skip(f"{reason}; it is an extra: uv run --extra voila pytest")
+    folder = tmp_path_factory.mktemp("voila") / "files"
+    with live.voila(written(folder, model, SEEN)) as server:
+        yield server
+
+
+def written(folder: Path, model: Path, last: str) -> Path:
+    """A notebook with a pad in a new folder, and what it imports."""
+    folder.mkdir()
+    (folder / "stand_ins.py").write_text(STAND_INS)
+    return live.write(folder / "pad.ipynb", CELL.format(folder=str(model)), last)
+
+
+@pytest.fixture(scope="module")
+def shots(request) -> Path:
+    """Where screenshots are kept: they outlive the run, and git does not hold them."""
+    return request.config.cache.mkdir("pad")
+
+
+@pytest.fixture(scope="module")
+def page(chromium, lab):
+    """A page of JupyterLab on which the pad is."""
+    with browser.live(chromium) as page:
+        live.run_all(page, lab, "pad.ipynb")
+        live.PadPage(page)
+        yield page
+
+
+@pytest.fixture
+def pad(page):
+    """The pad of that page, as it was at the beginning."""
+    page.set_viewport_size({"width": 1280, "height": 900})
+    found = live.PadPage(page)
+    found.control("Model").select_option("trained")
+    found.control("Beside it").select_option("none")
+    found.control("Show where it looked").uncheck()
+    found.empty()
+    return found
+
+
+@pytest.fixture(scope="module")
+def drawings(reader) -> list[tuple[str, list[np.ndarray]]]:
+    """Characters that the model is sure of, and their strokes in pixels of the pad."""
+    found = []
+    for seed in range(20):
+        for label in reader.labels:
+            strokes = thinned(synthesis.character(label, [seed, ord(label)]))
+            best = reader.read_strokes(strokes)
+            if best[0][0] == label and best[0][1] > 0.95:
+                found.append((label, strokes))
+    assert len({label for label, _ in found}) > 5
+    return found
+
+
+def thinned(strokes) -> list[np.ndarray]:
+    """At most about a dozen points a stroke, on whole pixels, as a mouse sends them."""
+    placed = [np.rint(stroke * 180 + 50) for stroke in strokes]
+    kept = [each[:: max(1, len(each) // 12)] for each in placed]
+    # A point that is there twice is sent once.
+    return [each[np.append(True, np.diff(each, axis=0).any(axis=1))] for each in kept]
+
+
+def points(strokes) -> int:
+    return sum(map(len, strokes))
+
+
+def line(*places) -> list[np.ndarray]:
+    """One stroke through these places."""
+    return [np.array(places, float)]
+
+
+# In JupyterLab
+
+
+def test_characters_are_read(pad, drawings, reader):
+    for label, strokes in drawings[:6]:
+        pad.empty()
+        pad.draw(strokes)
+        pad.wait_for(label)
+        pad.wait_for_points(points(strokes))
+        assert pad.ink() > 0.005
+    shown = pad.answers.locator(".hcr-bars li").first.inner_text()
+    share = reader.read_strokes(strokes)[0][1]
+    assert abs(float(re.search(r"[\d.]+", shown.split()[1])[0]) - 100 * share) < 5 or ">" in shown
+    assert pad.answers.locator(".hcr-bars li").count() == min(5, len(reader.labels))
+
+
+def test_the_line_is_where_the_pointer_was(pad):
+    pad.draw(line((50, 60), (50, 200), (220, 200)))
+    pad.wait_for_points(3)
+    for x, y in ((50, 60), (50, 130), (130, 200), (220, 200)):
+        assert pad.dark(x, y), (x, y)
+    for x, y in ((130, 60), (220, 130), (35, 130), (130, 215)):
+        assert not pad.dark(x, y), (x, y)
+
+
+def test_the_answer_comes_while_one_draws(pad, page):
+    page.mouse.move(*pad.place(60, 60))
+    page.mouse.down()
+    for step in range(1, 10):
+        page.mouse.move(*pad.place(60 + 10 * step, 60 + 15 * step))
+    # The pen rests, and is not lifted.
+    pad.wait_for_points(10)
+    assert pad.dark(150, 195)
+    page.mouse.up()
+    pad.wait_for_points(10)
+
+
+def test_a_finger_draws(chromium, lab, drawings, shots):
+    with browser.live(chromium, has_touch=True) as page:
+        live.run_all(page, lab, "pad.ipynb")
+        pad = live.PadPage(page)
+        for label, strokes in drawings[6:9]:
+            pad.empty()
+            pad.touch(strokes)
+            pad.wait_for(label)
+        # A second finger ends the stroke.
+        pad.empty()
+        session = page.context.new_cdp_session(page)
+        first, second = pad.place(60, 60), pad.place(200, 60)
+        pad.fingers(session, "touchStart", first)
+        pad.fingers(session, "touchMove", pad.place(60, 120))
+        pad.fingers(session, "touchStart", pad.place(60, 120), second)
+        pad.fingers(session, "touchMove", pad.place(60, 220), pad.place(200, 220))
+        pad.fingers(session, "touchEnd")
+        pad.wait_for_points(2)
+        assert pad.dark(60, 100)
+        assert not pad.dark(60, 200)
+
+
+def test_a_pen_draws(pad, page, drawings):
+    label, strokes = drawings[9]
+    session = page.context.new_cdp_session(page)
+    for stroke in strokes:
+        for index, point in enumerate([*stroke, stroke[-1]]):
+            x, y = pad.place(*point)
+            kinds = {0: "mousePressed", len(stroke): "mouseReleased"}
+            event = {"type": kinds.get(index, "mouseMoved"), "x": x, "y": y, "button": "left"}
+            session.send("Input.dispatchMouseEvent", {**event, "pointerType": "pen", "buttons": 1})
+    session.detach()
+    pad.wait_for(label)
+    pad.wait_for_points(points(strokes))
+
+
+def test_leaving_the_canvas_ends_the_stroke(pad, page):
+    page.mouse.move(*pad.place(100, 250))
+    page.mouse.down()
+    page.mouse.move(*pad.place(150, 250))
+    page.mouse.move(*pad.place(150, 300))
+    page.mouse.move(*pad.place(200, 200))
+    page.mouse.move(*pad.place(250, 150))
+    page.mouse.up()
+    pad.wait_for_points(3)
+    assert not pad.dark(225, 175)
+
+
+def test_undo_redo_clear(pad):
+    def enabled():
+        return [pad.button(name).is_enabled() for name in ("Undo", "Redo", "Clear")]
+
+    assert not enabled()[2]
+    pad.draw(line((60, 60), (60, 200)))
+    pad.draw(line((140, 60), (140, 150), (140, 200)))
+    pad.wait_for_points(5)
+    pad.button("Undo").click()
+    pad.wait_for_points(2)
+    assert pad.dark(60, 130)
+    assert not pad.dark(140, 130)
+    pad.button("Redo").click()
+    pad.wait_for_points(5)
+    assert pad.dark(140, 130)
+    assert enabled() == [True, False, True]
+    pad.button("Clear").click()
+    pad.wait_for_points(0)
+    assert pad.ink() == 0
+    pad.button("Undo").click()
+    pad.wait_for_points(5)
+    assert pad.dark(140, 130)
+
+
+def test_keys(pad, page):
+    cells = page.locator(".jp-Notebook .jp-Cell").count()
+    pad.draw(line((60, 60), (60, 200)))
+    pad.wait_for_points(2)
+    page.keyboard.press("Control+z")
+    pad.wait_for_points(0)
+    page.keyboard.press("Control+Shift+Z")
+    pad.wait_for_points(2)
+    page.keyboard.press("Delete")
+    pad.wait_for_points(0)
+    page.keyboard.press("Control+z")
+    pad.wait_for_points(2)
+    # None of it was meant for the notebook.
+    for key in ("a", "d", "d", "x"):
+        page.keyboard.press(key)
+    assert page.locator(".jp-Notebook .jp-Cell").count() == cells
+
+
+def test_a_keyboard_gets_in_and_out(pad, page):
+    pad.draw(line((60, 60), (60, 200)))
+    pad.wait_for_points(2)
+    focus = "document.activeElement.textContent || document.activeElement.tagName"
+    page.keyboard.press("Tab")
+    page.wait_for_function(f"({focus}).includes('Undo')")
+    page.keyboard.press("Shift+Tab")
+    page.wait_for_function(f"({focus}) == 'CANVAS'")
+    page.keyboard.press("Escape")
+    page.wait_for_function(f"({focus}).includes('Undo')")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    page.wait_for_function("document.activeElement.tagName == 'SELECT'")
+
+
+def test_teach(pad):
+    def note():
+        return pad.root.locator(".hcr-note")
+
+    assert not pad.button("Keep").is_enabled()
+    pad.draw(line((60, 60), (60, 200)))
+    pad.control("You meant").fill("1")
+    pad.button("Keep").click()
+    note().filter(has_text="1 drawing kept (as 1)").wait_for()
+    pad.wait_for_points(0)
+    pad.draw(line((60, 60), (60, 200)))
+    pad.wait_for_points(2)
+    pad.control("You meant").fill("I")
+    pad.button("Keep").and_(pad.page.locator(":enabled")).wait_for()
+    pad.control("You meant").press("Enter")
+    note().filter(has_text="2 drawings kept (as I)").wait_for()
+    pad.button("Take back").click()
+    note().filter(has_text="1 drawing kept (taken back)").wait_for()
+
+
+def test_two_models_side_by_side(pad, drawings):
+    label, strokes = drawings[0]
+    pad.draw(strokes)
+    pad.wait_for(label)
+    pad.control("Beside it").select_option("torn")
+    pad.wait_for("0", 1)
+    assert pad.best() == label
+    assert pad.answers.locator("h4").all_inner_texts() == ["trained", "torn"]
+    pad.control("Model").select_option("torn")
+    pad.control("Beside it").select_option("trained")
+    pad.wait_for(label, 1)
+    assert pad.best() == "0"
+
+
+def test_doubt_is_told(pad):
+    pad.control("Model").select_option("torn")
+    pad.draw(line((60, 60), (60, 200)))
+    pad.wait_for("0")
+    told = pad.answers.locator(".hcr-said").inner_text()
+    assert told == "Not sure: 0 or O. On validation, too, it confused these."
+    assert pad.answers.locator(".hcr-best").inner_text().split() == ["0", "or", "O?"]
+
+
+def test_an_error_is_shown(pad):
+    pad.control("Beside it").select_option("broken")
+    pad.draw(line((60, 60), (60, 200)))
+    pad.root.locator(".hcr-error", has_text="ValueError: no such <weights>").wait_for()
+    pad.control("Beside it").select_option("none")
+    pad.wait_for_points(2)
+    assert pad.root.locator(".hcr-error").count() == 0
+
+
+def test_where_it_looked(pad, drawings):
+    pictures = pad.answers.locator("figure img")
+    pad.control("Show where it looked").check()
+    pad.draw(drawings[1][1])
+    pad.wait_for_points(points(drawings[1][1]))
+    assert pictures.count() == 2
+    assert pad.answers.get_by_text("where it looked").is_visible()
+    # It comes a moment after the answer: then it is no longer grey.
+    pad.page.wait_for_function(COLOURED, arg=pictures.nth(1).element_handle())
+    pad.control("Show where it looked").uncheck()
+    pad.answers.get_by_text("where it looked").wait_for(state="detached")
+
+
+COLOURED = """
+async () => {
+    const image = document.querySelectorAll(".hcr-pad .hcr-answers figure img")[1];
+    await image.decode();
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = 28;
+    const context = canvas.getContext("2d");
+    context.drawImage(image, 0, 0);
+    const data = context.getImageData(0, 0, 28, 28).data;
+    for (let i = 0; i < data.length; i += 4) if (data[i] != data[i + 2]) return true;
+    return false;
+}
+"""
+
+
+def test_the_picture_is_what_the_network_sees(pad, drawings):
+    strokes = drawings[2][1]
+    pad.draw(strokes)
+    pad.wait_for_points(points(strokes))
+    seen = pad.answers.locator("figure img").first.evaluate(
+        """async image => {
+            await image.decode();
+            const canvas = document.createElement("canvas");
+            canvas.width = canvas.height = 28;
+            const context = canvas.getContext("2d");
+            context.drawImage(image, 0, 0);
+            return [...context.getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 == 0);
+        }"""
+    )
+    expected = images.from_strokes(strokes).astype(int)
+    # The page sends whole pixels of the screen, which the pad's place need not fall on.
+    assert np.abs(np.reshape(seen, (28, 28)) - expected).mean() < 4
+
+
+def test_the_window_may_be_resized_while_one_draws(pad, page):
+    pad.draw(line((60, 60), (60, 200)))
+    for width, height in ((700, 600), (420, 800), (1280, 900)):
+        page.set_viewport_size({"width": width, "height": height})
+        pad.canvas.scroll_into_view_if_needed()
+        pad.draw(line((width / 8, 60), (width / 8, 200)))
+    pad.wait_for_points(8)
+    for x in (60, 700 / 8, 420 / 8, 1280 / 8):
+        assert pad.dark(x, 130), x
+
+
+def test_the_page_may_be_loaded_again(chromium, lab):
+    with browser.live(chromium) as page:
+        live.run_all(page, lab, "pad.ipynb")
+        pad = live.PadPage(page)
+        pad.empty()
+        pad.draw(line((60, 60), (60, 200)))
+        pad.wait_for_points(2)
+        page.keyboard.press("Escape")
+        page.wait_for_timeout(300)
+        page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+        page.reload()
+        again = live.PadPage(page)
+        again.wait_for_points(2)
+        page.wait_for_function("true")
+        assert eventually(lambda: again.dark(60, 130))
+        again.draw(line((200, 60), (200, 200)))
+        again.wait_for_points(4)
+        assert again.dark(200, 130)
+
+
+def eventually(condition, seconds: float = 10) -> bool:
+    """Whether `condition` comes true in time."""
+    import time
+
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("ratio", [1, 2])
+def test_device_pixel_ratio(chromium, lab, drawings, shots, ratio):
+    with browser.live(chromium, device_scale_factor=ratio) as page:
+        live.run_all(page, lab, "pad.ipynb")
+        pad = live.PadPage(page)
+        assert page.evaluate("devicePixelRatio") == ratio
+        label, strokes = drawings[3]
+        pad.draw(strokes)
+        pad.wait_for(label)
+        x, y = strokes[0][0]
+        assert pad.dark(x, y)
+        # One pixel of the canvas, at least, to one of the screen.
+        box = pad.canvas.bounding_box()
+        assert pad.canvas.evaluate("canvas => canvas.width") >= ratio * box["width"] - 1
+        page.screenshot(path=shots / f"lab_ratio_{ratio}.png")
+
+
+def test_a_hundred_characters_leave_nothing_behind(pad, page, drawings):
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+
+    def state() -> dict[str, float]:
+        session.send("HeapProfiler.collectGarbage")
+        found = session.send("Performance.getMetrics")["metrics"]
+        return {each["name"]: each["value"] for each in found}
+
+    def draw(number: int) -> float:
+        label, strokes = drawings[number % len(drawings)]
+        pad.empty()
+        pad.dash(strokes)
+        begin = page.evaluate("performance.now()")
+        pad.wait_for_points(points(strokes))
+        assert pad.best() == label
+        return page.evaluate("performance.now()") - begin
+
+    for number in range(10):  # what is made once is made now
+        draw(number)
+    before = state()
+    times = [draw(number) for number in range(HUNDRED)]
+    after = state()
+    assert after["JSHeapUsedSize"] - before["JSHeapUsedSize"] < MEMORY
+    assert after["Nodes"] - before["Nodes"] < NODES
+    assert after["JSEventListeners"] - before["JSEventListeners"] < NODES
+    # Not slower at the end; half a second is much on any machine.
+    assert np.median(times[-20:]) < 3 * np.median(times[:20]) + 500
+    session.detach()
+
+
+def test_controls_have_names(pad):
+    pad.control("Model").select_option("trained")
+    told = pad.root.aria_snapshot()
+    for words in (
+        'combobox "Model"',
+        'combobox "Beside it"',
+        'button "Undo"',
+        'button "Redo"',
+        'button "Clear"',
+        'checkbox "Show where it looked"',
+        'combobox "You meant"',
+        'button "Keep"',
+        'button "Take back"',
+        "status",
+    ):
+        assert words in told, told
+    assert pad.canvas.get_attribute("title") == "Drawing area"
+    assert pad.root.locator("img:not([alt])").count() == 0
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+@pytest.mark.parametrize("width", [1280, 320])
+def test_it_fits_and_can_be_read(pad, page, drawings, shots, theme, width):
+    change = "theme => jupyterapp.commands.execute('apputils:change-theme', {theme})"
+    page.evaluate(change, theme)
+    dark = "false" if "Light" in theme else "true"
+    page.wait_for_function(f"document.body.dataset.jpThemeLight != '{dark}'")
+    page.set_viewport_size({"width": width, "height": 900})
+    if width < 700:
+        page.evaluate("jupyterapp.shell.collapseLeft()")
+    pad.control("Show where it looked").check()
+    pad.control("Beside it").select_option("torn")
+    pad.draw(drawings[4][1])
+    pad.wait_for_points(points(drawings[4][1]))
+    page.wait_for_timeout(600)
+    name = f"lab_{theme.split()[1].lower()}_{width}"
+    pad.root.screenshot(path=shots / f"{name}.png")
+    page.screenshot(path=shots / f"{name}_page.png")
+    assert pad.overflow() <= 0
+    assert pad.contrasts() == []
+    page.evaluate(
+        "jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})"
+    )
+
+
+# In Voilà
+
+
+def test_voila_shows_what_was_drawn_before(chromium, voila, drawings, shots):
+    with browser.live(chromium, has_touch=True) as page:
+        page.goto(voila.url(""))
+        pad = live.PadPage(page)
+        pad.wait_for_points(3)
+        assert eventually(lambda: pad.dark(140, 40))
+        page.screenshot(path=shots / "voila_first.png")
+        for label, strokes in drawings[:3]:
+            pad.empty()
+            pad.draw(strokes)
+            pad.wait_for(label)
+        for label, strokes in drawings[3:5]:
+            pad.empty()
+            pad.touch(strokes)
+            pad.wait_for(label)
+        pad.button("Undo").click()
+        pad.control("Beside it").select_option("torn")
+        pad.wait_for("0", 1)
+        pad.control("You meant").fill("7")
+        pad.button("Keep").click()
+        pad.root.locator(".hcr-note", has_text="1 drawing kept (as 7)").wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_voila_on_a_telephone(chromium, voila, drawings, shots, scheme):
+    with browser.live(chromium, 320, 500, has_touch=True, device_scale_factor=2) as page:
+        page.goto(f"{voila.url('')}&theme={scheme}")
+        pad = live.PadPage(page)
+        pad.wait_for_points(3)
+        assert browser.overflow(page) <= 0
+        assert pad.overflow() <= 0
+        assert pad.contrasts() == []
+        # A finger that draws does not scroll the page; one beside the canvas does.
+        swipe(pad, *pad.place(140, 230))
+        assert scrolled(page) == 0
+        pad.wait_for_points(3 + STEPS)
+        pad.empty()
+        label, strokes = drawings[5]
+        pad.touch(strokes)
+        pad.wait_for(label)
+        page.screenshot(path=shots / f"voila_{scheme}_320.png")
+        swipe(pad, 160, 480)
+        assert scrolled(page) > 50
+        page.screenshot(path=shots / f"voila_{scheme}_320_below.png")
+
+
+STEPS = 16
+
+
+def swipe(pad: live.PadPage, x: float, y: float) -> None:
+    """Move a finger upward from a place on the page, as slowly as a person."""
+    session = pad.page.context.new_cdp_session(pad.page)
+    pad.fingers(session, "touchStart", (x, y))
+    for step in range(1, STEPS):
+        pad.page.wait_for_timeout(16)
+        pad.fingers(session, "touchMove", (x, y - 10 * step))
+    pad.fingers(session, "touchEnd")
+    pad.page.wait_for_timeout(300)
+    session.detach()
+
+
+def scrolled(page) -> float:
+    """How far the page, or a part of it, is scrolled."""
+    return page.evaluate("Math.max(...[...document.querySelectorAll('*')].map(e => e.scrollTop))")
