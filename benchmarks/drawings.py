@@ -11,7 +11,7 @@ whole pixels, and read as the pad reads it, `from_strokes` and all. Printed are,
 the shares that were read right in per cent: exact (the right one of the model's classes), folded
 (right but for case), top 3 (folded, one of the three best), and folded among digits, capitals and
 small letters. `mean` is over contributors, each counting the same; its interval is a bootstrap over
-the contributors, of whom there are few. No writer of theirs is in a training split.
+the contributors, widened because they are few. No writer of theirs is in a training split.
 """
 
 import argparse
@@ -20,41 +20,36 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hcr import images
-from hcr.datasets import Options, unipen
-from hcr.metrics.drawings import MEAN, by_contributor
+from hcr.datasets import unipen
+from hcr.insights import people
+from hcr.metrics.drawings import MEAN, interval
 from hcr.recognizer import SHIPPED, Recognizer
-from hcr.synthesis.placements import PLACEMENTS, placed
+from hcr.synthesis.placements import PLACEMENTS
 
-RESAMPLES, SEED = 10_000, 0
+SEED = 0
 
 
 def main(asked: argparse.Namespace) -> None:
     """Read every drawing in every placement and print the tables."""
     recognizer = Recognizer.load(asked.model)
     counted = unipen.TEST if asked.test else unipen.VALIDATION
-    drawings, characters, contributors = chosen({*counted, *(unipen.ASIDE if asked.test else ())})
-    inside = np.isin(contributors, counted)
+    table = people.in_placements(recognizer, *unipen.drawings_of(counted))
+    n = int(table["n"].iloc[-1])
     model = asked.model or f"{next(iter(SHIPPED))}, as it ships"
-    lines = [f"Model: {model}; {inside.sum():,} drawings of {', '.join(sorted(counted))}", ""]
-    folded = {}
+    lines = [f"Model: {model}; {n:,} drawings of {', '.join(sorted(counted))}", ""]
+    aside = None
+    if asked.test:
+        aside = people.in_placements(recognizer, *unipen.drawings_of(unipen.ASIDE))
+        aside = aside[aside["contributor"] != MEAN]
     for placement, (size, _) in PLACEMENTS.items():
-        pictures = np.stack([images.from_strokes(placed(each, placement)) for each in drawings])
-        answers = recognizer.predict(pictures)
-        tables = []
-        for those in (inside, ~inside):
-            given = answers[those], recognizer.labels, characters[those], contributors[those]
-            tables.append(by_contributor(*given) if those.any() else None)
-        table, aside = tables
-        people = table[table["contributor"] != MEAN]
-        folded[placement] = people["folded"].mean()
-        means = [f"{column} {interval(people[column])}" for column in ("folded", "top 3", "exact")]
-        lines += [f"## {placement}: {size} of 280 pixels", "", *rows(table)]
+        own = table[table["placement"] == placement]
+        means = [f"{column} {share(own, column)}" for column in ("folded", "top 3", "exact")]
+        lines += [f"## {placement}: {size} of 280 pixels", "", *rows(own)]
         if aside is not None:
-            lines += rows(aside[aside["contributor"] != MEAN])[2:]
+            lines += rows(aside[aside["placement"] == placement])[2:]
         lines += ["", f"Mean over contributors: {', '.join(means)}.", ""]
-    spread = 100 * (max(folded.values()) - min(folded.values()))
-    lines += [f"Folded means of the placements lie within {spread:.2f} points of one another."]
+    apart = people.spread(table)
+    lines += [f"Folded means of the placements lie within {apart:.2f} points of one another."]
     text = "\n".join(lines)
     print(text)
     if asked.file:
@@ -68,17 +63,9 @@ def about() -> str:
     return __doc__[__doc__.index("Every drawing") :].strip()
 
 
-def chosen(names: set[str]) -> tuple[list, np.ndarray, np.ndarray]:
-    """The drawings of these contributors, their characters and contributors; no copies."""
-    (path,) = unipen.sources("unipen", Options())
-    strokes, characters, contributors = unipen.load(path)
-    kept, _ = unipen.distinct(strokes, characters, unipen.split(contributors))
-    kept = kept[np.isin(contributors[kept], list(names))]
-    return [strokes[i] for i in kept.tolist()], characters[kept], contributors[kept]
-
-
 def rows(table: pd.DataFrame) -> list[str]:
-    """The table as Markdown, shares in per cent."""
+    """The table of a placement as Markdown, shares in per cent."""
+    table = table.drop(columns="placement")
     found = [f"| {' | '.join(table.columns)} |", "|" + "---|" * len(table.columns)]
     for row in table.itertuples(index=False):
         shares = [f"{100 * each:.1f}" if np.isfinite(each) else "" for each in row[2:]]
@@ -86,12 +73,11 @@ def rows(table: pd.DataFrame) -> list[str]:
     return found
 
 
-def interval(shares: pd.Series) -> str:
-    """The mean over contributors and its 95 % percentile bootstrap."""
-    rng, values = np.random.default_rng(SEED), shares.to_numpy()
-    means = values[rng.integers(0, len(values), (RESAMPLES, len(values)))].mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return f"{100 * values.mean():.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+def share(table: pd.DataFrame, column: str) -> str:
+    """The mean over contributors, with its interval."""
+    low, high = interval(table, column, SEED)
+    mean = table.loc[table["contributor"] == MEAN, column].item()
+    return f"{100 * mean:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
 
 
 if __name__ == "__main__":

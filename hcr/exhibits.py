@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,12 @@ class Exhibit:
     def __repr__(self) -> str:
         """The caption, for places that show no HTML."""
         return self.text
+
+    def show(self) -> None:
+        """Show it, where it is not what the cell ends with."""
+        from IPython.display import display
+
+        display(self)
 
 
 @dataclass(frozen=True)
@@ -195,6 +202,13 @@ def table(
             names=[name or "" for name in frame.index.names], allow_duplicates=True
         )
     return Exhibit(tables.html(frame, caption, formats or {}, heads), f"Table: {caption}")
+
+
+def saved(run: runs.Run, frame: pd.DataFrame, name: str, caption: str) -> Exhibit:
+    """Save `frame`, which is too large to be looked at, as `table` does, and name its file."""
+    shown = table(run, frame, name, caption)
+    file = f"tables/{_stem(run, name)}.csv"
+    return Exhibit(f"<p>{escape(caption)} In <code>{file}</code>.</p>", f"{shown.text} In {file}.")
 
 
 def results(run: runs.Run, rows: Iterable[Result], **extra: Any) -> Exhibit:

@@ -38,20 +38,23 @@ class Network:
         params: Its file in `params/`, without the ending.
         about: What it is, for its card.
         overrides: What is asked for besides the file, as `-p` takes it.
+        begins: The file of the network that its training begins from, without the ending; a run
+            of the same name.
         keras: Whether the Keras model ships, too.
     """
 
     params: str
     about: str
     overrides: tuple[str, ...] = ()
+    begins: str = ""
     keras: bool = False
 
 
 NETWORKS = {
     "emnist": Network(
-        "hcr_net",
+        "emnist",
         "The 47 classes of EMNIST, read as if every character were equally likely.",
-        ("shared.dataset=emnist-subset+unipen",),
+        begins="hcr_net_pen",
         keras=True,
     ),
     "mnist": Network("mnist", "Digits, 10 classes."),
@@ -82,28 +85,43 @@ def ship(name: str) -> Path:
     if name not in NETWORKS:
         raise ModelError(f"No network {name!r} ships.{nearest(name, NETWORKS)}")
     network = NETWORKS[name]
-    command = [f"params/{network.params}.yaml", "--run", f"shipped_{name}"]
-    for override in network.overrides:
-        command += ["-p", override]
-    script = environment.root() / "run_all.py"
-    done = subprocess.run([sys.executable, script, *command], cwd=script.parent, check=False)
-    if done.returncode:
-        raise ModelError(
-            f"The run behind {name} must end well. Received: exit code {done.returncode}. "
-            "Mend what is printed above, and start again."
-        )
+    overrides = list(network.overrides)
+    if network.begins:
+        _run(name, network.begins, network.begins, ["--to", "03_train"])
+        overrides.append(f"03_train.start={runs.outputs() / network.begins}")
+    given = [word for override in overrides for word in ("-p", override)]
+    _run(name, network.params, f"shipped_{name}", given)
     run = runs.outputs() / f"shipped_{name}"
     folder = environment.root() / "hcr" / SHIPPED[name]
     aside = folder.with_name(f".{name}")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     costs = write_weights(run, aside, keras=network.keras)
-    shutil.copyfile(run / "labels.json", aside / "labels.json")
-    text = card(name, runs.read(run), files.read_json(run / "metrics.json"), costs)
+    known = files.read_json(run / "labels.json")
+    # Where training began is a folder of this machine.
+    known.pop("start", None)
+    files.write_json(aside / "labels.json", known)
+    found = files.read_json(run / "metrics.json")
+    if network.begins:
+        first = files.read_json(runs.outputs() / network.begins / "metrics.json")["03_train"]
+        found["03_train"]["training_seconds"] += first["training_seconds"]
+    text = card(name, runs.read(run), found, costs)
     (aside / "card.md").write_text(text, encoding="utf-8", newline="\n")
     shutil.rmtree(folder, ignore_errors=True)
     aside.rename(folder)
     return folder
+
+
+def _run(name: str, params: str, run: str, given: list[str]) -> None:
+    """A run behind the network `name`. Raises `ModelError` where it fails."""
+    script = environment.root() / "run_all.py"
+    command = [sys.executable, script, f"params/{params}.yaml", "--run", run, *given]
+    done = subprocess.run(command, cwd=script.parent, check=False)
+    if done.returncode:
+        raise ModelError(
+            f"The run behind {name} must end well. Received: exit code {done.returncode}. "
+            "Mend what is printed above, and start again."
+        )
 
 
 def write_weights(run: Path, folder: Path, *, keras: bool) -> dict[str, Any]:

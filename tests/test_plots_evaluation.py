@@ -271,3 +271,41 @@ def test_the_sheet_shows_every_corruption_at_every_strength():
 def test_a_sheet_of_too_many_pictures_is_told(n):
     with pytest.raises(DataError, match="at least one picture|1 to 6 pictures"):
         plots.spoilt_pictures(np.zeros((n, 28, 28), np.uint8))
+
+
+# Pictures
+
+
+def test_the_most_frequent_confusions_come_with_their_pictures():
+    images, _ = some(60)
+    true = np.repeat(np.arange(6), 10)
+    read = true.copy()
+    read[:7], read[10:12] = 1, 0
+    ax = plots.confused(images, true, read, DIGITS[:6], each=3)
+    said = [text for text in texts(ax) if text.strip()]
+    assert said == ["0 \u2192 1", "7", "1 \u2192 0", "2"]
+    board = ax.images[0].get_array()
+    # Of the second confusion there are two pictures, and a place that is empty.
+    tile = board.shape[1] // 6
+    assert np.ma.getmaskarray(board)[:20, 5 * tile + 4 : 6 * tile - 4].all()
+    assert not np.ma.getmaskarray(board)[4:20, 4 * tile + 4 : 5 * tile - 4].any()
+    assert "No mistake." in texts(plots.confused(images, true, true, DIGITS[:6]))
+
+
+def test_what_speaks_for_an_answer_is_orange_and_against_it_blue():
+    images = np.zeros((2, 28, 28), np.uint8)
+    images[:, 5:20, 5:20] = 255
+    maps = np.zeros((2, 28, 28))
+    maps[0, 8, 8], maps[0, 12, 12] = 2.0, -2.0
+    ax = plots.looked(images, maps, ["4 read as 9", "one"], columns=2)
+    board = np.asarray(ax.images[0].get_array())
+    assert board.shape[2] == 3
+    red, _, blue = np.moveaxis(board, 2, 0)
+    assert (red - blue).max() > 0.3
+    assert (blue - red).max() > 0.3
+    # A map without anything shows the picture in grey.
+    half = board[:, board.shape[1] // 2 :]
+    assert np.ptp(half, axis=2).max() == 0
+    assert {"4 read as 9", "one"} <= set(texts(ax))
+    with pytest.raises(DataError, match="one map a picture"):
+        plots.looked(images, maps[:1], ["a", "b"])

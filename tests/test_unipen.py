@@ -135,6 +135,30 @@ def test_copies_and_dots_are_left_out(monkeypatch, tmp_path):
     assert (np.diff(kept) > 0).all()
 
 
+def test_drawings_of_contributors_come_without_pictures(monkeypatch, tmp_path):
+    write(monkeypatch, tmp_path, **arrays(samples()))
+    found, characters, contributors = unipen.drawings_of(["val", "lou"])
+    assert characters.tolist() == [*CHARACTERS, *CHARACTERS]
+    assert contributors.tolist() == ["val"] * 4 + ["lou"] * 4
+    expected = [strokes for name, _, strokes in samples() if name in ("val", "lou")]
+    for one, other in zip(found, expected, strict=True):
+        for mine, theirs in zip(one, other, strict=True):
+            np.testing.assert_allclose(mine, np.rint(theirs))
+
+
+def test_one_of_each_class_by_those_of_the_validation_split(monkeypatch, tmp_path):
+    write(monkeypatch, tmp_path, **arrays(samples()))
+    found, classes, contributors = unipen.one_each(labels.BALANCED, 0)
+    # c is C there.
+    assert classes == ["7", "A", "C", "a"]
+    assert set(contributors) == {"tos"}
+    assert len(found) == 4
+    assert unipen.one_each("0123456789", 0)[1] == ["7"]
+    monkeypatch.setenv("HCR_DATA", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("HCR_CACHE", str(tmp_path / "cache"))
+    assert unipen.one_each(labels.BALANCED, 0) == ([], [], [])
+
+
 def test_a_missing_file_says_where_it_is_from(monkeypatch, tmp_path):
     monkeypatch.setenv("HCR_DATA", str(tmp_path))
     monkeypatch.setenv("HCR_CACHE", str(tmp_path / "cache"))

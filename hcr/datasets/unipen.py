@@ -21,6 +21,7 @@ Worth knowing: `app` is a coarse tablet; `sie`, `mot` and `kai` write cursive; i
 import sys
 import zipfile
 import zlib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,53 @@ def distinct(
             kept.append(i)
         seen.add(key)
     return np.sort(np.array(kept, dtype=np.int64)), {"copies": copies, "dots": dots}
+
+
+def drawings_of(names: Iterable[str]) -> tuple[list[list[np.ndarray]], np.ndarray, np.ndarray]:
+    """All drawings of the contributors `names`, none twice, without pictures of them.
+
+    Returns:
+        n drawings, each a list of (k, 2) strokes; their characters, str (n,); their contributors,
+        str (n,).
+
+    Raises:
+        DataError: The file is nowhere, or is broken.
+    """
+    (path,) = sources("unipen", Options())
+    strokes, characters, contributors = load(path)
+    kept, _ = distinct(strokes, characters, split(contributors))
+    kept = kept[np.isin(contributors[kept], list(names))]
+    return [strokes[i] for i in kept.tolist()], characters[kept], contributors[kept]
+
+
+def one_each(
+    classes: Sequence[str], seed: int
+) -> tuple[list[list[np.ndarray]], list[str], list[str]]:
+    """A drawing of each class by the validation split's contributors, to look at.
+
+    Args:
+        classes: Characters; of 47, `C` is what was drawn as `C` or `c` (`hcr.labels.merge`).
+        seed: Of the choice.
+
+    Returns:
+        The drawings, as `drawings_of` gives them; the class of each; who drew it. Nothing where
+        the file is nowhere; classes that nobody drew are left out.
+
+    Raises:
+        DataError: The file is broken.
+    """
+    if places.find("unipen", FILE) is None:
+        return [], [], []
+    drawings, characters, contributors = drawings_of(VALIDATION)
+    found = np.array([each if each in classes else labels.merge(each) for each in characters])
+    rng = np.random.default_rng(seed)
+    own = [(each, np.flatnonzero(found == each)) for each in classes]
+    picked = [(each, int(rng.choice(those))) for each, those in own if len(those)]
+    return (
+        [drawings[i] for _, i in picked],
+        [each for each, _ in picked],
+        [str(contributors[i]) for _, i in picked],
+    )
 
 
 def _pictures(drawings: Strokes, what: str) -> np.ndarray:

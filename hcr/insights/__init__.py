@@ -1,6 +1,6 @@
 """What a look at a data set, or a test of networks, found, in words: what to take along."""
 
-from hcr.insights import verdicts
+from hcr.insights import evaluation, people, verdicts
 from hcr.insights.doubts import looked_at, of_copies, of_suspects, of_twins, twins
 from hcr.insights.findings import of_classes, of_ink, of_pairs
 from hcr.insights.origin import blanks, changed, leaks, origin
@@ -8,6 +8,7 @@ from hcr.insights.origin import blanks, changed, leaks, origin
 __all__ = [
     "blanks",
     "changed",
+    "evaluation",
     "leaks",
     "looked_at",
     "of_classes",
@@ -17,6 +18,7 @@ __all__ = [
     "of_suspects",
     "of_twins",
     "origin",
+    "people",
     "twins",
     "verdicts",
 ]

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from hcr import audit, environment, exhibits, metrics
+from hcr import audit, environment, exhibits, files, metrics
 from hcr.exhibits import Result
 from hcr.insights.wording import counted, interval
+from hcr.runs import Run
 
 VERDICTS = "docs/label_audit.csv"
+SURE = 0.99  # from this probability on a mistake speaks against its label
 
 
 def of_copies(copies: audit.Duplicates, near: pd.DataFrame, report: dict[str, int]) -> list[Result]:
@@ -106,6 +108,33 @@ def looked_at(hashes: np.ndarray) -> str:
         f"{counted(n, 'training picture')} that looked most suspect {'was' if n == 1 else 'were'} "
         f"judged by eye: what was found stands in {VERDICTS}, and its share below."
     )
+
+
+def of_mistakes(true: np.ndarray, probabilities: np.ndarray, run: Run) -> str:
+    """A sentence on mistakes of which the network is so sure that their labels are suspect.
+
+    Beside them stand the suspects of `01_eda` among the training pictures, where the run has them.
+
+    Args:
+        true: Class indices, int (n,).
+        probabilities: Calibrated, float (n, classes).
+        run: Whose `metrics.json` is asked.
+    """
+    wrong = probabilities.argmax(axis=1) != true
+    surely = probabilities.max(axis=1) >= SURE
+    doubted, n = int((wrong & surely).sum()), int(wrong.sum())
+    text = (
+        f"Of {counted(n, 'mistake')} {doubted:,} {'is' if doubted == 1 else 'are'} answered with "
+    )
+    text += f"{100 * SURE:g} % or more: labels to be doubted. "
+    if surely.any():
+        share = metrics.percent(1 - (wrong & surely).sum() / surely.sum(), 2)
+        text += f"Of all answers so sure, {share} agree with the label."
+    path = run.path("metrics.json")
+    before = (files.read_json(path) if path.is_file() else {}).get("01_eda", {}).get("suspects")
+    if before is not None:
+        text += f" 01_eda doubts {counted(before, 'label')} of the training split."
+    return text
 
 
 def _judged(hashes: np.ndarray) -> pd.Series:

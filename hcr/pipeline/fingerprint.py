@@ -150,9 +150,18 @@ def _plain(code: str) -> str:
 
 
 def _networks(parameters: dict[str, Any]) -> dict[str, str]:
-    """The digests of the trained networks that training begins from and learns from."""
+    """The digests of the networks that training begins from and learns from, or that read."""
     given = {key: parameters.get(key) for key in ("start", "teacher")}
-    return {key: content_digest(recognizer.keras_file(what)) for key, what in given.items() if what}
+    found = {
+        key: content_digest(recognizer.keras_file(what)) for key, what in given.items() if what
+    }
+    named = f"{parameters.get('reader') or ''},{parameters.get('beside') or ''}".split(",")
+    for what in {each.strip() for each in named} - {"", recognizer.OWN}:
+        # One that is missing or broken is the notebook's to tell.
+        path = recognizer.located(what)
+        own = [path / "model.tflite", path / "labels.json"] if path.is_dir() else [path]
+        found |= {f"{what}/{each.name}": content_digest(each) for each in own if each.is_file()}
+    return found
 
 
 def _file(module: str) -> Path | None:

@@ -25,6 +25,7 @@ from hcr.plots.evaluation import (
 )
 from hcr.plots.ink import ink_boxes, measures_by_class, pixel_values
 from hcr.plots.look import COLOURS, style
+from hcr.plots.looking import confused, looked
 from hcr.plots.refusing import risk_coverage
 from hcr.plots.spoiling import robustness, spoilt_pictures
 from hcr.plots.survey import picture_map
@@ -36,6 +37,7 @@ __all__ = [
     "class_counts",
     "compared",
     "conflicts",
+    "confused",
     "confusion",
     "confusion_blocks",
     "counts_before_after",
@@ -45,6 +47,7 @@ __all__ = [
     "filters",
     "ink_boxes",
     "learning_rate",
+    "looked",
     "mean_pictures",
     "measures_by_class",
     "mistakes",

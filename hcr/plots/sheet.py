@@ -32,7 +32,7 @@ def sheet(
     """Lay out pictures in rows, all in one image, so that hundreds of them draw at once.
 
     Args:
-        images: Shape (n, h, w).
+        images: Shape (n, h, w), NaN where there is nothing; or (n, h, w, 3), colours from 0 to 1.
         columns: How many pictures a row; the figure's width is shared among them.
         captions: Beneath each picture, one string each, of equally many lines.
         colours: Of the captions.
@@ -43,12 +43,14 @@ def sheet(
         ax: Axes to draw on; by default new ones of fitting height.
         width: Of the sheet, in inches.
     """
-    count, height, tile = images.shape
+    count, height, tile = images.shape[:3]
     if not count:
         return message("No picture.", ax)
     gap, below = _spaces(tile, columns, _lines(captions), size, width)
     rows = ceil(count / columns)
-    board = np.full((rows * (height + gap + below), columns * (tile + gap)), np.nan)
+    size_of = rows * (height + gap + below), columns * (tile + gap)
+    # Colours have no number for "nothing": paper.
+    board = np.full(size_of, np.nan) if images.ndim == 3 else np.ones((*size_of, 3))
     ax = axes(ax, width * board.shape[0] / board.shape[1], width)
     for place, image in enumerate(images):
         row, column = divmod(place, columns)

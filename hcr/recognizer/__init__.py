@@ -37,6 +37,7 @@ __all__ = [
     "keras_file",
     "located",
     "occlusion",
+    "others",
     "read_labels",
     "read_start",
     "read_temperature",
@@ -161,6 +162,16 @@ class Recognizer:
         order = np.argsort(-probabilities, kind="stable")
         return [(self.labels[i], float(probabilities[i])) for i in order]
 
+    def answers(self, pictures: np.ndarray, characters: Sequence[str]) -> np.ndarray:
+        """`predict` with a column for each of `characters`, in their order.
+
+        Raises `ModelError` where these are not the characters that the model knows.
+        """
+        if sorted(self.labels) != sorted(characters):
+            self.check_labels(characters)
+        place = {label: i for i, label in enumerate(self.labels)}
+        return self.predict(pictures)[:, [place[each] for each in characters]]
+
     def check_labels(self, characters: Sequence[str]) -> None:
         """Raise `ModelError` where the model's labels are not these `characters`, in order."""
         if self.labels != tuple(characters):
@@ -216,24 +227,41 @@ def _opened(path: Path) -> np.ndarray:
         ) from error
 
 
-def chosen(run: runs.Run, model: str) -> Recognizer:
-    """What a stage reads drawings with; says so in a line where it is not the run's own model.
+def chosen(
+    run: runs.Run, model: str, labels: str | None = None, scaling: str | None = None
+) -> Recognizer:
+    """What a stage reads with; says so in a line where it is not the run's own model.
 
     Args:
         run: The stage's run.
-        model: `OWN` for the run's own, or the name of a shipped one. A notebook that was opened by
-            hand, in a run without a model, takes the first shipped one, which knows most classes.
+        model: `OWN` for the run's own; or the name of a shipped one, a run's folder or a file, a
+            relative path counting from the project's top. A notebook that was opened by hand, in a
+            run without a model, takes the first shipped one, which knows most classes.
+        labels: As `Recognizer.load` takes them.
+        scaling: Likewise.
 
     Raises:
-        ModelError: There is no such model.
+        ModelError: There is no such model, or it is none.
         RunError: The run lacks its model.
     """
     if model == OWN and not (run.by_hand and not run.path("model.tflite").is_file()):
         return Recognizer.load(run.input("model.tflite"), run.input("labels.json"))
     name = next(iter(SHIPPED)) if model == OWN else model
-    found = Recognizer.load(name)
-    print(f"Read by the shipped model {name}, {len(found.labels)} classes.")
+    found = Recognizer.load(name if name in SHIPPED else located(name), labels, scaling)
+    kind = "shipped model" if name in SHIPPED else "model"
+    print(f"Read by the {kind} {name}, {len(found.labels)} classes.")
     return found
+
+
+def others(text: str | None) -> dict[str, Recognizer]:
+    """The models that `text` names, with commas between; by these names.
+
+    Raises `ModelError` where there is no such model, or one is named twice.
+    """
+    names = [each.strip() for each in (text or "").split(",") if each.strip()]
+    if len(set(names)) < len(names):
+        raise ModelError(f"Each model must be named once. Received: {text!r}. Drop the second.")
+    return {each: Recognizer.load(each if each in SHIPPED else located(each)) for each in names}
 
 
 def start_of(labels: Path | str) -> Recognizer | None:
