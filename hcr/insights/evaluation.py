@@ -17,9 +17,9 @@ def side_by_side(answers: Mapping[str, np.ndarray], true: np.ndarray, seed: int)
         seed: Of the bootstrap.
 
     Returns:
-        A row a model, in their order: model, accuracy, accuracy_interval, balanced_accuracy,
-        balanced_interval, top3, log_loss, ece. Intervals are texts, of 95 %: Wilson's, and the
-        bootstrap over the pictures.
+        A row a model, in their order: model, accuracy, interval, balanced (class-balanced
+        accuracy), balanced_interval, top3, log_loss, ece. Intervals are texts, of 95 %: Wilson's,
+        and the bootstrap over the pictures.
     """
     return pd.DataFrame([_row("model", name, each, true, seed) for name, each in answers.items()])
 
@@ -55,8 +55,8 @@ def _row(key: str, name: str, answers: np.ndarray, true: np.ndarray, seed: int) 
     return {
         key: name,
         "accuracy": metrics.accuracy(true, read),
-        "accuracy_interval": _span(ends),
-        "balanced_accuracy": metrics.balanced_accuracy(true, read, answers.shape[1]),
+        "interval": _span(ends),
+        "balanced": metrics.balanced_accuracy(true, read, answers.shape[1]),
         "balanced_interval": _span(balanced),
         "top3": metrics.top_k(true, answers, min(3, answers.shape[1])),
         "log_loss": metrics.log_loss(true, answers),
