@@ -17,7 +17,7 @@ from hcr import balance, environment, models, training
 from hcr.datasets import Split
 from hcr.errors import ModelError, ParameterError
 from hcr.models.augment import RandomAffine, RandomDistortion, Switch, layer_of
-from hcr.training import checkpoint
+from hcr.training import checkpoint, weights
 from hcr.training.averaging import Averaged, answering, learner
 from hcr.training.losses import CodedAccuracy, CrossEntropy, coded, loss_of
 from hcr.training.mixing import Mix, MixedBatches
@@ -561,6 +561,22 @@ def test_the_loss_with_a_teacher_is_shared(own):
     # It teaches and does not learn.
     assert (training.predict(teacher.layer, images) == before).all()
     assert not teacher.trainable_weights
+
+
+def test_of_several_teachers_the_mean_counts(tmp_path):
+    folder, fitted = trained.run()
+    other = models.build("hcr_small", 10)
+    other.save(tmp_path / "other.keras")
+    found = weights.teacher(f"{folder}, {tmp_path / 'other.keras'}", 10)
+    images = trained.data().train.images[:40]
+    expected = sum(training.predict(each, images) for each in (fitted.model, other)) / 2
+    np.testing.assert_allclose(training.predict(found, images), expected, atol=1e-6)
+    recipe = trained.recipe(teacher=f"{folder},{tmp_path / 'other.keras'}")
+    plan = balance.plan(trained.data().train.labels)
+    net = training.fit_steps(recipe, trained.data().train, plan, 10, 2)
+    assert net.count_params() == other.count_params()
+    with pytest.raises(ModelError, match="Received: 'nowhere'"):
+        weights.teacher(f"{folder},nowhere", 10)
 
 
 def test_a_training_hangs_on_its_teachers_weights(own, tmp_path):

@@ -149,11 +149,13 @@ def _plain(code: str) -> str:
     return "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in lines)
 
 
-def _networks(parameters: dict[str, Any]) -> dict[str, str]:
+def _networks(parameters: dict[str, Any]) -> dict[str, str | list[str]]:
     """The digests of the networks that training begins from and learns from, or that read."""
     given = {key: parameters.get(key) for key in ("start", "teacher")}
     found = {
-        key: content_digest(recognizer.keras_file(what)) for key, what in given.items() if what
+        key: [content_digest(path) for path in recognizer.keras_files(what)]
+        for key, what in given.items()
+        if what
     }
     named = f"{parameters.get('reader') or ''},{parameters.get('beside') or ''}".split(",")
     for what in {each.strip() for each in named} - {"", recognizer.OWN}:

@@ -12,7 +12,7 @@ from hcr import images, runs
 from hcr.errors import DataError, ModelError
 from hcr.recognizer.network import BATCH, Network
 from hcr.recognizer.occlusion import occlusion
-from hcr.recognizer.origin import inherited, keras_file, located
+from hcr.recognizer.origin import inherited, keras_file, keras_files, located
 from hcr.recognizer.scaling import Scaling
 from hcr.recognizer.sources import (
     SHIPPED,
@@ -35,6 +35,7 @@ __all__ = [
     "chosen",
     "inherited",
     "keras_file",
+    "keras_files",
     "located",
     "occlusion",
     "others",

@@ -54,6 +54,15 @@ def keras_file(what: str, characters: Sequence[str] | None = None) -> Path:
     return path
 
 
+def keras_files(text: str, characters: Sequence[str] | None = None) -> list[Path]:
+    """The `.keras` files of the networks that `text` names, with commas between; see `keras_file`.
+
+    Raises `ModelError` where one is none, or none is named.
+    """
+    names = [each.strip() for each in text.split(",") if each.strip()] or [text]
+    return [keras_file(each, characters) for each in names]
+
+
 @dataclass(frozen=True)
 class Inherited:
     """What a network takes over from the one that its training began from.

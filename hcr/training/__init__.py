@@ -106,8 +106,8 @@ class Recipe:
         mixing: A key of `MIXING`.
         mixing_alpha: Of the beta distribution that the shares of two mixed pictures come from: 1
             for any share alike, less for shares near 0 and 1.
-        teacher: A trained network whose answers are learned beside the labels, as
-            `hcr.recognizer.keras_file` takes it; None for none.
+        teacher: A trained network whose answers are learned beside the labels, or several, with
+            commas between, whose mean is; as `hcr.recognizer.keras_files` takes it; None for none.
         taught: The teacher's share in the loss, in (0, 1).
         precision: A key of `PRECISIONS`. The network that is validated and returned has 32 bits.
         start: Whose weights training begins from, as `hcr.recognizer.keras_file` takes it; None

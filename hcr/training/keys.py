@@ -12,7 +12,7 @@ import numpy as np
 from hcr import files, models
 from hcr.balance import Plan
 from hcr.datasets import Split
-from hcr.recognizer import keras_file
+from hcr.recognizer import keras_files
 from hcr.training import start
 
 if TYPE_CHECKING:
@@ -25,7 +25,10 @@ def key(recipe: "Recipe", train: Split, validation: Split, plan: Plan) -> str:
     Of the networks that training begins from and learns from, the content counts, not the place.
     """
     others = {name: getattr(recipe, name) for name in ("start", "teacher")}
-    others = {name: what and files.sha256(keras_file(what)) for name, what in others.items()}
+    others = {
+        name: what and [files.sha256(path) for path in keras_files(what)]
+        for name, what in others.items()
+    }
     return files.digest(
         asdict(recipe) | others,
         train.digest,

@@ -53,7 +53,7 @@ def trainer_of(
     last = Averaged(net, recipe.ema, name="averaged") if recipe.ema else net
     answers = last(pictures)
     if recipe.teacher:
-        teacher = weights.network(recipe.teacher, net.output_shape[1])
+        teacher = weights.teacher(recipe.teacher, net.output_shape[1])
         answers = Taught(teacher, recipe.taught, name="taught")([pictures, answers])
     trainer = keras.Model(inputs if len(inputs) > 1 else inputs[0], answers)
     trainer.compile(

@@ -7,7 +7,7 @@ import numpy as np
 
 from hcr.datasets import Split
 from hcr.errors import ModelError
-from hcr.recognizer import keras_file
+from hcr.recognizer import keras_file, keras_files
 from hcr.training.convert import load
 from hcr.training.network import measured, predict
 
@@ -50,6 +50,22 @@ def network(what: str, n_classes: int) -> keras.Model:
             f"(n, {n_classes}). Received: {found}. Choose one for the same characters."
         )
     return net
+
+
+def teacher(text: str, n_classes: int) -> keras.Model:
+    """The network that `text` names; of several, with commas between, the mean of their answers.
+
+    Raises `ModelError` where `network` does.
+    """
+    found = [network(str(path), n_classes) for path in keras_files(text)]
+    if len(found) == 1:
+        return found[0]
+    for i, each in enumerate(found):
+        # Within a network each has a name of its own.
+        each.name = f"teacher_{i}"
+    pictures = keras.Input((28, 28), dtype="uint8")
+    answers = keras.layers.Average()([each(pictures) for each in found])
+    return keras.Model(pictures, answers, name="teachers")
 
 
 def take_over(net: keras.Model, what: str) -> None:
