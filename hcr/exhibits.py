@@ -112,9 +112,15 @@ def against(
         filter(None, (sure, f"95 %: {low} to {high}; n = {len(labels):,}, the same for both", note))
     )
     value = dict(zip(("difference", "low", "high"), ends, strict=True))
-    first = share("start_accuracy", float((before == labels).mean()), f"Accuracy of its start{on}")
+    n_classes = 1 + max(int(each.max()) for each in (labels, predicted, before))
+    balanced = metrics.balanced_accuracy(labels, before, n_classes)
+    rows = [
+        share("start_accuracy", float((before == labels).mean()), f"Accuracy of its start{on}"),
+        share("start_balanced_accuracy", balanced, f"Class-balanced accuracy of its start{on}"),
+    ]
     text = f"{gain}{NBSP}points"
-    return [first, Result("gain", value, f"Gained over its start{on}", text, note, headline=True)]
+    label = f"Accuracy gained over its start{on}"
+    return [*rows, Result("gain", value, label, text, note, headline=True)]
 
 
 def figure(

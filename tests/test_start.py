@@ -328,11 +328,15 @@ def test_the_verdict_says_no_more_than_the_figures(right, sure):
     predicted = before if right is None else 1 - np.array(right)
     if sure == "better":
         before, predicted = np.ones(100, int), 1 - np.array(right)
-    start, gain = exhibits.against(labels, predicted, before, "chosen on them", on=", here")
-    assert (start.label, gain.label) == (
+    found = exhibits.against(labels, predicted, before, "chosen on them", on=", here")
+    start, balanced, gain = found
+    assert [each.label for each in found] == [
         "Accuracy of its start, here",
-        "Gained over its start, here",
-    )
+        "Class-balanced accuracy of its start, here",
+        "Accuracy gained over its start, here",
+    ]
+    # There is one class.
+    assert balanced.value == start.value
     assert gain.note.startswith(f"{sure}; 95 %: ")
     assert gain.note.endswith("; n = 100, the same for both; chosen on them")
     assert (gain.value["low"] > 0) == (sure == "better")
