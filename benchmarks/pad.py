@@ -186,15 +186,19 @@ def slow(server: live.Server, delay: float) -> Iterator[live.Server]:
     loop = asyncio.new_event_loop()
 
     async def pump(reader, writer) -> None:
-        try:
-            while data := await reader.read(65536):
-                loop.call_later(delay, lambda data=data: writer.is_closing() or writer.write(data))
-        finally:
-            loop.call_later(delay, writer.close)
+        while data := await reader.read(65536):
+            loop.call_later(delay, lambda data=data: writer.is_closing() or writer.write(data))
+        loop.call_later(delay, writer.close)
 
     async def meet(reader, writer) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", target)
         await asyncio.gather(pump(reader, back), pump(there, writer), return_exceptions=True)
+
+    async def end() -> None:
+        every = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in every:
+            task.cancel()
+        await asyncio.gather(*every, return_exceptions=True)
 
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -204,8 +208,11 @@ def slow(server: live.Server, delay: float) -> Iterator[live.Server]:
     try:
         yield live.Server(f"http://127.0.0.1:{port}", server.token, server.log)
     finally:
+        asyncio.run_coroutine_threadsafe(end(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+        proxy.close()
+        loop.close()
 
 
 def spread(values: np.ndarray) -> str:
