@@ -60,6 +60,14 @@ def test_five_notebooks_leave_five_reports(small_run: Finished):
         assert errors == []
 
 
+def test_peoples_drawings_are_shown_where_they_are(small_run: Finished):
+    page = (small_run.outputs / "small" / "05_draw.html").read_text()
+    there = bool(os.environ.get("HCR_DATA"))
+    # In the page, not only in the list of its files.
+    assert page.count("Drawings of UNIPEN's validation contributors") >= (2 if there else 0)
+    assert ("so nobody's drawings are shown" in page) != there
+
+
 def test_the_record_says_how_it_came_about(small_run: Finished):
     record = json.loads((small_run.outputs / "small" / "run.json").read_text())
     assert record["schema"] == 1
