@@ -163,15 +163,20 @@ class Recognizer:
         order = np.argsort(-probabilities, kind="stable")
         return [(self.labels[i], float(probabilities[i])) for i in order]
 
-    def answers(self, pictures: np.ndarray, characters: Sequence[str]) -> np.ndarray:
-        """`predict` with a column for each of `characters`, in their order.
+    def columns(self, characters: Sequence[str]) -> list[int]:
+        """The column of `predict` for each of `characters`, in their order.
 
         Raises `ModelError` where these are not the characters that the model knows.
         """
         if sorted(self.labels) != sorted(characters):
             self.check_labels(characters)
         place = {label: i for i, label in enumerate(self.labels)}
-        return self.predict(pictures)[:, [place[each] for each in characters]]
+        return [place[each] for each in characters]
+
+    def answers(self, pictures: np.ndarray, characters: Sequence[str]) -> np.ndarray:
+        """`predict` with its columns in the order of `characters`; see `columns`."""
+        columns = self.columns(characters)
+        return self.predict(pictures)[:, columns]
 
     def check_labels(self, characters: Sequence[str]) -> None:
         """Raise `ModelError` where the model's labels are not these `characters`, in order."""
