@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,6 +50,15 @@ def test_models_side_by_side_are_scikit_learns_figures():
         assert low < 100 * row.balanced < high
 
 
+def test_pairs_come_with_a_sentence_each():
+    true, one = answers()
+    _, other = answers(share=0.2)
+    table, told = insights.evaluation.in_pairs({"one": one, "other": other, "third": one}, true)
+    assert len(table) == len(told) == 3
+    assert told[0].startswith("one reads better than other, by ")
+    assert told[1] == "one and third read the same ones of 400 pictures right and the same wrong."
+
+
 def test_the_gap_is_to_the_test_split():
     splits = {"train": answers(share=1.2), "test": answers(seed=1)}
     frame = insights.evaluation.by_split(splits, 0).set_index("split")
@@ -57,6 +67,44 @@ def test_the_gap_is_to_the_test_split():
     difference = frame.loc["train", "accuracy"] - frame.loc["test", "accuracy"]
     assert frame.loc["train", "gap"] == pytest.approx(100 * difference)
     assert difference > 0.05
+
+
+# The headline
+
+
+def test_the_headline_is_what_the_metrics_say(model):
+    data = trained.data()
+    found = model.predict(data.test.images)
+    rows, ends = insights.evaluation.headline(data, found, None, 0)
+    values = {row.key: row.value for row in rows}
+    read = found.argmax(axis=1)
+    right = int((read == data.test.labels).sum())
+    assert values["accuracy"] == right / len(data.test)
+    assert values["balanced_accuracy"] == oracle.balanced_accuracy_score(data.test.labels, read)
+    assert values["top5"] >= values["top3"] >= values["accuracy"]
+    assert values["n"] == len(data.test)
+    assert (ends["accuracy_low"], ends["accuracy_high"]) == metrics.wilson(right, len(data.test))
+    assert ends["balanced_accuracy_low"] < values["balanced_accuracy"]
+    assert [row.key for row in rows if row.headline] == ["accuracy", "balanced_accuracy"]
+    assert "contributors" not in rows[0].note
+    assert "start_accuracy" not in values
+
+
+def test_where_it_is_known_who_wrote_what_contributors_are_resampled(model):
+    data = trained.data()
+    # Three hands, of which the network reads one much worse than the others.
+    read = data.test.labels.copy()
+    hands = np.arange(len(data.test)) % 3
+    read[hands == 0] = (read[hands == 0] + 1) % 10
+    found = np.eye(10)[read]
+    written = replace(data.test, writers=np.array([f"hand {each}" for each in hands]))
+    other = replace(data, read_test=lambda: written)
+    rows, ends = insights.evaluation.headline(other, found, None, 0)
+    assert "3 contributors resampled" in rows[0].note
+    plain, narrow = insights.evaluation.headline(data, found, None, 0)
+    assert plain[0].value == rows[0].value
+    width, least = (each["accuracy_high"] - each["accuracy_low"] for each in (ends, narrow))
+    assert width > 3 * least
 
 
 # Doubts
