@@ -14,8 +14,6 @@ from hcr.recognizer import SHIPPED, Recognizer, chosen
 from hcr.runs import Run
 
 PRETRAINED = PROJECT / "hcr" / "pretrained"
-# The first must; the others may wait for their training.
-THERE = [name for name in SHIPPED if (PROJECT / "hcr" / SHIPPED[name]).is_dir()]
 
 
 def share_right(recognizer: Recognizer, n: int = 4) -> float:
@@ -28,9 +26,8 @@ def share_right(recognizer: Recognizer, n: int = 4) -> float:
 
 def test_all_that_is_named_ships_and_nothing_else():
     assert set(shipping.NETWORKS) == set(SHIPPED)
-    assert {path.name for path in PRETRAINED.iterdir()} == set(THERE)
-    assert next(iter(SHIPPED)) in THERE
-    for name in THERE:
+    assert {path.name for path in PRETRAINED.iterdir()} == set(SHIPPED)
+    for name in SHIPPED:
         folder = SHIPPED[name]
         files = {"model.tflite", "labels.json", "card.md"}
         files |= {"model.keras"} if shipping.NETWORKS[name].keras else set()
@@ -54,8 +51,6 @@ def test_it_is_small():
     ],
 )
 def test_it_reads(name, classes, least):
-    if name not in THERE:
-        pytest.skip(f"{name} does not ship yet")
     recognizer = Recognizer.load(name)
     assert recognizer.labels == tuple(classes)
     assert share_right(recognizer) >= least
@@ -79,7 +74,7 @@ def test_the_keras_file_says_the_same(tmp_path, monkeypatch):
     assert (keras.argmax(axis=1) == litert.argmax(axis=1)).mean() > 0.95
 
 
-@pytest.mark.parametrize("name", THERE)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_its_card_tells_figures_limits_and_how_to_make_it_again(name):
     text = (PRETRAINED / name / "card.md").read_text(encoding="utf-8")
     assert f"python -m hcr.shipping {name}`" in text
