@@ -116,3 +116,37 @@ def test_a_stage_reads_with_its_runs_model_or_with_a_shipped_one(tmp_path, capsy
     assert chosen(run, "emnist").labels == tuple(labels.BALANCED)
     with pytest.raises(Exception, match="05_draw reads model.tflite"):
         chosen(run, "run")
+
+
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+
+
+def rounded(figure: str, digits: int) -> str:
+    """`90.22 % (90.00 % to 90.43 %)` as `90.2 % (90.0 to 90.4)`."""
+    found = [f"{float(each):.{digits}f}" for each in re.findall(r"\d+\.\d+", figure)]
+    return f"{found[0]} % ({found[1]} to {found[2]})"
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_readme_has_the_cards_figures(name):
+    card = (PRETRAINED / name / "card.md").read_text(encoding="utf-8")
+    _, n, accuracy, balanced = re.search(r"\| (test) \| (.+?) \| (.+?) \| (.+?) \|", card).groups()
+    (row,) = (line for line in README.splitlines() if line.startswith(f"| [`{name}`]"))
+    cells = [each.strip() for each in row.split("|")]
+    digits = 2 if name == "mnist" else 1
+    assert cells[4:7] == [n, rounded(accuracy, digits), rounded(balanced, digits)]
+
+
+def test_the_readme_has_the_figures_of_drawings():
+    text = (PROJECT / "docs" / "results" / "drawings.md").read_text(encoding="utf-8")
+    found = re.findall(
+        r"## (.+?): .*?contributors: folded (.+?\)), top 3 (.+?\)), exact", text, re.S
+    )
+    assert len(found) == 4
+    rows = [
+        line.split("|") for line in README.splitlines() if " pixels" in line or "a corner" in line
+    ]
+    rows = [[cell.strip() for cell in row] for row in rows if len(row) == 5]
+    assert [row[2:4] for row in rows] == [[folded, top] for _, folded, top in found]
+    n = re.search(r"([\d,]+) drawings of", text)[1]
+    assert f"(n = {n})" in README
