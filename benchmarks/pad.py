@@ -15,6 +15,10 @@ the page's own clock, in turn:
 The same over a link that holds everything back for a while in each direction: a proxy between
 browser and JupyterLab, because Chromium's own throttle leaves web sockets alone. Then, with the
 real notebook `05_draw`: seconds from "Run All Cells" to a pad on the page, and to its first answer.
+
+Measured with the shipped 47 classes, two cores (AMD EPYC), JupyterLab 4.6.6, ipywidgets 8.1.9, n = 100, 95th
+percentiles in ms: echo 55, answer 50; with 50 ms held back each way 117 and 157, with 100 ms 213 and 254.
+The pad stood after 1.3 s; it answers once the cells below it have run, after 5 to 6 s.
 """
 
 import asyncio
@@ -24,7 +28,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -192,7 +196,9 @@ def slow(server: live.Server, delay: float) -> Iterator[live.Server]:
 
     async def meet(reader, writer) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", target)
-        await asyncio.gather(pump(reader, back), pump(there, writer), return_exceptions=True)
+        # What is still open at the end is cut off.
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(pump(reader, back), pump(there, writer), return_exceptions=True)
 
     async def end() -> None:
         every = asyncio.all_tasks() - {asyncio.current_task()}

@@ -206,13 +206,16 @@ def one_each(
     """
     if places.find("unipen", FILE) is None:
         return [], [], []
-    drawings, characters, contributors = drawings_of(VALIDATION)
-    found = np.array([each if each in classes else labels.merge(each) for each in characters])
+    (path,) = sources("unipen", Options())
+    strokes, characters, contributors = load(path)
+    theirs = np.isin(contributors, VALIDATION)
+    class_of = {each: each if each in classes else labels.merge(each) for each in labels.BYCLASS}
+    found = np.array([class_of[each] for each in characters.tolist()])
     rng = np.random.default_rng(seed)
-    own = [(each, np.flatnonzero(found == each)) for each in classes]
+    own = [(each, np.flatnonzero(theirs & (found == each))) for each in classes]
     picked = [(each, int(rng.choice(those))) for each, those in own if len(those)]
     return (
-        [drawings[i] for _, i in picked],
+        [strokes[i] for _, i in picked],
         [each for each, _ in picked],
         [str(contributors[i]) for _, i in picked],
     )
