@@ -16,9 +16,10 @@ The same over a link that holds everything back for a while in each direction: a
 browser and JupyterLab, because Chromium's own throttle leaves web sockets alone. Then, with the
 real notebook `05_draw`: seconds from "Run All Cells" to a pad on the page, and to its first answer.
 
-Measured with the shipped 47 classes, two cores (AMD EPYC), JupyterLab 4.6.6, ipywidgets 8.1.9, n = 100, 95th
-percentiles in ms: echo 55, answer 50; with 50 ms held back each way 117 and 157, with 100 ms 213 and 254.
-The pad stood after 1.3 s; it answers once the cells below it have run, after 5 to 6 s.
+Measured with the shipped 47 classes, two cores (AMD EPYC), JupyterLab 4.6.6, ipywidgets 8.1.9,
+n = 100, 95th percentiles in ms: echo 55, answer 50; with 50 ms held back each way 117 and 157, with
+100 ms 213 and 254. The pad stood after 1.3 s; it answers once the cells below it have run, after 5
+to 6 s.
 """
 
 import asyncio
