@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hcr import datasets, recognizer, runs
-from hcr.errors import ModelError, ParameterError
+from hcr.errors import ModelError, ParameterError, nearest
 from hcr.pipeline.stages import Stage
 
 DONE, FAILED = 0, 1
@@ -44,18 +44,25 @@ class RunPlan:
         """Hold the data's options against the data set, before any kernel starts."""
         for name in self.chosen:
             given = self.parameters[name]
-            if given.get("dataset"):
-                options = {key: given[key] for key in CHECKED if key in given}
-                try:
+            try:
+                if given.get("dataset"):
+                    options = {key: given[key] for key in CHECKED if key in given}
                     datasets.check(given["dataset"], **options)
-                    _check_start(given)
-                except (ParameterError, ModelError) as error:
-                    raise ParameterError(f"{error} ({self.params_file}, {name})") from error
+                _check_start(given)
+                _check_reader(given)
+            except (ParameterError, ModelError) as error:
+                raise ParameterError(f"{error} ({self.params_file}, {name})") from error
 
     @property
     def folder(self) -> Path:
         """The run's folder."""
         return runs.outputs() / self.name
+
+    def reads(self, stage: Stage) -> list[str]:
+        """The files that `stage` needs in the run's folder: no model where another one reads."""
+        reader = self.parameters[stage.name].get("reader", recognizer.OWN)
+        spared = recognizer.FILES if reader != recognizer.OWN else ()
+        return [file for file in stage.reads if file not in spared]
 
     @property
     def mark(self) -> dict[str, str]:
@@ -75,6 +82,18 @@ def _check_start(given: dict[str, Any]) -> None:
     if start and (start in recognizer.SHIPPED or recognizer.located(start).exists()):
         options = {key: given[key] for key in ("path", "orientation") if key in given}
         recognizer.keras_file(start, datasets.info(given["dataset"], **options).characters)
+
+
+def _check_reader(given: dict[str, Any]) -> None:
+    """Raise `ModelError` where the model that reads is none of those that there are."""
+    reader = given.get("reader") or recognizer.OWN
+    known = (recognizer.OWN, *recognizer.SHIPPED)
+    # One that has the form of a path may be what a run before this one makes.
+    if reader not in known and reader.isidentifier() and not recognizer.located(reader).exists():
+        raise ModelError(
+            f"reader must be one of {', '.join(known)}, a run's folder or a model's file. "
+            f"Received: {reader!r}.{nearest(reader, known)}"
+        )
 
 
 @dataclass

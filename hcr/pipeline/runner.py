@@ -219,7 +219,8 @@ class _Runner:
         return failure
 
     def _check_inputs(self, stage: Stage) -> None:
-        missing = [file for file in stage.reads if not (self.folder / file).is_file()]
+        reads = self.plan.reads(stage)
+        missing = [file for file in reads if not (self.folder / file).is_file()]
         if not missing:
             return
         writers = producers(self.plan.stages.values())

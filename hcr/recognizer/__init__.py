@@ -28,6 +28,7 @@ from hcr.recognizer.sources import (
 
 __all__ = [
     "BATCH",
+    "FILES",
     "OWN",
     "SHIPPED",
     "Recognizer",
@@ -46,6 +47,7 @@ __all__ = [
 ]
 
 OWN = "run"  # what `chosen` takes for the run's own model
+FILES = ("model.tflite", "labels.json")  # what that is
 
 
 class Recognizer:
