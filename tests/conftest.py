@@ -41,7 +41,8 @@ def _own_cache(tmp_path_factory):
 def _own_outputs(tmp_path, monkeypatch):
     """No test writes into the project's `outputs/`, and none is taken for a stage of a run."""
     monkeypatch.setenv("HCR_OUTPUTS", str(tmp_path / "outputs"))
-    monkeypatch.setenv("HCR_DRAWINGS", str(tmp_path / "drawings"))
+    # Beside the folder of the test, which may be that of its runs.
+    monkeypatch.setenv("HCR_DRAWINGS", f"{tmp_path}-drawings")
     # No test asks a real server for anything: nothing listens there.
     monkeypatch.setattr("hcr.datasets.archive.URLS", ("http://127.0.0.1:9/gzip.zip",))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
