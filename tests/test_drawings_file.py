@@ -49,6 +49,12 @@ def elsewhere(monkeypatch):
 # Where it lies
 
 
+@pytest.fixture(autouse=True)
+def _where(tmp_path, monkeypatch):
+    """The folder of the person's own drawings."""
+    monkeypatch.setenv("HCR_DRAWINGS", str(tmp_path / "drawings"))
+
+
 def test_it_lies_in_the_users_data_folder_or_where_the_variable_says(monkeypatch, tmp_path):
     assert drawings.folder() == tmp_path / "drawings"
     assert drawings.path() == tmp_path / "drawings" / "drawings.jsonl"
