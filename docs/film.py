@@ -34,23 +34,15 @@ ARROW = [(0, 0), (0, 15), (4, 12), (7, 18), (9, 17), (6, 11), (11, 11)]
 
 CELL = """
 from pathlib import Path
-from hcr import recognizer
+from hcr import drawings, recognizer
 from hcr.pad import Pad
-
-class Kept(list):
-    def append(self, character, strokes, *, size):
-        super().append(character)
-    def count(self):
-        return len(self)
-    def undo_last(self):
-        self.pop()
 
 folders = [Path(each) for each in {folders!r}]
 first = recognizer.Recognizer.load(folders[0])
 readers = dict.fromkeys([folders[0].name], first) if folders[1:] else recognizer.choices(first)
 for each in folders[1:]:
     readers[each.name] = recognizer.Recognizer.load(each)
-Pad(readers, Kept())
+Pad(readers, drawings)
 """
 
 
@@ -134,7 +126,10 @@ def main() -> None:
         files = Path(aside) / "files"
         files.mkdir()
         live.write(files / "pad.ipynb", CELL.format(folders=folders))
-        with live.lab(files) as server, browser.live(chromium, 1000, 1000) as page:
+        with (
+            live.lab(files, HCR_DRAWINGS=str(files.parent / "drawings")) as server,
+            browser.live(chromium, 1000, 1000) as page,
+        ):
             live.run_all(page, server, "pad.ipynb")
             pad = live.PadPage(page)
             page.evaluate("jupyterapp.shell.collapseLeft()")

@@ -33,23 +33,14 @@ class Torn:
 class Broken(Torn):
     def predict(self, pictures):
         raise ValueError("no such <weights>")
-
-class Kept(list):
-    def append(self, character, strokes, *, size):
-        super().append(character)
-
-    def count(self):
-        return len(self)
-
-    def undo_last(self):
-        self.pop()
 """
 CELL = """
+from hcr import drawings
 from hcr.pad import Pad
 from hcr.recognizer import Recognizer
-from stand_ins import Broken, Kept, Torn
+from stand_ins import Broken, Torn
 
-pad = Pad({{"trained": Recognizer.load({folder!r}), "torn": Torn(), "broken": Broken()}}, Kept())
+pad = Pad({{"trained": Recognizer.load({folder!r}), "torn": Torn(), "broken": Broken()}}, drawings)
 """
 SEEN = "pad.replay([[(40, 40), (240, 40), (140, 240)]])\npad"
 HUNDRED = 100
@@ -82,7 +73,7 @@ def lab(model, tmp_path_factory):
     """A JupyterLab with a notebook that shows a pad."""
     folder = tmp_path_factory.mktemp("lab") / "files"
     written(folder, model, "pad")
-    with live.lab(folder) as server:
+    with live.lab(folder, HCR_DRAWINGS=str(folder.parent / "drawings")) as server:
         yield server
 
 
@@ -93,7 +84,8 @@ def voila(model, tmp_path_factory):
     if reason:
         pytest.skip(f"{reason}; it is an extra: uv run --extra voila pytest")
     folder = tmp_path_factory.mktemp("voila") / "files"
-    with live.voila(written(folder, model, SEEN)) as server:
+    own = str(folder.parent / "drawings")
+    with live.voila(written(folder, model, SEEN), HCR_DRAWINGS=own) as server:
         yield server
 
 

@@ -307,5 +307,7 @@ def test_what_speaks_for_an_answer_is_orange_and_against_it_blue():
     half = board[:, board.shape[1] // 2 :]
     assert np.ptp(half, axis=2).max() == 0
     assert {"4 read as 9", "one"} <= set(texts(ax))
+    # A network without a mistake.
+    assert "No picture." in texts(plots.looked(images[:0], maps[:0], []))
     with pytest.raises(DataError, match="one map a picture"):
         plots.looked(images, maps[:1], ["a", "b"])

@@ -9,7 +9,7 @@ import pytest
 import trained
 from test_training import StoppedError, assert_same, same_weights, stop_after
 
-from hcr import balance, exhibits, files, models, recognizer, training
+from hcr import balance, drawings, exhibits, files, models, recognizer, training
 from hcr.errors import ModelError, ParameterError
 from hcr.pipeline import RunPlan, load_stages
 from hcr.pipeline.fingerprint import fingerprint
@@ -240,6 +240,18 @@ def test_a_stage_runs_again_when_its_start_is_another(start, tiny, tmp_path):
         now = fingerprint(stage, each, tmp_path)
         assert {key for key in now if now[key] != before[key]} == {"inputs"}
     assert fingerprint(stage, {"start": None}, tmp_path)["inputs"] == {}
+
+
+def test_a_stage_runs_again_when_drawings_were_added(tiny, tmp_path):
+    stage = load_stages(tiny / "notebooks")["04_evaluate"]
+    found = []
+    for _ in range(2):
+        found.append(fingerprint(stage, {"drawings": "own"}, tmp_path)["inputs"])
+        drawings.append("7", [[(0, 0), (9, 0), (3, 30)]])
+    found.append(fingerprint(stage, {"drawings": "own"}, tmp_path)["inputs"])
+    assert [len(each) for each in found] == [0, 1, 1]
+    assert found[1] != found[2]
+    assert fingerprint(stage, {"drawings": "none"}, tmp_path)["inputs"] == {}
 
 
 def test_what_it_began_from_is_found_again(start, tmp_path, capsys):

@@ -134,12 +134,6 @@ def within_and_across(
     return pd.DataFrame(rows)
 
 
-def folded_accuracy(true: ArrayLike, predicted: ArrayLike, characters: Sequence[str]) -> float:
-    """The share of pictures read right but for the case of the letter."""
-    counts = confusion(true, predicted, len(characters))
-    return float(counts[_same_fold(characters)].sum() / counts.sum())
-
-
 def _cells(
     characters: Sequence[str], groups: Iterable[Sequence[int]], alike: Iterable[str]
 ) -> dict[str, np.ndarray]:

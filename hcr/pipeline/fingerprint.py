@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import hcr
-from hcr import datasets, files, recognizer
+from hcr import datasets, drawings, files, recognizer
 from hcr.pipeline.stages import Stage
 
 PACKAGE = Path(hcr.__file__).parent
@@ -27,7 +27,7 @@ REASONS = {
 def fingerprint(stage: Stage, parameters: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Digests of all that `stage` hangs on; `REASONS` has their keys.
 
-    Raises `DataError` where a file of the data set is missing, and `ModelError` where the network
+    Raises `DataError` where a file of the data set, or of drawings, is missing, and `ModelError` where the network
     is that training shall begin from or learn from.
     """
     name = parameters.get("dataset")
@@ -40,7 +40,8 @@ def fingerprint(stage: Stage, parameters: dict[str, Any], folder: Path) -> dict[
         "inputs": {
             file: files.sha256(folder / file) for file in stage.reads if (folder / file).is_file()
         }
-        | _networks(parameters),
+        | _networks(parameters)
+        | _drawings(parameters),
         "data": files.digest(
             [content_digest(path) for path in datasets.sources(name, **_options(parameters))]
         )
@@ -178,9 +179,12 @@ def _source(module: str) -> str:
     return _file(module).read_text(encoding="utf-8")
 
 
-def _data_digest(name: str, parameters: dict[str, Any]) -> str:
-    paths = datasets.sources(name, **_options(parameters))
-    return files.digest([content_digest(path) for path in paths])
+def _drawings(parameters: dict[str, Any]) -> dict[str, str]:
+    """The digests of the files of pen drawings that are read besides the data set."""
+    which = parameters.get("drawings")
+    paths = datasets.sources("unipen") if which == "unipen" else []
+    paths = [drawings.path()] if which == "own" else paths
+    return {path.name: content_digest(path) for path in paths if path.is_file()}
 
 
 def _options(parameters: dict[str, Any]) -> dict[str, Any]:

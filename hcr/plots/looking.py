@@ -68,6 +68,8 @@ def looked(images: ArrayLike, maps: ArrayLike, captions: Sequence[str], columns:
         captions: Beneath each pair, a line each.
         columns: Pairs in a row.
     """
+    if not len(np.asarray(images)):
+        return message("No picture.")
     found, given = pictures(images), np.asarray(maps, dtype=float)
     if given.shape != found.shape:
         raise DataError(
