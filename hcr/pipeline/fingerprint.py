@@ -27,8 +27,8 @@ REASONS = {
 def fingerprint(stage: Stage, parameters: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Digests of all that `stage` hangs on; `REASONS` has their keys.
 
-    Raises `DataError` where a file of the data set, or of drawings, is missing, and `ModelError` where the network
-    is that training shall begin from or learn from.
+    Raises `DataError` where a file of the data set, or of drawings, is missing, and `ModelError`
+    where the network is that training shall begin from or learn from.
     """
     name = parameters.get("dataset")
     return {
