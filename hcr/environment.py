@@ -124,7 +124,7 @@ def versions() -> dict[str, str]:
 
 @cache
 def hardware() -> dict[str, Any]:
-    """Processor, usable cores, AMX or not, memory in GiB, GPU and system."""
+    """Processor, usable cores, AMX and bfloat16 or not, memory in GiB, GPU and system."""
     import psutil
 
     processor, flags = platform.processor() or platform.machine(), ""
@@ -141,6 +141,7 @@ def hardware() -> dict[str, Any]:
         "processor": processor,
         "cores": cores(),
         "amx": "amx_tile" in flags.split(),
+        "bfloat16": bool({"amx_bf16", "avx512_bf16"} & set(flags.split())),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "gpu": _gpu(),
         "system": platform.platform(terse=True),

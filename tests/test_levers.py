@@ -405,20 +405,20 @@ def test_pictures_are_mixed_with_the_batchs_other_end_in_training_alone():
 # Precision
 
 
-@pytest.mark.parametrize(("amx", "expected"), [(True, "bfloat16"), (False, "float32")])
-def test_auto_takes_what_the_processor_is_good_at(own, monkeypatch, capsys, amx, expected):
-    monkeypatch.setattr(environment, "hardware", lambda: {"amx": amx})
+@pytest.mark.parametrize(("able", "expected"), [(True, "bfloat16"), (False, "float32")])
+def test_auto_takes_what_the_processor_is_good_at(own, monkeypatch, capsys, able, expected):
+    monkeypatch.setattr(environment, "hardware", lambda: {"bfloat16": able})
     recipe = trained.recipe(**own, precision="auto")
     net = models.build(recipe.model, 10)
     trainer = trainer_of(net, recipe, 10, "sparse_categorical_crossentropy")
     dense = trainer.layers[-1].get_layer("logits")
     assert dense.compute_dtype == expected
     assert dense.kernel.dtype == net.get_layer("logits").kernel.dtype == "float32"
-    assert (trainer.layers[-1] is net) == (not amx)
+    assert (trainer.layers[-1] is net) == (not able)
     assert trainer.output.dtype == "float32"
     assert keras.config.dtype_policy().name == "float32"
     told = capsys.readouterr().out
-    assert told.startswith(f"precision {'mixed_' if amx else ''}{expected}: this processor has ")
+    assert told.startswith(f"precision {'mixed_' if able else ''}{expected}: this processor ")
 
 
 # Distortions
@@ -577,6 +577,22 @@ def test_of_several_teachers_the_mean_counts(tmp_path):
     assert net.count_params() == other.count_params()
     with pytest.raises(ModelError, match="Received: 'nowhere'"):
         weights.teacher(f"{folder},nowhere", 10)
+
+
+def test_a_teacher_computes_in_the_precision_of_the_training(own):
+    folder, fitted = trained.run()
+    recipe = trained.recipe(**own, teacher=str(folder), precision="mixed_bfloat16")
+    net = models.build(recipe.model, 10)
+    trainer = trainer_of(net, recipe, 10, "sparse_categorical_crossentropy")
+    teacher = trainer.get_layer("taught").layer
+    assert teacher.get_layer("logits").compute_dtype == "bfloat16"
+    assert teacher.get_layer("logits").kernel.dtype == teacher.output.dtype == "float32"
+    images = trained.data().train.images[:200]
+    answers, exact = (training.predict(each, images) for each in (teacher, fitted.model))
+    # Eight bits of fraction in each layer; the answers themselves have all of theirs.
+    np.testing.assert_allclose(answers, exact, atol=0.05)
+    assert (answers != exact).any()
+    np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
 
 
 def test_a_training_hangs_on_its_teachers_weights(own, tmp_path):

@@ -72,7 +72,7 @@ MIXING = {
 PRECISIONS = {
     "float32": "32 bits a number",
     "mixed_bfloat16": "16 bits a number in the layers, 32 in the weights",
-    "auto": "mixed_bfloat16 where the processor multiplies such matrices (AMX), else float32",
+    "auto": "mixed_bfloat16 where the processor multiplies such numbers, else float32",
 }
 
 

@@ -53,7 +53,7 @@ def trainer_of(
     last = Averaged(net, recipe.ema, name="averaged") if recipe.ema else net
     answers = last(pictures)
     if recipe.teacher:
-        teacher = weights.teacher(recipe.teacher, net.output_shape[1])
+        teacher = weights.teacher(recipe.teacher, net.output_shape[1], policy)
         answers = Taught(teacher, recipe.taught, name="taught")([pictures, answers])
     trainer = keras.Model(inputs if len(inputs) > 1 else inputs[0], answers)
     trainer.compile(
@@ -72,9 +72,10 @@ def precision_of(recipe: "Recipe") -> str:
     """The name of Keras' dtype policy for `recipe` on this machine; `auto` is told in a line."""
     if recipe.precision != "auto":
         return recipe.precision
-    amx = environment.hardware()["amx"]
-    chosen = "mixed_bfloat16" if amx else "float32"
-    print(f"precision {chosen}: this processor has {'AMX' if amx else 'no AMX'}", flush=True)
+    able = environment.hardware()["bfloat16"]
+    chosen = "mixed_bfloat16" if able else "float32"
+    told = "multiplies bfloat16" if able else "does not multiply bfloat16"
+    print(f"precision {chosen}: this processor {told}", flush=True)
     return chosen
 
 

@@ -52,12 +52,14 @@ def network(what: str, n_classes: int) -> keras.Model:
     return net
 
 
-def teacher(text: str, n_classes: int) -> keras.Model:
+def teacher(text: str, n_classes: int, policy: str = "float32") -> keras.Model:
     """The network that `text` names; of several, with commas between, the mean of their answers.
 
-    Raises `ModelError` where `network` does.
+    It computes under Keras' dtype policy `policy`. Raises `ModelError` where `network` does.
     """
     found = [network(str(path), n_classes) for path in keras_files(text)]
+    if policy != "float32":
+        found = [_under(policy, each) for each in found]
     if len(found) == 1:
         return found[0]
     for i, each in enumerate(found):
@@ -66,6 +68,18 @@ def teacher(text: str, n_classes: int) -> keras.Model:
     pictures = keras.Input((28, 28), dtype="uint8")
     answers = keras.layers.Average()([each(pictures) for each in found])
     return keras.Model(pictures, answers, name="teachers")
+
+
+def _under(policy: str, net: keras.Model) -> keras.Model:
+    """A copy of `net` under a dtype policy, but for its last layer, whose answers are logged."""
+
+    def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
+        options = {} if layer is net.layers[-1] else {"dtype": policy}
+        return type(layer).from_config({**layer.get_config(), **options})
+
+    found = keras.models.clone_model(net, clone_function=copied)
+    found.set_weights(net.get_weights())
+    return found
 
 
 def take_over(net: keras.Model, what: str) -> None:
