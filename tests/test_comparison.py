@@ -98,6 +98,20 @@ def test_a_run_without_its_figures_is_left_out_with_the_reason(outputs):
     assert sum(each.startswith("Left out: ") for each in told) == 3
 
 
+def test_a_run_whose_test_another_model_read_is_left_out(outputs):
+    make(outputs / "own", model="a")
+    folder = make(outputs / "lent", model="b", validation=0.99, wrong=1)
+    record = files.read_json(folder / "run.json")
+    for reader, out in (("emnist", ["own"]), ("run", ["lent", "own"])):
+        record["stages"]["04_evaluate"]["parameters"]["reader"] = reader
+        files.write_json(folder / "run.json", record)
+        members, problems = comparison.read(comparison.find())
+        assert [each.name for each in members] == out
+        said = " ".join(words.scope(comparison.gather(members), problems))
+        assert ("Left out: lent. " in said) == (reader != "run")
+        assert ("04_evaluate read by 'emnist'" in said) == (reader != "run")
+
+
 def test_a_run_knows_what_made_it(outputs):
     make(
         outputs / "five" / "net-s3", seed=3, model="hcr_net", dirty=True, openings=2,

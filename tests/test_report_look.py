@@ -62,6 +62,16 @@ def test_words():
     assert words.state("what")["word"] == "what"
 
 
+@pytest.mark.parametrize(
+    ("count", "rows"),
+    [(1, [1]), (5, [5]), (6, [3, 3]), (7, [4, 3]), (8, [4, 4]), (9, [5, 4]), (11, [4, 4, 3])],
+)
+def test_no_card_stands_alone(count, rows):
+    abreast = words.abreast(count, 5)
+    found = [min(abreast, count - at) for at in range(0, count, abreast)]
+    assert found == rows
+
+
 def test_edges_are_the_files_that_pass():
     stages = {
         "a": {"reads": ["the data set", "z"], "writes": ["x", "y"]},

@@ -97,6 +97,11 @@ def state(status: str | None) -> dict[str, str]:
     return {"word": word, "kind": kind, "symbol": SYMBOLS[kind]}
 
 
+def abreast(count: int, most: int) -> int:
+    """How many of `count` things stand in a row: `most`, or fewer where that fills all rows."""
+    return most if count <= most else -(-count // -(-count // most))
+
+
 def number(given: Any) -> str:
     """A whole number with commas; anything else as it is."""
     return f"{given:,}" if isinstance(given, int) else str(given)
@@ -108,5 +113,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "value": value,
     "counted": counted,
     "number": number,
+    "abreast": abreast,
     "state": state,
 }
