@@ -273,7 +273,7 @@ def environment(run: runs.Run) -> Exhibit:
     }
     rows |= facts["versions"]
     frame = pd.DataFrame({"What": list(rows), "Value": [str(value) for value in rows.values()]})
-    return Exhibit(tables.html(frame, "Environment", {}, 1, long=30), "Table: Environment")
+    return Exhibit(tables.html(frame, "Environment", {}, 1, 30, False), "Table: Environment")
 
 
 def _indexed(frame: pd.DataFrame) -> bool:

@@ -52,10 +52,12 @@ def html(
     formats: Mapping[str, Format],
     heads: int,
     long: int = LONG,
+    sortable: bool = True,
 ) -> str:
     """The table's HTML; its first `heads` columns name the rows, more rows than `long` scroll.
 
     `formats` gives, for a column, a format specification, or a function of a value to its text.
+    Where it is not `sortable`, a report leaves its rows as they are.
     """
     names, sides, rows = _cells(frame, formats)
     top = "".join(
@@ -70,8 +72,9 @@ def html(
             cells.append(f'<{tag}{scope} style="text-align:{sides[at]}">{escape(text)}</{tag}>')
         body.append(f"<tr>{''.join(cells)}</tr>")
     box = "overflow:auto" + (";max-height:30em" if len(frame) > long else "")
+    kind = "hcr-table" if sortable else "hcr-table kept"
     return (
-        f'<div class="hcr-table" style="{box}" tabindex="0" role="group" '
+        f'<div class="{kind}" style="{box}" tabindex="0" role="group" '
         f'aria-label="{escape(caption)}"><table style="margin:0">'
         f'<caption style="{figures.QUIET}"><span>{escape(caption)}</span></caption>'
         f"<thead><tr>{top}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"

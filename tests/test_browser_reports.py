@@ -156,6 +156,13 @@ def test_what_is_not_long_has_nothing_to_sort_by(chromium, folder):
         assert order(it.page.locator(".hcr-table table").first) == list(range(9))
 
 
+def test_rows_whose_order_says_something_stay(chromium, folder):
+    with browser.visit(chromium, folder / "01_eda.html") as it:
+        kept = it.page.locator(".hcr-table[aria-label=Environment]")
+        assert kept.locator("tbody tr").count() > 8
+        assert kept.locator("th button").count() == 0
+
+
 def test_a_printed_table_has_no_arrows(chromium, folder):
     mark = "getComputedStyle(document.querySelector('.hcr-table th button'), '::after').content"
     with browser.visit(chromium, folder / "sorted.html") as it:

@@ -307,6 +307,21 @@ def test_times_are_compared_on_one_machine_alone(outputs):
     assert shown["on the front of"].iloc[3] == "\N{EN DASH}"
 
 
+def test_what_all_runs_have_in_common_is_told_once(outputs):
+    for seed in (0, 1):
+        make(outputs / "five" / f"a-s{seed}", seed=seed)
+    members = comparison.read(comparison.find())[0]
+    frame = frames.members(members, {each.name: "a" for each in members})
+    shown, told = frames.narrow(frame)
+    assert shown["run"].tolist() == ["a-s0", "a-s1"]
+    assert told.startswith("All of the suite five. Data: mnist-sample, n = 400.")
+    make(outputs / "alone", model="b")
+    members = comparison.read(comparison.find())[0]
+    shown, told = frames.narrow(frames.members(members, {each.name: "a" for each in members}))
+    assert "five/a-s0" in shown["run"].tolist()
+    assert "suite" not in told
+
+
 # Parameters, histories
 
 

@@ -175,6 +175,10 @@ def narrow(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     if frame["data"].nunique() == frame["n"].nunique() == 1:
         shown = shown.drop(columns=["data", "n"])
         told.insert(0, f"Data: {frame['data'].iloc[0]}, n = {frame['n'].iloc[0]:,}.")
+    suites = {each.rpartition("/")[0] for each in frame["run"]}
+    if len(suites) == 1 and suites != {""}:
+        shown["run"] = [each.rpartition("/")[2] for each in frame["run"]]
+        told.insert(0, f"All of the suite {suites.pop()}.")
     # A hyphen at which a date would be broken.
     shown["date"] = shown["date"].str.replace("-", "\N{NON-BREAKING HYPHEN}")
     shown["commit"] = [each[:SHORT] for each in frame["commit"]]

@@ -73,7 +73,7 @@
       missing(a) || missing(b) ? missing(a) - missing(b) : (down ? -1 : 1) * compare(a, b));
     body.append(...rows.map((each) => each[0]));
   };
-  for (const table of document.querySelectorAll(".hcr-table table, table.parameters")) {
+  for (const table of document.querySelectorAll(".hcr-table:not(.kept) table, table.parameters")) {
     const body = table.tBodies[0];
     if (!body || body.rows.length < 8) continue;
     // A row without a name belongs to the one above it.
