@@ -139,7 +139,8 @@ def figure(
         drawn: A `Figure`, an `Axes`, an array of `Axes`, or a seaborn grid.
         name: Lower-case letters, digits, `_` and `-`.
         caption: Plain text below the figure.
-        alt: What a reader who cannot see it should know; the caption where None.
+        alt: What a reader who cannot see it should know beside the caption; where None, what the
+            figure's own labels say, and the caption where it has none.
         headline: Whether the run's front page shows it.
         picture: Whether it is made of pictures, so that a PNG suits it better.
     """
@@ -147,10 +148,10 @@ def figure(
 
     whole = (drawn.flat[0] if isinstance(drawn, np.ndarray) else drawn).figure.figure
     caption = _with_caveat(run, caption)
+    alt = alt or figures.described(whole) or caption
     path = figures.save(whole, run.path(f"figures/{_stem(run, name)}.svg"), picture)
     # An open figure would be shown a second time by the notebook.
     pyplot.close(whole)
-    alt = alt or caption
     file = f"figures/{path.name}"
     entry = {"name": path.stem, "file": file, "caption": caption, "alt": alt, "headline": headline}
     # By name, because another drawing of it may be of the other form.

@@ -41,6 +41,24 @@ def test_figure_is_a_small_svg_without_date_or_address(run):
     ]
 
 
+def test_alternative_text_says_what_the_labels_say(run):
+    figure = sample.bars("class")
+    other = figure.add_subplot()
+    other.set_title("Left", loc="left")
+    other.set_ylabel("Loss")
+    other.plot([1, 2], label="train")
+    other.plot([2, 1], label="a\n<b>")
+    figure.legend()
+    html = exhibits.figure(run, figure, "two", "The caption.").html
+    told = "Figure: pictures against class; Left: Loss; series: train, a &lt;b&gt;."
+    assert f'alt="{told}"' in html
+    assert entries(run, "figures")[0]["alt"] == told.replace("&lt;", "<").replace("&gt;", ">")
+    assert figures.described(sample.pictures()) == "Figure: 16 pictures."
+    bare = sample.bars("")
+    bare.axes[0].set_ylabel("")
+    assert 'alt="The caption."' in exhibits.figure(run, bare, "bare", "The caption.").html
+
+
 def test_same_figure_gives_the_same_bytes(tmp_path):
     for drawn, picture in ((sample.bars, False), (sample.pictures, True)):
         one = figures.save(drawn(), tmp_path / "one.svg", picture).read_bytes()
