@@ -71,6 +71,8 @@ def html(
             tag, scope = ("th", ' scope="row"') if at < heads else ("td", "")
             cells.append(f'<{tag}{scope} style="text-align:{sides[at]}">{escape(text)}</{tag}>')
         body.append(f"<tr>{''.join(cells)}</tr>")
+    if not body:
+        body = [f'<tr><td colspan="{len(names)}" style="text-align:left">none</td></tr>']
     box = "overflow:auto" + (";max-height:30em" if len(frame) > long else "")
     kind = "hcr-table" if sortable else "hcr-table kept"
     return (

@@ -284,7 +284,11 @@ def test_long_table_scrolls(run):
 
 def test_empty_table_is_shown(run):
     empty = pd.DataFrame({"a": pd.Series(dtype=float)})
-    assert "<tbody></tbody>" in exhibits.table(run, empty, "t", "Nothing found").html
+    html = exhibits.table(run, empty, "t", "Nothing found").html
+    assert re.findall(r"<tbody>.*</tbody>", html) == [
+        '<tbody><tr><td colspan="1" style="text-align:left">none</td></tr></tbody>'
+    ]
+    assert rows_of(latex(run, "t")) == [["a"]]
 
 
 def test_results_fill_metrics_and_the_headline(run):
