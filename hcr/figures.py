@@ -1,4 +1,4 @@
-"""A Matplotlib figure as a small file, SVG or PNG at twice the size, and as HTML."""
+"""A Matplotlib figure as a small file, SVG or PNG at twice the size, as HTML and in words."""
 
 import base64
 import io

@@ -186,12 +186,13 @@ def test_an_older_run_of_the_same_seed_does_not_count(outputs):
 
 
 def test_the_rank_goes_by_validation_whatever_the_test_says(outputs):
-    make(outputs / "worse", model="a", validation=0.80, wrong=4)
+    make(outputs / "worse", model="a", validation=0.80, wrong=4, openings=3)
     make(outputs / "better", model="b", validation=0.90, wrong=40)
     (group,) = gathered()
     assert [each.label for each in group.recipes] == ["better", "worse"]
     frame = frames.ranking(group)
     assert frame["rank"].tolist() == [1, 2]
+    assert frame["test opened"].tolist() == [1, 3]
     tests = [float(text.split("\N{NO-BREAK SPACE}")[0]) for text in frame["test"]]
     assert tests[0] < tests[1]
     said = words.standing(group)
