@@ -99,6 +99,12 @@ def test_why_a_stage_runs_is_told(stage, tmp_path):
     assert why(record, now, stage, folder) is None
     shown = {**record, "figures": [{"file": "figures/03_curves.svg"}]}
     assert why(shown, now, stage, folder) == "a figure or table that it wrote is missing"
+    both = {"file": "tables/01_t.csv", "latex": "tables/01_t.tex"}
+    files.write_text(folder / both["file"], "a\n")
+    tabled = record | {"tables": [both]}
+    assert why(tabled, now, stage, folder) == "a figure or table that it wrote is missing"
+    files.write_text(folder / both["latex"], "a\n")
+    assert why(tabled, now, stage, folder) is None
     files.write_text(folder / "figures" / "03_curves.svg", "<svg/>")
     assert why(shown, now, stage, folder) is None
     # Another stage's section of the same file is not this one's business.
