@@ -139,7 +139,8 @@ def figure(
         drawn: A `Figure`, an `Axes`, an array of `Axes`, or a seaborn grid.
         name: Lower-case letters, digits, `_` and `-`.
         caption: Plain text below the figure.
-        alt: What a reader who cannot see it should know; the caption where None.
+        alt: What a reader who cannot see it should know beside the caption; where None, what the
+            figure's own labels say, and the caption where it has none.
         headline: Whether the run's front page shows it.
         picture: Whether it is made of pictures, so that a PNG suits it better.
     """
@@ -147,10 +148,10 @@ def figure(
 
     whole = (drawn.flat[0] if isinstance(drawn, np.ndarray) else drawn).figure.figure
     caption = _with_caveat(run, caption)
+    alt = alt or figures.described(whole) or caption
     path = figures.save(whole, run.path(f"figures/{_stem(run, name)}.svg"), picture)
     # An open figure would be shown a second time by the notebook.
     pyplot.close(whole)
-    alt = alt or caption
     file = f"figures/{path.name}"
     entry = {"name": path.stem, "file": file, "caption": caption, "alt": alt, "headline": headline}
     # By name, because another drawing of it may be of the other form.
@@ -191,23 +192,34 @@ def table(
     name: str,
     caption: str,
     formats: Mapping[str, tables.Format] | None = None,
+    shown: pd.DataFrame | None = None,
 ) -> Exhibit:
-    """Save `frame` as `tables/<NN>_<name>.csv` and show it.
+    """Save `frame` as `tables/<NN>_<name>.csv` and, as it is shown, as `.tex`; show it.
 
-    `formats` gives, for a column, a format specification such as `".1%"`, or a function of a value
-    to its text. The index is kept where it has a name or is no plain range.
+    Args:
+        run: The run to leave it in.
+        frame: The table. Its index is kept where it has a name or is no plain range.
+        name: Lower-case letters, digits, `_` and `-`.
+        caption: Plain text.
+        formats: For a column, a format specification such as `".1%"`, or a function of a value to
+            its text.
+        shown: What of `frame` a page has room for; all of it where None.
     """
     caption = _with_caveat(run, caption)
-    file = f"tables/{_stem(run, name)}.csv"
-    indexed = frame.index.name is not None or not isinstance(frame.index, pd.RangeIndex)
-    files.write_text(run.path(file), frame.to_csv(index=indexed, lineterminator="\n"))
-    run.append("tables", {"file": file, "caption": caption}, same="file")
-    heads = frame.index.nlevels if indexed else 0
-    if indexed:
-        frame = frame.reset_index(
-            names=[name or "" for name in frame.index.names], allow_duplicates=True
-        )
-    return Exhibit(tables.html(frame, caption, formats or {}, heads), f"Table: {caption}")
+    stem = _stem(run, name)
+    entry = {"file": f"tables/{stem}.csv", "latex": f"tables/{stem}.tex", "caption": caption}
+    files.write_text(
+        run.path(entry["file"]), frame.to_csv(index=_indexed(frame), lineterminator="\n")
+    )
+    told = frame if shown is None else shown
+    heads = told.index.nlevels if _indexed(told) else 0
+    if heads:
+        names = [name or "" for name in told.index.names]
+        told = told.reset_index(names=names, allow_duplicates=True)
+    label = f"tab:{run.name.replace('/', ':')}:{stem}"
+    files.write_text(run.path(entry["latex"]), tables.latex(told, caption, formats or {}, label))
+    run.append("tables", entry, same="file")
+    return Exhibit(tables.html(told, caption, formats or {}, heads), f"Table: {caption}")
 
 
 def saved(run: runs.Run, frame: pd.DataFrame, name: str, caption: str) -> Exhibit:
@@ -237,8 +249,9 @@ def results(run: runs.Run, rows: Iterable[Result], **extra: Any) -> Exhibit:
     columns = {"Figure": "label", "Value": "text", "Note": "note"}
     if not any(row.note for row in rows):
         del columns["Note"]
-    frame = pd.DataFrame({key: [getattr(row, of) for row in rows] for key, of in columns.items()})
-    return Exhibit(tables.html(frame, "Results", {}, 1), "Table: Results")
+    told = {key: [getattr(row, of) for row in rows] for key, of in columns.items()}
+    frame = pd.DataFrame(told).set_index("Figure")
+    return table(run, frame, "results", "Results.")
 
 
 def environment(run: runs.Run) -> Exhibit:
@@ -261,7 +274,12 @@ def environment(run: runs.Run) -> Exhibit:
     }
     rows |= facts["versions"]
     frame = pd.DataFrame({"What": list(rows), "Value": [str(value) for value in rows.values()]})
-    return Exhibit(tables.html(frame, "Environment", {}, 1, long=30), "Table: Environment")
+    return Exhibit(tables.html(frame, "Environment", {}, 1, 30, False), "Table: Environment")
+
+
+def _indexed(frame: pd.DataFrame) -> bool:
+    """Whether the index of `frame` says something."""
+    return frame.index.name is not None or not isinstance(frame.index, pd.RangeIndex)
 
 
 def _with_caveat(run: runs.Run, caption: str) -> str:

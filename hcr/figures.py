@@ -1,4 +1,4 @@
-"""A Matplotlib figure as a small file, SVG or PNG at twice the size, and as HTML."""
+"""A Matplotlib figure as a small file, SVG or PNG at twice the size, as HTML and in words."""
 
 import base64
 import io
@@ -18,6 +18,8 @@ MOST_SVG_BYTES = 250_000
 PNG_DPI = 192  # CSS counts 96 dots an inch; this is twice that
 PNG_COLOURS = 256
 QUIET = "opacity:.8;font-size:.9em;line-height:1.45;text-align:left;max-width:75ch"
+# Of a figure's description.
+MOST_PANELS, MOST_SERIES = 6, 12
 PNG_ERROR = 2.0  # root mean square error that a palette may cost, of 255
 
 
@@ -66,6 +68,28 @@ def html(data: bytes, caption: str, alt: str) -> str:
         f'alt="{escape(alt)}" width="{width}" height="{height}" style="{look}"></div>'
         f'<figcaption style="{QUIET}">{escape(caption)}</figcaption></figure>'
     )
+
+
+def described(figure: Any) -> str:
+    """What a figure shows, in words, from its own labels, for whoever cannot see it.
+
+    Its panels' titles, axes and series, and how many pictures it has; empty where it has none of
+    these.
+    """
+    panels, pictures = [], 0
+    for axes in figure.axes:
+        pictures += len(axes.images)
+        title = " ".join(filter(None, (axes.get_title(loc) for loc in ("left", "center", "right"))))
+        x, y = axes.get_xlabel(), axes.get_ylabel()
+        against = f"{y} against {x}" if x and y else x or y
+        if against or (title and len(figure.axes) <= MOST_PANELS):
+            panels.append(": ".join(filter(None, (title, against))))
+    legends = [*figure.legends, *filter(None, (axes.get_legend() for axes in figure.axes))]
+    series = dict.fromkeys(text.get_text() for each in legends for text in each.get_texts())
+    told = [f"{pictures} pictures" if pictures > 1 else "", *panels[:MOST_PANELS]]
+    told.append(f"series: {', '.join(list(series)[:MOST_SERIES])}" if series else "")
+    text = "; ".join(" ".join(each.split()) for each in told if each)
+    return f"Figure: {text}." if text else ""
 
 
 def _draw(figure: Any, **options: Any) -> bytes:

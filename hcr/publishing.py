@@ -56,6 +56,7 @@ def publish(suite: str) -> list[str]:
             f"{suite!r}, and there is none in {runs.shown(runs.outputs() / suite)}. Run it first: "
             f"uv run run_all.py params/{suite}.yaml"
         )
+    _whole(found)
     for name, folder in found.items():
         _copy(folder, runs.results() / name)
     files.write_text(runs.results() / suite / TABLE, table(suite))
@@ -64,15 +65,12 @@ def publish(suite: str) -> list[str]:
 
 def table(suite: str) -> str:
     """The table of the suite's published runs, in Markdown, and what has to be said with it."""
-    found = _finished(runs.results() / suite)
-    members, problems = comparison.read(found)
-    if problems or not members:
+    groups = comparison.gather(_whole(_finished(runs.results() / suite)))
+    if not groups:
         raise RunError(
-            f"There must be published runs in {runs.shown(runs.results() / suite)}, each of them "
-            f"whole. Received: {'; '.join(problems.values()) or 'none'}. Publish it again: "
-            f"uv run python -m hcr.publishing {suite}"
+            f"There must be published runs in {runs.shown(runs.results() / suite)}. Received: "
+            f"none. Publish it again: uv run python -m hcr.publishing {suite}"
         )
-    groups = comparison.gather(members)
     parts = [part for group in groups for part in (_rows(group), _notes(group, suite))]
     return "\n\n".join([*parts, *words.refusals(groups)]) + "\n"
 
@@ -119,6 +117,15 @@ def outdated(readme: Path | None = None) -> list[str]:
             f"uv run python -m hcr.publishing {made[1]} --readme"
         )
     return told
+
+
+def _whole(found: dict[str, Path]) -> list[comparison.Member]:
+    """The runs in `found`, all of them; raises `RunError` where one cannot be compared."""
+    members, problems = comparison.read(found)
+    if problems:
+        told = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+        raise RunError(f"What is published must be whole runs. Received: {told}")
+    return members
 
 
 def _finished(suite: Path) -> dict[str, Path]:
@@ -200,17 +207,19 @@ def _parts(text: str, path: Path) -> tuple[str, str, str]:
 def _rows(group: Group) -> str:
     """The table of a group, a row a recipe."""
     several = any(len(each.members) > 1 for each in group.recipes)
-    heads = ["", "recipe", *(["seeds"] if several else []), "parameters", "accuracy"]
-    heads += ["class-balanced accuracy", "the same on validation", "training", "date", "commit"]
+    heads = ["", "recipe", *(["seeds"] if several else []), "parameters", "multiply-adds"]
+    heads += ["accuracy", "class-balanced accuracy", *(["spread"] if several else [])]
+    heads += ["the same on validation", "training", "date", "commit"]
     machines = len(group.machines) > 1
     lines = [heads + (["machine"] if machines else [])]
     lines.append(["---"] * len(lines[0]))
     for place, recipe in enumerate(group.recipes):
         row = [str(place + 1), f"`{recipe.label}`"]
         row += [str(len(recipe.members))] if several else []
-        row += [f"{recipe.mean('03_train', 'parameters'):,.0f}"]
-        row += [_interval(recipe, name) for name in ("accuracy", "test", "validation")]
-        row += [_duration(recipe.seconds), *_when(recipe)]
+        row += [_count(recipe.mean("03_train", key)) for key in ("parameters", "multiply_adds")]
+        row += [_interval(recipe, name) for name in ("accuracy", "test")]
+        row += [frames.spread(recipe)] if several else []
+        row += [_interval(recipe, "validation"), _duration(recipe.seconds), *_when(recipe)]
         lines.append([*row, recipe.machine or "several"] if machines else row)
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -219,7 +228,14 @@ def _notes(group: Group, suite: str) -> str:
     """What has to be said of a group's figures, in a paragraph."""
     each = group.first
     one = {len(recipe.members) for recipe in group.recipes} == {1}
-    seeds = "" if one else "; those of the test split hold other seeds, too"
+    seeds = (
+        ""
+        if one
+        else (
+            "; those of the test split hold other seeds, too. Of several seeds a figure is the "
+            "mean, and the spread the standard deviation, in points"
+        )
+    )
     commands = {member.record.get("command") for member in group.members}
     by = f" by `{commands.pop()}`" if len(commands) == 1 else ""
     made = f"Made{by}, on {'; '.join(group.machines)}."
@@ -236,6 +252,10 @@ def _notes(group: Group, suite: str) -> str:
     ]
     plain = " ".join(filter(None, text)).replace(frames.NBSP, " ")
     return textwrap.fill(plain, WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}" if isfinite(value) else frames.MISSING
 
 
 def _interval(recipe: Recipe, name: str) -> str:

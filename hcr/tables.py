@@ -1,5 +1,6 @@
-"""A data frame as an HTML table, in which every name and value is text, never markup."""
+"""A data frame as an HTML or a LaTeX table; every name and value is text, never markup."""
 
+import re
 from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
@@ -12,6 +13,36 @@ from hcr import figures
 LONG = 20  # rows; a longer table scrolls in a box
 MISSING = "\N{EN DASH}"
 
+# What LaTeX takes for markup, or, in its usual fonts and encoding, does not have.
+TEX = str.maketrans(
+    {
+        **{each: f"\\{each}" for each in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        # In the oldest encoding these are inverted question marks and the like.
+        **{each: f"${each}$" for each in "<>|"},
+        '"': "''",  # a straight one is not in every encoding
+        "[": "{[}",  # after a line's end it would be that line's spacing
+        "\N{NO-BREAK SPACE}": "~",
+        "\N{NON-BREAKING HYPHEN}": r"\mbox{-}",
+        "\N{EN DASH}": "--",
+        "\N{EM DASH}": "---",
+        "\N{MINUS SIGN}": "$-$",
+        "\N{MULTIPLICATION SIGN}": r"$\times$",
+        "\N{GREEK CAPITAL LETTER DELTA}": r"$\Delta$",
+        "\N{GREEK SMALL LETTER MU}": r"$\mu$",
+        "\N{MICRO SIGN}": r"$\mu$",
+        "\N{DEGREE SIGN}": r"$^\circ$",
+        "\N{RIGHTWARDS ARROW}": r"$\rightarrow$",
+        "\N{LESS-THAN OR EQUAL TO}": r"$\leq$",
+        "\N{GREATER-THAN OR EQUAL TO}": r"$\geq$",
+        "\N{ALMOST EQUAL TO}": r"$\approx$",
+        "\N{SUPERSCRIPT TWO}": r"$^2$",
+        "\N{HORIZONTAL ELLIPSIS}": r"\dots{}",
+    }
+)
+
 Format = str | Callable[[Any], str]
 
 
@@ -21,37 +52,91 @@ def html(
     formats: Mapping[str, Format],
     heads: int,
     long: int = LONG,
+    sortable: bool = True,
 ) -> str:
     """The table's HTML; its first `heads` columns name the rows, more rows than `long` scroll.
 
     `formats` gives, for a column, a format specification, or a function of a value to its text.
+    Where it is not `sortable`, a report leaves its rows as they are.
     """
+    names, sides, rows = _cells(frame, formats)
+    top = "".join(
+        f'<th scope="col" style="text-align:{side}">{escape(name)}</th>'
+        for name, side in zip(names, sides, strict=True)
+    )
+    body = []
+    for row in rows:
+        cells = []
+        for at, text in enumerate(row):
+            tag, scope = ("th", ' scope="row"') if at < heads else ("td", "")
+            cells.append(f'<{tag}{scope} style="text-align:{sides[at]}">{escape(text)}</{tag}>')
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    if not body:
+        body = [f'<tr><td colspan="{len(names)}" style="text-align:left">none</td></tr>']
+    box = "overflow:auto" + (";max-height:30em" if len(frame) > long else "")
+    kind = "hcr-table" if sortable else "hcr-table kept"
+    return (
+        f'<div class="{kind}" style="{box}" tabindex="0" role="group" '
+        f'aria-label="{escape(caption)}"><table style="margin:0">'
+        f'<caption style="{figures.QUIET}"><span>{escape(caption)}</span></caption>'
+        f"<thead><tr>{top}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def latex(frame: pd.DataFrame, caption: str, formats: Mapping[str, Format], label: str) -> str:
+    r"""The same table in LaTeX, ready for `\input` into a paper.
+
+    It needs the package `booktabs`, and `longtable` where it has more than 20 rows, which it says
+    in its first line. Letters that pdfLaTeX does not know are written as what it does.
+
+    pandas' `Styler.to_latex` escapes neither a caption nor such letters; hence this.
+
+    Args:
+        frame: The table, without an index.
+        caption: Plain text.
+        formats: As in `html`.
+        label: What `\ref` calls it: ASCII letters, digits, `_`, `-` and `:`.
+    """
+    names, sides, rows = _cells(frame, formats)
+    columns = "".join(side[0] for side in sides)
+    head = f"{' & '.join(map(_tex, names))} \\\\"
+    body = [f"{' & '.join(map(_tex, row))} \\\\" for row in rows]
+    named = f"\\caption{{{_tex(caption)}}}\\label{{{label}}}"
+    if len(rows) <= LONG:
+        lines = ["% \\usepackage{booktabs}", "\\begin{table}", "\\centering", named]
+        lines += [f"\\begin{{tabular}}{{{columns}}}", "\\toprule", head, "\\midrule", *body]
+        lines += ["\\bottomrule", "\\end{tabular}", "\\end{table}"]
+    else:
+        lines = ["% \\usepackage{booktabs,longtable}", f"\\begin{{longtable}}{{{columns}}}"]
+        lines += [f"{named} \\\\", "\\toprule", head, "\\midrule", "\\endfirsthead"]
+        lines += ["\\toprule", head, "\\midrule", "\\endhead", "\\bottomrule", "\\endfoot"]
+        lines += [*body, "\\end{longtable}"]
+    return "\n".join(lines) + "\n"
+
+
+def _cells(
+    frame: pd.DataFrame, formats: Mapping[str, Format]
+) -> tuple[list[str], list[str], list[list[str]]]:
+    """The columns' names and sides (left or right), and the texts of each row."""
     names = [
-        " / ".join(str(part) for part in name if str(part)) if isinstance(name, tuple) else name
+        " / ".join(str(part) for part in name if str(part))
+        if isinstance(name, tuple)
+        else str(name)
         for name in frame.columns
     ]
     number = [pd.api.types.is_numeric_dtype(frame.iloc[:, at]) for at in range(len(names))]
     sides = ["right" if each else "left" for each in number]
     forms = [formats.get(name) or _usual(frame.iloc[:, at]) for at, name in enumerate(frame)]
-    top = "".join(
-        f'<th scope="col" style="text-align:{side}">{escape(str(name))}</th>'
-        for name, side in zip(names, sides, strict=True)
-    )
-    body = []
-    for row in frame.itertuples(index=False, name=None):
-        cells = []
-        for at, value in enumerate(row):
-            text = escape(_text(value, forms[at]))
-            tag, scope = ("th", ' scope="row"') if at < heads else ("td", "")
-            cells.append(f'<{tag}{scope} style="text-align:{sides[at]}">{text}</{tag}>')
-        body.append(f"<tr>{''.join(cells)}</tr>")
-    box = "overflow:auto" + (";max-height:30em" if len(frame) > long else "")
-    return (
-        f'<div class="hcr-table" style="{box}" tabindex="0" role="group" '
-        f'aria-label="{escape(caption)}"><table style="margin:0">'
-        f'<caption style="{figures.QUIET}"><span>{escape(caption)}</span></caption>'
-        f"<thead><tr>{top}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
-    )
+    rows = [
+        [_text(value, form) for value, form in zip(row, forms, strict=True)]
+        for row in frame.itertuples(index=False, name=None)
+    ]
+    return names, sides, rows
+
+
+def _tex(text: str) -> str:
+    """`text` for LaTeX, on one line; what it would read as markup is escaped."""
+    return re.sub(r"[ \t\r\n]+", " ", text).translate(TEX)
 
 
 def _usual(column: pd.Series) -> str | None:

@@ -67,6 +67,8 @@ def visit(
         viewport=size, offline=True, java_script_enabled=scripts, **options
     )
     try:
+        # On a busy machine half a minute is not enough.
+        context.set_default_timeout(180_000)
         page = context.new_page()
         seen = Visit(page)
         note = seen.problems.append

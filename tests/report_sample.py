@@ -77,6 +77,24 @@ def frame(rows: int = 30, label: str = "A") -> pd.DataFrame:
     )
 
 
+def unsorted() -> pd.DataFrame:
+    """Columns that are sorted each in its own way; `order` is the row's place."""
+    n = 9
+    return pd.DataFrame(
+        {
+            "order": np.arange(n),
+            "count": [1234, 5, 100_000, 20, 7, 999, 3, 64, 12],
+            "share": [0.5, 0.981, 0.0312, np.nan, 1.0, 0.25, 0.125, 0.75, 0.9],
+            "figure": [f"{v:.1f} ({v - 1:.1f} to {v + 1:.1f})" for v in
+                       (90.2, 9.9, 100.0, 88.7, 90.1, 5.5, 42.0, 61.5, 70.7)],
+            "change": [0.5, -1.5, -12.25, 3.0, 0.0, -0.5, 2.25, 10.0, -3.0],
+            "p": ["< 0.001", "0.032", "0.001", "0.50", "–", "0.04", "1.00", "0.2", "0.9"],
+            "name": ["a10", "a9", "b", "B2", "a1", "C", "d", "e", "f"],
+            "took": ["5 s", "2 min", "1 min 3 s", "9 s", "1 s", "3 s", "4 s", "6 s", "7 s"],
+        }
+    )  # fmt: skip
+
+
 def executed(run: runs.Run, text: str = "A") -> NotebookNode:
     """An executed notebook with one of everything; `text` stands wherever a user's text may."""
     return notebook(

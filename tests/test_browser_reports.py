@@ -4,13 +4,14 @@ import browser
 import pytest
 import report_sample as sample
 
-from hcr import report, runs
+from hcr import exhibits, report, runs
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(bool(browser.skip_reason()), reason=browser.skip_reason() or "-"),
 ]
 WIDTHS = (390, 1280)
+FORMATS = {"share": ".1%", "change": "+.2f"}
 PAGES = ("01_eda", "index", "03_train", "evil", "evil_index")
 
 
@@ -29,6 +30,12 @@ def folder(tmp_path_factory):
         record = sample.record(run)
         write(run, "01_eda", report.notebook_html(notebook, record, "01_eda"))
         write(run, "index", report.index_html(record, run.folder))
+        for name, rows in (("sorted", slice(None)), ("short", slice(7))):
+            made = exhibits.table(run, sample.unsorted().iloc[rows], name, "Sorted", FORMATS)
+            table = sample.notebook(
+                sample.markdown("# Sort"), sample.code("t", sample.exhibit(made))
+            )
+            write(run, name, report.notebook_html(table, record, "01_eda"))
         failing = sample.code("fit()", sample.error("ValueError", "x " * 200, "long line " * 90))
         broken = sample.notebook(sample.markdown("# Train\n\n## Fit"), failing)
         write(run, "03_train", report.notebook_html(broken, record, "03_train"))
@@ -92,6 +99,115 @@ def test_long_table_sorts_by_number(chromium, folder):
         head.click()
         assert cells.first.inner_text() == "1,024"
         assert table.locator("th[aria-sort=descending]").count() == 1
+
+
+ORDERS = {
+    "count": [6, 1, 4, 8, 3, 7, 5, 0, 2],
+    "share": [2, 6, 5, 0, 7, 8, 1, 4, 3],
+    "figure": [5, 1, 6, 7, 8, 3, 4, 0, 2],
+    "change": [2, 8, 1, 5, 4, 0, 6, 3, 7],
+    "p": [0, 2, 1, 5, 7, 3, 8, 6, 4],
+    "name": [4, 1, 0, 2, 3, 5, 6, 7, 8],
+}
+
+
+def test_each_kind_of_column_sorts_in_its_own_way_both_ways(chromium, folder):
+    with browser.visit(chromium, folder / "sorted.html") as it:
+        table = it.page.locator(".hcr-table table").first
+        for name, expected in ORDERS.items():
+            head = table.get_by_role("button", name=name, exact=True)
+            head.click()
+            assert order(table) == expected, name
+            head.click()
+            # What is unknown comes last, whichever way.
+            gone = expected[-1:] if name in ("share", "p") else []
+            known = expected[: len(expected) - len(gone)]
+            assert order(table) == known[::-1] + gone, name
+            heads = table.locator("th[aria-sort]")
+            assert [heads.count(), heads.inner_text()] == [1, name]
+        # Other units are no numbers of one kind: words, with their numbers in order.
+        table.get_by_role("button", name="took", exact=True).click()
+        assert order(table)[:3] == [2, 4, 1]
+
+
+def order(table) -> list[int]:
+    return [int(each) for each in table.locator("tbody tr td:first-child").all_inner_texts()]
+
+
+def test_a_table_is_sorted_by_keyboard(chromium, folder):
+    with browser.visit(chromium, folder / "sorted.html") as it:
+        table = it.page.locator(".hcr-table table").first
+        it.page.locator(".hcr-table").first.focus()
+        for _ in range(2):  # past `order` to `count`
+            it.page.keyboard.press("Tab")
+        assert it.page.evaluate("document.activeElement.textContent") == "count"
+        it.page.keyboard.press("Enter")
+        assert order(table) == ORDERS["count"]
+        it.page.keyboard.press("Space")
+        assert order(table) == ORDERS["count"][::-1]
+        assert table.locator("th[aria-sort=descending]").inner_text() == "count"
+
+
+def test_what_is_not_long_has_nothing_to_sort_by(chromium, folder):
+    with browser.visit(chromium, folder / "short.html") as it:
+        assert it.page.locator(".hcr-table th button").count() == 0
+    with browser.visit(chromium, folder / "sorted.html", scripts=False) as it:
+        assert it.page.locator(".hcr-table th button").count() == 0
+        assert order(it.page.locator(".hcr-table table").first) == list(range(9))
+
+
+def test_rows_whose_order_says_something_stay(chromium, folder):
+    with browser.visit(chromium, folder / "01_eda.html") as it:
+        kept = it.page.locator(".hcr-table[aria-label=Environment]")
+        assert kept.locator("tbody tr").count() > 8
+        assert kept.locator("th button").count() == 0
+
+
+def test_a_printed_table_has_no_arrows(chromium, folder):
+    mark = "getComputedStyle(document.querySelector('.hcr-table th button'), '::after').content"
+    with browser.visit(chromium, folder / "sorted.html") as it:
+        assert it.page.evaluate(mark) != "none"
+        it.page.emulate_media(media="print")
+        assert it.page.evaluate(mark) == "none"
+
+
+def test_a_figure_that_is_too_wide_is_shown_whole_and_opens_in_full_size(chromium, folder):
+    image = ".hcr-scroll img"
+    inside = f"document.querySelector('{image}').getBoundingClientRect().right <= innerWidth"
+    with browser.visit(chromium, folder / "01_eda.html", 1280) as it:
+        assert it.page.get_by_role("button", name="Full size").count() == 0
+    with browser.visit(chromium, folder / "01_eda.html", 390) as it:
+        assert it.page.evaluate(inside)
+        small = it.page.locator(image).first.bounding_box()["width"]
+        button = it.page.get_by_role("button", name="Full size").first
+        button.focus()
+        it.page.keyboard.press("Enter")
+        full = it.page.locator("dialog.full")
+        assert full.locator("img").bounding_box()["width"] > 1.4 * small
+        assert browser.overflow(it.page) <= 0
+        it.page.keyboard.press("Escape")
+        assert full.is_hidden()
+        assert it.page.evaluate("document.activeElement.textContent") == "Full size"
+        it.page.locator(image).first.click()
+        assert full.is_visible()
+        full.get_by_role("button", name="Close").click()
+        assert full.is_hidden()
+        assert it.problems == []
+        it.page.emulate_media(media="print")
+        assert not button.is_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 820, 390])
+def test_no_card_stands_alone_in_the_last_row(chromium, tmp_path, width):
+    """A card that is alone in its row, at an even number of cards, has a neighbour's place free."""
+    rows = [{"label": f"Figure {i}", "text": "98.4 %", "note": ""} for i in range(6)]
+    record = {"run": "six", "status": "done", "stages": {"04_evaluate": {"headline": rows}}}
+    page = tmp_path / "six.html"
+    page.write_text(report.index_html(record, tmp_path), encoding="utf-8")
+    tops = "[...document.querySelectorAll('.cards li')].map(e => e.getBoundingClientRect().top)"
+    with browser.visit(chromium, page, width) as it:
+        found = it.page.evaluate(tops)
+    assert found.count(found[-1]) > 1
 
 
 def test_every_link_within_the_run_leads_somewhere(chromium, folder):

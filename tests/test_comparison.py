@@ -98,6 +98,20 @@ def test_a_run_without_its_figures_is_left_out_with_the_reason(outputs):
     assert sum(each.startswith("Left out: ") for each in told) == 3
 
 
+def test_a_run_whose_test_another_model_read_is_left_out(outputs):
+    make(outputs / "own", model="a")
+    folder = make(outputs / "lent", model="b", validation=0.99, wrong=1)
+    record = files.read_json(folder / "run.json")
+    for reader, out in (("emnist", ["own"]), ("run", ["lent", "own"])):
+        record["stages"]["04_evaluate"]["parameters"]["reader"] = reader
+        files.write_json(folder / "run.json", record)
+        members, problems = comparison.read(comparison.find())
+        assert [each.name for each in members] == out
+        said = " ".join(words.scope(comparison.gather(members), problems))
+        assert ("Left out: lent. " in said) == (reader != "run")
+        assert ("04_evaluate read by 'emnist'" in said) == (reader != "run")
+
+
 def test_a_run_knows_what_made_it(outputs):
     make(
         outputs / "five" / "net-s3", seed=3, model="hcr_net", dirty=True, openings=2,
@@ -172,12 +186,13 @@ def test_an_older_run_of_the_same_seed_does_not_count(outputs):
 
 
 def test_the_rank_goes_by_validation_whatever_the_test_says(outputs):
-    make(outputs / "worse", model="a", validation=0.80, wrong=4)
+    make(outputs / "worse", model="a", validation=0.80, wrong=4, openings=3)
     make(outputs / "better", model="b", validation=0.90, wrong=40)
     (group,) = gathered()
     assert [each.label for each in group.recipes] == ["better", "worse"]
     frame = frames.ranking(group)
     assert frame["rank"].tolist() == [1, 2]
+    assert frame["test opened"].tolist() == [1, 3]
     tests = [float(text.split("\N{NO-BREAK SPACE}")[0]) for text in frame["test"]]
     assert tests[0] < tests[1]
     said = words.standing(group)
@@ -291,6 +306,21 @@ def test_times_are_compared_on_one_machine_alone(outputs):
     assert shown["machine"].tolist() == ["A", "A", "B", "several"]
     assert told == "Machines: A AMD EPYC, 2 cores, 23.5 GiB; B Xeon, 8 cores, 23.5 GiB."
     assert shown["on the front of"].iloc[3] == "\N{EN DASH}"
+
+
+def test_what_all_runs_have_in_common_is_told_once(outputs):
+    for seed in (0, 1):
+        make(outputs / "five" / f"a-s{seed}", seed=seed)
+    members = comparison.read(comparison.find())[0]
+    frame = frames.members(members, {each.name: "a" for each in members})
+    shown, told = frames.narrow(frame)
+    assert shown["run"].tolist() == ["a-s0", "a-s1"]
+    assert told.startswith("All of the suite five. Data: mnist-sample, n = 400.")
+    make(outputs / "alone", model="b")
+    members = comparison.read(comparison.find())[0]
+    shown, told = frames.narrow(frames.members(members, {each.name: "a" for each in members}))
+    assert "five/a-s0" in shown["run"].tolist()
+    assert "suite" not in told
 
 
 # Parameters, histories

@@ -2,11 +2,13 @@
 
 import io
 import re
+import unicodedata
 
 import numpy as np
 import pandas as pd
 import pytest
 import report_sample as sample
+from conftest import PROJECT
 from PIL import Image
 
 from hcr import exhibits, figures, files, runs, tables
@@ -37,6 +39,24 @@ def test_figure_is_a_small_svg_without_date_or_address(run):
             "headline": False,
         }
     ]
+
+
+def test_alternative_text_says_what_the_labels_say(run):
+    figure = sample.bars("class")
+    other = figure.add_subplot()
+    other.set_title("Left", loc="left")
+    other.set_ylabel("Loss")
+    other.plot([1, 2], label="train")
+    other.plot([2, 1], label="a\n<b>")
+    figure.legend()
+    html = exhibits.figure(run, figure, "two", "The caption.").html
+    told = "Figure: pictures against class; Left: Loss; series: train, a &lt;b&gt;."
+    assert f'alt="{told}"' in html
+    assert entries(run, "figures")[0]["alt"] == told.replace("&lt;", "<").replace("&gt;", ">")
+    assert figures.described(sample.pictures()) == "Figure: 16 pictures."
+    bare = sample.bars("")
+    bare.axes[0].set_ylabel("")
+    assert 'alt="The caption."' in exhibits.figure(run, bare, "bare", "The caption.").html
 
 
 def test_same_figure_gives_the_same_bytes(tmp_path):
@@ -152,7 +172,102 @@ def test_table_is_written_whole_and_shown_in_house_style(run):
     ]
     assert [cells[:5], cells[5:]] == rows
     assert "scope" not in cells
-    assert entries(run, "tables") == [{"file": "tables/01_t.csv", "caption": "A table"}]
+    files_of = {"file": "tables/01_t.csv", "latex": "tables/01_t.tex"}
+    assert entries(run, "tables") == [files_of | {"caption": "A table"}]
+
+
+def latex(run: runs.Run, name: str) -> str:
+    return run.path(f"tables/01_{name}.tex").read_text(encoding="utf-8")
+
+
+def rows_of(tex: str) -> list[list[str]]:
+    """The cells of a LaTeX table's lines, its head the first of them."""
+    ended = [line[: -len(r" \\")] for line in tex.splitlines() if line.endswith(r" \\")]
+    lines = [line for line in ended if not line.startswith(r"\caption")]
+    return [re.split(r"(?<!\\) & ", line) for line in lines]
+
+
+def check_form(tex: str) -> None:
+    """Environments and braces are closed, and each line has as many cells as there are columns."""
+    opened: list[str] = []
+    for kind, name in re.findall(r"\\(begin|end)\{(\w+)\}", tex):
+        if kind == "begin":
+            opened.append(name)
+        else:
+            assert opened.pop() == name
+    assert opened == []
+    bare = re.sub(r"\\[\\&%$#_{}]", "", tex.split("\n", 1)[1])
+    assert bare.count("{") == bare.count("}")
+    assert bare.count("$") % 2 == 0
+    assert not set("%#_") & set(re.sub(r"\\label\{.*?\}", "", bare))
+    columns = re.search(r"\\begin\{(?:tabular|longtable)\}\{([lr]+)\}", tex)[1]
+    assert {len(row) for row in rows_of(tex)} == {len(columns)}
+    assert tex.isascii()
+
+
+def test_a_table_is_latex_too(run):
+    frame = pd.DataFrame(
+        {
+            "name": [
+                "R&D_1",
+                "50 % {x}",
+                "a\\b~c^d",
+                '#1 <"[|]>',
+                "\N{MINUS SIGN}\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\n\N{NON-BREAKING HYPHEN}",
+            ],
+            "n": [1234, 5, 6, 7, 8],
+            "share": [0.98412, np.nan, 0.5, -0.25, 0.0],
+        }
+    )
+    shown = exhibits.table(run, frame, "t", "100 % of $5 & more_so.", formats={"share": ".1%"})
+    tex = latex(run, "t")
+    check_form(tex)
+    assert tex.startswith("% \\usepackage{booktabs}\n\\begin{table}\n")
+    assert r"\caption{100 \% of \$5 \& more\_so.}\label{tab:quick:01_t}" in tex
+    assert rows_of(tex) == [
+        ["name", "n", "share"],
+        [r"R\&D\_1", "1,234", r"98.4~\%"],
+        [r"50 \% \{x\}", "5", "--"],
+        [r"a\textbackslash{}b\textasciitilde{}c\textasciicircum{}d", "6", r"50.0~\%"],
+        [r"\#1 $<$''{[}$|$]$>$", "7", r"$-$25.0~\%"],
+        [r"$-$~$\times$ \mbox{-}", "8", r"0.0~\%"],
+    ]
+    assert "{lrr}" in tex
+    assert "R&amp;D_1" in shown.html
+
+
+def test_latex_of_a_long_table_goes_over_pages_and_keeps_the_index(run):
+    frame = sample.frame(40, "A").set_index("character")
+    exhibits.table(run, frame, "long", "Long")
+    tex = latex(run, "long")
+    check_form(tex)
+    assert tex.startswith("% \\usepackage{booktabs,longtable}\n\\begin{longtable}{lrr")
+    cells = rows_of(tex)
+    assert cells[0] == cells[1]  # the first head, and that of the later pages
+    assert cells[0][0] == "character"
+    assert [row[1] for row in cells[2:]] == [f"{n:,}" for n in frame["pictures"]]
+
+
+def test_every_letter_that_a_page_has_is_one_that_latex_has():
+    """A sign in our own texts that no line of the table of letters knows would stop LaTeX."""
+    used = {
+        sign
+        for path in (PROJECT / "hcr").rglob("*.py")
+        for named in re.findall(r"\\N\{([A-Z -]+)\}", path.read_text(encoding="utf-8"))
+        if path.parts[-2] in ("hcr", "comparison", "study", "insights", "metrics")
+        for sign in [unicodedata.lookup(named)]
+    }
+    assert len(used) > 4
+    unknown = {sign for sign in used if not tables._tex(sign).isascii()}
+    assert unknown == set()
+
+
+def test_what_a_page_has_no_room_for_is_in_the_csv(run):
+    frame = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
+    shown = exhibits.table(run, frame, "t", "Wide.", shown=frame[["b"]])
+    assert list(pd.read_csv(run.path("tables/01_t.csv"))) == ["a", "b"]
+    assert rows_of(latex(run, "t")) == [["b"], ["3"], ["4"]]
+    assert shown.html.count("<td") == 2
 
 
 def test_named_index_is_kept_and_names_the_rows(run):
@@ -169,7 +284,11 @@ def test_long_table_scrolls(run):
 
 def test_empty_table_is_shown(run):
     empty = pd.DataFrame({"a": pd.Series(dtype=float)})
-    assert "<tbody></tbody>" in exhibits.table(run, empty, "t", "Nothing found").html
+    html = exhibits.table(run, empty, "t", "Nothing found").html
+    assert re.findall(r"<tbody>.*</tbody>", html) == [
+        '<tbody><tr><td colspan="1" style="text-align:left">none</td></tr></tbody>'
+    ]
+    assert rows_of(latex(run, "t")) == [["a"]]
 
 
 def test_results_fill_metrics_and_the_headline(run):
@@ -189,7 +308,10 @@ def test_results_fill_metrics_and_the_headline(run):
         {"key": "accuracy", "label": "Accuracy", "text": "50.0 %", "note": "n = 2"}
     ]
     assert "Accuracy" in shown.html
-    assert repr(shown) == "Table: Results"
+    assert repr(shown) == "Table: Results."
+    saved = run.path("tables/01_results.csv").read_text(encoding="utf-8")
+    assert saved.splitlines()[:2] == ["Figure,Value,Note", "Accuracy,50.0 %,n = 2"]
+    assert r"50.0 \%" in run.path("tables/01_results.tex").read_text(encoding="utf-8")
 
 
 def test_environment_tells_where_a_result_was_made(run):

@@ -99,6 +99,12 @@ def test_why_a_stage_runs_is_told(stage, tmp_path):
     assert why(record, now, stage, folder) is None
     shown = {**record, "figures": [{"file": "figures/03_curves.svg"}]}
     assert why(shown, now, stage, folder) == "a figure or table that it wrote is missing"
+    both = {"file": "tables/01_t.csv", "latex": "tables/01_t.tex"}
+    files.write_text(folder / both["file"], "a\n")
+    tabled = record | {"tables": [both]}
+    assert why(tabled, now, stage, folder) == "a figure or table that it wrote is missing"
+    files.write_text(folder / both["latex"], "a\n")
+    assert why(tabled, now, stage, folder) is None
     files.write_text(folder / "figures" / "03_curves.svg", "<svg/>")
     assert why(shown, now, stage, folder) is None
     # Another stage's section of the same file is not this one's business.
@@ -180,3 +186,30 @@ def test_the_suites_table_holds_failed_runs_too(tmp_path):
     assert table[1] == "both/good,pen-strokes (synthetic),done,0.5,0.25,8,,,,3.5,2026-01-02,abc"
     assert table[2] == "both/bad,,failed,,,,,,,,,"
     assert "0.2500" in text
+
+
+def test_the_suites_table_ends_in_means_and_spreads_over_seeds(tmp_path):
+    def outcome(name, accuracy, status="done", seconds=3.0):
+        evaluated = {"accuracy": accuracy, "balanced_accuracy": accuracy / 2, "n": 8}
+        trained = {"training_seconds": 1.5, "parameters": 7, "multiply_adds": 9}
+        found = {"03_train": trained, "04_evaluate": evaluated}
+        files.write_json(tmp_path / name / "metrics.json", found)
+        record = {"status": status, "seconds": seconds}
+        return Outcome(f"both/{name}", DONE, folder=tmp_path / name, record=record)
+
+    given = [outcome("a-s0", 0.5), outcome("a-s1", 0.7, seconds=5.0), outcome("b-s0", 0.9)]
+    given += [outcome("b-s1", 0.1, status="failed"), outcome("c", 0.4), outcome("d-sum", 0.4)]
+    text = pipeline.write_summary("both", given)
+    table = (tmp_path / "outputs" / "both" / "both.csv").read_text().splitlines()
+    assert len(table) == 1 + 6 + 2
+    means, spreads = (line.split(",") for line in table[-2:])
+    assert means[0] == "both/a (mean of 2 seeds)"
+    assert spreads[0] == "both/a (standard deviation of 2 seeds)"
+    columns = table[0].split(",")
+    for key, value, spread in (
+        ("accuracy", 0.6, 0.1 * 2**0.5), ("balanced_accuracy", 0.3, 0.05 * 2**0.5),
+        ("training_seconds", 1.5, 0), ("seconds", 4, 2**0.5), ("n", 8, 8), ("parameters", 7, 7),
+    ):  # fmt: skip
+        assert float(means[columns.index(key)]) == pytest.approx(value), key
+        assert float(spreads[columns.index(key)]) == pytest.approx(spread), key
+    assert "both/a (mean of 2 seeds)" in text

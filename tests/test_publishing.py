@@ -95,6 +95,15 @@ def test_a_path_of_this_machine_is_not_published(suite, results, change, words):
     assert not (results / "five" / "own-s0").exists()
 
 
+def test_a_run_that_another_model_read_is_not_published(suite, results):
+    record = files.read_json(suite / "net-s0" / "run.json")
+    record["stages"]["04_evaluate"]["parameters"]["reader"] = "emnist"
+    files.write_json(suite / "net-s0" / "run.json", record)
+    with pytest.raises(RunError, match="must be whole runs.*five/net-s0.*'emnist'"):
+        publishing.publish("five")
+    assert not results.exists()
+
+
 def test_what_only_looks_like_a_path_is_published(suite):
     text = "https://example.org/a/b, doi:10.1109/5.726791, and/or, 3 km/h, params/x.yaml, </a>"
     make(suite / "own-s0", model="own", data={"citation": text}, given={"path": "my/pictures"})
@@ -131,7 +140,11 @@ def test_the_table_has_what_a_published_figure_needs(suite, results):
     publishing.publish("five")
     text = (results / "five" / "results.md").read_text()
     lines = text.splitlines()
-    assert lines[2].startswith("| 1 | `net` | 1,234,567 | 97.5 % (95.5 to 98.6) | ")
+    assert lines[0] == (
+        "|  | recipe | parameters | multiply-adds | accuracy | class-balanced accuracy | "
+        "the same on validation | training | date | commit |"
+    )
+    assert lines[2].startswith("| 1 | `net` | 1,234,567 | 98,765,360 | 97.5 % (95.5 to 98.6) | ")
     assert lines[2].endswith("| 90.0 % (88.0 to 92.0) | 30 s | 2026-01-02 | 0123456789 |")
     assert lines[3].startswith("| 2 | `small` |")
     assert "| 50 min |" in lines[3]
@@ -157,6 +170,13 @@ def test_seeds_machines_and_changed_trees_show_in_the_table(suite, results):
     assert lines[0].startswith("|  | recipe | seeds | parameters |")
     assert lines[0].endswith("| commit | machine |")
     assert "| `net` | 2 |" in lines[2]
+    (group,) = comparison.gather(comparison.read(comparison.find(["five"]))[0])
+    net = group.recipes[0].figures["test"]
+    row = dict(zip(lines[0].split("|"), lines[2].split("|"), strict=True))
+    assert row[" class-balanced accuracy "].startswith(f" {100 * net.value:.1f} % (")
+    assert row[" spread "] == f" {100 * net.spread:.2f} "
+    assert net.spread > 0
+    assert dict(zip(lines[0].split("|"), lines[3].split("|"), strict=True))[" spread "] == " – "
     assert "| 2026-01-02 to 2026-02-03 | 0123456789, 0123456789+ |" in lines[2]
     assert "Xeon" in lines[4]
     assert "A plus behind a commit: the tree had changes." in " ".join(lines)

@@ -91,6 +91,21 @@ def test_page_can_be_read_by_everyone(pages, text, kind):
 
 
 @KINDS
+def test_a_page_credits_its_data(pages, kind):
+    page = Page(pages["usual", kind])
+    credited = " ".join(page.text[page.text.index("Data: ") :].split())
+    assert "Licence: quick." in credited
+    assert "https://example.org/" in {each["href"] for each in page.all("a")}
+
+
+@KINDS
+def test_the_title_block_says_what_a_figure_needs(pages, kind):
+    page = Page(pages["usual", kind])
+    for fact in ("Data", "Seed", "Date", "Took", "Commit", "Hardware"):
+        assert fact in page.texts, fact
+
+
+@KINDS
 def test_same_input_gives_the_same_page(run, kind):
     executed, record = sample.executed(run), sample.record(run)
     made = {

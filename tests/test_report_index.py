@@ -19,7 +19,8 @@ def test_index_shows_the_run(run):
     links = [each["href"] for each in page.all("a")]
     for stage in ("01_eda", "02_balance", "03_train", "04_evaluate", "05_draw"):
         assert f"{stage}.html" in links
-    assert {"figures/01_counts.svg", "tables/01_counts.csv"} <= set(links)
+    files = {"figures/01_counts.svg", "tables/01_counts.csv", "tables/01_counts.tex"}
+    assert files <= set(links)
     assert len(page.all("img")) == 1  # the one headline figure
     for part in ("98.4 %", "balance.npz", "opened 1 time", "git checkout", "ab" * 32, "epochs"):
         assert part in page.text

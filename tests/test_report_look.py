@@ -62,6 +62,34 @@ def test_words():
     assert words.state("what")["word"] == "what"
 
 
+def test_the_title_names_the_model_that_reads():
+    stages = {
+        "02_balance": {"parameters": {"strategy": "none"}},
+        "03_train": {"parameters": {"model": "hcr_small"}},
+        "04_evaluate": {"parameters": {"reader": "run"}},
+        "05_draw": {"parameters": {"reader": "emnist"}},
+        "06_more": {},
+    }
+    record = {"stages": stages}
+    found = {stage: words.model(record, stage) for stage in stages}
+    assert found == {
+        "02_balance": "", "03_train": "hcr_small", "04_evaluate": "hcr_small",
+        "05_draw": "emnist", "06_more": "hcr_small",
+    }  # fmt: skip
+    assert words.model(record) == "hcr_small"
+    assert words.model({}) == ""
+
+
+@pytest.mark.parametrize(
+    ("count", "rows"),
+    [(1, [1]), (5, [5]), (6, [3, 3]), (7, [4, 3]), (8, [4, 4]), (9, [5, 4]), (11, [4, 4, 3])],
+)
+def test_no_card_stands_alone(count, rows):
+    abreast = words.abreast(count, 5)
+    found = [min(abreast, count - at) for at in range(0, count, abreast)]
+    assert found == rows
+
+
 def test_edges_are_the_files_that_pass():
     stages = {
         "a": {"reads": ["the data set", "z"], "writes": ["x", "y"]},

@@ -5,7 +5,6 @@ from html import escape
 from os.path import relpath
 
 import numpy as np
-import pandas as pd
 
 from hcr import exhibits, tables
 from hcr.comparison import frames, words
@@ -38,7 +37,7 @@ def scope(run: Run, groups: Sequence[Group], problems: dict[str, str]) -> Exhibi
         caption = f"The runs. Validation and test: class-balanced accuracy. {common}"
         formats: dict[str, tables.Format] = {"validation": ".1%", "test": ".1%", "n": ",d"}
         formats |= {f"training,{frames.NBSP}s": ",.0f"}
-        parts.append(_saved(run, frame, shown, "runs", caption, formats))
+        parts.append(exhibits.table(run, frame, "runs", caption, formats, shown).html)
         parts.append(_links(run, members))
         parts += [_paragraph(each) for each in words.sources(members)]
     return _exhibit(parts, "\n".join(told))
@@ -50,8 +49,8 @@ def ranking(run: Run, groups: Sequence[Group]) -> Exhibit:
     def show(group: Group, name: Callable[[str], str]) -> list[Exhibit]:
         figures = frames.figures(group)
         caption = f"{group.title}: {words.COLUMNS} {words.about(group)}"
-        text = _saved(run, figures, frames.ranking(group), name("ranking"), caption, {})
-        table = _exhibit([text], f"Table: {caption}")
+        told = frames.ranking(group)
+        table = exhibits.table(run, figures, name("ranking"), caption, shown=told)
         shown = figures[(figures["split"] != "accuracy") & (figures["rank"] <= MOST)]
         caption = (
             f"{group.title}: class-balanced accuracy of each recipe, by rank. Bars are 95 % "
@@ -106,8 +105,7 @@ def costs(run: Run, groups: Sequence[Group]) -> Exhibit:
         formats: dict[str, tables.Format] = {"parameters": ",.0f", "multiply-adds": ",.0f"}
         formats |= {f"training,{frames.NBSP}s": ",.0f", f"{frames.TIMES} the shortest": ",.1f"}
         formats |= {f"strokes to answer,{frames.NBSP}ms": ".2f"}
-        text = _saved(run, found, shown, name("prices"), caption, formats)
-        return [figure, _exhibit([text], f"Table: {caption}")]
+        return [figure, exhibits.table(run, found, name("prices"), caption, formats, shown)]
 
     return _several(groups, show)
 
@@ -223,19 +221,6 @@ def _several(
         parts += [each.html for each in found]
         texts += [each.text for each in found]
     return _exhibit(parts, "\n".join(texts))
-
-
-def _saved(
-    run: Run,
-    frame: pd.DataFrame,
-    shown: pd.DataFrame,
-    name: str,
-    caption: str,
-    formats: dict[str, tables.Format],
-) -> str:
-    """Leave `frame` in the run's folder, and show what of it a page has room for."""
-    exhibits.table(run, frame, name, caption)
-    return tables.html(shown, caption, formats, 0)
 
 
 def _links(run: Run, members: Sequence[Member]) -> str:

@@ -30,9 +30,7 @@ def ranking(group: Group) -> pd.DataFrame:
     frame = pd.DataFrame(rows)
     if any(len(each.members) > 1 for each in group.recipes):
         frame.insert(2, "seeds", [len(each.members) for each in group.recipes])
-        spreads = [recipe.figures["test"].spread for recipe in group.recipes]
-        texts = [f"{100 * each:.2f}" if isfinite(each) else MISSING for each in spreads]
-        frame.insert(5, "spread", texts)
+        frame.insert(5, "spread", [spread(recipe) for recipe in group.recipes])
     return frame
 
 
@@ -177,6 +175,10 @@ def narrow(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     if frame["data"].nunique() == frame["n"].nunique() == 1:
         shown = shown.drop(columns=["data", "n"])
         told.insert(0, f"Data: {frame['data'].iloc[0]}, n = {frame['n'].iloc[0]:,}.")
+    suites = {each.rpartition("/")[0] for each in frame["run"]}
+    if len(suites) == 1 and suites != {""}:
+        shown["run"] = [each.rpartition("/")[2] for each in frame["run"]]
+        told.insert(0, f"All of the suite {suites.pop()}.")
     # A hyphen at which a date would be broken.
     shown["date"] = shown["date"].str.replace("-", "\N{NON-BREAKING HYPHEN}")
     shown["commit"] = [each[:SHORT] for each in frame["commit"]]
@@ -232,6 +234,12 @@ def tests(found: Sequence[Pair]) -> pd.DataFrame:
             "told apart": [each.told_apart for each in found],
         }
     )
+
+
+def spread(recipe: Recipe) -> str:
+    """The standard deviation over the seeds of the class-balanced test accuracy, in points."""
+    found = recipe.figures["test"].spread
+    return f"{100 * found:.2f}" if isfinite(found) else MISSING
 
 
 def interval(found: Figure) -> str:

@@ -16,6 +16,7 @@ MADE = ("02_balance", "03_train")
 TRAINED, EVALUATED, DRAWN = "03_train", "04_evaluate", "05_draw"
 # What 02_balance trains for its study goes nowhere else.
 ASIDE = "study"
+OWN = "run"  # the parameter `reader` where a run's own model read
 FIGURES = {TRAINED: ("val_accuracy", "val_balanced_accuracy"), EVALUATED: ("accuracy", "n")}
 
 
@@ -132,7 +133,7 @@ class Member:
     @property
     def latency(self) -> float | None:
         """Milliseconds from strokes to answer, the median; None where it did not time its own."""
-        own = self._given(DRAWN).get("reader", "run") == "run"
+        own = self._given(DRAWN).get("reader", OWN) == OWN
         return self.metrics.get(DRAWN, {}).get("read_strokes_ms") if own else None
 
     def figure(self, stage: str, key: str) -> float:
@@ -176,7 +177,8 @@ class Member:
 def read(name: str, folder: Path) -> Member:
     """The finished run in `folder`.
 
-    Raises `RunError` where it lacks the figures of training and evaluation.
+    Raises `RunError` where it lacks the figures of training and evaluation, or where those of its
+    evaluation are another model's.
     """
     path = folder / "metrics.json"
     found = files.read_json(path) if path.is_file() else {}
@@ -192,4 +194,12 @@ def read(name: str, folder: Path) -> Member:
             f"{runs.shown(path)} must hold the figures of training and evaluation. Missing: "
             f"{', '.join(missing)}. Run it again, or leave it out."
         )
-    return Member(name, folder, runs.read(folder), found)
+    each = Member(name, folder, runs.read(folder), found)
+    reader = each._given(EVALUATED).get("reader", OWN)
+    if reader != OWN:
+        raise RunError(
+            "A run's figures must be those of its own model. Received: 04_evaluate read by "
+            f"{reader!r}, so its test figures say nothing of what was trained here. To compare it: "
+            f"run its 04_evaluate again with reader={OWN}."
+        )
+    return each

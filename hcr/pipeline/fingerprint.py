@@ -73,12 +73,17 @@ def why(record: dict[str, Any], now: dict[str, Any], stage: Stage, folder: Path)
             return reason
     if record.get("outputs") != outputs(stage, folder):
         return "a file that it wrote is missing or changed"
-    shown = [*record.get("figures", []), *record.get("tables", [])]
-    if not all((folder / each["file"]).is_file() for each in shown):
+    if not all((folder / each).is_file() for each in shown(record)):
         return "a figure or table that it wrote is missing"
     if not (folder / f"{stage.name}.ipynb").is_file():
         return "its executed notebook is missing"
     return None
+
+
+def shown(record: dict[str, Any]) -> list[str]:
+    """The files of a stage's figures and tables, by its `record`, relative to the run's folder."""
+    entries = [*record.get("figures", []), *record.get("tables", [])]
+    return [each[key] for each in entries for key in ("file", "latex") if each.get(key)]
 
 
 def modules(code: str) -> list[str]:

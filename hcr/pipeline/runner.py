@@ -249,8 +249,7 @@ class _Runner:
     def _forget_old(self, stage: Stage, started: float) -> None:
         """Delete the figures and tables that the stage wrote the last time, but not now."""
         number = stage.name.split("_")[0]
-        entry = self._record()["stages"][stage.name]
-        current = {each["file"] for key in ("figures", "tables") for each in entry.get(key, [])}
+        current = prints.shown(self._record()["stages"][stage.name])
         for kind in ("figures", "tables"):
             for path in (self.folder / kind).glob(f"{number}_*"):
                 if f"{kind}/{path.name}" not in current:

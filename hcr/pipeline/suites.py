@@ -2,6 +2,8 @@
 
 import csv
 import io
+from collections.abc import Callable
+from statistics import mean, stdev
 from typing import Any
 
 from hcr import files, params, runs
@@ -10,6 +12,7 @@ from hcr.pipeline.plan import DONE, Outcome, RunPlan
 # What the table takes from the stages' figures, and the record's facts around it.
 TRAINED = ("training_seconds", "parameters", "multiply_adds")
 EVALUATED = ("accuracy", "balanced_accuracy", "n")
+SCATTERED = ("accuracy", "balanced_accuracy", "training_seconds", "seconds")  # over the seeds
 COLUMNS = ("run", "data", "status", *EVALUATED, *TRAINED, "seconds", "date", "commit")
 
 
@@ -36,7 +39,11 @@ def published(plan: RunPlan) -> Outcome | None:
 
 
 def write_summary(suite: str, outcomes: list[Outcome]) -> str:
-    """Write `<suite>.csv` into the suite's folder and return its rows as a table to print."""
+    """Write `<suite>.csv` into the suite's folder and return its rows as a table to print.
+
+    A row a run; then, of each run that several seeds have finished, a row with the means and one
+    with the standard deviations over the seeds.
+    """
     rows = []
     for outcome in outcomes:
         path = outcome.folder / "metrics.json"
@@ -55,6 +62,7 @@ def write_summary(suite: str, outcomes: list[Outcome]) -> str:
                 "commit": (record.get("commit") or "")[:10],
             }
         )
+    rows += _over_seeds(rows)
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -62,6 +70,27 @@ def write_summary(suite: str, outcomes: list[Outcome]) -> str:
     path = runs.outputs() / suite / f"{suite}.csv"
     files.write_text(path, text.getvalue())
     return _table(rows) + f"\n{runs.shown(path)}"
+
+
+def _over_seeds(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Mean and spread of the finished runs that differ in the seed alone; none for one seed."""
+    by_run: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        run, _, seed = row["run"].rpartition("-s")
+        if run and seed.isdigit() and row["status"] == "done" and row["accuracy"] != "":
+            by_run.setdefault(run, []).append(row)
+    found = []
+    kinds: dict[str, Callable] = {"mean": mean, "standard deviation": stdev}
+    for run, own in by_run.items():
+        for kind, of in kinds.items() if len(own) > 1 else ():
+            row = own[0] | {"run": f"{run} ({kind} of {len(own)} seeds)"}
+            row |= dict.fromkeys(("status", "date", "commit"), "")
+            for key in SCATTERED:
+                values = [each[key] for each in own]
+                known = all(isinstance(each, int | float) for each in values)
+                row[key] = of(map(float, values)) if known else ""
+            found.append(row)
+    return found
 
 
 def _data(facts: dict[str, Any]) -> str:

@@ -33,7 +33,7 @@ COLOURS = {
     "test": "#CC79A7",
     "right": "#009E73",
     "wrong": "#D55E00",
-    "before": "#8C8C8C",
+    "before": "#6F6F6F",  # a lighter grey is the test's colour to whoever lacks the green cones
     "mark": "#000000",
 }
 # The same on paper, dark enough for small text.

@@ -46,6 +46,7 @@ def index_html(record: dict[str, Any], folder: Path) -> str:
 def _facts(record: dict[str, Any]) -> list[tuple[str, str]]:
     facts = [
         ("Data", words.data(record)),
+        ("Model", words.model(record)),
         ("Seed", words.value(record["seed"]) if "seed" in record else ""),
         ("Date", words.moment(record.get("finished") or record.get("started"))),
         ("Took", words.duration(record.get("seconds"))),

@@ -50,15 +50,10 @@ def notebook_html(notebook: Any, record: dict[str, Any], stage: str) -> str:
 def _facts(record: dict[str, Any], entry: dict[str, Any], stage: str) -> list[tuple[str, str]]:
     """What stands below the title; a fact that is not known is left out."""
     given = entry.get("parameters") or {}
-    model = ""
-    for name, each in record.get("stages", {}).items():
-        model = (each.get("parameters") or {}).get("model") or model
-        if name == stage:
-            break
     facts = [
         ("Run", str(record.get("run", ""))),
         ("Data", words.data(record)),
-        ("Model", str(model)),
+        ("Model", words.model(record, stage)),
         ("Seed", words.value(given.get("seed", record.get("seed", "")))),
         ("Date", words.moment(entry.get("finished") or entry.get("started"))),
         ("Took", words.duration(entry.get("seconds"))),

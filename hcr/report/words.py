@@ -75,6 +75,23 @@ def data(record: dict[str, Any]) -> str:
     return f"{text}; training split cut: {cuts}" if cuts else text
 
 
+def model(record: dict[str, Any], stage: str | None = None) -> str:
+    """The network of `stage`: the one that its `reader` names, or the one that the run trains.
+
+    Without a stage it is the run's; empty where no stage up to there says.
+    """
+    stages = record.get("stages") or {}
+    reader = (stages.get(stage, {}).get("parameters") or {}).get("reader", "run")
+    if reader != "run":
+        return str(reader)
+    found = ""
+    for name, each in stages.items():
+        found = (each.get("parameters") or {}).get("model") or found
+        if name == stage:
+            break
+    return str(found)
+
+
 def value(given: Any) -> str:
     """A parameter's value as YAML would have it."""
     if given is None:
@@ -97,6 +114,11 @@ def state(status: str | None) -> dict[str, str]:
     return {"word": word, "kind": kind, "symbol": SYMBOLS[kind]}
 
 
+def abreast(count: int, most: int) -> int:
+    """How many of `count` things stand in a row: `most`, or fewer where that fills all rows."""
+    return most if count <= most else -(-count // -(-count // most))
+
+
 def number(given: Any) -> str:
     """A whole number with commas; anything else as it is."""
     return f"{given:,}" if isinstance(given, int) else str(given)
@@ -108,5 +130,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "value": value,
     "counted": counted,
     "number": number,
+    "abreast": abreast,
     "state": state,
 }
