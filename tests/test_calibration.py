@@ -116,7 +116,7 @@ def test_the_gain_names_both():
 
 
 def test_it_lowers_the_calibration_error_of_a_network_made_too_sure():
-    """A network that ships, its logits multiplied by four; fitted on some drawings, asked others."""
+    """A network that ships, its logits times four; fitted on some drawings, asked about others."""
     network, letters = Recognizer.load("mnist_nist_1000"), "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     parts = {}
     for part, first in (("validation", 0), ("test", 500)):

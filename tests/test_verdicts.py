@@ -11,7 +11,6 @@ from hcr.insights import faults, verdicts
 from hcr.metrics.comparison import mcnemar_of
 from hcr.metrics.refusal import Refusal
 
-
 TEN = np.full(10, 300)
 
 

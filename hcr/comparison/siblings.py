@@ -12,6 +12,7 @@ from hcr.errors import RunError
 
 MEAN, SPREAD = "mean", "standard deviation"
 FIGURES = {"accuracy": "accuracy", "balanced": "balanced_accuracy"}
+FORMATS = dict.fromkeys(FIGURES, ".2%")
 
 
 def of(run: runs.Run) -> Recipe | None:
