@@ -93,7 +93,7 @@ def test_confusions(case):
     assert worst["count"].tolist() == counted.tolist()
     for row in worst.itertuples():
         pair = "abcdef".index(row.true), "abcdef".index(row.predicted)
-        assert counted[pair] == row.count_ if hasattr(row, "count_") else True
+        assert counted[pair] == row.count
         assert row.share == pytest.approx(counted[pair] / (true == pair[0]).sum())
 
 

@@ -1,5 +1,7 @@
 """A run among those of its recipe with other seeds: how much of its figures is the seed's."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -78,13 +80,13 @@ def told(recipe: Recipe) -> str:
     return " ".join(text)
 
 
-def _others(run: runs.Run) -> tuple[list[str], list]:
+def _others(run: runs.Run) -> tuple[list[str], list[Path]]:
     """Names and folders of the other finished runs."""
     found = {name: folder for name, folder in find().items() if folder != run.folder}
     return list(found), list(found.values())
 
 
-def _read(name: str, folder) -> Member | None:
+def _read(name: str, folder: Path) -> Member | None:
     """The finished run in `folder`; None where it is none, or damaged."""
     try:
         found = member.read(name, folder)
