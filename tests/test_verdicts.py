@@ -68,6 +68,8 @@ def test_refusing_is_told_with_what_it_costs():
     assert "refuses 30.0 % of 1,000 pictures, and 99.00 % of the others" in text
     assert f"(95 %: {100 * low:.2f} to {100 * high:.2f}; n = 700)" in text
     assert "of 0.999 are" in verdicts.refused(Refusal(0.99861, 1000, 700, 7), 0.999)
+    nearly = float(np.nextafter(np.float32(1), np.float32(0)))
+    assert "of 0.9999999 are" in verdicts.refused(Refusal(nearly, 1000, 700, 7), 0.99)
     assert "99.9 %" in verdicts.refused(Refusal(0.99861, 1000, 700, 7), 0.999)
     assert "without refusing any" in verdicts.refused(Refusal(0, 1000, 1000, 7), 0.99)
     assert verdicts.refused(Refusal(float("inf"), 9, 0, 0), 0.99, "training") == (

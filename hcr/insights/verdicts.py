@@ -154,6 +154,7 @@ def _how_often(p: float) -> str:
 def _probability(value: float) -> str:
     """A threshold with as many digits as tell it from 1."""
     digits = 2
-    while f"{value:.{digits}f}" == f"{1:.{digits}f}" and digits < 6:
+    # A float32 below 1 differs from it in the eighth digit at the latest.
+    while f"{value:.{digits}f}" == f"{1:.{digits}f}" and digits < 8:
         digits += 1
     return f"{value:.{digits}f}"
