@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from hcr import metrics
+from hcr import images, metrics, synthesis
 from hcr.errors import DataError
 from hcr.metrics import calibration
-from hcr.recognizer import _tempered
+from hcr.recognizer import Recognizer, _tempered
+from hcr.synthesis import spoilt
 
 
 def drawn(n=20_000, classes=10, spread=2.0, seed=0):
@@ -112,6 +113,29 @@ def test_the_gain_names_both():
     assert found["ece_calibrated"] == metrics.ece(labels, after)
     assert found["log_loss_calibrated"] < found["log_loss"]
     assert found["ece_calibrated"] < found["ece"]
+
+
+def test_it_lowers_the_calibration_error_of_a_network_made_too_sure():
+    """A network that ships, its logits times four; fitted on some drawings, asked about others."""
+    network, letters = Recognizer.load("mnist_nist_1000"), "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    parts = {}
+    for part, first in (("validation", 0), ("test", 500)):
+        # Spoilt, for it errs too seldom on plain drawings.
+        drawn = [
+            images.from_strokes(synthesis.character(each, first + place))
+            for each in letters
+            for place in range(8)
+        ]
+        spoiled = spoilt.spoil(np.stack(drawn), "noise", 4)
+        labels = np.repeat([network.labels.index(each) for each in letters], 8)
+        parts[part] = calibration.apply(network.predict(spoiled), 1 / 4), labels
+    sure, labels = parts["test"]
+    fitted = calibration.temperature(*parts["validation"])
+    found = calibration.gain(labels, sure, calibration.apply(sure, fitted))
+    assert sure.max(axis=1).mean() > metrics.accuracy(labels, sure.argmax(axis=1)) + 0.05
+    assert fitted > 2
+    assert found["ece_calibrated"] < 0.5 * found["ece"]
+    assert found["log_loss_calibrated"] < found["log_loss"]
 
 
 def test_it_is_fast():

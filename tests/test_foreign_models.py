@@ -115,6 +115,20 @@ def test_a_model_without_a_layer_for_its_input(keras2, bare):
     np.testing.assert_allclose(recognizer.predict(PICTURES), answers["sequential"], atol=1e-5)
 
 
+def test_keras_3_does_not_read_it_by_itself(keras2):
+    """The reason for reading such files layer by layer: when this fails, that may go.
+
+    It takes the input for one with an axis more. Where a convolution comes first, that is told as
+    "Kernel shape must have the same length as input".
+    """
+    trained.run()  # so that Keras is imported without its chatter
+    import keras
+
+    path = keras2_files.without_input_layer(keras2[0] / "sequential.h5")
+    with pytest.raises(ValueError, match="found ndim=5|Kernel shape must have the same length"):
+        keras.saving.load_model(path, compile=False)
+
+
 def test_an_h5_file_is_loaded_as_any_other_and_kept_by_its_scaling(keras2, monkeypatch):
     folder, answers = keras2
     monkeypatch.setenv("HCR_CACHE", str(folder / "cache"))

@@ -216,8 +216,12 @@ def measured(names=tuple(spoilt.AMPLITUDES), drop=0.1):
 
 def test_every_corruption_has_its_panel():
     figure = plots.robustness(measured(), split="validation")
-    assert [ax.get_title(loc="left") for ax in figure.axes] == list(spoilt.AMPLITUDES)
-    for place, ax in enumerate(figure.axes):
+    names = [*spoilt.AMPLITUDES, "mean of all"]
+    assert [ax.get_title(loc="left") for ax in figure.axes] == names
+    mean = figure.axes[-1]
+    np.testing.assert_allclose(mean.lines[0].get_ydata(), 0.9 - 0.1 * np.arange(6) - 3.5 / 1000)
+    assert not mean.collections
+    for place, ax in enumerate(figure.axes[:-1]):
         expected = 0.9 - 0.1 * np.arange(6) - place / 1000
         np.testing.assert_allclose(ax.lines[0].get_ydata(), expected)
         vertices = ax.collections[0].get_paths()[0].vertices
@@ -237,13 +241,15 @@ def test_every_corruption_is_told():
 def test_fewer_corruptions_and_several_models():
     both = {"one": measured(("blur", "mine")), "two": measured(("blur", "mine"), drop=0.15)}
     figure = plots.robustness(both)
-    assert [ax.get_title(loc="left") for ax in figure.axes] == ["blur", "mine"]
-    assert len(figure.axes[1].lines) == 2
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["blur", "mine", "mean of all"]
+    assert [len(ax.lines) for ax in figure.axes] == [2, 2, 2]
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["one", "two"]
     render(figure, "svg")
-    figure = plots.robustness(measured(tuple(spoilt.AMPLITUDES)[:3]), columns=2)
-    assert [ax.axison for ax in figure.axes] == [True, True, True, False]
+    figure = plots.robustness(measured(tuple(spoilt.AMPLITUDES)[:4]), columns=2)
+    assert [ax.axison for ax in figure.axes] == [True, True, True, True, True, False]
+    alone = plots.robustness(measured(("blur",)))
+    assert [ax.get_title(loc="left") for ax in alone.axes] == ["blur"]
 
 
 def test_what_is_no_measure_is_told():

@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 
 from hcr import metrics
-from hcr.insights import verdicts
+from hcr.insights import faults, verdicts
 from hcr.metrics.comparison import mcnemar_of
 from hcr.metrics.refusal import Refusal
+
+TEN = np.full(10, 300)
 
 
 def test_the_better_model_is_named_first_whichever_is_given_first():
@@ -66,6 +68,8 @@ def test_refusing_is_told_with_what_it_costs():
     assert "refuses 30.0 % of 1,000 pictures, and 99.00 % of the others" in text
     assert f"(95 %: {100 * low:.2f} to {100 * high:.2f}; n = 700)" in text
     assert "of 0.999 are" in verdicts.refused(Refusal(0.99861, 1000, 700, 7), 0.999)
+    nearly = float(np.nextafter(np.float32(1), np.float32(0)))
+    assert "of 0.9999999 are" in verdicts.refused(Refusal(nearly, 1000, 700, 7), 0.99)
     assert "99.9 %" in verdicts.refused(Refusal(0.99861, 1000, 700, 7), 0.999)
     assert "without refusing any" in verdicts.refused(Refusal(0, 1000, 1000, 7), 0.99)
     assert verdicts.refused(Refusal(float("inf"), 9, 0, 0), 0.99, "training") == (
@@ -88,6 +92,36 @@ def test_look_alikes_are_told_with_what_is_left():
     assert verdicts.alike(metrics.lookalikes.mistakes(true, true, "0OAa"), 20) == (
         "There is no mistake."
     )
+
+
+def sure_of(says, right, n=200, classes=4):
+    """Labels, all 0, and answers that say `says`, so many of them for 0."""
+    found = np.full((n, classes), (1 - says) / (classes - 1))
+    found[np.arange(n), np.where(np.arange(n) < right, 0, 1)] = says
+    return np.zeros(n, int), found
+
+
+def test_calibration_is_told_before_and_after():
+    true, before = sure_of(0.97, 160)
+    after = metrics.calibration.apply(before, 2.5)
+    text = verdicts.calibrated(true, before, after, 2.5)
+    says, error = after.max(), metrics.ece(true, after)
+    assert text == (
+        "It says 97.0 % on the average, surer than it should be: 80.0 % are read right, and the "
+        "calibration error (ECE) is 17.00 %. Its temperature of 2.500 makes that "
+        f"{100 * says:.1f} % on the average, and lowers the error to {100 * error:.2f} %."
+    )
+    assert error < 0.17
+    worse = verdicts.calibrated(true, after, before, 0.4)
+    assert "less sure than it could be" in worse
+    assert "raises the error to 17.00 %" in worse
+    assert verdicts.calibrated(true, before, before, 1.0).endswith("carries no temperature.")
+
+
+def counts_of(wrong, n=40):
+    """Answers of ten classes, of which the class 3 is misread so often."""
+    true = np.repeat(np.arange(10), n)
+    return true, np.where((true == 3) & (np.arange(10 * n) % n < wrong), 8, true)
 
 
 def summary(drops, plain=0.9):
@@ -130,10 +164,35 @@ def figures(text):
             verdicts.robust(summary({"blur": 0.02, "noise": 0.1}), 4347),
             verdicts.robust(summary({"blur": 0.03, "noise": 0.15}, 0.95), 4700),
         ),
+        (
+            verdicts.calibrated(*sure_of(0.97, 160), sure_of(0.9, 160)[1], 1.413),
+            verdicts.calibrated(*sure_of(0.88, 170), sure_of(0.83, 170)[1], 1.226),
+        ),
+        (
+            verdicts.alike(metrics.lookalikes.mistakes(*counts_of(31), "0O23Aa6789"), 400),
+            verdicts.alike(metrics.lookalikes.mistakes(*counts_of(17), "0O23Aa67Q8"), 380),
+        ),
+        (
+            faults.of_classes(*counts_of(38), "0123456789"),
+            faults.of_classes(*counts_of(36, 47), "0123456789"),
+        ),
+        (
+            faults.of_classes(*counts_of(6), "0123456789"),
+            faults.of_classes(*counts_of(4, 43), "0123456789"),
+        ),
+        (
+            faults.of_labels(
+                np.array([3] * 11 + [8] * 9), np.array([8] * 11 + [3] * 9), TEN, "0123456789"
+            ),
+            faults.of_labels(
+                np.array([3] * 7 + [8] * 6 + [1]), np.array([8] * 7 + [3] * 7), TEN, "0123456789"
+            ),
+        ),
     ],
 )
 def test_another_model_changes_every_figure(one, other):
     """No sentence holds a figure of its own, but for the level of its interval."""
     same = figures(one) & figures(other)
-    assert same <= {"95", "1,000"}, (one, other)
-    assert len(figures(one)) > 4
+    # The level, a test set's size, how many classes are meant, their names, none and all.
+    assert same <= {"95", "1,000", "1", "3", "8", "10", "0.0", "100.0"}, (one, other)
+    assert len(figures(one)) > 3

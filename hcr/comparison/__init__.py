@@ -7,8 +7,9 @@
 Runs that were measured on different test pictures are never ranked against each other.
 """
 
+from hcr.comparison import siblings
 from hcr.comparison.finding import find
 from hcr.comparison.gathering import Figure, Group, Recipe, gather, read
 from hcr.comparison.member import Member
 
-__all__ = ["Figure", "Group", "Member", "Recipe", "find", "gather", "read"]
+__all__ = ["Figure", "Group", "Member", "Recipe", "find", "gather", "read", "siblings"]

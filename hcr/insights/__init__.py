@@ -1,6 +1,6 @@
 """What a look at a data set, or a test of networks, found, in words: what to take along."""
 
-from hcr.insights import evaluation, people, verdicts
+from hcr.insights import evaluation, faults, people, verdicts
 from hcr.insights.doubts import looked_at, of_copies, of_suspects, of_twins, twins
 from hcr.insights.findings import of_classes, of_ink, of_pairs
 from hcr.insights.origin import blanks, changed, leaks, origin
@@ -9,6 +9,7 @@ __all__ = [
     "blanks",
     "changed",
     "evaluation",
+    "faults",
     "leaks",
     "looked_at",
     "of_classes",

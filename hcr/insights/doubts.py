@@ -120,21 +120,32 @@ def of_mistakes(true: np.ndarray, probabilities: np.ndarray, run: Run) -> str:
         probabilities: Calibrated, float (n, classes).
         run: Whose `metrics.json` is asked.
     """
-    wrong = probabilities.argmax(axis=1) != true
-    surely = probabilities.max(axis=1) >= SURE
-    doubted, n = int((wrong & surely).sum()), int(wrong.sum())
+    doubted = int(surely_wrong(true, probabilities).sum())
+    surely = int((probabilities.max(axis=1) >= SURE).sum())
+    n = int((probabilities.argmax(axis=1) != true).sum())
     text = (
         f"Of {counted(n, 'mistake')} {doubted:,} {'is' if doubted == 1 else 'are'} answered with "
     )
     text += f"{100 * SURE:g} % or more: labels to be doubted. "
-    if surely.any():
-        share = metrics.percent(1 - (wrong & surely).sum() / surely.sum(), 2)
+    if surely:
+        share = metrics.percent(1 - doubted / surely, 2)
         text += f"Of all answers so sure, {share} agree with the label."
     path = run.path("metrics.json")
     before = (files.read_json(path) if path.is_file() else {}).get("01_eda", {}).get("suspects")
     if before is not None:
         text += f" 01_eda doubts {counted(before, 'label')} of the training split."
     return text
+
+
+def surely_wrong(true: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Which mistakes the network makes with a probability of `SURE` or more, bool (n,).
+
+    Args:
+        true: Class indices, int (n,).
+        probabilities: Calibrated, float (n, classes).
+    """
+    wrong = probabilities.argmax(axis=1) != true
+    return wrong & (probabilities.max(axis=1) >= SURE)
 
 
 def _judged(hashes: np.ndarray) -> pd.Series:

@@ -1,5 +1,6 @@
 """What a test of networks says, in sentences whose every figure comes from the test."""
 
+import numpy as np
 import pandas as pd
 
 from hcr import metrics
@@ -71,6 +72,32 @@ def refused(found: Refusal, accuracy: float, chosen_on: str = "validation") -> s
     )
 
 
+def calibrated(true: np.ndarray, before: np.ndarray, after: np.ndarray, temperature: float) -> str:
+    """How sure a network says it is, how often it is right, and what its temperature changes.
+
+    Args:
+        true: Class indices, int (n,).
+        before: Its answers without the temperature, float (n, classes).
+        after: With it.
+        temperature: That it carries; 1 changes nothing.
+    """
+    share = metrics.accuracy(true, before.argmax(axis=1))
+    says, error = float(before.max(axis=1).mean()), metrics.ece(true, before)
+    sure = "surer than it should be" if says > share else "less sure than it could be"
+    text = f"It says {metrics.percent(says)} on the average, {sure}: "
+    text += f"{metrics.percent(share)} are read right, and the calibration error (ECE) is "
+    text += f"{metrics.percent(error, 2)}."
+    if temperature == 1:
+        return f"{text} It carries no temperature."
+    now = metrics.ece(true, after)
+    way = "lowers" if now < error else "raises" if now > error else "leaves"
+    return (
+        f"{text} Its temperature of {temperature:.3f} makes that "
+        f"{metrics.percent(float(after.max(axis=1).mean()))} on the average, and {way} the error "
+        f"{'at' if way == 'leaves' else 'to'} {metrics.percent(now, 2)}."
+    )
+
+
 def alike(table: pd.DataFrame, n: int) -> str:
     """How much of the error lies between look-alikes, and what is left when they are set aside.
 
@@ -127,6 +154,7 @@ def _how_often(p: float) -> str:
 def _probability(value: float) -> str:
     """A threshold with as many digits as tell it from 1."""
     digits = 2
-    while f"{value:.{digits}f}" == f"{1:.{digits}f}" and digits < 6:
+    # A float32 below 1 differs from it in the eighth digit at the latest.
+    while f"{value:.{digits}f}" == f"{1:.{digits}f}" and digits < 8:
         digits += 1
     return f"{value:.{digits}f}"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = ("corruption", "strength", "n", "accuracy", "low", "high")
+MEAN = "mean of all"
 # Name to how its amplitudes are told: factor, and the words around "1 to 5".
 TOLD = {
     "shift": (1, "{} px"),
@@ -34,9 +35,12 @@ TOLD = {
 
 @styled
 def robustness(
-    frames: "pd.DataFrame | Mapping[str, pd.DataFrame]", split: str = "test", columns: int = 4
+    frames: "pd.DataFrame | Mapping[str, pd.DataFrame]", split: str = "test", columns: int = 3
 ) -> Figure:
     """The accuracy at every strength, 0 for the pictures as they are: one panel a corruption.
+
+    Of several corruptions the last panel is the mean, each counting the same; it has no band, for
+    they are the same pictures.
 
     Args:
         frames: As `metrics.robustness.measure` gives it, or several by the name of their model.
@@ -47,6 +51,7 @@ def robustness(
     named = by_name(frames, COLUMNS)
     first = next(iter(named.values()))
     corruptions = list(first["corruption"].unique())
+    corruptions += [MEAN] if len(corruptions) > 1 else []
     columns = min(columns, len(corruptions))
     rows = ceil(len(corruptions) / columns)
     figure = canvas(1.95 * rows + 0.45 + 0.3 * (len(named) > 1))
@@ -56,9 +61,10 @@ def robustness(
             ax.set_axis_off()
             continue
         for (name, frame), line in zip(named.items(), lines(len(named), split), strict=True):
-            its = frame[frame["corruption"] == corruptions[place]].sort_values("strength")
+            its = _curve(frame, corruptions[place])
             x = its["strength"].to_numpy(float)
-            ax.fill_between(x, its["low"], its["high"], color=line["color"], alpha=0.25, lw=0)
+            if "low" in its:
+                ax.fill_between(x, its["low"], its["high"], color=line["color"], alpha=0.25, lw=0)
             style = {**line, "marker": "o", "markersize": 3.5, "linewidth": 1.6}
             ax.plot(x, its["accuracy"], label=name, clip_on=False, **style)
         _panel(ax, corruptions[place], place % columns == 0, place + columns >= len(corruptions))
@@ -106,6 +112,13 @@ def spoilt_pictures(images: ArrayLike, seed: int = 0, ax: Axes | None = None) ->
             -6, (i + 0.5) * down / len(spoilt.AMPLITUDES), name, ha="right", va="center", size=10
         )
     return ax
+
+
+def _curve(frame: "pd.DataFrame", name: str) -> "pd.DataFrame":
+    """A corruption's rows by strength; of `MEAN` the mean of all, columns strength, accuracy."""
+    if name == MEAN:
+        return frame.groupby("strength")["accuracy"].mean().reset_index()
+    return frame[frame["corruption"] == name].sort_values("strength")
 
 
 def _panel(ax: Axes, name: str, first: bool, lowest: bool) -> None:
