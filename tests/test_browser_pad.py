@@ -1,6 +1,8 @@
 """The pad in a real JupyterLab and a real Voilà, drawn on with mouse, finger and pen."""
 
+import json
 import re
+import shutil
 from pathlib import Path
 
 import browser
@@ -531,7 +533,78 @@ def test_it_fits_and_can_be_read(pad, page, drawings, shots, theme, width):
     )
 
 
+# The notebook itself
+
+
+@pytest.fixture(scope="module")
+def notebook(model, tmp_path_factory) -> tuple[Path, dict[str, str]]:
+    """A copy of `05_draw`, alone in a folder, and the variables of a server that shows it."""
+    folder = tmp_path_factory.mktemp("draw")
+    path = folder / "files" / "05_draw.ipynb"
+    path.parent.mkdir()
+    shutil.copy(live.PROJECT / "notebooks" / path.name, path)
+    outputs = folder / "outputs"
+    (outputs / "lab").mkdir(parents=True)
+    for name in ("model.tflite", "labels.json"):
+        shutil.copy(model / name, outputs / "lab")
+    return path, {"HCR_OUTPUTS": str(outputs), "HCR_DRAWINGS": str(folder / "drawings")}
+
+
+def answered_before_anything_is_drawn(page, drawings, outputs: str, shot: Path) -> None:
+    """The pad of `05_draw` reads, keeps drawings, and what stands below it waits for a button."""
+    pad = live.PadPage(page)
+    label, strokes = drawings[0]
+    pad.draw(strokes)
+    pad.wait_for(label)
+    figures = Path(outputs) / "lab" / "figures"
+    # The kernel had every cell to run before it: none of them drew.
+    assert list(figures.glob("*")) == []
+    buttons = page.get_by_role("button", name="Draw it", exact=True)
+    assert buttons.count() == 3
+    pad.control("You meant").fill(label)
+    pad.button("Keep").click()
+    pad.root.locator(".hcr-note", has_text=f"(as {label})").wait_for()
+    page.screenshot(path=shot)
+    # In the gallery's place, not elsewhere, stands the gallery.
+    buttons.nth(1).click()
+    alt = "Synthetic drawings: as drawn, as the network sees them, as read."
+    page.get_by_alt_text(alt).wait_for()
+    assert [path.name for path in figures.glob("*")] == ["05_gallery.png"]
+    assert buttons.count() == 2
+    # And the pad still answers.
+    pad.empty()
+    pad.draw(drawings[1][1])
+    pad.wait_for(drawings[1][0])
+
+
+def test_after_run_all_the_pad_answers_before_the_galleries_are_drawn(
+    chromium, notebook, drawings, shots
+):
+    path, variables = notebook
+    with live.lab(path.parent, **variables) as server, browser.live(chromium) as page:
+        live.run_all(page, server, path.name)
+        outputs = variables["HCR_OUTPUTS"]
+        answered_before_anything_is_drawn(page, drawings, outputs, shots / "lab_05_draw.png")
+    (kept,) = (Path(variables["HCR_DRAWINGS"]) / "drawings.jsonl").read_text().splitlines()
+    line = json.loads(kept)
+    assert (line["character"], len(line["strokes"])) == (drawings[0][0], len(drawings[0][1]))
+
+
 # In Voilà
+
+
+def test_in_voila_the_pad_answers_before_the_galleries_are_drawn(
+    chromium, notebook, drawings, shots
+):
+    reason = live.missing("voila")
+    if reason:
+        pytest.skip(f"{reason}; it is an extra: uv run --extra voila pytest")
+    path, variables = notebook
+    shutil.rmtree(Path(variables["HCR_OUTPUTS"]) / "lab" / "figures", ignore_errors=True)
+    with live.voila(path, **variables) as server, browser.live(chromium) as page:
+        page.goto(server.url(""))
+        outputs = variables["HCR_OUTPUTS"]
+        answered_before_anything_is_drawn(page, drawings, outputs, shots / "voila_05_draw.png")
 
 
 def test_voila_shows_what_was_drawn_before(chromium, voila, drawings, shots):
