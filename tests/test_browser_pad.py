@@ -298,9 +298,15 @@ def test_a_keyboard_gets_in_and_out(pad, page):
     page.wait_for_function("document.activeElement.tagName == 'SELECT'")
 
 
-def test_teach(pad):
+def test_teach(pad, lab):
     def note():
         return pad.root.locator(".hcr-note")
+
+    def kept() -> list[tuple[str, list[int]]]:
+        """What is on the disk: each drawing's character, and the points of its strokes."""
+        file = lab.log.parents[1] / "drawings" / "drawings.jsonl"
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        return [(each["character"], [len(stroke) for stroke in each["strokes"]]) for each in lines]
 
     assert not pad.button("Keep").is_enabled()
     pad.draw(line((60, 60), (60, 200)))
@@ -314,8 +320,10 @@ def test_teach(pad):
     pad.button("Keep").and_(pad.page.locator(":enabled")).wait_for()
     pad.control("You meant").press("Enter")
     note().filter(has_text="2 drawings kept (as I)").wait_for()
+    assert kept() == [("1", [2]), ("I", [2])]
     pad.button("Take back").click()
     note().filter(has_text="1 drawing kept (taken back)").wait_for()
+    assert kept() == [("1", [2])]
 
 
 def test_two_models_side_by_side(pad, drawings):

@@ -340,8 +340,8 @@ def test_elsewhere_the_notebook_says_what_to_use(content):
     assert done.stderr == "This notebook is for Google Colab. Here, use: uv run run_all.py\n"
 
 
-@pytest.mark.parametrize("name", pipeline.STAGES)
-def test_a_stage_that_is_opened_alone_says_how_to_get_the_project(content, name):
+@pytest.mark.parametrize("name", [*pipeline.STAGES, *pipeline.stages.ACROSS])
+def test_a_notebook_that_is_opened_alone_says_how_to_get_the_project(content, name):
     parameters, setup, *_ = cells(name)
     done, _ = visit(content, f"{parameters}\n{setup}")
     assert done.returncode == 1
