@@ -155,7 +155,8 @@ def keep_drawings() -> None:
     root, drive = environment.root().resolve(), (Path.cwd() / "drive" / "MyDrive").resolve()
     beside = root.with_name(f"{root.name}-drawings")
     own = beside if root.is_relative_to(drive) else Path.cwd() / "drawings"
-    place = Path(os.environ.setdefault(KEPT["drawings"], str(own)))
+    place = Path(os.environ.get(KEPT["drawings"]) or own)
+    os.environ[KEPT["drawings"]] = str(place)
     told = f"Drawings that you keep in the pad go to {place}"
     if place.resolve().is_relative_to(drive):
         print(f"{told}, in your Drive.")
