@@ -242,7 +242,7 @@ def drawings(
 
 def _asked(draw: Callable[[], exhibits.Exhibit], caption: str) -> widgets.VBox:
     """A button, in whose place stands what it draws."""
-    button = widgets.Button(description="Draw it", icon="picture-o", tooltip=f"Draw: {caption}")
+    button = widgets.Button(description="Draw it", tooltip=f"Draw: {caption}")
     shown = widgets.HTML(f"<p>{escape(caption)}</p>")
     box = widgets.VBox([button, shown])
 
