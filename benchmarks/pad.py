@@ -18,9 +18,11 @@ real notebook `05_draw`: seconds from "Run All Cells" to a pad on the page, and 
 
 Measured with the shipped 47 classes, two cores (AMD EPYC), JupyterLab 4.6.6, ipywidgets 8.1.9,
 n = 100, 95th percentiles in ms: echo 55, answer 50; with 50 ms held back each way 117 and 157, with
-100 ms 213 and 254. The pad stood after 1.3 s. JupyterLab has a kernel handle what a widget is told
-after the cells that were asked for before it: the figures below the pad took another 4.4 s of a
-core, and are drawn on demand since; what still follows it takes 0.8 s of one.
+100 ms 213 and 254. While other work kept both cores busy (load average 8): the pad after 1.3 s,
+its first answer 2.1, 2.1 and 3.1 s after "Run All Cells", the kernel new each time; at a load of
+10, before the figures below the pad were drawn on demand, 4.7, 7.8 and 9.7 s. JupyterLab has a
+kernel handle what a widget is told after the cells that were asked for before it: these figures
+take 4 s of a core, and what still follows the pad 0.8 s.
 """
 
 import asyncio
