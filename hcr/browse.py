@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from io import BytesIO
+from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from hcr import exhibits, measures, plots
+from hcr import exhibits, images, measures, plots
 from hcr.datasets import Split
 from hcr.plots.sheet import message, sheet
 from hcr.runs import Run
@@ -197,6 +199,64 @@ def mistakes(
     caption = "The mistakes of which the network was surest." if len(wrong) else "No mistakes."
     cover = Cover(next(iter(groups)), lambda: draw(wrong[:PAGE]), caption)
     return _browse(run, "mistakes", groups, draw, name, cover)
+
+
+def drawings(
+    run: Run,
+    find: Callable[[], tuple[Sequence, Sequence[str]]],
+    read: Callable[[Any], Sequence[tuple[str, float]]],
+    name: str,
+    caption: str,
+    columns: int = 3,
+    pad: float | None = None,
+    headline: bool = False,
+    nothing: str = "No drawing.",
+):
+    """Drawings, as drawn, as the network sees them and as read; by hand, once a button asks for it.
+
+    It takes a second or two, in which a kernel answers nothing else, such as a pad further up.
+
+    Args:
+        run: The run that the notebook writes to.
+        find: Gives the drawings, lists of (k, 2) arrays each, and the character of each.
+        read: From a drawing to its likeliest characters with probabilities, best first.
+        name: Of the figure.
+        caption: Of the figure.
+        columns: Pairs in a row.
+        pad: The pad's side, where each is shown as large as it was drawn; see `plots.drawings`.
+        headline: Whether the run's front page shows it.
+        nothing: What is said where `find` gives no drawing.
+    """
+
+    def draw() -> exhibits.Exhibit:
+        strokes, meant = find()
+        if not len(strokes):
+            return exhibits.Exhibit(f"<p>{escape(nothing)}</p>", nothing)
+        seen = np.stack([images.from_strokes(each) for each in strokes])
+        best = [read(each)[0] for each in strokes]
+        axes = plots.drawings(strokes, seen, best, meant, columns, pad=pad)
+        return exhibits.figure(run, axes, name, caption, headline=headline, picture=True)
+
+    return _asked(draw, caption) if run.by_hand else draw()
+
+
+def _asked(draw: Callable[[], exhibits.Exhibit], caption: str) -> widgets.VBox:
+    """A button, in whose place stands what it draws."""
+    button = widgets.Button(description="Draw it", tooltip=f"Draw: {caption}")
+    shown = widgets.HTML(f"<p>{escape(caption)}</p>")
+    box = widgets.VBox([button, shown])
+
+    def clicked(_button: widgets.Button) -> None:
+        button.disabled = True
+        try:
+            shown.value = draw()._repr_html_()
+            box.children = (shown,)
+        except Exception as error:  # which ipywidgets would hide in a log
+            shown.value = f"<pre>{escape(f'{type(error).__name__}: {error}')}</pre>"
+            button.disabled = False
+
+    button.on_click(clicked)
+    return box
 
 
 def _browse(

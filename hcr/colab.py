@@ -146,6 +146,27 @@ def keep(folder: str) -> Path:
     return kept
 
 
+def keep_drawings() -> None:
+    """Give one's own drawings a folder, where `keep` has given none, and say which it is.
+
+    It lies beside the project where that is in Drive; else it is `drawings` in the working folder,
+    where the Files panel shows it.
+    """
+    root, drive = environment.root().resolve(), (Path.cwd() / "drive" / "MyDrive").resolve()
+    beside = root.with_name(f"{root.name}-drawings")
+    own = beside if root.is_relative_to(drive) else Path.cwd() / "drawings"
+    place = Path(os.environ.get(KEPT["drawings"]) or own)
+    os.environ[KEPT["drawings"]] = str(place)
+    told = f"Drawings that you keep in the pad go to {place}"
+    if place.resolve().is_relative_to(drive):
+        print(f"{told}, in your Drive.")
+    else:
+        print(
+            f"{told}, on this runtime's disk, and end with it. To keep them, name a Drive folder "
+            "as keep_in, or download the file from the Files panel."
+        )
+
+
 def run(params_file: str, *options: str) -> None:
     """Run `run_all.py` with a params file and further options; print its lines as they come.
 

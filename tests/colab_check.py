@@ -30,6 +30,18 @@ KERNEL = "colab"
 # What Colab's kernel needs, beside what the project does.
 ITS_OWN = ["google-auth", "ipyparallel", "ipython", "notebook", "portpicker", "requests", "tornado"]
 STAGES = 5
+TEACH = """
+import ipywidgets
+from hcr import drawings, recognizer, synthesis
+from hcr.pad import Pad
+
+pad = Pad(recognizer.choices(recognizer.Recognizer.load()), drawings)
+named = {getattr(each, "description", ""): each for each in ipywidgets.Widget.widgets.values()}
+best = pad.replay([stroke * 200 + 40 for stroke in synthesis.character("8", 0)])
+named["You meant"].value = "8"
+named["Keep"].click()
+print(ipywidgets.__version__, best[0][0], drawings.count(), len(pad.strokes), pad.error)
+"""
 
 
 def main() -> None:
@@ -74,6 +86,9 @@ def check(options: argparse.Namespace, folder: Path) -> None:
     assert len(re.findall(r": done in ", text)) == STAGES
     assert "epoch 8/8" in text
 
+    assert "/results/drawings, in your Drive." in text
+    visit.teach()
+
     for name, project in {"clone": options.project.as_uri(), "folder": "hcr"}.items():
         shutil.rmtree(options.content)
         options.content.mkdir()
@@ -88,7 +103,7 @@ class Visit:
     """Runs of the notebook in one environment and with one Drive."""
 
     def __init__(self, python: Path, options: argparse.Namespace, folder: Path) -> None:
-        self.options, self.folder = options, folder
+        self.python, self.options, self.folder = python, options, folder
         kernel = folder / "jupyter" / "kernels" / KERNEL
         kernel.mkdir(parents=True)
         argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
@@ -129,6 +144,24 @@ class Visit:
         assert "application/vnd.jupyter.widget-view+json" in shown[-1].data
         assert sum("<iframe" in each.get("data", {}).get("text/html", "") for each in shown) == 1
         return "".join(each.text for each in shown if each.output_type == "stream")
+
+    def teach(self) -> None:
+        """Keep a drawing in Drive through the pad's own controls."""
+        place = self.folder / "drive" / "results" / "drawings"
+        done = subprocess.run(
+            [self.python, "-c", TEACH],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(PROJECT), "HCR_DRAWINGS": str(place)},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        version, best, *rest = done.stdout.split()
+        assert rest == ["1", "0", "None"], done.stdout
+        assert json.loads((place / "drawings.jsonl").read_text())["character"] == "8"
+        print(
+            f"Taught, with ipywidgets {version}: a drawing read as {best}, kept as 8.", flush=True
+        )
 
 
 def environment(freeze: Path, python: str, folder: Path) -> Path:

@@ -267,3 +267,71 @@ def test_characters_are_text(reported, run, split):
     assert "<b>" not in browse.samples(reported, split, characters)._repr_html_()
     chosen, _, _ = parts(browse.samples(run, split, characters))
     assert chosen.options[1] == "<b>&$  (35)"
+
+
+# Drawings, which by hand are drawn when they are asked for
+
+
+DRAWN = [np.array([[0.0, 0], [0, 9]])], [np.array([[0.0, 0], [9, 9]]), np.array([[9.0, 0], [0, 9]])]
+
+
+def pens(n: int = 2, found: list | None = None):
+    """Finds the first n drawings; notes in `found` that it was asked."""
+
+    def find():
+        if found is not None:
+            found.append(n)
+        return DRAWN[:n], "1x"[:n]
+
+    return find
+
+
+def reading(strokes):
+    return [("1", 0.75) if len(strokes) == 1 else ("&", 0.5), ("z", 0.1)]
+
+
+def test_in_a_report_drawings_are_a_still_figure(reported):
+    shown = browse.drawings(reported, pens(), reading, "gallery", "As drawn.", headline=True)
+    assert "As drawn." in shown._repr_html_()
+    (entry,) = runs.read(reported.folder)["stages"]["01_eda"]["figures"]
+    assert (entry["file"], entry["headline"]) == ("figures/01_gallery.png", True)
+    assert min(size(reported.path(entry["file"]).read_bytes())) > 100
+
+
+def test_by_hand_nothing_is_found_or_drawn_until_it_is_asked_for(run):
+    found = []
+    box = browse.drawings(run, pens(2, found), reading, "gallery", "As <drawn>.")
+    button, shown = box.children
+    assert "As &lt;drawn&gt;." in shown.value
+    assert (found, run.folder.exists()) == ([], False)
+    button.click()
+    assert found == [2]
+    assert run.path("figures/01_gallery.png").is_file()
+    assert "<img" in shown.value
+    assert "As &lt;drawn&gt;." in shown.value
+    assert box.children == (shown,), "it is drawn, so there is nothing left to press"
+
+
+def test_where_there_is_no_drawing_that_is_said(run, reported):
+    told = browse.drawings(reported, pens(0), reading, "people", "As drawn.", nothing="<None>.")
+    assert told._repr_html_() == "<p>&lt;None&gt;.</p>"
+    box = browse.drawings(run, pens(0), reading, "people", "As drawn.", nothing="None.")
+    box.children[0].click()
+    assert box.children[-1].value == "<p>None.</p>"
+
+
+def test_what_goes_wrong_while_drawing_is_shown_and_may_be_tried_again(run):
+    wrong = [ValueError("no <file>")]
+
+    def find():
+        if wrong:
+            raise wrong.pop()
+        return pens()()
+
+    box = browse.drawings(run, find, reading, "people", "As drawn.")
+    button, shown = box.children
+    button.click()
+    assert "ValueError: no &lt;file&gt;" in shown.value
+    assert not button.disabled
+    button.click()
+    assert "<img" in shown.value

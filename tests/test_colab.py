@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -339,8 +340,8 @@ def test_elsewhere_the_notebook_says_what_to_use(content):
     assert done.stderr == "This notebook is for Google Colab. Here, use: uv run run_all.py\n"
 
 
-@pytest.mark.parametrize("name", pipeline.STAGES)
-def test_a_stage_that_is_opened_alone_says_how_to_get_the_project(content, name):
+@pytest.mark.parametrize("name", [*pipeline.STAGES, *pipeline.stages.ACROSS])
+def test_a_notebook_that_is_opened_alone_says_how_to_get_the_project(content, name):
     parameters, setup, *_ = cells(name)
     done, _ = visit(content, f"{parameters}\n{setup}")
     assert done.returncode == 1
@@ -364,7 +365,52 @@ def test_results_and_drawings_are_kept_in_drive(content):
     assert (content.parent / "drive" / "my results" / "outputs").is_dir()
 
 
-def test_the_notebook_ends_with_the_pad_for_which_widgets_are_allowed():
+def drawings_kept(content: Path, first: str = "", project: Path = PROJECT) -> tuple[Path, str]:
+    """The file that a drawing goes to after `colab.keep_drawings()`, and what that said."""
+    code = (
+        f"from hcr import colab, drawings\n{first}\ncolab.keep_drawings()\n"
+        "print(drawings.append('a', [[(1, 2), (3, 4)]], size=280), drawings.count())"
+    )
+    (content.parent / "drive").mkdir(exist_ok=True)
+    paths = os.pathsep.join([str(STAND_IN), str(project), *sys.path])
+    # Whatever goes wrong, nobody's own drawings are added to.
+    nowhere = {"HCR_DRAWINGS": "", "HCR_OUTPUTS": "", "XDG_DATA_HOME": str(content.parent / "home")}
+    done, _ = visit(content, code, PYTHONPATH=paths, **nowhere)
+    assert done.stderr == ""
+    told, kept = done.stdout.splitlines()
+    file, count = kept.rsplit(" ", 1)
+    assert count == "1"
+    named = re.search(r"go to (.+?), (?:in|on) ", told)[1]
+    assert Path(named).resolve() == Path(file).parent
+    return Path(file), told
+
+
+def test_drawings_end_with_the_runtime_where_no_drive_keeps_them_and_that_is_said(content):
+    file, told = drawings_kept(content)
+    assert file == content / "drawings" / "drawings.jsonl"
+    assert json.loads(file.read_text())["character"] == "a"
+    assert "on this runtime's disk, and end with it." in told
+
+
+def test_drawings_go_to_drive_where_the_results_do(content):
+    file, told = drawings_kept(content, "colab.keep('mine')")
+    assert file == content.parent / "drive" / "mine" / "drawings" / "drawings.jsonl"
+    assert told.endswith(", in your Drive.")
+
+
+def test_drawings_go_beside_a_project_that_is_in_drive(content):
+    drive = content.parent / "drive"
+    drive.mkdir()
+    shutil.copytree(PROJECT / "hcr", drive / "hcr" / "hcr", ignore=shutil.ignore_patterns("*.tf*"))
+    shutil.copy(PROJECT / "run_all.py", drive / "hcr")
+    first = "import google.colab; google.colab.drive.mount('drive')"
+    file, told = drawings_kept(content, first, drive / "hcr")
+    assert file == drive / "hcr-drawings" / "drawings.jsonl"
+    assert told.endswith(", in your Drive.")
+
+
+def test_the_notebook_ends_with_the_pad_for_which_widgets_are_allowed_and_that_can_be_taught():
     last = cells("colab")[-1]
     assert last.index("enable_custom_widget_manager()") < last.index("Pad(")
-    assert last.splitlines()[-1].startswith("Pad(")
+    assert last.index("colab.keep_drawings()") < last.index("Pad(")
+    assert re.fullmatch(r"Pad\(.+, drawings\)", last.splitlines()[-1])

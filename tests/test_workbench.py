@@ -310,6 +310,16 @@ def by_hand(stage: str, outputs: Path, replace: dict[str, str] | None = None):
     return notebook
 
 
+def live_buttons(notebook) -> list[str]:
+    """What stands on the buttons that a notebook left in its widgets."""
+    states = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
+    return [
+        each["state"].get("description", "")
+        for each in states.values()
+        if each["model_name"] == "ButtonModel"
+    ]
+
+
 def outputs_of(notebook, kind: str) -> list:
     return [
         output
@@ -376,6 +386,9 @@ def test_by_hand_the_pad_needs_no_run(tmp_path):
     assert outputs_of(notebook, "error") == []
     told = "".join(each.text for each in outputs_of(notebook, "stream"))
     assert "Read by the shipped model emnist, 47 classes." in told
+    # A kernel at work answers no pad, so nothing was drawn that nobody has asked for.
+    assert list((tmp_path / "lab").glob("figures/*")) == []
+    assert sum("Draw it" in each for each in live_buttons(notebook)) == 3
 
 
 def test_a_data_file_cut_short_fails_in_one_line(tmp_path):
