@@ -23,12 +23,18 @@ per_classes = st.none() | st.integers(1, 90)
 strategies = st.sampled_from(list(balance.STRATEGIES))
 
 
+def by_some(labels):
+    """Who drew them: one two, one one, and of one nobody knows; over and over."""
+    return np.resize(["a", "b", "b", ""], len(labels))
+
+
 @settings(deadline=None)
 @given(some_labels(), strategies, per_classes, st.integers(0, 2**32))
 def test_a_plan_holds_training_indices_and_weights_of_mean_1(labels, strategy, per_class, seed):
     if strategy not in balance.RESAMPLING:
         per_class = None
-    plan = balance.plan(labels, strategy, per_class=per_class, seed=seed, data="abc")
+    how = {"per_class": per_class, "writers": by_some(labels), "seed": seed}
+    plan = balance.plan(labels, strategy, **how, data="abc")
     assert plan.indices.dtype == np.int64
     assert plan.indices.ndim == 1
     assert len(plan) == len(plan.indices) == len(plan.weights) > 0
@@ -41,7 +47,7 @@ def test_a_plan_holds_training_indices_and_weights_of_mean_1(labels, strategy, p
     assert (plan.strategy, plan.data) == (strategy, "abc")
     # Every class that is there stays; none comes from nowhere.
     assert set(labels[plan.indices]) == set(labels)
-    again = balance.plan(labels, strategy, per_class=per_class, seed=seed)
+    again = balance.plan(labels, strategy, **how)
     np.testing.assert_array_equal(again.indices, plan.indices)
     np.testing.assert_array_equal(again.weights, plan.weights)
 
@@ -228,7 +234,8 @@ def test_imbalance_of_nothing_is_told(counts):
 def test_the_overview_tells_what_each_plan_repeats_and_throws_away():
     labels = np.repeat([0, 1, 3], [2, 4, 12])
     plans = balance.plans(labels, per_class=3)
-    assert list(plans) == list(balance.STRATEGIES)
+    assert set(balance.STRATEGIES) - set(plans) == {"even_writers"}
+    assert list(balance.plans(labels, writers=by_some(labels))) == list(balance.STRATEGIES)
     frame = balance.overview(plans, labels, 5).set_index("strategy")
     rows = {name: frame.loc[name].tolist() for name in ("none", "undersample", "oversample", "cap")}
     assert rows["none"] == [18, 18, 0, 1, 2, 12, 6]
@@ -238,6 +245,22 @@ def test_the_overview_tells_what_each_plan_repeats_and_throws_away():
     assert frame.loc["class_weight"].tolist() == pytest.approx([18, 18, 0, 1, 6, 6, 1])
     assert frame.loc["logit_adjust"].tolist() == rows["none"]
     assert 1 < frame.loc["effective_number", "ratio"] < 1.1
+
+
+def test_even_writers_takes_the_root_of_each_ones_share():
+    writers = np.repeat(["few", "many", "", "one"], [9, 36, 50, 1])
+    plan = balance.plan(np.zeros(96, int), "even_writers", writers=writers)
+    np.testing.assert_array_equal(plan.indices, np.arange(96))
+    sums = {each: plan.weights[writers == each].sum() for each in set(writers.tolist())}
+    # 9, 36 and 1 drawings become shares of 3, 6 and 1 tenths of them all.
+    assert sums == pytest.approx({"few": 46 * 0.3, "many": 46 * 0.6, "one": 46 * 0.1, "": 50})
+    assert plan.weights[writers == ""].tolist() == [1] * 50
+
+
+@pytest.mark.parametrize("writers", [None, np.full(9, "")])
+def test_even_writers_must_know_somebody(writers):
+    with pytest.raises(ParameterError, match="does not tell. Choose another strategy"):
+        balance.plan(np.zeros(9, int), "even_writers", writers=writers)
 
 
 @given(some_labels())
@@ -274,7 +297,7 @@ def test_an_unknown_strategy_offers_the_nearest():
     with pytest.raises(ParameterError, match="'oversampel'. Did you mean 'oversample'"):
         balance.plan(np.zeros(5, int), "oversampel")
     with pytest.raises(
-        ParameterError, match="Known: cap, class_weight, effective_number, logit_adjust, none,"
+        ParameterError, match="Known: cap, class_weight, effective_number, even_writers, logit_"
     ):
         balance.plan(np.zeros(5, int), "xyz")
 
@@ -282,7 +305,7 @@ def test_an_unknown_strategy_offers_the_nearest():
 @pytest.mark.parametrize("strategy", balance.STRATEGIES)
 def test_a_plan_comes_back_as_it_was_saved(tmp_path, strategy):
     labels = np.repeat([0, 1, 4], [3, 8, 20])
-    plan = balance.plan(labels, strategy, data="digest")
+    plan = balance.plan(labels, strategy, writers=by_some(labels), data="digest")
     path = tmp_path / "run" / "balance.npz"
     plan.save(path)
     assert os.listdir(path.parent) == ["balance.npz"]

@@ -94,6 +94,7 @@ def test_drawings_beside_pictures(monkeypatch, tmp_path, first):
     drawings = datasets.load("unipen").train
     assert (both.train.images[n:] == drawings.images).all()
     assert (both.train.labels[n:] == drawings.labels).all()
+    assert both.train.writers.tolist() == [""] * n + drawings.writers.tolist()
     for name in ("validation", "test"):
         assert getattr(both, name).digest == getattr(alone, name).digest
         assert getattr(both, name).sources is None
@@ -103,6 +104,7 @@ def test_drawings_beside_pictures(monkeypatch, tmp_path, first):
         int(np.flatnonzero((both.train.images == each).all(axis=(1, 2)))[0]) for each in less.images
     ]
     assert less.sources.tolist() == both.train.sources[places].tolist()
+    assert less.writers.tolist() == both.train.writers[places].tolist()
     assert "UNIPEN" in both.caveat
     assert "UNIPEN" in both.title
     assert "NIST" in both.info.licence

@@ -23,6 +23,7 @@ __all__ = [
     "overview",
     "plan",
     "plans",
+    "possible",
     "prior",
 ]
 
@@ -35,6 +36,7 @@ STRATEGIES = {
     "class_weight": "every picture once, weighted so that each class counts the same",
     "effective_number": "every picture once, weighted by its class's effective number of samples",
     "logit_adjust": "every picture once; after training, the network's answers lose the prior",
+    "even_writers": "every picture once; drawings of who drew few weigh more than those of others",
 }
 
 # Those that draw pictures of a class more often or less often; per_class says how many.
@@ -48,6 +50,7 @@ def plan(
     per_class: int | None = None,
     beta: float = 0.999,
     tau: float = 1.0,
+    writers: np.ndarray | None = None,
     seed: int = 0,
     data: str = "",
 ) -> Plan:
@@ -61,16 +64,21 @@ def plan(
         beta: Of `effective_number`, in [0, 1): 0 weighs every picture the same, and the closer to
             1, the more every class counts the same.
         tau: Of `logit_adjust`, above 0: the power of the prior that the answers are divided by.
+        writers: Of `even_writers`: str (n,), who drew each, or empty for pictures of nobody known,
+            which weigh 1; as `Split.writers`. Of the drawings, each writer's share becomes the
+            square root of what it was.
         seed: Of the draws.
         data: The data set's digest, kept in the plan.
 
     Raises:
-        ParameterError: `strategy` is unknown, `per_class` is less than 1 or without use, or `beta`
-            or `tau` is out of its range.
+        ParameterError: `strategy` is unknown, `per_class` is less than 1 or without use, `beta` or
+            `tau` is out of its range, or nobody is known to have drawn anything.
     """
     if strategy not in STRATEGIES:
         raise ParameterError(f"There is no strategy {strategy!r}.{nearest(strategy, STRATEGIES)}")
     _check(strategy, per_class, beta, tau)
+    if strategy == "even_writers":
+        return Plan(np.arange(len(labels)), _evened(writers), strategy, data)
     labels = np.asarray(labels)
     present, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if strategy in RESAMPLING:
@@ -97,14 +105,17 @@ def plan(
 
 def plans(
     labels: np.ndarray,
-    strategies: Iterable[str] = tuple(STRATEGIES),
+    strategies: Iterable[str] | None = None,
     *,
     per_class: int | None = None,
     beta: float = 0.999,
     tau: float = 1.0,
+    writers: np.ndarray | None = None,
     seed: int = 0,
 ) -> dict[str, Plan]:
     """One plan a strategy, to hold them side by side; the arguments are those of `plan`.
+
+    Where `strategies` is None, those that are `possible`.
 
     `per_class` is for `undersample`: with the same number for all three, `cap` would differ from
     it by nothing where every class has as many, and `oversample` from `none`. So the other two
@@ -117,10 +128,30 @@ def plans(
             per_class=per_class if name == "undersample" else None,
             beta=beta,
             tau=tau,
+            writers=writers,
             seed=seed,
         )
-        for name in strategies
+        for name in (possible(writers) if strategies is None else strategies)
     }
+
+
+def possible(writers: np.ndarray | None) -> tuple[str, ...]:
+    """The strategies that need not know more than `writers`, as of `plan`."""
+    unknown = writers is None or not (writers != "").any()
+    return tuple(name for name in STRATEGIES if not (unknown and name == "even_writers"))
+
+
+def _evened(writers: np.ndarray | None) -> np.ndarray:
+    """The weights, float32 (n,), of `even_writers`; of mean 1 over the drawings."""
+    if "even_writers" not in possible(writers):
+        raise ParameterError(
+            "even_writers must know who drew the training pictures. Received: a data set that does "
+            "not tell. Choose another strategy, or a set of drawings, as emnist-subset+unipen."
+        )
+    _, inverse, counts = np.unique(writers, return_inverse=True, return_counts=True)
+    drawn = writers != ""
+    weights = 1 / np.sqrt(counts[inverse])
+    return np.where(drawn, weights / weights[drawn].mean(), 1.0).astype(np.float32)
 
 
 def _check(strategy: str, per_class: int | None, beta: float, tau: float) -> None:

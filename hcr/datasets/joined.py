@@ -6,7 +6,7 @@ stands beside each of them. How drawings are read is told by `unipen` and `drawi
 validation and test splits are in no training split.
 
 The two sets differ in their class shares, and `Split.sources` keeps them apart: 0 for EMNIST's
-pictures, 1 for the drawings.
+pictures, whose writers are empty, 1 for the drawings.
 """
 
 from pathlib import Path
@@ -55,6 +55,7 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     both = Split(
         np.concatenate([train.images, drawn.images]),
         np.concatenate([train.labels, drawn.labels]),
+        writers=np.concatenate([np.full(len(train), ""), drawn.writers]),
         sources=np.repeat([0, 1], [len(train), len(drawn)]).astype(np.int64),
     )
     return both, validation, test

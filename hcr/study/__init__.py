@@ -85,7 +85,13 @@ def compare(
     rare = _rare(rare, data.characters, counts)
     planned = {
         seed: balance.plans(
-            data.train.labels, names, per_class=per_class, beta=beta, tau=tau, seed=seed
+            data.train.labels,
+            names,
+            per_class=per_class,
+            beta=beta,
+            tau=tau,
+            writers=data.train.writers,
+            seed=seed,
         )
         for seed in seeds
     }
