@@ -84,7 +84,7 @@ def main(asked: argparse.Namespace) -> None:
         f"\n{asked.model}, {asked.steps:,} steps of {common['batch_size']}, {asked.dataset}: "
         f"{len(data.train):,} training pictures, n = {len(data.validation):,} of validation, "
         f"seeds {', '.join(map(str, asked.seeds))}; {hardware['processor']}, "
-        f"{hardware['cores']} cores, AMX: {'yes' if hardware['amx'] else 'no'}; set: "
+        f"{hardware['cores']} cores, bfloat16: {'yes' if hardware['bfloat16'] else 'no'}; set: "
         f"{' '.join(asked.set) or 'nothing'}"
     )
     print(f"{'class-balanced, %':18}{'as it answers':>23}{'prior taken out':>23}", end="")

@@ -45,7 +45,7 @@ def main() -> None:
     print(
         f"\nGoal: {100 * goal:.2f} %, the best of emnist_bn3's epochs, which took {theirs:.0f} s; "
         f"{hardware['processor']}, {hardware['cores']} cores, "
-        f"AMX: {'yes' if hardware['amx'] else 'no'}"
+        f"bfloat16: {'yes' if hardware['bfloat16'] else 'no'}"
     )
     for name, history in histories.items():
         reached = history["val_balanced_accuracy"] >= goal
