@@ -28,8 +28,12 @@ LAB = (
     "--LabApp.expose_app_in_browser=True",
     "--ServerApp.open_browser=False",
 )
-# Nothing that is asked of a user lies over the page.
-SETTINGS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
+# Nothing that is asked of a user lies over the page: no news, and not whether a file that changed
+# on disk may be written, which an autosave asks where the disk's clock disagrees.
+SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
+    "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
+}
 SIZE = 280  # px: the pad's side
 
 
