@@ -9,6 +9,10 @@ training with the validation after each epoch, without loading and building.
 
 The runs lie in outputs/, as speedrun_first, speedrun_bn3 and speedrun_again. They go on where they
 were stopped, but then their times are not of one sitting: delete them to measure anew.
+
+Measured last in November 2026 (AMD EPYC, two cores that multiply bfloat16, 1 seed): emnist_bn3 has
+87.13 % at best, of n = 14,145, and took 1,179 s for its 20 epochs; speedrun has more after its
+second, in 66 s and, once more, 75 s: 17.9 and 15.8 times sooner.
 """
 
 import subprocess
