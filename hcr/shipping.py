@@ -38,15 +38,16 @@ class Network:
         params: Its file in `params/`, without the ending.
         about: What it is, for its card.
         overrides: What is asked for besides the file, as `-p` takes it.
-        begins: The file of the network that its training begins from, without the ending; a run
-            of the same name.
+        begins: The files, without the ending, of the networks before it, in their order: each
+            is a run of the same name, begins from the one before, and the last is what this one
+            begins from.
         keras: Whether the Keras model ships, too.
     """
 
     params: str
     about: str
     overrides: tuple[str, ...] = ()
-    begins: str = ""
+    begins: tuple[str, ...] = ()
     keras: bool = False
 
 
@@ -54,7 +55,7 @@ NETWORKS = {
     "emnist": Network(
         "emnist",
         "The 47 classes of EMNIST, read as if every character were equally likely.",
-        begins="hcr_net_pen",
+        begins=("hcr_net_pen", "emnist_first"),
         keras=True,
     ),
     "mnist": Network("mnist", "Digits, 10 classes."),
@@ -85,11 +86,11 @@ def ship(name: str) -> Path:
     if name not in NETWORKS:
         raise ModelError(f"No network {name!r} ships.{nearest(name, NETWORKS)}")
     network = NETWORKS[name]
-    overrides = list(network.overrides)
-    if network.begins:
-        _run(name, network.begins, network.begins, ["--to", "03_train"])
-        overrides.append(f"03_train.start={runs.outputs() / network.begins}")
-    given = [word for override in overrides for word in ("-p", override)]
+    start: list[str] = []
+    for each in network.begins:
+        _run(name, each, each, ["--to", "03_train", *start])
+        start = ["-p", f"03_train.start={runs.outputs() / each}"]
+    given = [*start, *(word for override in network.overrides for word in ("-p", override))]
     _run(name, network.params, f"shipped_{name}", given)
     run = runs.outputs() / f"shipped_{name}"
     folder = environment.root() / "hcr" / SHIPPED[name]
@@ -102,9 +103,9 @@ def ship(name: str) -> Path:
     known.pop("start", None)
     files.write_json(aside / "labels.json", known)
     found = files.read_json(run / "metrics.json")
-    if network.begins:
-        first = files.read_json(runs.outputs() / network.begins / "metrics.json")["03_train"]
-        found["03_train"]["training_seconds"] += first["training_seconds"]
+    for each in network.begins:
+        before = files.read_json(runs.outputs() / each / "metrics.json")["03_train"]
+        found["03_train"]["training_seconds"] += before["training_seconds"]
     text = card(name, runs.read(run), found, costs)
     (aside / "card.md").write_text(text, encoding="utf-8", newline="\n")
     shutil.rmtree(folder, ignore_errors=True)

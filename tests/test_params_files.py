@@ -28,7 +28,7 @@ FIVE = {
     "az_mnist": (AZ, "az_mnist", 32, 6, None, {"clipnorm": 0.9, "gradient_norms": True}),
 }  # fmt: skip
 
-OURS = "hcr_net", "hcr_net_alone", "hcr_net_pen"
+OURS = "hcr_net", "hcr_net_taught", "hcr_net_pen", "emnist_first", "emnist"
 
 
 @pytest.fixture(scope="module")
