@@ -38,15 +38,16 @@ class Network:
         params: Its file in `params/`, without the ending.
         about: What it is, for its card.
         overrides: What is asked for besides the file, as `-p` takes it.
-        begins: The files, without the ending, of the networks before it, in their order: each
-            is a run of the same name, begins from the one before, and the last is what this one
-            begins from.
+        before: The files, without the ending, of the networks before it, in their order: each
+            is a run of the same name, and begins from the one before.
+        begins: Those of them that its training begins from.
         keras: Whether the Keras model ships, too.
     """
 
     params: str
     about: str
     overrides: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
     begins: tuple[str, ...] = ()
     keras: bool = False
 
@@ -55,7 +56,8 @@ NETWORKS = {
     "emnist": Network(
         "emnist",
         "The 47 classes of EMNIST, read as if every character were equally likely.",
-        begins=("hcr_net_pen", "emnist_first"),
+        before=("hcr_net_pen", "emnist_first", "emnist_second"),
+        begins=("emnist_first", "emnist_second"),
         keras=True,
     ),
     "mnist": Network("mnist", "Digits, 10 classes."),
@@ -86,11 +88,12 @@ def ship(name: str) -> Path:
     if name not in NETWORKS:
         raise ModelError(f"No network {name!r} ships.{nearest(name, NETWORKS)}")
     network = NETWORKS[name]
-    start: list[str] = []
-    for each in network.begins:
-        _run(name, each, each, ["--to", "03_train", *start])
-        start = ["-p", f"03_train.start={runs.outputs() / each}"]
-    given = [*start, *(word for override in network.overrides for word in ("-p", override))]
+    given: list[str] = []
+    for each in network.before:
+        _run(name, each, each, ["--to", "03_train", *given])
+        given = _beginning_from(each)
+    given = _beginning_from(*network.begins)
+    given += [word for override in network.overrides for word in ("-p", override)]
     _run(name, network.params, f"shipped_{name}", given)
     run = runs.outputs() / f"shipped_{name}"
     folder = environment.root() / "hcr" / SHIPPED[name]
@@ -103,7 +106,7 @@ def ship(name: str) -> Path:
     known.pop("start", None)
     files.write_json(aside / "labels.json", known)
     found = files.read_json(run / "metrics.json")
-    for each in network.begins:
+    for each in network.before:
         before = files.read_json(runs.outputs() / each / "metrics.json")["03_train"]
         found["03_train"]["training_seconds"] += before["training_seconds"]
     text = card(name, runs.read(run), found, costs)
@@ -111,6 +114,12 @@ def ship(name: str) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     aside.rename(folder)
     return folder
+
+
+def _beginning_from(*names: str) -> list[str]:
+    """What tells a run to begin from other runs, wherever runs lie."""
+    folders = ",".join(str(runs.outputs() / each) for each in names)
+    return ["-p", f"03_train.start={folders}"] if names else []
 
 
 def _run(name: str, params: str, run: str, given: list[str]) -> None:

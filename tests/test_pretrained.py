@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import PROJECT
 
-from hcr import images, labels, shipping, synthesis
+from hcr import files, images, labels, runs, shipping, synthesis
 from hcr.errors import ModelError
 from hcr.recognizer import SHIPPED, Recognizer, chosen
 from hcr.runs import Run
@@ -29,9 +29,9 @@ def test_all_that_is_named_ships_and_nothing_else():
     assert {path.name for path in PRETRAINED.iterdir()} == set(SHIPPED)
     for name in SHIPPED:
         folder = SHIPPED[name]
-        files = {"model.tflite", "labels.json", "card.md"}
-        files |= {"model.keras"} if shipping.NETWORKS[name].keras else set()
-        assert {path.name for path in (PROJECT / "hcr" / folder).iterdir()} == files
+        due = {"model.tflite", "labels.json", "card.md"}
+        due |= {"model.keras"} if shipping.NETWORKS[name].keras else set()
+        assert {path.name for path in (PROJECT / "hcr" / folder).iterdir()} == due
     assert shipping.NETWORKS[next(iter(SHIPPED))].keras
 
 
@@ -88,17 +88,46 @@ def test_its_card_tells_figures_limits_and_how_to_make_it_again(name):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_its_command_is_right(name):
     network = shipping.NETWORKS[name]
-    words = [f"params/{network.params}.yaml", "--run", f"shipped_{name}", "--check"]
-    for override in network.overrides:
-        words += ["-p", override]
-    done = subprocess.run(
-        [sys.executable, "run_all.py", *words],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    for params in (*network.before, network.params):
+        words = [f"params/{params}.yaml", "--run", f"shipped_{name}", "--check"]
+        for override in network.overrides:
+            words += ["-p", override]
+        done = subprocess.run(
+            [sys.executable, "run_all.py", *words],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_its_steps_come_in_their_order(tmp_path, monkeypatch):
+    commands, cards = [], []
+    monkeypatch.setenv("HCR_OUTPUTS", str(tmp_path / "out"))
+    monkeypatch.setattr(shipping, "_run", lambda name, *given: commands.append(given))
+    monkeypatch.setattr(shipping.environment, "root", lambda: tmp_path)
+    monkeypatch.setattr(shipping, "write_weights", lambda run, folder, keras: {"bits": 8})
+    monkeypatch.setattr(shipping, "card", lambda *given: cards.append(given) or "card")
+    steps = ["hcr_net_pen", "emnist_first", "emnist_second", "shipped_emnist"]
+    for i, step in enumerate(steps):
+        seconds = {"03_train": {"training_seconds": 10.0**i}}
+        files.write_json(tmp_path / "out" / step / "metrics.json", seconds)
+    files.write_json(tmp_path / "out" / "shipped_emnist" / "labels.json", {"start": "gone"})
+    files.write_json(tmp_path / "out" / "shipped_emnist" / "run.json", {"schema": 1})
+    folder = shipping.ship("emnist")
+    assert [run for _, run, _ in commands] == steps
+    begins = [[word for word in given if "start=" in word] for *_, given in commands]
+    out = runs.outputs()
+    assert begins == [
+        [],
+        [f"03_train.start={out / 'hcr_net_pen'}"],
+        [f"03_train.start={out / 'emnist_first'}"],
+        [f"03_train.start={out / 'emnist_first'},{out / 'emnist_second'}"],
+    ]
+    assert cards[0][2]["03_train"]["training_seconds"] == 1111.0
+    assert files.read_json(folder / "labels.json") == {}
+    assert (folder / "card.md").read_text(encoding="utf-8") == "card"
 
 
 def test_an_unknown_network_does_not_ship(capsys):

@@ -14,6 +14,7 @@ from hcr.errors import ModelError, ParameterError
 from hcr.pipeline import RunPlan, load_stages
 from hcr.pipeline.fingerprint import fingerprint
 from hcr.recognizer import SHIPPED, sources
+from hcr.training import weights
 from hcr.training.losses import loss_of
 
 DIGITS = tuple("0123456789")
@@ -82,6 +83,43 @@ def test_where_no_epoch_reads_better_its_start_is_kept_and_exported(start, tmp_p
     files_ = tmp_path / "model.keras", tmp_path / "model.tflite"
     training.export(fitted, *files_, trained.data().validation.images)
     assert same_weights(keras.saving.load_model(files_[0]), before.model)
+
+
+def test_the_last_epoch_is_kept_where_that_is_asked_for(start, tmp_path):
+    spoilt = {"learning_rate": 0.9, "epochs": 2, "augmentation": "none", "schedule": "constant"}
+    for _ in range(2):  # the second is read from the checkpoint
+        fitted = trained.fit(tmp_path, start=start, keep="last", **spoilt)
+        assert fitted.best_epoch == 2
+        assert fitted.best["val_accuracy"] < fitted.begun.found["val_accuracy"]
+        found = training.validate(fitted.model, trained.data().validation)
+        assert found["val_accuracy"] == fitted.best["val_accuracy"]
+    with pytest.raises(ParameterError, match="keep=last"):
+        trained.recipe(keep="last", patience=2)
+
+
+def test_a_mean_of_two_begins_from_two(tmp_path):
+    pictures, answers = trained.data().validation.images[:20], []
+    for i in range(2):
+        keras.utils.set_random_seed(i)
+        each = models.build("hcr_net", 10)
+        # Batch norms of their own, too.
+        each.set_weights(
+            [w + 0.01 * np.random.default_rng(i).random(w.shape) for w in each.get_weights()]
+        )
+        each.save(tmp_path / f"{i}.keras")
+        answers.append(training.predict(each, pictures))
+    net = models.build("hcr_pair", 10)
+    names = f"{tmp_path / '0.keras'}, {tmp_path / '1.keras'}"
+    weights.take_over(net, names)
+    assert np.abs(training.predict(net, pictures) - np.mean(answers, axis=0)).max() < 1e-6
+    assert np.abs(answers[0] - answers[1]).max() > 1e-3
+    net.save(tmp_path / "both.keras")
+    other = models.build("hcr_pair", 10)
+    weights.take_over(other, str(tmp_path / "both.keras"))
+    assert same_weights(net, other)
+    for name in ("hcr_net", "hcr_pair"):
+        with pytest.raises(ModelError, match="at most"):
+            weights.take_over(models.build(name, 10), f"{names},{tmp_path / '0.keras'}")
 
 
 def test_of_equals_the_start_is_kept(start, tmp_path, monkeypatch):

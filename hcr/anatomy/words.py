@@ -22,6 +22,7 @@ ATTACHED: dict[str, Callable[[Any], str]] = {
 # What begins a block, and the block's name; others go by the name of their kind.
 BEGINNING: dict[str, Callable[[Any], str]] = {
     "Add": lambda layer: "add",
+    "Average": lambda layer: "mean",
     "AveragePooling2D": lambda layer: f"mean of {_times(layer.pool_size)}",
     "Concatenate": lambda layer: "side by side",
     "Conv2D": lambda layer: f"convolution {_times(layer.kernel_size)}{_steps(layer.strides)}",
@@ -39,6 +40,10 @@ SENTENCES: dict[str, Callable[[Any], str]] = {
     "Add": lambda layer: (
         f"Adds what comes on {len(layer.input)} ways, number by number: the way with layers in it "
         "has to learn only what to change."
+    ),
+    "Average": lambda layer: (
+        f"Takes the mean of what comes on {len(layer.input)} ways, number by number: they err "
+        "differently, and the mean errs less."
     ),
     "AveragePooling2D": lambda layer: f"Takes the mean of each {_times(layer.pool_size)} numbers.",
     "BatchNormalization": lambda layer: (

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 MODELS = {
     "hcr_small": "hcr.models.plain:hcr_small",
     "hcr_net": "hcr.models.residual:hcr_net",
+    "hcr_pair": "hcr.models.residual:hcr_pair",
     "mnist_nist": "hcr.models.five:mnist_nist",
     "mnist_nist_deep": "hcr.models.five:mnist_nist_deep",
     "emnist_cnn": "hcr.models.five:emnist_cnn",

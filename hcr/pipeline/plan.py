@@ -78,10 +78,11 @@ class RunPlan:
 def _check_start(given: dict[str, Any]) -> None:
     """Raise `ModelError` where what training begins from is there and does not fit the data."""
     start = given.get("start")
-    # One that is not there yet may be what a run before this one makes.
-    if start and (start in recognizer.SHIPPED or recognizer.located(start).exists()):
-        options = {key: given[key] for key in ("path", "orientation") if key in given}
-        recognizer.keras_file(start, datasets.info(given["dataset"], **options).characters)
+    for each in recognizer.named(start) if start else []:
+        # One that is not there yet may be what a run before this one makes.
+        if each in recognizer.SHIPPED or recognizer.located(each).exists():
+            options = {key: given[key] for key in ("path", "orientation") if key in given}
+            recognizer.keras_file(each, datasets.info(given["dataset"], **options).characters)
 
 
 def _check_reader(given: dict[str, Any]) -> None:

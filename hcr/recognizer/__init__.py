@@ -12,7 +12,7 @@ from hcr import images, runs
 from hcr.errors import DataError, ModelError
 from hcr.recognizer.network import BATCH, Network
 from hcr.recognizer.occlusion import occlusion
-from hcr.recognizer.origin import inherited, keras_file, keras_files, located
+from hcr.recognizer.origin import inherited, keras_file, keras_files, located, named
 from hcr.recognizer.scaling import Scaling
 from hcr.recognizer.sources import (
     SHIPPED,
@@ -38,6 +38,7 @@ __all__ = [
     "keras_file",
     "keras_files",
     "located",
+    "named",
     "occlusion",
     "others",
     "read_labels",
@@ -279,6 +280,9 @@ def start_of(labels: Path | str) -> Recognizer | None:
     """
     start = read_start(labels)
     if start is None:
+        return None
+    if len(named(start)) > 1:
+        print(f"Not held against what it began from, which is several networks: {start}")
         return None
     try:
         path = located(start)

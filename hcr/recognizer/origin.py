@@ -59,8 +59,12 @@ def keras_files(text: str, characters: Sequence[str] | None = None) -> list[Path
 
     Raises `ModelError` where one is none, or none is named.
     """
-    names = [each.strip() for each in text.split(",") if each.strip()] or [text]
-    return [keras_file(each, characters) for each in names]
+    return [keras_file(each, characters) for each in named(text)]
+
+
+def named(text: str) -> list[str]:
+    """The networks that `text` names, with commas between: at least one, which may be empty."""
+    return [each.strip() for each in text.split(",") if each.strip()] or [text]
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,8 @@ def inherited(start: str | None, n: int) -> Inherited | None:
     """
     if start is None or n >= FEW:
         return None
-    path = keras_file(start).with_name("labels.json")
+    # Of several, which were trained alike, the first speaks for all.
+    path = keras_files(start)[0].with_name("labels.json")
     index = {character: i for i, character in enumerate(sources.read_labels(path))}
     groups = [tuple(index[each] for each in group) for group in sources.read_groups(path)]
     return Inherited(sources.read_temperature(path), groups)

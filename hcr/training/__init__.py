@@ -28,6 +28,7 @@ from hcr.training.weights import Begun, take_over
 
 __all__ = [
     "AUGMENTATIONS",
+    "KEEPS",
     "LOSSES",
     "MIXING",
     "PRECISIONS",
@@ -68,6 +69,10 @@ MIXING = {
     "none": "each picture by itself",
     "mixup": "each blended with another, and their labels in the same shares",
     "cutmix": "each with a box out of another, and their labels by area",
+}
+KEEPS = {
+    "best": "the epoch that reads validation best, by class-balanced accuracy",
+    "last": "the last one, whatever it reads",
 }
 PRECISIONS = {
     "float32": "32 bits a number",
@@ -111,7 +116,9 @@ class Recipe:
         taught: The teacher's share in the loss, in (0, 1).
         precision: A key of `PRECISIONS`. The network that is validated and returned has 32 bits.
         start: Whose weights training begins from, as `hcr.recognizer.keras_file` takes it; None
-            for random ones. It must be a network like `model`.
+            for random ones. It must be a network like `model`; where that is the mean of several,
+            these, with commas between.
+        keep: A key of `KEEPS`: which epoch's weights are the result.
     """
 
     model: str
@@ -137,6 +144,7 @@ class Recipe:
     taught: float = 0.5
     precision: str = "float32"
     start: str | None = None
+    keep: str = "best"
 
     def __post_init__(self) -> None:
         for what, known in (
@@ -145,6 +153,7 @@ class Recipe:
             ("loss", LOSSES),
             ("mixing", MIXING),
             ("precision", PRECISIONS),
+            ("keep", KEEPS),
         ):
             name = getattr(self, what)
             if name not in known:
@@ -160,6 +169,11 @@ class Recipe:
         ):
             if not kept:
                 raise ParameterError(f"{what} must be {rule}. Received: {getattr(self, what)}.")
+        if self.keep == "last" and self.patience is not None:
+            raise ParameterError(
+                "patience waits for a better epoch, and keep=last keeps none for being better. "
+                f"Received: patience={self.patience} with keep=last. Drop one of them."
+            )
 
 
 @dataclass
@@ -172,8 +186,9 @@ class Fitted:
             val_balanced_accuracy, learning_rate, epoch_seconds; before the last, where the recipe
             asks for gradient_norms, grad_norm, grad_norm_max and clipped, of
             `hcr.training.optimizer.WatchedAdam.norms`.
-        best_epoch: The epoch, from 1, with the highest class-balanced validation accuracy; 0 where
-            what training began from has the highest.
+        best_epoch: The epoch, from 1, whose weights are kept: that with the highest class-balanced
+            validation accuracy, 0 where what training began from has the highest; or the last,
+            where the recipe keeps that.
         trained: How many epochs were trained now; the others were found in the checkpoint.
         folder: Where the checkpoint lies.
         begun: What training began from, where that was another network.

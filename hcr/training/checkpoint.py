@@ -98,7 +98,7 @@ class Checkpoint(keras.callbacks.Callback):
         }
         self.rows.append(row)
         scores = self.before + [each["val_balanced_accuracy"] for each in self.rows]
-        if int(np.argmax(scores)) == len(scores) - 1:
+        if self.recipe.keep == "last" or int(np.argmax(scores)) == len(scores) - 1:
             self.best, self.best_epoch = weights, epoch + 1
         self.save(epoch + 1)
         self.model.stop_training = finished(self.recipe, epoch + 1, self.best_epoch)

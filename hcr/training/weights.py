@@ -7,7 +7,7 @@ import numpy as np
 
 from hcr.datasets import Split
 from hcr.errors import ModelError
-from hcr.recognizer import keras_file, keras_files
+from hcr.recognizer import keras_file, keras_files, named
 from hcr.training.convert import load
 from hcr.training.network import measured, predict
 
@@ -82,12 +82,32 @@ def _under(policy: str, net: keras.Model) -> keras.Model:
     return found
 
 
-def take_over(net: keras.Model, what: str) -> None:
-    """Give `net` the weights of the network that `what` names, which must be one like it.
+def take_over(net: keras.Model, text: str) -> None:
+    """Give `net` the weights of the network that `text` names, which must be one like it.
 
-    Raises `ModelError` where there is none, its weights do not fit, or `net` answers otherwise with
+    A net that ends in the mean of several networks' answers takes as many, with commas between,
+    or one like the whole.
+
+    Raises `ModelError` where there is none, weights do not fit, or `net` answers otherwise with
     them.
     """
+    names = named(text)
+    if len(names) == 1:
+        _take_over(net, names[0])
+        return
+    last = net.layers[-1]
+    ways = last.input if isinstance(last, keras.layers.Average) else [last.output]
+    if len(ways) != len(names):
+        raise ModelError(
+            f"A training of {net.name} must begin from {len(ways)} networks at most. Received: "
+            f"{len(names)} ({text}). Name as many."
+        )
+    for way, each in zip(ways, names, strict=True):
+        # The layers on this way are those of `net`: their weights are set, not copied.
+        _take_over(keras.Model(net.inputs, way, name=f"part_of_{net.name}"), each)
+
+
+def _take_over(net: keras.Model, what: str) -> None:
     other = network(what, net.output_shape[1])
     rule = f"A training of {net.name} must begin from a {net.name}."
     remedy = "Give model the name of that network, or begin from another."
