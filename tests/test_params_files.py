@@ -96,6 +96,13 @@ def test_the_suite_holds_every_project_and_ours_on_one_data_set(declared):
     assert {each["model"] for each in found} == set(models.MODELS) - {"hcr_small", "hcr_pair"}
 
 
+def test_the_official_split_has_the_recipe_of_the_standing_protocol(declared):
+    ours, official = (
+        resolved(name, declared)["03_train"] for name in ("hcr_net", "emnist_balanced")
+    )
+    assert official | {"run": "hcr_net", "dataset": "emnist-subset"} == ours
+
+
 def test_03_train_names_the_tables_of_the_recipe(declared):
     by_name = {each.name: each for each in declared["03_train"]}
     assert by_name["schedule"].choices == tuple(training.SCHEDULES)

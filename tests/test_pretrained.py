@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from conftest import PROJECT
 
-from hcr import files, images, labels, runs, shipping, synthesis
+from hcr import datasets, files, images, labels, metrics, runs, shipping, synthesis
 from hcr.errors import ModelError
 from hcr.recognizer import SHIPPED, Recognizer, chosen
 from hcr.runs import Run
+from hcr.shipping.__main__ import main as shipping_main
+from hcr.shipping.card import drawn
 
 PRETRAINED = PROJECT / "hcr" / "pretrained"
 
@@ -113,8 +115,8 @@ def test_its_steps_come_in_their_order(tmp_path, monkeypatch):
     for i, step in enumerate(steps):
         seconds = {"03_train": {"training_seconds": 10.0**i}}
         files.write_json(tmp_path / "out" / step / "metrics.json", seconds)
+        files.write_json(tmp_path / "out" / step / "run.json", {"schema": 1, "commit": f"c{i}"})
     files.write_json(tmp_path / "out" / "shipped_emnist" / "labels.json", {"start": "gone"})
-    files.write_json(tmp_path / "out" / "shipped_emnist" / "run.json", {"schema": 1})
     folder = shipping.ship("emnist")
     assert [run for _, run, _ in commands] == steps
     begins = [[word for word in given if "start=" in word] for *_, given in commands]
@@ -125,15 +127,34 @@ def test_its_steps_come_in_their_order(tmp_path, monkeypatch):
         [f"03_train.start={out / 'emnist_first'}"],
         [f"03_train.start={out / 'emnist_first'},{out / 'emnist_second'}"],
     ]
-    assert cards[0][2]["03_train"]["training_seconds"] == 1111.0
+    assert cards[0][2]["commit"] == "c0, c1, c2, c3"
+    assert cards[0][3]["03_train"]["training_seconds"] == 1111.0
     assert files.read_json(folder / "labels.json") == {}
     assert (folder / "card.md").read_text(encoding="utf-8") == "card"
+
+
+@pytest.mark.data
+def test_it_reads_nine_in_ten_of_the_validation_pictures():
+    split = datasets.load("emnist-subset").validation
+    predicted = Recognizer.load("emnist").predict(split.images).argmax(axis=1)
+    assert metrics.balanced_accuracy(split.labels, predicted, 47) >= 0.9
+
+
+def test_its_card_tells_how_drawings_are_read():
+    text = (PRETRAINED / "emnist" / "card.md").read_text(encoding="utf-8")
+    found = files.read_json(PROJECT / "docs" / "results" / "drawings.json")
+    assert found["model"] == files.sha256(PRETRAINED / "emnist" / "model.tflite")
+    assert "## Pen drawings" in text
+    for shares in found["placements"].values():
+        for mean, _, _ in shares.values():
+            assert f"| {100 * mean:.2f} % (" in text
+    assert drawn(PRETRAINED / "mnist" / "model.tflite") == []
 
 
 def test_an_unknown_network_does_not_ship(capsys):
     with pytest.raises(ModelError, match="No network 'mnsit' ships.*mnist"):
         shipping.ship("mnsit")
-    assert shipping.main(["mnsit"]) == 1
+    assert shipping_main(["mnsit"]) == 1
     assert "No network 'mnsit' ships" in capsys.readouterr().err
 
 

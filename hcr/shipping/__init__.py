@@ -16,18 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from hcr import datasets, environment, files, metrics, runs
-from hcr.errors import HcrError, ModelError, nearest
+from hcr.errors import ModelError, nearest
 from hcr.recognizer import SHIPPED, Recognizer
+from hcr.shipping.card import card
 
 # Points of class-balanced validation accuracy that weights of 8 bits may cost.
 COST = 0.05
-LIMITS = """\
-It reads one character at a time, upright, and always answers with one of its classes: a word, a
-punctuation mark or a scribble is read as the character that is least unlike it. It was trained on
-the handwriting of people in the United States around 1990{pen}, and knows other ways to write a
-character (a seven with a bar, a one with a long upstroke) only as far as they wrote them. Nobody
-should be judged, graded or identified by it."""
-PEN = ", and of UNIPEN's contributors"
 
 
 @dataclass(frozen=True)
@@ -42,6 +36,7 @@ class Network:
             is a run of the same name, and begins from the one before.
         begins: Those of them that its training begins from.
         keras: Whether the Keras model ships, too.
+        readings: For its card, what of the test split was read before, and what that chose.
     """
 
     params: str
@@ -50,6 +45,7 @@ class Network:
     before: tuple[str, ...] = ()
     begins: tuple[str, ...] = ()
     keras: bool = False
+    readings: str = ""
 
 
 NETWORKS = {
@@ -59,6 +55,8 @@ NETWORKS = {
         before=("hcr_net_pen", "emnist_first", "emnist_second"),
         begins=("emnist_first", "emnist_second"),
         keras=True,
+        readings="It had been read for two networks before this one, of which the second is half "
+        "of it: nothing was chosen by that.",
     ),
     "mnist": Network("mnist", "Digits, 10 classes."),
     "mnist_nist_all": Network(
@@ -69,8 +67,8 @@ NETWORKS = {
     ),
     "mnist_nist_1000": Network(
         "mnist_nist_1000",
-        "Digits and capitals, 36 classes; learned from the first 1,000 pictures of a class. Beside "
-        "mnist_nist_all it shows what balance buys.",
+        "Digits and capitals, 36 classes; learned from at most 1,000 pictures of a class, "
+        "drawn at random, 25,805 in all. Beside mnist_nist_all it shows what balance buys.",
         ("shared.dataset=mnist+emnist-upper-local",),
     ),
 }
@@ -105,15 +103,25 @@ def ship(name: str) -> Path:
     # Where training began is a folder of this machine.
     known.pop("start", None)
     files.write_json(aside / "labels.json", known)
-    found = files.read_json(run / "metrics.json")
-    for each in network.before:
-        before = files.read_json(runs.outputs() / each / "metrics.json")["03_train"]
-        found["03_train"]["training_seconds"] += before["training_seconds"]
-    text = card(name, runs.read(run), found, costs)
-    (aside / "card.md").write_text(text, encoding="utf-8", newline="\n")
+    write_card(name, aside, costs)
     shutil.rmtree(folder, ignore_errors=True)
     aside.rename(folder)
     return folder
+
+
+def write_card(name: str, folder: Path, costs: dict[str, Any]) -> None:
+    """Write the card of the network in `folder`, whose runs stand; `costs` of `write_weights`."""
+    network, out = NETWORKS[name], runs.outputs()
+    steps = [out / each for each in (*network.before, f"shipped_{name}")]
+    found = files.read_json(steps[-1] / "metrics.json")
+    seconds = [
+        files.read_json(each / "metrics.json")["03_train"]["training_seconds"] for each in steps
+    ]
+    found["03_train"]["training_seconds"] = sum(seconds)
+    record = runs.read(steps[-1])
+    record["commit"] = ", ".join(str(runs.read(each).get("commit"))[:12] for each in steps)
+    text = card(name, network, record, found, costs, folder / "model.tflite")
+    (folder / "card.md").write_text(text, encoding="utf-8", newline="\n")
 
 
 def _beginning_from(*names: str) -> list[str]:
@@ -160,79 +168,3 @@ def write_weights(run: Path, folder: Path, *, keras: bool) -> dict[str, Any]:
     if keras:
         shutil.copyfile(run / "model.keras", folder / "model.keras")
     return found
-
-
-def card(name: str, record: dict[str, Any], found: dict[str, Any], costs: dict[str, Any]) -> str:
-    """The model card, Markdown: data, protocol, figures, limits, licences, how to make it again."""
-    network, data = NETWORKS[name], record["data"]
-    training, hardware = found["03_train"], record["hardware"]
-    lines = [
-        f"# {name}",
-        "",
-        network.about,
-        "",
-        f"- **Characters**, in the order of the answers: `{data['characters']}`",
-        f"- **Network**: `{record['stages']['03_train']['parameters']['model']}`, "
-        f"{training['parameters']:,} parameters, {training['multiply_adds']:,} multiply-adds a "
-        f"picture; {costs['bits']} bits a weight (class-balanced on validation "
-        f"{_percent(costs['small'])} with 8 bits, {_percent(costs['whole'])} with 32).",
-        f"- **Data**: {data['title']}; {data['counts']['train']:,} pictures to train, "
-        f"{data['counts']['validation']:,} to choose, {data['counts']['test']:,} to test"
-        + (f" ({data['caveat']})" if data["caveat"] else "")
-        + f". Digest {data['digest'][:12]}.",
-        "- **Protocol**: epoch and temperature were chosen on the validation split; the test split "
-        "was read once, at the end.",
-        f"- **Made again by**: `HCR_DATA=FOLDER uv run python -m hcr.shipping {name}`; "
-        f"{hardware['processor']}, {hardware['cores']} cores, "
-        f"{training['training_seconds'] / 60:.0f} min of training, commit "
-        f"{str(record['commit'])[:12]}, TensorFlow {record['versions']['tensorflow']}, Keras "
-        f"{record['versions']['keras']}.",
-        "",
-        "## Figures",
-        "",
-        f"| split | n | accuracy | class-balanced |\n|---|---|---|---|\n{_row('test', found)}",
-        f"| validation | {data['counts']['validation']:,} | {_percent(training['val_accuracy'])} | "
-        f"{_percent(training['val_balanced_accuracy'])} |",
-        "",
-        "One seed. Intervals are for 95 % and hold the draw of the pictures, not that of the seed.",
-        "",
-        "## Limits",
-        "",
-        LIMITS.format(pen=PEN if "unipen" in data["name"] else ""),
-        "",
-        "## Licences",
-        "",
-        f"The weights: MIT, as this package. What they learned from: {data['licence']}.",
-        "",
-        f"{data['citation']}",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _row(split: str, found: dict[str, Any]) -> str:
-    test = found["04_evaluate"]
-    shares = [
-        f"{_percent(test[key])} ({_percent(test[f'{key}_low'])} to {_percent(test[f'{key}_high'])})"
-        for key in ("accuracy", "balanced_accuracy")
-    ]
-    return f"| {split} | {test['n']:,} | {' | '.join(shares)} |"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f} %"
-
-
-def main(arguments: list[str]) -> int:
-    """Ship the networks that are named; the exit code."""
-    try:
-        for name in arguments:
-            print(f"{name}: {runs.shown(ship(name))}", flush=True)
-    except HcrError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
