@@ -24,8 +24,14 @@ def main() -> None:
     """Train, and print the peak."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(
-            [sys.executable, "run_all.py", *WORDS.split(), "-p", "03_train.plain_epochs=0"]
-            + sys.argv[1:],
+            [
+                sys.executable,
+                "run_all.py",
+                *WORDS.split(),
+                "-p",
+                "03_train.plain_epochs=0",
+                *sys.argv[1:],
+            ],
             cwd=environment.root(),
             env={**os.environ, "HCR_OUTPUTS": folder},
             check=True,
