@@ -83,8 +83,8 @@ def test_the_suite_holds_every_project_and_ours_on_one_data_set(declared):
     assert suite.then == "06_compare"
     runs = pipeline.expand(suite)
     assert [each.run for _, each, _ in runs] == [
-        "hcr_net", "emnist_bn3", "emnist_cnn", "mnist_nist_deep", "mnist_nist_all",
-        "mnist_nist_1000", "az_mnist", "digits_nine_layer",
+        "hcr_net", "digits_nine_layer", "mnist_nist_all", "mnist_nist_1000", "az_mnist",
+        "emnist_bn3", "emnist_cnn", "mnist_nist_deep",
     ]  # fmt: skip
     found = [
         params.resolve(each, declared, {}, suite=suite, seed=seed)["03_train"]
