@@ -183,7 +183,7 @@ def test_the_readme_has_the_cards_figures(name):
     _, n, accuracy, balanced = re.search(r"\| (test) \| (.+?) \| (.+?) \| (.+?) \|", card).groups()
     (row,) = (line for line in README.splitlines() if line.startswith(f"| [`{name}`]"))
     cells = [each.strip() for each in row.split("|")]
-    digits = 2 if name == "mnist" else 1
+    digits = 2 if name in ("emnist", "mnist") else 1
     assert cells[4:7] == [n, rounded(accuracy, digits), rounded(balanced, digits)]
 
 
