@@ -369,7 +369,8 @@ def drawings_kept(content: Path, first: str = "", project: Path = PROJECT) -> tu
     """The file that a drawing goes to after `colab.keep_drawings()`, and what that said."""
     code = (
         f"from hcr import colab, drawings\n{first}\ncolab.keep_drawings()\n"
-        "print(drawings.append('a', [[(1, 2), (3, 4)]], size=280), drawings.count())"
+        "kept = drawings.append('a', [[(1, 2), (3, 4)]], size=280)\n"
+        "print(kept.path, drawings.count())"
     )
     (content.parent / "drive").mkdir(exist_ok=True)
     paths = os.pathsep.join([str(STAND_IN), str(project), *sys.path])

@@ -9,22 +9,24 @@ runs. docs/drawings.md tells its format; `python -m hcr.drawings` lists, counts,
 deletes. As a data set it is `drawings`.
 """
 
+from hcr.drawings.counting import count, left_out
 from hcr.drawings.form import Drawing, made, parsed
 from hcr.drawings.merging import Merged, export, merge
 from hcr.drawings.store import (
+    Kept,
     append,
-    count,
     delete,
     folder,
     found_at,
     path,
     read,
-    undo_last,
+    take_back,
     writer,
 )
 
 __all__ = [
     "Drawing",
+    "Kept",
     "Merged",
     "append",
     "count",
@@ -32,11 +34,12 @@ __all__ = [
     "export",
     "folder",
     "found_at",
+    "left_out",
     "made",
     "merge",
     "parsed",
     "path",
     "read",
-    "undo_last",
+    "take_back",
     "writer",
 ]
