@@ -11,6 +11,7 @@ from ipycanvas.canvas import _CANVAS_MANAGER
 
 from hcr import drawings as own
 from hcr import images, synthesis
+from hcr.datasets import unipen
 from hcr.errors import DataError, ModelError, ParameterError
 from hcr.pad import Pad
 from hcr.pad.answer import heated
@@ -19,6 +20,8 @@ from hcr.pad.pace import Pace
 from hcr.pad.paper import FINE
 from hcr.pad.reading import Reading, hesitation, words
 from hcr.pad.strokes import Drawing
+from hcr.recognizer import Recognizer
+from hcr.synthesis.placements import PLACEMENTS, placed
 
 LABELS = (*"01234567", "<b>", "&")
 
@@ -274,6 +277,38 @@ def test_replay_is_what_a_mouse_does(pad):
     pad.replay(strokes[:1], clear=False)
     assert len(pad.strokes) == len(strokes) + 1
     assert pad.replay([]) == []
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    """The model that ships."""
+    try:
+        return Recognizer.load()
+    except ModelError:
+        pytest.skip("no model ships")
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_what_is_placed_and_replayed_is_read_as_its_strokes_are(shipped, placement):
+    pad = Pad({"shipped": shipped})
+    for i, label in enumerate(shipped.labels):
+        strokes = placed(synthesis.character(label, i), placement)
+        best, expected = pad.replay(strokes), shipped.read_strokes(strokes)
+        assert best[0][0] == expected[0][0], label
+        assert best[0][1] == pytest.approx(expected[0][1], abs=1e-5)
+
+
+@pytest.mark.data
+def test_peoples_drawings_are_replayed_for_each_of_47_characters(shipped):
+    pad = Pad({"shipped": shipped})
+    strokes, meant, whose = unipen.one_each(shipped.labels, 0)
+    assert len(strokes) == len(meant) == 47
+    assert set(meant) == set(shipped.labels)
+    assert set(whose) <= {"tos", "imp"}
+    best = [pad.replay(placed(each, "large"))[0][0] for each in strokes]
+    expected = [shipped.read_strokes(placed(each, "large"))[0][0] for each in strokes]
+    # A mouse that trembles is a point: a stroke of less than three pixels.
+    assert sum(a == b for a, b in zip(best, expected, strict=True)) >= 46
 
 
 def test_a_page_that_opens_later_gets_everything(pad, sent):
