@@ -266,7 +266,7 @@ def visit(content: Path, code: str, path: Path | None = STAND_IN, *options: str,
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     asked = [json.loads(line)[0] for line in calls.read_text().splitlines()]
     return done, asked

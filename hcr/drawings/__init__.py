@@ -1,8 +1,9 @@
 """A person's own drawings and what was meant: one file, which no run and no crash can lose.
 
     from hcr import drawings
-    drawings.append("g", strokes, size=280)      # strokes in pad pixels, as the pad has them
-    drawings.read()                              # a list of `Drawing`
+    kept = drawings.append("g", strokes, size=280)   # strokes in pad pixels, as the pad has them
+    drawings.take_back(kept)                         # that one, whatever was appended since
+    drawings.read()                                  # a list of `Drawing`
 
 The file lies in the user's data folder, or in the one that `HCR_DRAWINGS` names, apart from the
 runs. docs/drawings.md tells its format; `python -m hcr.drawings` lists, counts, merges, exports and

@@ -31,12 +31,14 @@ def naming_html(name: str) -> str:
     # It goes on: ipywidgets 7 makes the canvas anew where a keyboard leaves it.
     script = f"""
         const pad = this.closest(".hcr-pad");
+        const set = (where, key, value) => {{
+            const found = pad.querySelector(where);
+            if (found?.getAttribute(key) != value) found?.setAttribute(key, value);
+        }};
         const name = () => {{
-            const paper = pad.querySelector(".hcr-paper");
-            const status = pad.querySelector(".hcr-status");
-            paper?.setAttribute("role", "application");
-            paper?.setAttribute("aria-label", "{name}");
-            status?.setAttribute("role", "status");
+            set(".hcr-paper", "role", "application");
+            set(".hcr-paper", "aria-label", "{name}");
+            set(".hcr-status", "role", "status");
         }};
         name();
         new MutationObserver(name).observe(pad, {{childList: true, subtree: true}});
