@@ -245,6 +245,7 @@ def test_an_error_of_the_model_is_shown(reads):
     pad = Pad({"broken": Broken([1]), "whole": reads})
     drag(pad, (10, 10), (10, 90))
     assert "ValueError: no &lt;weights&gt;" in pad._error.value
+    assert pad._status.value == ""
     assert pad.best == []
     assert len(pad.strokes) == 1
     with pytest.raises(ValueError, match="weights"):

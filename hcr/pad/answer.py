@@ -93,7 +93,8 @@ def status_html(shown: Shown) -> str:
         best, share = reading.best[0]
         told += [f"{escape(name)}:"] if named else []
         told.append(f"{escape(best)}, {percent(share)}. {escape(words(reading))}")
-    return " ".join(told) or "The pad is empty."
+    # What could not be read has its error told.
+    return " ".join(told) or ("" if shown.image.any() else "The pad is empty.")
 
 
 def error_html(error: Exception) -> str:
