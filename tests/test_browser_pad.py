@@ -762,6 +762,7 @@ def test_in_voila_one_may_resize_type_and_teach(chromium, voila):
         pad.wait_for_points(2)
         page.keyboard.press("Tab")
         page.wait_for_function("document.activeElement.textContent.includes('Undo')")
+        assert pad.canvas.get_attribute("role") == "application"
         pad.control("Beside it").select_option("torn")
         pad.wait_for("0", 1)
         pad.control("You meant").fill("7")
