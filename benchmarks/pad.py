@@ -13,8 +13,12 @@ the page's own clock, in turn:
   was given while the stroke was drawn does not count.
 
 The same over a link that holds everything back for a while in each direction: a proxy between
-browser and JupyterLab, because Chromium's own throttle leaves web sockets alone. Then, with the
-real notebook `05_draw`: seconds from "Run All Cells" to a pad on the page, and to its first answer.
+browser and JupyterLab, because Chromium's own throttle leaves web sockets alone. Each time it is
+also looked whether the answer is that of `read_strokes` and whether the ink is where it was drawn.
+The intervals are 95 % bootstrap intervals over the pairs of an echo and an answer. Then, with the
+real notebook `05_draw`, each time in a new kernel: in JupyterLab the seconds from "Run All Cells",
+the kernel being there, to a pad on the page and to its first answer; in Voilà those from the
+page's address to the same, with the kernel's start in them.
 
 Measured with the shipped 47 classes, two cores (AMD EPYC), JupyterLab 4.6.6, ipywidgets 8.1.9,
 n = 100, 95th percentiles in ms: echo 55, answer 50; with 50 ms held back each way 117 and 157, with
@@ -26,6 +30,7 @@ take 4 s of a core, and what still follows the pad 0.8 s.
 """
 
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
@@ -33,6 +38,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +53,8 @@ import browser  # noqa: E402
 import live  # noqa: E402
 
 TIMES = 100
-OPENINGS = 5
+OPENINGS = 10
+RESAMPLES = 10_000
 DELAYS = 0.0, 0.05, 0.1  # s in each direction
 AIM = 50  # ms, on loopback
 MOST = 2  # times an echo
@@ -133,42 +140,78 @@ def main() -> None:
         lab.mkdir(parents=True)
         for name in ("model.tflite", "labels.json"):
             shutil.copy(folder / name, lab)
-        with live.lab(files, HCR_OUTPUTS=str(lab.parent)) as server:
+        variables = {"HCR_OUTPUTS": str(lab.parent), "HCR_DRAWINGS": str(Path(aside) / "drawings")}
+        with live.lab(files, **variables) as server:
             for delay in DELAYS:
                 with slow(server, delay) as there:
-                    latency(chromium, there, delay)
-            for name in copies:
-                opening(chromium, server, name)
+                    latency(chromium, there, delay, Recognizer.load(folder))
+            load = os.getloadavg()
+            found = [opening(chromium, server, name) for name in copies]
+            print(f"05_draw in JupyterLab, from Run All Cells: {openings(found, load)}", flush=True)
+        if live.missing("voila"):
+            print("Voilà is not installed: uv run --extra voila benchmarks/pad.py")
+            return
+        with live.voila(files / copies[0], **variables) as server:
+            load = os.getloadavg()
+            found = [opening(chromium, server) for _ in range(OPENINGS)]
+            told = "05_draw in Voilà, from the page's address, the kernel's start included"
+            print(f"{told}: {openings(found, load)}", flush=True)
 
 
-def latency(chromium, server: live.Server, delay: float) -> None:
+def latency(chromium, server: live.Server, delay: float, recognizer: Recognizer) -> None:
     """Echoes and answers, in turn, over a link of that delay."""
+    times, read, inked = [], 0, 0
+    load = os.getloadavg()
     with page_of(chromium) as page:
         live.run_all(page, server, "echo.ipynb")
-        live.PadPage(page)
+        pad = live.PadPage(page)
         page.wait_for_timeout(2000)
-        found = np.array([page.evaluate(MEASURE, strokes(i)) for i in range(TIMES)])
-    echo, answer = found.T
-    limits = np.quantile(echo, 0.95), np.quantile(answer, 0.95)
-    print(f"{1000 * delay:.0f} ms each way, n = {len(found)}")
+        for i in range(TIMES):
+            drawing = strokes(i)
+            times.append(page.evaluate(MEASURE, drawing))
+            places = [np.array(stroke) * live.SIZE for stroke in drawing]
+            read += pad.best() == recognizer.read_strokes(places)[0][0]
+            inked += drawn(pad, places)
+    echo, answer = np.array(times).T
+    print(f"{1000 * delay:.0f} ms each way, n = {len(times)}, load average {loads(load)}")
     print(f"  echo, ms: {spread(echo)}")
     print(f"  answer, ms: {spread(answer)}" + (f"; the aim is {AIM}" if not delay else ""))
+    ratio = np.quantile(answer, 0.95) / np.quantile(echo, 0.95)
+    *limits, ratios = intervals(echo, answer)
+    print(f"  95 % intervals of the 95th percentiles, ms: echo {limits[0]}, answer {limits[1]}")
+    print(f"  their ratio: {ratio:.2f} ({ratios}), at most {MOST}")
     print(
-        f"  ratio of the 95th percentiles: {limits[1] / limits[0]:.2f}, at most {MOST}", flush=True
+        f"  answers as read_strokes gives them: {read}; ink where it was drawn: {inked}", flush=True
     )
 
 
-def opening(chromium, server: live.Server, name: str) -> None:
-    """Seconds from "Run All Cells" of a copy of `05_draw` to the pad, and to its first answer."""
+def drawn(pad: live.PadPage, strokes: list[np.ndarray], patience: float = 5) -> bool:
+    """Whether all points of the strokes, in pixels of the pad, are dark; the line comes last."""
+    until = time.monotonic() + patience
+    for x, y in np.concatenate(strokes):
+        while not pad.dark(x, y):
+            if time.monotonic() > until:
+                return False
+            pad.page.wait_for_timeout(20)
+    return True
+
+
+def opening(chromium, server: live.Server, name: str | None = None) -> tuple[float, float]:
+    """Seconds to the pad of `05_draw` and to its first answer.
+
+    From "Run All Cells" of the copy `name` in JupyterLab; or from the page's address, in Voilà.
+    """
     with page_of(chromium) as page:
-        live.run_all(page, server, name)
+        if name:
+            live.run_all(page, server, name)
         begin = time.perf_counter()
+        if not name:
+            page.goto(server.url(""))
         pad = live.PadPage(page)
         there = time.perf_counter() - begin
-        drawing = [np.array(stroke) * live.SIZE for stroke in strokes(0)]
-        pad.draw(drawing)
+        pad.draw([np.array(stroke) * live.SIZE for stroke in strokes(0)])
         pad.answers.locator(".hcr-bars").first.wait_for()
-        print(f"05_draw: pad after {there:.1f} s, answer after {time.perf_counter() - begin:.1f} s")
+        return there, time.perf_counter() - begin
 
 
 def strokes(i: int) -> list[list[list[float]]]:
@@ -220,13 +263,37 @@ def slow(server: live.Server, delay: float) -> Iterator[live.Server]:
     proxy = asyncio.run_coroutine_threadsafe(starting, loop).result()
     port = proxy.sockets[0].getsockname()[1]
     try:
-        yield live.Server(f"http://127.0.0.1:{port}", server.token, server.log)
+        yield replace(server, address=f"http://127.0.0.1:{port}")
     finally:
         asyncio.run_coroutine_threadsafe(end(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         proxy.close()
         loop.close()
+
+
+def openings(found: list[tuple[float, float]], load: tuple[float, ...]) -> str:
+    """The seconds to the pad and to its first answer, and how busy the machine was."""
+    pads, answers = np.array(found).T
+    told = [
+        f"{what} after {np.median(each):.1f} s (median; largest {each.max():.1f})"
+        for what, each in (("pad", pads), ("answer", answers))
+    ]
+    return f"{', '.join(told)}, n = {len(found)}, load average {loads(load)}"
+
+
+def loads(before: tuple[float, ...]) -> str:
+    """The load average of the last minute, before and now."""
+    return f"{before[0]:.1f} to {os.getloadavg()[0]:.1f}"
+
+
+def intervals(echo: np.ndarray, answer: np.ndarray) -> list[str]:
+    """95 % bootstrap intervals over the pairs: of both 95th percentiles, and of their ratio."""
+    chosen = np.random.default_rng(0).integers(0, len(echo), (RESAMPLES, len(echo)))
+    high = [np.quantile(each[chosen], 0.95, axis=1) for each in (echo, answer)]
+    found = [np.quantile(each, (0.025, 0.975)) for each in (*high, high[1] / high[0])]
+    digits = (1, 1, 2)
+    return [f"{low:.{n}f} to {top:.{n}f}" for (low, top), n in zip(found, digits, strict=True)]
 
 
 def spread(values: np.ndarray) -> str:

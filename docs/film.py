@@ -28,7 +28,8 @@ import live  # noqa: E402
 
 FILM = PROJECT / "docs" / "pad.webp"
 MOST = 1_000_000  # bytes
-WIDTH = 920  # px: of the page's part that is shown
+WIDTH = 880  # px: of the page's part that is shown; two models side by side fill it
+SECOND = "mnist_nist_1000 (shipped)"  # the one beside, where it is there
 FRAME, REST = 70, 1600  # ms: a picture while something moves, and one to be read
 ARROW = [(0, 0), (0, 15), (4, 12), (7, 18), (9, 17), (6, 11), (11, 11)]
 
@@ -144,6 +145,14 @@ def scene(film: Film) -> None:
     """What happens."""
     pad = film.pad
     film.take(600)
+    options = pad.control("Beside it").locator("option").all_inner_texts()
+    # From the beginning, or a part of the picture would stay empty.
+    if len(options) > 2:
+        film.go(*np.add(list(pad.control("Beside it").bounding_box().values())[:2], 12))
+        second = SECOND if SECOND in options else options[2]
+        pad.control("Beside it").select_option(second)
+        pad.page.wait_for_timeout(1000)
+        film.take(600)
     film.draw("A", 3, 200, 40, 40)
     film.press(pad.button("Clear"))
     film.draw("R", 5, 60, 20, 200)
@@ -151,12 +160,6 @@ def scene(film: Film) -> None:
     film.draw("O", 1, 150, 65, 65)
     film.press(pad.control("Show where it looked"))
     film.take(REST)
-    options = pad.control("Beside it").locator("option").all_inner_texts()
-    if len(options) > 2:
-        film.go(*np.add(list(pad.control("Beside it").bounding_box().values())[:2], 12))
-        pad.control("Beside it").select_option(options[2])
-        pad.page.wait_for_timeout(1000)
-        film.take(REST)
     film.press(pad.control("You meant"))
     pad.control("You meant").fill("O")
     pad.page.wait_for_timeout(500)

@@ -15,6 +15,7 @@ from hcr import exhibits, images, measures, plots
 from hcr.datasets import Split
 from hcr.plots.sheet import message, sheet
 from hcr.runs import Run
+from hcr.synthesis.placements import placed
 
 PAGE = 40
 
@@ -209,6 +210,7 @@ def drawings(
     caption: str,
     columns: int = 3,
     pad: float | None = None,
+    placement: str | None = None,
     headline: bool = False,
     nothing: str = "No drawing.",
 ):
@@ -224,6 +226,7 @@ def drawings(
         caption: Of the figure.
         columns: Pairs in a row.
         pad: The pad's side, where each is shown as large as it was drawn; see `plots.drawings`.
+        placement: Where on a pad each is put first, in `hcr.synthesis.placements`.
         headline: Whether the run's front page shows it.
         nothing: What is said where `find` gives no drawing.
     """
@@ -232,6 +235,7 @@ def drawings(
         strokes, meant = find()
         if not len(strokes):
             return exhibits.Exhibit(f"<p>{escape(nothing)}</p>", nothing)
+        strokes = [placed(each, placement) for each in strokes] if placement else strokes
         seen = np.stack([images.from_strokes(each) for each in strokes])
         best = [read(each)[0] for each in strokes]
         axes = plots.drawings(strokes, seen, best, meant, columns, pad=pad)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import psutil
 
 PROJECT = Path(__file__).resolve().parents[1]
 WAIT = 120  # s: for a server to answer
@@ -51,15 +52,26 @@ class Server:
         address: `http://127.0.0.1:port`.
         token: What it asks for.
         log: The file that both its streams go to.
+        pid: Its process; its kernels are children of it.
     """
 
     address: str
     token: str
     log: Path
+    pid: int
 
     def url(self, path: str) -> str:
         """The address of `path`, with the token."""
         return f"{self.address}/{path}?token={self.token}"
+
+    def kernels(self) -> int:
+        """The memory that its kernels hold, in bytes."""
+        found = 0
+        for each in psutil.Process(self.pid).children(recursive=True):
+            with suppress(psutil.Error):
+                if any("ipykernel" in word for word in each.cmdline()):
+                    found += each.memory_info().rss
+        return found
 
 
 @contextmanager
@@ -107,7 +119,7 @@ def _served(module: str, folder: Path, ready: str, *arguments: str, **variables:
             start_new_session=True,
         )
     try:
-        server = Server(f"http://127.0.0.1:{port}", token, log)
+        server = Server(f"http://127.0.0.1:{port}", token, log, process.pid)
         _wait_for(process, server, ready)
         yield server
     finally:
@@ -228,9 +240,12 @@ class PadPage:
                 self.page.mouse.move(*place)
             self.page.mouse.up()
 
-    def dash(self, strokes: Any) -> None:
-        """Draw strokes faster than a mouse can be moved from outside the page."""
-        self.canvas.evaluate(
+    def dash(self, strokes: Any) -> float:
+        """Draw strokes faster than a mouse can be moved from outside the page.
+
+        Returns the milliseconds from the last point to the changed answer, by the page's clock.
+        """
+        return self.canvas.evaluate(
             """async (canvas, [strokes, size]) => {
                 const box = canvas.getBoundingClientRect();
                 const send = (kind, [x, y]) => canvas.dispatchEvent(new MouseEvent(kind, {
@@ -238,14 +253,27 @@ class PadPage:
                     clientY: box.top + y * box.height / size,
                     bubbles: true,
                 }));
+                const pad = canvas.closest(".hcr-pad");
+                const n = strokes.reduce((sum, stroke) => sum + stroke.length, 0);
+                const answered = () => pad.querySelector(".hcr-answers")?.dataset.points == n;
+                const changed = new Promise((done, failed) => {
+                    const watch = new MutationObserver(() => {
+                        if (answered()) { watch.disconnect(); done(performance.now()); }
+                    });
+                    watch.observe(pad, {subtree: true, childList: true});
+                    setTimeout(() => failed(new Error(`no answer for ${n} points`)), 60000);
+                });
+                let begin = 0;
                 for (const stroke of strokes) {
                     send("mousedown", stroke[0]);
-                    for (const point of stroke.slice(1)) {
+                    for (const point of stroke.slice(1, -1)) {
                         await new Promise(done => setTimeout(done, 8));
                         send("mousemove", point);
                     }
+                    begin = performance.now();
                     send("mouseup", stroke[stroke.length - 1]);
                 }
+                return await changed - begin;
             }""",
             [[[list(map(float, point)) for point in stroke] for stroke in strokes], SIZE],
         )

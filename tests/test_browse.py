@@ -312,6 +312,22 @@ def test_by_hand_nothing_is_found_or_drawn_until_it_is_asked_for(run):
     assert box.children == (shown,), "it is drawn, so there is nothing left to press"
 
 
+def test_drawings_are_read_as_they_were_put_on_the_pad(reported, monkeypatch):
+    read, shown = [], []
+    monkeypatch.setattr(
+        browse.plots, "drawings", lambda strokes, *given, **more: shown.append(strokes) or {}
+    )
+    monkeypatch.setattr(browse.exhibits, "figure", lambda *given, **more: None)
+
+    def reading(strokes):
+        read.append(strokes)
+        return [("1", 1.0)]
+
+    browse.drawings(reported, pens(), reading, "people", "As drawn.", placement="large")
+    assert [np.ptp(np.concatenate(each), axis=0).max() for each in read] == [250, 250]
+    assert all(one is other for one, other in zip(read, shown[0], strict=True))
+
+
 def test_where_there_is_no_drawing_that_is_said(run, reported):
     told = browse.drawings(reported, pens(0), reading, "people", "As drawn.", nothing="<None>.")
     assert told._repr_html_() == "<p>&lt;None&gt;.</p>"

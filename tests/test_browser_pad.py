@@ -14,6 +14,7 @@ import trained
 from hcr import images, synthesis
 from hcr.errors import ModelError
 from hcr.recognizer import Recognizer
+from hcr.synthesis.placements import PLACEMENTS, placed
 
 pytestmark = [
     pytest.mark.browser,
@@ -46,8 +47,9 @@ pad = Pad({{"trained": Recognizer.load({folder!r}), "torn": Torn(), "broken": Br
 """
 SEEN = "pad.replay([[(40, 40), (240, 40), (140, 240)]])\npad"
 HUNDRED = 100
-# What a hundred drawings may leave behind.
-MEMORY, NODES = 12e6, 300
+# What a hundred drawings may leave behind, on the page and in the kernel, in bytes.
+MEMORY, NODES, KERNEL = 12e6, 300, 30e6
+SECOND = "mnist_nist_1000 (shipped)"
 
 
 @pytest.fixture(scope="module")
@@ -140,15 +142,44 @@ def drawings(reader) -> list[tuple[str, list[np.ndarray]]]:
 
 
 def thinned(strokes) -> list[np.ndarray]:
+    """In the middle of the pad, with fewer points."""
+    return few([np.rint(stroke * 180 + 50) for stroke in strokes])
+
+
+def few(strokes) -> list[np.ndarray]:
     """At most about a dozen points a stroke, on whole pixels, as a mouse sends them."""
-    placed = [np.rint(stroke * 180 + 50) for stroke in strokes]
-    kept = [each[:: max(1, len(each) // 12)] for each in placed]
+    kept = [each[:: max(1, len(each) // 12)] for each in strokes]
     # A point that is there twice is sent once.
     return [each[np.append(True, np.diff(each, axis=0).any(axis=1))] for each in kept]
 
 
 def points(strokes) -> int:
     return sum(map(len, strokes))
+
+
+def many(pad: live.PadPage, drawings, n: int) -> list[float]:
+    """Draw `n` characters, which are all read right; the milliseconds to each answer."""
+    times = []
+    for number in range(n):
+        label, strokes = drawings[number % len(drawings)]
+        pad.empty()
+        times.append(pad.dash(strokes))
+        pad.wait_for_points(points(strokes))
+        assert pad.best() == label, number
+    return times
+
+
+def stays_quick(times: list[float], part: int) -> None:
+    """The last `part` answers came about as soon as the first; medians, for machines are busy."""
+    first, last = np.median(times[:part]), np.median(times[-part:])
+    assert last <= 1.5 * first + 100, f"{first:.0f} ms at first, {last:.0f} ms at last"
+
+
+def kept(server: live.Server) -> list[tuple[str, list[int]]]:
+    """What is on the disk: each drawing's character, and the points of its strokes."""
+    file = server.log.parents[1] / "drawings" / "drawings.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    return [(each["character"], [len(stroke) for stroke in each["strokes"]]) for each in lines]
 
 
 def line(*places) -> list[np.ndarray]:
@@ -170,6 +201,26 @@ def test_characters_are_read(pad, drawings, reader):
     share = reader.read_strokes(strokes)[0][1]
     assert abs(float(re.search(r"[\d.]+", shown.split()[1])[0]) - 100 * share) < 5 or ">" in shown
     assert pad.answers.locator(".hcr-bars li").count() == min(5, len(reader.labels))
+
+
+def test_small_and_in_a_corner_they_are_read_as_well(pad, reader):
+    sure = []
+    for label in reader.labels:
+        shape = synthesis.character(label, [7, ord(label)])
+        where = [few(placed(shape, each)) for each in PLACEMENTS]
+        best = [reader.read_strokes(strokes)[0] for strokes in where]
+        wide = all(np.ptp(stroke, axis=0).max() > 6 for strokes in where for stroke in strokes)
+        if wide and all(found == label and share > 0.95 for found, share in best):
+            sure.append((label, where))
+    assert len(sure) >= 3
+    for label, where in sure[:: len(sure) // 3][:3]:
+        for strokes in where:
+            pad.empty()
+            pad.draw(strokes)
+            pad.wait_for_points(points(strokes))
+            pad.wait_for(label)
+            x, y = strokes[0][0]
+            assert eventually(lambda x=x, y=y: pad.dark(x, y)), (label, x, y)
 
 
 def test_the_line_is_where_the_pointer_was(pad):
@@ -213,6 +264,15 @@ def test_a_finger_draws(chromium, lab, drawings, shots):
         pad.wait_for_points(2)
         assert pad.dark(60, 100)
         assert not pad.dark(60, 200)
+        # Nor does a finger that draws scroll the notebook, which could be.
+        page.set_viewport_size({"width": 1280, "height": 560})
+        pad.empty()
+        pad.canvas.scroll_into_view_if_needed()
+        assert page.evaluate(TO_SCROLL) > 20
+        before = scrolled(page)
+        swipe(pad, *pad.place(140, 230))
+        assert scrolled(page) == before
+        pad.wait_for_points(STEPS)
 
 
 def test_a_pen_draws(pad, page, drawings):
@@ -298,15 +358,29 @@ def test_a_keyboard_gets_in_and_out(pad, page):
     page.wait_for_function("document.activeElement.tagName == 'SELECT'")
 
 
+def test_a_line_that_is_drawn_while_a_cell_runs_is_whole(pad, page):
+    places = [(60 + 8 * step, 60 + 7 * step) for step in range(20)]
+    page.evaluate(ASLEEP)
+    page.wait_for_function(f"{KERNEL_OF_PAGE}.status == 'busy'")
+    pad.draw(line(*places))
+    assert page.evaluate("window.awake") == "ok"
+    pad.wait_for_points(len(places))
+    for x, y in places:
+        assert eventually(lambda x=x, y=y: pad.dark(x, y)), (x, y)
+
+
+KERNEL_OF_PAGE = "jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+ASLEEP = f"""
+() => {{
+    const code = "import time; time.sleep(2)";
+    window.awake = {KERNEL_OF_PAGE}.requestExecute({{code}}).done.then(it => it.content.status);
+}}
+"""
+
+
 def test_teach(pad, lab):
     def note():
         return pad.root.locator(".hcr-note")
-
-    def kept() -> list[tuple[str, list[int]]]:
-        """What is on the disk: each drawing's character, and the points of its strokes."""
-        file = lab.log.parents[1] / "drawings" / "drawings.jsonl"
-        lines = [json.loads(line) for line in file.read_text().splitlines()]
-        return [(each["character"], [len(stroke) for stroke in each["strokes"]]) for each in lines]
 
     assert not pad.button("Keep").is_enabled()
     pad.draw(line((60, 60), (60, 200)))
@@ -320,10 +394,24 @@ def test_teach(pad, lab):
     pad.button("Keep").and_(pad.page.locator(":enabled")).wait_for()
     pad.control("You meant").press("Enter")
     note().filter(has_text="2 drawings kept (as I)").wait_for()
-    assert kept() == [("1", [2]), ("I", [2])]
+    assert kept(lab) == [("1", [2]), ("I", [2])]
     pad.button("Take back").click()
     note().filter(has_text="1 drawing kept (taken back)").wait_for()
-    assert kept() == [("1", [2])]
+    assert kept(lab) == [("1", [2])]
+
+
+def test_who_reads_better_is_counted(pad, drawings):
+    score = pad.root.locator(".hcr-score")
+    label, strokes = next(each for each in drawings if each[0].upper() not in "0O")
+    pad.control("Beside it").select_option("torn")
+    pad.draw(strokes)
+    pad.wait_for_points(points(strokes))
+    pad.control("You meant").fill(label)
+    pad.button("Keep").and_(pad.page.locator(":enabled")).click()
+    told = "Of 1 kept here, read right but for case: trained 1, torn 0."
+    score.filter(has_text=told).wait_for()
+    pad.button("Take back").click()
+    score.wait_for(state="detached")
 
 
 def test_two_models_side_by_side(pad, drawings):
@@ -466,7 +554,7 @@ def test_device_pixel_ratio(chromium, lab, drawings, shots, ratio):
         page.screenshot(path=shots / f"lab_ratio_{ratio}.png")
 
 
-def test_a_hundred_characters_leave_nothing_behind(pad, page, drawings):
+def test_a_hundred_characters_leave_nothing_behind(pad, page, lab, drawings):
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable")
 
@@ -475,25 +563,17 @@ def test_a_hundred_characters_leave_nothing_behind(pad, page, drawings):
         found = session.send("Performance.getMetrics")["metrics"]
         return {each["name"]: each["value"] for each in found}
 
-    def draw(number: int) -> float:
-        label, strokes = drawings[number % len(drawings)]
-        pad.empty()
-        pad.dash(strokes)
-        begin = page.evaluate("performance.now()")
-        pad.wait_for_points(points(strokes))
-        assert pad.best() == label
-        return page.evaluate("performance.now()") - begin
-
-    for number in range(10):  # what is made once is made now
-        draw(number)
-    before = state()
-    times = [draw(number) for number in range(HUNDRED)]
-    after = state()
-    assert after["JSHeapUsedSize"] - before["JSHeapUsedSize"] < MEMORY
-    assert after["Nodes"] - before["Nodes"] < NODES
-    assert after["JSEventListeners"] - before["JSEventListeners"] < NODES
-    # Not slower at the end; half a second is much on any machine.
-    assert np.median(times[-20:]) < 3 * np.median(times[:20]) + 500
+    many(pad, drawings, 10)  # what is made once is made now
+    before, held = state(), lab.kernels()
+    assert held > 0
+    times = many(pad, drawings, HUNDRED)
+    after, grown = state(), lab.kernels() - held
+    limits = {"JSHeapUsedSize": MEMORY, "Nodes": NODES, "JSEventListeners": NODES}
+    for what, most in limits.items():
+        more = after[what] - before[what]
+        assert more < most, f"{what} grew by {more:,.0f} from {before[what]:,.0f}"
+    assert grown < KERNEL, f"the kernel grew by {grown:,} bytes from {held:,}"
+    stays_quick(times, 30)
     session.detach()
 
 
@@ -510,11 +590,28 @@ def test_controls_have_names(pad):
         'combobox "You meant"',
         'button "Keep"',
         'button "Take back"',
+        'application "Drawing area"',
         "status",
     ):
         assert words in told, told
     assert pad.canvas.get_attribute("title") == "Drawing area"
+    assert pad.canvas.get_attribute("role") == "application"
+    assert pad.canvas.get_attribute("aria-label") == "Drawing area"
     assert pad.root.locator("img:not([alt])").count() == 0
+
+
+def test_a_stroke_is_told_in_a_status_line_that_stays(pad, drawings):
+    status = pad.root.locator(".hcr-status")
+    assert status.get_attribute("role") == "status"
+    status.filter(has_text="The pad is empty.").wait_for()
+    line = status.element_handle()
+    label, strokes = drawings[0]
+    pad.draw(strokes)
+    status.filter(has_text=f"{label}, ").wait_for()
+    assert line.evaluate("element => element.isConnected")
+    assert pad.answers.get_attribute("role") is None
+    # For the ears alone.
+    assert status.evaluate("element => element.offsetHeight") <= 1
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
@@ -568,6 +665,10 @@ def answered_before_anything_is_drawn(page, drawings, outputs: str, shot: Path) 
     figures = Path(outputs) / "lab" / "figures"
     # The kernel has every cell to run before it answers: none of them drew.
     assert list(figures.glob("*")) == []
+    pad.control("Beside it").select_option(SECOND)
+    pad.answers.locator("h4", has_text=SECOND).wait_for()
+    assert pad.answers.locator(".hcr-bars").count() == 2
+    assert pad.best() == label
     pad.control("You meant").fill(label)
     pad.button("Keep").click()
     pad.root.locator(".hcr-note", has_text=f"(as {label})").wait_for()
@@ -630,12 +731,52 @@ def test_voila_shows_what_was_drawn_before(chromium, voila, drawings, shots):
             pad.empty()
             pad.touch(strokes)
             pad.wait_for(label)
+        label, strokes = drawings[5]
+        n = points(strokes)
+        pad.empty()
+        pad.draw(strokes)
+        pad.wait_for_points(n)
         pad.button("Undo").click()
+        pad.wait_for_points(n - len(strokes[-1]))
+        pad.button("Redo").click()
+        pad.wait_for_points(n)
+        pad.wait_for(label)
+        pad.button("Clear").click()
+        pad.wait_for_points(0)
+        assert eventually(lambda: pad.ink() == 0)
+
+
+def test_in_voila_one_may_resize_type_and_teach(chromium, voila):
+    with browser.live(chromium) as page:
+        page.goto(voila.url(""))
+        pad = live.PadPage(page)
+        pad.wait_for_points(3)
+        pad.empty()
+        page.set_viewport_size({"width": 420, "height": 700})
+        pad.draw(line((60, 60), (60, 200)))
+        pad.wait_for_points(2)
+        assert eventually(lambda: pad.dark(60, 130))
+        page.keyboard.press("Control+z")
+        pad.wait_for_points(0)
+        page.keyboard.press("Control+Shift+Z")
+        pad.wait_for_points(2)
+        page.keyboard.press("Tab")
+        page.wait_for_function("document.activeElement.textContent.includes('Undo')")
+        assert pad.canvas.get_attribute("role") == "application"
         pad.control("Beside it").select_option("torn")
         pad.wait_for("0", 1)
         pad.control("You meant").fill("7")
-        pad.button("Keep").click()
+        pad.button("Keep").and_(page.locator(":enabled")).click()
         pad.root.locator(".hcr-note", has_text="1 drawing kept (as 7)").wait_for()
+        assert kept(voila) == [("7", [2])]
+
+
+def test_in_voila_thirty_characters_leave_it_as_quick(chromium, voila, drawings):
+    with browser.live(chromium) as page:
+        page.goto(voila.url(""))
+        pad = live.PadPage(page)
+        pad.wait_for_points(3)
+        stays_quick(many(pad, drawings, 30), 10)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -674,6 +815,14 @@ def swipe(pad: live.PadPage, x: float, y: float) -> None:
     pad.fingers(session, "touchEnd")
     pad.page.wait_for_timeout(300)
     session.detach()
+
+
+# By how much what is scrolled on the page could be scrolled further.
+TO_SCROLL = """
+Math.max(...[...document.querySelectorAll("*")].filter(e =>
+    ["auto", "scroll"].includes(getComputedStyle(e).overflowY)
+).map(e => e.scrollHeight - e.clientHeight))
+"""
 
 
 def scrolled(page) -> float:

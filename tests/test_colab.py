@@ -167,8 +167,8 @@ RUN_ALL = """
 import os, sys, time
 
 print("héllo", sys.argv[1:], flush=True)
-print("to the other stream", file=sys.stderr, flush=True)
 try:
+    print("to the other stream", file=sys.stderr, flush=True)
     time.sleep(float(os.environ.get("SLEEPS", 0)))
 except KeyboardInterrupt:
     print("Interrupted once.", flush=True)
@@ -249,16 +249,16 @@ def content(tmp_path) -> Path:
     return folder
 
 
-def visit(content: Path, code: str, path: Path | None = STAND_IN, **variables: str):
-    """Run `code` in the folder `content` where `google.colab` is the stand-in's; no `hcr` there."""
+def visit(content: Path, code: str, **variables: str):
+    """Run `code` in the folder `content`, where `google.colab` is the stand-in's."""
     calls = content.parent / "calls"
     calls.touch()
     done = subprocess.run(
-        [sys.executable, "-S", "-c", code],
+        [sys.executable, "-W", "ignore", "-c", code],
         cwd=content,
         env={
             **{key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
-            **({"PYTHONPATH": str(path)} if path else {}),
+            "PYTHONPATH": str(STAND_IN),
             "PYTHONSAFEPATH": "1",
             "COLAB_CALLS": str(calls),
             "COLAB_DRIVE": str(content.parent / "drive"),
@@ -266,17 +266,48 @@ def visit(content: Path, code: str, path: Path | None = STAND_IN, **variables: s
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     asked = [json.loads(line)[0] for line in calls.read_text().splitlines()]
     return done, asked
 
 
-def got(content: Path, project: str, **variables: str):
-    """What the cells up to the packages find as the project, what they say, what they ask for."""
+SHELL = """
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+
+for name in %r:
+    sys.modules[name] = None  # it is not installed
+
+def answer(shell, etype, value, tb, tb_offset=None):
+    print("NOTE: If your import is failing due to a missing package ...")
+
+shell = InteractiveShell.instance()
+# Colab answers every ImportError itself, with a traceback and advice of its own.
+shell.set_custom_exc((ImportError,), answer)
+for source in %r:
+    if not shell.run_cell(source).success:
+        sys.exit(1)
+"""
+
+
+def shown(content: Path, *sources: str, lacking: str = "hcr") -> tuple[int, str]:
+    """Run cells in IPython where the package `lacking` is not; the exit code and what is shown."""
+    home = str(content.parent / "ipython")
+    done, _ = visit(content, SHELL % ([lacking], sources), IPYTHONDIR=home)
+    return done.returncode, done.stdout + done.stderr
+
+
+def up_to_the_path(project: str) -> list[str]:
+    """The cells of `colab.ipynb` that get the `project`."""
     parameters, *following = cells("colab")
     last = next(i for i, source in enumerate(following) if "sys.path" in source)
-    code = "\n".join([parameters, f"project = {project!r}", *following[: last + 1]])
+    return [parameters, f"project = {project!r}", *following[: last + 1]]
+
+
+def got(content: Path, project: str, **variables: str):
+    """What the cells up to the packages find as the project, what they say, what they ask for."""
+    code = "\n".join(up_to_the_path(project))
     done, asked = visit(content, f"{code}\nimport hcr\nprint(hcr.__file__)", **variables)
     found = Path(done.stdout.strip()).parents[1] if done.stdout else None
     return found, done.stderr.strip(), asked
@@ -326,26 +357,29 @@ def test_the_project_from_a_folder_in_drive(checkout, content):
 def test_a_project_that_is_not_there_is_told_in_a_line(content, project):
     (content.parent / "drive").mkdir()
     (content / "bad.zip").write_text("no zip")
-    found, said, _ = got(content, project)
-    assert found is None
-    line = said.splitlines()[-1]
-    assert line.startswith("project must be a clone URL, an uploaded zip or a folder in Drive")
+    code, told = shown(content, *up_to_the_path(project), "print('It goes on.')")
+    assert code == 1
+    *others, line = told.splitlines()
+    told = "UsageError: project must be a clone URL, an uploaded zip or a folder in Drive"
+    assert line.startswith(told)
     assert f"Received: {project!r}" in line
-    assert "Traceback" not in said
+    # git says besides why it did not get it.
+    assert others == [] or ("://" in project and others[0].startswith("fatal: "))
+    assert not any("Traceback" in each for each in others)
 
 
 def test_elsewhere_the_notebook_says_what_to_use(content):
-    done, _ = visit(content, cells("colab")[1], path=None)
-    assert done.returncode == 1
-    assert done.stderr == "This notebook is for Google Colab. Here, use: uv run run_all.py\n"
+    code, told = shown(content, cells("colab")[1], lacking="google.colab")
+    assert code == 1
+    assert told == "UsageError: This notebook is for Google Colab. Here, use: uv run run_all.py\n"
 
 
 @pytest.mark.parametrize("name", [*pipeline.STAGES, *pipeline.stages.ACROSS])
 def test_a_notebook_that_is_opened_alone_says_how_to_get_the_project(content, name):
     parameters, setup, *_ = cells(name)
-    done, _ = visit(content, f"{parameters}\n{setup}")
-    assert done.returncode == 1
-    assert done.stderr == "No project here: in Google Colab, notebooks/colab.ipynb gets it.\n"
+    code, told = shown(content, parameters, setup)
+    assert code == 1
+    assert told == "UsageError: No project here: in Google Colab, notebooks/colab.ipynb gets it.\n"
 
 
 def test_results_and_drawings_are_kept_in_drive(content):
@@ -369,7 +403,8 @@ def drawings_kept(content: Path, first: str = "", project: Path = PROJECT) -> tu
     """The file that a drawing goes to after `colab.keep_drawings()`, and what that said."""
     code = (
         f"from hcr import colab, drawings\n{first}\ncolab.keep_drawings()\n"
-        "print(drawings.append('a', [[(1, 2), (3, 4)]], size=280), drawings.count())"
+        "kept = drawings.append('a', [[(1, 2), (3, 4)]], size=280)\n"
+        "print(kept.path, drawings.count())"
     )
     (content.parent / "drive").mkdir(exist_ok=True)
     paths = os.pathsep.join([str(STAND_IN), str(project), *sys.path])

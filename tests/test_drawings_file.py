@@ -30,9 +30,12 @@ def strokes(character: str, seed: int = 0, size: int = 200) -> list[np.ndarray]:
     return [stroke * size + 40 for stroke in synthesis.character(character, seed)]
 
 
-def draw(characters: str, writer: str | None = None) -> None:
-    for i, character in enumerate(characters):
+def draw(characters: str, writer: str | None = None) -> list[drawings.Kept]:
+    """Append these; gives what takes each of them back."""
+    return [
         drawings.append(character, strokes(character, i), writer, 280)
+        for i, character in enumerate(characters)
+    ]
 
 
 def said() -> str:
@@ -82,9 +85,9 @@ def test_it_never_lies_among_the_runs(elsewhere, tmp_path, inside):
 
 def test_what_was_appended_is_read_as_it_was():
     given_ = strokes("B", 3)
-    file = drawings.append("B", given_, "anna", 280)
+    kept = drawings.append("B", given_, "anna", 280)
     drawings.append("g", [[[0, 0], [1, 1]], [], [[5, 5]]])
-    assert file == drawings.path()
+    assert kept.path == drawings.path()
     first, second = drawings.read()
     assert (first.character, first.writer, first.size) == ("B", "anna", 280)
     for found, stroke in zip(first.strokes, given_, strict=True):
@@ -251,16 +254,19 @@ def test_a_line_that_is_no_drawing_is_told_and_stays(line, told, capsys):
     draw("A")
     with drawings.path().open("ab") as file:
         file.write(line + b"\n\r\n")
-    draw("B")
+    (last,) = draw("B")
     assert said() == "AB"
     err = capsys.readouterr().err
+    assert drawings.left_out() == err.rstrip("\n")
+    assert drawings.count() == 2
     assert err.startswith("Left out 1 of 3 lines of ")
     assert "line 2. " in err
     assert told in err
     assert err.count("\n") == 1
     assert line in drawings.path().read_bytes()
     # Nor is it lost when a drawing is taken back.
-    drawings.undo_last()
+    drawings.take_back(last)
+    assert said() == "A"
     assert line in drawings.path().read_bytes()
 
 
@@ -349,7 +355,6 @@ def test_a_full_disk():
     with pytest.raises(DataError, match="No space left on device.*HCR_DRAWINGS") as error:
         drawings.append("A", LINE, "anna")
     assert "\n" not in str(error.value)
-    assert drawings.undo_last() is None
 
 
 def test_a_disk_that_takes_only_a_part():
@@ -390,35 +395,111 @@ def test_a_lock_that_is_held_is_told(monkeypatch):
 # Taking back, deleting
 
 
-def test_the_last_one_is_taken_back_and_others_stay(capsys):
-    draw("AB")
+def test_what_is_taken_back_is_that_one_and_others_stay(capsys):
+    a, b, c = draw("ABC")
     content = drawings.path().read_bytes()
-    draw("C")
     other = [sys.executable, "-c", PAD.replace("40", "2"), "Z"]
     subprocess.run(other, cwd=PROJECT, check=True)
     assert said() == "ABCZZ"
-    assert [drawings.undo_last().character for _ in range(2)] == ["C", "B"]
-    assert said() == "AZZ"
-    draw("D")
-    assert said() == "AZZD"
-    assert [drawings.undo_last().character for _ in range(2)] == ["D", "A"]
-    assert drawings.undo_last() is None
+    assert drawings.take_back(b).character == "B"
+    assert said() == "ACZZ"
+    assert drawings.take_back(b) is None, "it is gone already"
+    (d,) = draw("D")
+    assert [drawings.take_back(each).character for each in (a, d)] == ["A", "D"]
+    assert said() == "CZZ"
+    assert content.split(b"\n")[2] in drawings.path().read_bytes()
+    assert drawings.take_back(c).line == c.line
     assert said() == "ZZ"
-    assert content.split(b"\n")[0] not in drawings.path().read_bytes()
+
+
+def test_of_two_drawings_alike_one_is_taken_back(monkeypatch):
+    monkeypatch.setattr("hcr.drawings.form._when", lambda when: "2026-08-20T09:12:33.000+00:00")
+    one, _ = (drawings.append("A", LINE) for _ in range(2))
+    drawings.take_back(one)
+    assert said() == "A"
 
 
 def test_what_was_deleted_cannot_be_taken_back():
-    draw("AB")
+    a, b = draw("AB")
     name = drawings.writer()
     drawings.path().unlink()
-    assert drawings.undo_last() is None
-    draw("C")
+    assert drawings.take_back(b) is None
+    (c,) = draw("C")
     assert drawings.delete() == 1
-    assert drawings.undo_last() is None
+    assert [drawings.take_back(each) for each in (a, c)] == [None, None]
     assert drawings.count() == 0
     assert sorted(os.listdir(drawings.folder())) == [".drawings.jsonl.lock"]
     assert drawings.writer() != name
     assert drawings.delete() == 0
+
+
+def test_what_is_taken_back_lies_where_it_was_kept(elsewhere, tmp_path):
+    (a,) = draw("A")
+    elsewhere(tmp_path / "other")
+    draw("B")
+    assert drawings.take_back(a).character == "A"
+    assert said() == "B"
+    assert drawings.read(tmp_path / "drawings" / "drawings.jsonl") == []
+
+
+# Counting
+
+
+@pytest.fixture
+def looked_at(monkeypatch) -> list[bytes]:
+    """The lines that are parsed from now on."""
+    lines = []
+    known = store.parsed
+    monkeypatch.setattr(store, "parsed", lambda line: lines.append(line) or known(line))
+    return lines
+
+
+def test_what_was_counted_is_not_parsed_again(looked_at):
+    kept = draw("ABCDE")
+    assert drawings.count() == 5
+    looked_at.clear()
+    assert (drawings.count(), drawings.left_out(), looked_at) == (5, "", [])
+    draw("F")
+    assert drawings.count() == 6
+    assert len(looked_at) == 1
+    # What has changed before the end is seen.
+    drawings.take_back(kept[1])
+    assert drawings.count() == 5
+    content = drawings.path().read_bytes()
+    drawings.path().write_bytes(content.replace(b'"character":"C"', b'"character":" "'))
+    assert drawings.count() == 4
+    assert "Left out 1 of 5 lines" in drawings.left_out()
+    assert "line 2." in drawings.left_out()
+    drawings.delete()
+    assert (drawings.count(), drawings.left_out()) == (0, "")
+
+
+def test_half_a_line_is_counted_when_it_is_whole():
+    draw("AB")
+    whole = drawings.path().read_bytes()
+    drawings.path().write_bytes(whole[:-20])
+    assert drawings.count() == 1
+    assert "Left out 1 of 2 lines" in drawings.left_out()
+    drawings.path().write_bytes(whole)
+    assert (drawings.count(), drawings.left_out()) == (2, "")
+    # Its line's number counts empty ones, too.
+    drawings.path().write_bytes(whole + b"\n\n")
+    assert drawings.count() == 2
+    with drawings.path().open("ab") as file:
+        file.write(b"no\n")
+    assert "Left out 1 of 3 lines" in drawings.left_out()
+    assert "line 5." in drawings.left_out()
+
+
+def test_a_file_without_a_drawing_is_told_by_the_count_until_there_is_one():
+    drawings.folder().mkdir()
+    drawings.path().write_text("hello\n")
+    for call in (drawings.count, drawings.left_out):
+        with pytest.raises(DataError, match=r"a line each \(docs/drawings.md\). In line 1: "):
+            call()
+    draw("A")
+    assert drawings.count() == 1
+    assert "Left out 1 of 2 lines" in drawings.left_out()
 
 
 def test_reading_what_is_not_there(tmp_path):

@@ -2,13 +2,16 @@ import asyncio
 import json
 import re
 import time
+from types import SimpleNamespace
 
 import ipywidgets as widgets
 import numpy as np
 import pytest
 from ipycanvas.canvas import _CANVAS_MANAGER
 
+from hcr import drawings as own
 from hcr import images, synthesis
+from hcr.datasets import unipen
 from hcr.errors import DataError, ModelError, ParameterError
 from hcr.pad import Pad
 from hcr.pad.answer import heated
@@ -17,6 +20,8 @@ from hcr.pad.pace import Pace
 from hcr.pad.paper import FINE
 from hcr.pad.reading import Reading, hesitation, words
 from hcr.pad.strokes import Drawing
+from hcr.recognizer import Recognizer
+from hcr.synthesis.placements import PLACEMENTS, placed
 
 LABELS = (*"01234567", "<b>", "&")
 
@@ -47,12 +52,18 @@ class Kept:
         if character == "!":
             raise DataError("character must be one.")
         self.drawings.append((character, strokes, size))
+        return self.drawings[-1]
 
     def count(self):
         return len(self.drawings)
 
-    def undo_last(self):
-        self.drawings.pop()
+    def left_out(self):
+        return ""
+
+    def take_back(self, kept):
+        found = [each for each in self.drawings if each is kept]
+        self.drawings = [each for each in self.drawings if each is not kept]
+        return found[0] if found else None
 
 
 @pytest.fixture
@@ -234,6 +245,7 @@ def test_an_error_of_the_model_is_shown(reads):
     pad = Pad({"broken": Broken([1]), "whole": reads})
     drag(pad, (10, 10), (10, 90))
     assert "ValueError: no &lt;weights&gt;" in pad._error.value
+    assert pad._status.value == ""
     assert pad.best == []
     assert len(pad.strokes) == 1
     with pytest.raises(ValueError, match="weights"):
@@ -268,6 +280,38 @@ def test_replay_is_what_a_mouse_does(pad):
     assert pad.replay([]) == []
 
 
+@pytest.fixture(scope="module")
+def shipped():
+    """The model that ships."""
+    try:
+        return Recognizer.load()
+    except ModelError:
+        pytest.skip("no model ships")
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_what_is_placed_and_replayed_is_read_as_its_strokes_are(shipped, placement):
+    pad = Pad({"shipped": shipped})
+    for i, label in enumerate(shipped.labels):
+        strokes = placed(synthesis.character(label, i), placement)
+        best, expected = pad.replay(strokes), shipped.read_strokes(strokes)
+        assert best[0][0] == expected[0][0], label
+        assert best[0][1] == pytest.approx(expected[0][1], abs=1e-5)
+
+
+@pytest.mark.data
+def test_peoples_drawings_are_replayed_for_each_of_47_characters(shipped):
+    pad = Pad({"shipped": shipped})
+    strokes, meant, whose = unipen.one_each(shipped.labels, 0)
+    assert len(strokes) == len(meant) == 47
+    assert set(meant) == set(shipped.labels)
+    assert set(whose) <= {"tos", "imp"}
+    best = [pad.replay(placed(each, "large"))[0][0] for each in strokes]
+    expected = [shipped.read_strokes(placed(each, "large"))[0][0] for each in strokes]
+    # A mouse that trembles is a point: a stroke of less than three pixels.
+    assert sum(a == b for a, b in zip(best, expected, strict=True)) >= 46
+
+
 def test_a_page_that_opens_later_gets_everything(pad, sent):
     drag(pad, (10, 10), (10, 90))
     drag(pad, (60, 10), (60, 90))
@@ -291,13 +335,19 @@ def test_a_finished_stroke_is_sent_anew_and_smooth(pad, sent):
     assert line[1][0]["shape"][0] > 10
 
 
-def test_moves_that_queued_up_go_out_in_one_batch(pad, sent):
+@pytest.mark.parametrize(("apart", "most"), [(0, 1), (0.001, 10), (0.004, 34)])
+def test_moves_that_queued_up_go_out_in_one_batch(pad, sent, monkeypatch, apart, most):
+    """Two hundred moves, the seconds `apart` that the kernel takes for each."""
+    now = [1000.0]
+    monkeypatch.setattr("hcr.pad.pace.time", SimpleNamespace(monotonic=lambda: now[0]))
     send(pad, "mouse_down", (0, 0))
     sent.clear()
     for place in range(1, 200):
+        now[0] += apart
         send(pad, "mouse_move", (place, place))
     send(pad, "mouse_up", (200, 200))
-    assert len(sent) < 50
+    # The whole line, when it is finished, and what a screen can show meanwhile.
+    assert 1 <= len(sent) <= most
     assert len(pad.strokes[0]) == 201
 
 
@@ -420,6 +470,51 @@ def test_what_goes_wrong_later_is_shown_too(reads):
     assert isinstance(asyncio.run(wait()).error, ModelError)
 
 
+def test_a_line_that_cannot_be_drawn_later_is_shown_and_the_next_one_can(reads, sent, monkeypatch):
+    async def wait():
+        pad = Pad({"one": reads})
+        send(pad, "mouse_down", (10, 10))
+        with monkeypatch.context() as patch:
+            patch.setattr(pad._paper, "_line", broken)
+            # However busy the machine is, the line is not due yet.
+            pad._paper._pace._due = time.monotonic() + 5
+            send(pad, "mouse_move", (10, 60))
+            pad._paper._pace._timer.cancel()
+            assert pad.error is None
+            asyncio.get_running_loop().call_soon(pad._paper._pace.now)
+            # Longer than until the next answer, which must not wipe it away.
+            await asyncio.sleep(0.4)
+            assert "ZeroDivisionError: no ink" in pad._error.value
+        assert pad.best
+        send(pad, "mouse_up", (10, 90))
+        sent.clear()
+        drag(pad, (60, 10), (60, 90))
+        return pad
+
+    def broken(points):
+        raise ZeroDivisionError("no ink")
+
+    pad = asyncio.run(wait())
+    assert (pad.error, pad._error.value) == (None, "")
+    assert sent
+    # ipycanvas holds nothing back, of no canvas.
+    assert not _CANVAS_MANAGER._caching
+
+
+def test_what_goes_wrong_while_typing_what_was_meant_is_shown(reads, monkeypatch):
+    pad = Pad({"one": reads}, Kept())
+    wrong = [OSError("no keys")]
+
+    def strokes():
+        if wrong:
+            raise wrong.pop()
+        return []
+
+    monkeypatch.setattr(pad._teaching, "_strokes", strokes)
+    control(pad, "You meant").value = "a"
+    assert "OSError: no keys" in pad._error.value
+
+
 def test_a_curve_goes_through_its_points():
     points = np.array([[0, 0], [30, 5], [31, 60], [31, 60], [90, 61], [20, 20]], float)
     found = smooth(points)
@@ -480,13 +575,14 @@ def test_doubt_is_told(reads):
     assert "Not sure: 0 or O. On validation, too, it confused these." in pad._answer.value
     reads.shares = np.full((1, 10), 0.1)
     pad.replay([[(10, 10), (10, 90)]])
-    assert "It cannot tell" in pad._answer.value
-    assert "<small>?</small>" in pad._answer.value
+    assert "Not sure: 1, 2, 3, 4, 5 or 4 others." in pad._answer.value
+    assert "<small>or 2, 3?</small>" in pad._answer.value
     reads.shares = np.eye(10)[:1]
     pad.replay([[(10, 10), (10, 90)]])
     assert "Read as 1." in pad._answer.value
     assert "hcr-unsure" not in pad._answer.value
     assert words(Reading([("a", 0.6)], ("a", "b"))) == "Not sure: a or b."
+    assert words(Reading([("a", 0.2)], (*"abcdef",))) == "Not sure: a, b, c, d, e or 1 other."
 
 
 # Two models
@@ -630,12 +726,138 @@ def test_a_drawing_is_kept_as_what_was_meant(reads):
     assert "1 drawing kept (taken back)" in pad._teaching._note.value
 
 
+def keep(pad, character):
+    """Draw something, and keep it as `character`."""
+    drag(pad, (10, 10), (10, 90))
+    control(pad, "You meant").value = character
+    click(pad, "Keep")
+
+
+def note(pad):
+    return pad._teaching._note.value
+
+
 def test_only_what_was_kept_here_is_taken_back(reads):
     kept = Kept()
     kept.drawings.append(("x", [], 280))
     pad = Pad({"one": reads}, kept)
     assert control(pad, "Take back").disabled
-    assert "1 drawing kept" in pad._teaching._note.value
+    assert "1 drawing kept" in note(pad)
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """The person's own file of drawings, empty."""
+    monkeypatch.setenv("HCR_DRAWINGS", str(tmp_path / "drawings"))
+    return own.path()
+
+
+def test_of_two_pads_in_one_kernel_each_takes_back_its_own(reads, file):
+    one, two = Pad({"one": reads}, own), Pad({"one": reads}, own)
+    keep(one, "1")
+    keep(two, "2")
+    keep(one, "3")
+    click(one, "Take back")
+    click(one, "Take back")
+    assert [each.character for each in own.read()] == ["2"]
+    assert control(one, "Take back").disabled
+    assert "1 drawing kept (taken back)" in note(one)
+    click(two, "Take back")
+    assert own.read() == []
+
+
+def test_what_is_gone_already_is_not_said_to_be_taken_back(reads, file):
+    pad = Pad({"one": reads}, own)
+    keep(pad, "1")
+    own.delete()
+    other = own.append("2", [[(0, 0), (9, 9)]])
+    click(pad, "Take back")
+    assert "1 drawing kept (that one was gone already)" in note(pad)
+    assert own.read()[0].line == other.line
+    assert pad.error is None
+
+
+def test_what_cannot_be_taken_back_may_be_tried_again(reads):
+    kept = Kept()
+    pad = Pad({"one": reads}, kept)
+    keep(pad, "1")
+    kept.take_back, whole = lambda kept: 1 / 0, kept.take_back
+    click(pad, "Take back")
+    assert "ZeroDivisionError" in pad._error.value
+    kept.take_back = whole
+    click(pad, "Take back")
+    assert kept.drawings == []
+
+
+def test_a_file_without_a_drawing_stops_nobody(reads, file):
+    file.parent.mkdir()
+    file.write_text("<hello>\n")
+    pad = Pad({"one": reads}, own)
+    assert "must be a file of drawings, a line each" in note(pad)
+    assert 'role="alert"' in note(pad)
+    drag(pad, (10, 10), (10, 90))
+    assert pad.best
+    # It is told as long as it is so.
+    assert "must be a file of drawings" in note(pad)
+    control(pad, "You meant").value = "A"
+    click(pad, "Keep")
+    assert pad.strokes == []
+    assert "1 drawing kept (as A)" in note(pad)
+    assert "Left out 1 of 2 lines" in note(pad)
+    click(pad, "Take back")
+    assert "Done: taken back." in note(pad)
+    assert "must be a file of drawings" in note(pad)
+    assert file.read_text() == "<hello>\n"
+
+
+# Which of the two reads you better
+
+
+def test_who_reads_better_is_counted(reads):
+    other = Reads(np.eye(3)[0], labels=("A", "y", "z"))
+    reads.labels, reads.shares = ("a", "3"), np.array([[0.7, 0.3]])
+    pad = Pad({"<one>": reads, "two": other}, Kept())
+    keep(pad, "A")
+    assert "Of 1 kept here, read right but for case: &lt;one&gt; 1." in note(pad)
+    control(pad, "Beside it").value = "two"
+    # The first one was not read by both.
+    assert "kept here" not in note(pad)
+    keep(pad, "a")
+    reads.shares = np.array([[0.2, 0.8]])
+    keep(pad, "A")
+    keep(pad, "3")
+    assert "Of 3 kept here, read right but for case: &lt;one&gt; 2, two 2." in note(pad)
+    keep(pad, "a")
+    assert "Of 4 kept here, read right but for case: &lt;one&gt; 2, two 3." in note(pad)
+    click(pad, "Take back")
+    click(pad, "Take back")
+    assert "Of 2 kept here, read right but for case: &lt;one&gt; 1, two 2." in note(pad)
+    control(pad, "Beside it").value = "none"
+    assert "Of 3 kept here, read right but for case: &lt;one&gt; 2." in note(pad)
+    control(pad, "Model").value = control(pad, "Beside it").value = "two"
+    assert "Of 2 kept here, read right but for case: two 2." in note(pad)
+
+
+def test_it_is_the_whole_drawing_that_was_read(reads):
+    """Some of a stroke may have come since the last answer."""
+    pad = Pad({"one": reads}, Kept())
+    send(pad, "mouse_down", (10, 10))
+    control(pad, "You meant").value = "A"
+    for place in range(20, 200, 20):
+        send(pad, "mouse_move", (10, place))
+    strokes = pad.strokes
+    click(pad, "Keep")
+    assert any((each[0] == images.from_strokes(strokes)).all() for each in reads.pictures)
+
+
+def test_a_model_that_fails_has_no_count(reads):
+    pad = Pad({"one": reads}, Kept())
+    drag(pad, (10, 10), (10, 90))
+    reads.shares = np.zeros((1, 3))
+    control(pad, "You meant").value = "&"
+    click(pad, "Keep")
+    assert "1 drawing kept (as &amp;)" in note(pad)
+    assert "kept here" not in note(pad)
 
 
 def test_enter_without_a_drawing_keeps_nothing(reads):
@@ -710,6 +932,43 @@ def test_a_hand_that_rests_beside_the_canvas_does_not_disturb(pad):
     send(pad, "touch_move", (10, 60), (-60, 100))
     send(pad, "touch_end", (-60, 100))
     assert [stroke.tolist() for stroke in pad.strokes] == [[[10, 10], [10, 60]]]
+
+
+def test_a_stroke_is_told_once_when_it_ends(pad, reads):
+    told = []
+    pad._status.observe(lambda change: told.append(change["new"]), "value")
+    assert pad._status.value == "The pad is empty."
+    send(pad, "mouse_down", (10, 10))
+    for place in range(20, 200, 20):
+        time.sleep(0.05)
+        send(pad, "mouse_move", (10, place))
+    assert len(reads.pictures) > 1
+    assert told == []
+    send(pad, "mouse_up", (10, 200))
+    doubt = "Not sure: &lt;b&gt;, 5 or &amp;."
+    assert told == [f"&lt;b&gt;, 70.0 %. {doubt}"]
+    click(pad, "Undo")
+    assert told[1:] == ["The pad is empty."]
+    assert 'role="status"' not in pad._answer.value
+
+
+def test_both_models_are_told(reads):
+    pad = Pad({"one": reads, "two": Reads([1, 0], labels=("x", "y"))})
+    drag(pad, (10, 10), (10, 90))
+    pad.choose("one", "two")
+    assert pad._status.value.startswith("one: &lt;b&gt;, 70.0 %. Not sure: ")
+    assert pad._status.value.endswith(" two: x, 100.0 %. Read as x.")
+
+
+def test_what_ipywidgets_cannot_name_is_named_on_the_page(pad):
+    (style,) = [each.value for each in pad.children if "onload" in getattr(each, "value", "")]
+    script = re.search(r"onload='([^']*)'>", style)[1]
+    for told in ('"role", "application"', '"aria-label", "Drawing area"', '"role", "status"'):
+        assert told in script
+    assert {"hcr-paper", "hcr-status"} <= set(re.findall(r"\.(hcr-\w+)", script))
+    assert "hcr-status" in pad._status._dom_classes
+    # A report holds no script.
+    assert "onload" not in pad.snapshot()._repr_html_()
 
 
 def test_the_stylesheet_is_on_the_page(pad):

@@ -1,30 +1,33 @@
 """A person's own drawings and what was meant: one file, which no run and no crash can lose.
 
     from hcr import drawings
-    drawings.append("g", strokes, size=280)      # strokes in pad pixels, as the pad has them
-    drawings.read()                              # a list of `Drawing`
+    kept = drawings.append("g", strokes, size=280)   # strokes in pad pixels, as the pad has them
+    drawings.take_back(kept)                         # that one, whatever was appended since
+    drawings.read()                                  # a list of `Drawing`
 
 The file lies in the user's data folder, or in the one that `HCR_DRAWINGS` names, apart from the
 runs. docs/drawings.md tells its format; `python -m hcr.drawings` lists, counts, merges, exports and
 deletes. As a data set it is `drawings`.
 """
 
+from hcr.drawings.counting import count, left_out
 from hcr.drawings.form import Drawing, made, parsed
 from hcr.drawings.merging import Merged, export, merge
 from hcr.drawings.store import (
+    Kept,
     append,
-    count,
     delete,
     folder,
     found_at,
     path,
     read,
-    undo_last,
+    take_back,
     writer,
 )
 
 __all__ = [
     "Drawing",
+    "Kept",
     "Merged",
     "append",
     "count",
@@ -32,11 +35,12 @@ __all__ = [
     "export",
     "folder",
     "found_at",
+    "left_out",
     "made",
     "merge",
     "parsed",
     "path",
     "read",
-    "undo_last",
+    "take_back",
     "writer",
 ]

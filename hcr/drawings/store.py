@@ -7,7 +7,7 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,21 @@ PATIENCE = 10.0  # s that a lock is waited for; an append takes a few ms
 OWN = re.compile(r"me-[0-9a-f]{8}")
 """The names of writers who gave none: drawn at random, so that no two of them are the same."""
 
-# What this process has appended to each file and not taken back, the last one last.
-_appended: dict[Path, list[bytes]] = {}
+Wrong = list[tuple[int, DataError]]
+"""Lines that are no drawings: their numbers, from 1, and what they are instead."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A drawing that was appended, for whoever may want to take it back.
+
+    Attributes:
+        path: The file.
+        line: The drawing's line in it, without its end.
+    """
+
+    path: Path
+    line: bytes
 
 
 def folder() -> Path:
@@ -51,7 +64,7 @@ def writer() -> str:
 
 def append(
     character: str, strokes: Any, writer: str | None = None, size: int | None = None
-) -> Path:
+) -> Kept:
     """Append a drawing to the person's own file, whole or not at all.
 
     Args:
@@ -62,7 +75,7 @@ def append(
         size: The pad's side in pixels.
 
     Returns:
-        The file.
+        What `take_back` takes.
 
     Raises:
         DataError: It is no drawing, or the file cannot be written; then it is as it was before.
@@ -73,8 +86,7 @@ def append(
         if writer is None:
             drawing = replace(drawing, writer=_own_writer())
         _append(target, drawing.line)
-    _appended.setdefault(target, []).append(drawing.line)
-    return target
+    return Kept(target, drawing.line)
 
 
 def read(path: Path | str | None = None) -> list[Drawing]:
@@ -87,68 +99,70 @@ def read(path: Path | str | None = None) -> list[Drawing]:
     """
     target = found_at(path)
     try:
-        content = _content(target)
+        found = content(target)
     except FileNotFoundError:
         if path is None:
             return []
         raise DataError(f"There is no file of drawings {target}. Give one that is.") from None
-    except OSError as error:
-        raise DataError(
-            f"{target} must be a file of drawings that can be read. "
-            f"Received: {os.strerror(error.errno or 0)}. Change its rights, or give another."
-        ) from error
-    return listed(target, content)
+    return listed(target, found)
 
 
 def listed(target: Path, content: bytes) -> list[Drawing]:
     """The drawings in the `content` of the file `target`; see `read`."""
+    drawings, wrong, n = sorted_out(content)
+    told = left_out(target, wrong, n)
+    if told:
+        print(told, file=sys.stderr, flush=True)
+    return drawings
+
+
+def sorted_out(content: bytes, first: int = 1) -> tuple[list[Drawing], Wrong, int]:
+    """What lines of a file hold, the first of which has the number `first`.
+
+    Returns the drawings, the lines that are none, and how many lines are not empty.
+    """
     drawings, wrong, n = [], [], 0
-    for number, line in enumerate(content.split(b"\n"), start=1):
+    for number, line in enumerate(content.split(b"\n"), start=first):
         if line.strip():
             n += 1
             try:
                 drawings.append(parsed(line))
             except DataError as error:
                 wrong.append((number, error))
-    if wrong and not drawings:
+    return drawings, wrong, n
+
+
+def left_out(target: Path, wrong: Wrong, n: int) -> str:
+    """A sentence on the lines of the file `target` that are `wrong`, of `n`; empty where none is.
+
+    Raises `DataError` where all are.
+    """
+    if not wrong:
+        return ""
+    number, error = wrong[0]
+    if len(wrong) == n:
         raise DataError(
             f"{target} must be a file of drawings, a line each (docs/drawings.md). In line "
-            f"{wrong[0][0]}: {wrong[0][1]}"
+            f"{number}: {error}"
         )
-    if wrong:
-        print(
-            f"Left out {len(wrong):,} of {n:,} lines of {target}, which are no drawings: line "
-            f"{wrong[0][0]}{' and others' if len(wrong) > 1 else ''}. {wrong[0][1]}",
-            file=sys.stderr,
-            flush=True,
-        )
-    return drawings
+    return (
+        f"Left out {len(wrong):,} of {n:,} lines of {target}, which are no drawings: line "
+        f"{number}{' and others' if len(wrong) > 1 else ''}. {error}"
+    )
 
 
-def count() -> int:
-    """How many drawings the person's own file holds."""
-    return len(read())
+def take_back(kept: Kept) -> Drawing | None:
+    """Take back a drawing that `append` has kept, and give it; None where it is gone already.
 
-
-def undo_last() -> Drawing | None:
-    """Take back the drawing that this process appended last, and give it; None where it has none.
-
-    What another pad has appended since stays. Raises `DataError` where the file cannot be written.
+    Whatever else has been appended stays. Raises `DataError` where the file cannot be written.
     """
-    target = path()
-    mine = _appended.get(target, [])
-    while mine:
-        with locked(target):
-            line, lines = mine[-1], _lines(target)
-            if line in lines:
-                del lines[len(lines) - 1 - lines[::-1].index(line)]
-                write(target, lines)
-            else:
-                line = None  # It was deleted already.
-            mine.pop()
-        if line is not None:
-            return parsed(line)
-    return None
+    with locked(kept.path):
+        lines = _lines(kept.path)
+        if kept.line not in lines:
+            return None
+        del lines[len(lines) - 1 - lines[::-1].index(kept.line)]
+        write(kept.path, lines)
+    return parsed(kept.line)
 
 
 def delete() -> int:
@@ -160,7 +174,6 @@ def delete() -> int:
         n = sum(bool(line.strip()) for line in _lines(target))
         for each in (target, target.with_name(WRITER)):
             each.unlink(missing_ok=True)
-    _appended.pop(target, None)
     return n
 
 
@@ -168,6 +181,27 @@ def found_at(path: Path | str | None) -> Path:
     """The file that `path` means: a file, or a folder with one; the person's own for None."""
     target = folder() if path is None else Path(path).expanduser()
     return target / FILE if path is None or target.is_dir() else target
+
+
+def content(target: Path) -> bytes:
+    """What the file `target` holds.
+
+    Raises `FileNotFoundError` where there is none, `DataError` where it cannot be read.
+    """
+    try:
+        found = target.read_bytes()
+        if found and not found.endswith(b"\n") and _lock(target).is_file():
+            # Perhaps somebody is appending just now.
+            with suppress(DataError), locked(target):
+                found = target.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DataError(
+            f"{target} must be a file of drawings that can be read. "
+            f"Received: {os.strerror(error.errno or 0)}. Change its rights, or give another."
+        ) from error
+    return found
 
 
 def write(target: Path, lines: list[bytes]) -> None:
@@ -258,15 +292,6 @@ def _write(file: FileIO, data: bytes) -> None:
     """Write all of `data`: a disk that is nearly full takes a part, and says so the next time."""
     while data:
         data = data[file.write(data) :]
-
-
-def _content(target: Path) -> bytes:
-    content = target.read_bytes()
-    if content and not content.endswith(b"\n") and _lock(target).is_file():
-        # Perhaps somebody is appending just now.
-        with suppress(DataError), locked(target):
-            content = target.read_bytes()
-    return content
 
 
 def _lines(target: Path) -> list[bytes]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from hcr.errors import HcrError
-from hcr.pad.reading import SHOWN, Best, Reading, words
+from hcr.pad.reading import Best, Reading, words
 
 _HEAT = np.array([[255, 132, 0], [0, 132, 255]], dtype=float)  # speaks for it, against it
 _FAINT = 0.05  # log-odds: a map without more shows nothing
@@ -20,6 +20,30 @@ _FAINT = 0.05  # log-odds: a map without more shows nothing
 def style_html() -> str:
     """The pad's stylesheet, to be put on the page."""
     return f"<style>{_css()}</style>"
+
+
+def naming_html(name: str) -> str:
+    """What gives the page's elements the roles that ipywidgets has no traits for.
+
+    The canvas becomes an application called `name`, since it takes keys itself; the status line
+    becomes a live region that stays while its text changes.
+    """
+    # It goes on: ipywidgets 7 makes the canvas anew where a keyboard leaves it.
+    script = f"""
+        const pad = this.closest(".hcr-pad");
+        const set = (where, key, value) => {{
+            const found = pad.querySelector(where);
+            if (found?.getAttribute(key) != value) found?.setAttribute(key, value);
+        }};
+        const name = () => {{
+            set(".hcr-paper", "role", "application");
+            set(".hcr-paper", "aria-label", "{name}");
+            set(".hcr-status", "role", "status");
+        }};
+        name();
+        new MutationObserver(name).observe(pad, {{childList: true, subtree: true}});
+    """
+    return f"<style onload='{script}'></style>"
 
 
 def percent(probability: float) -> str:
@@ -50,7 +74,7 @@ class Shown:
 
 def answer_html(shown: Shown) -> str:
     """Of each model the best character large, how sure it is, the bars, and what it sees."""
-    head = f'<div class="hcr-answers" role="status" data-points="{shown.points}">'
+    head = f'<div class="hcr-answers" data-points="{shown.points}">'
     if not shown.readings:
         return (
             f'{head}<div class="hcr-empty">Draw a character: with mouse, finger or pen, small or '
@@ -59,6 +83,18 @@ def answer_html(shown: Shown) -> str:
     named = len(shown.readings) > 1
     parts = [_answer(shown, name, named) for name in shown.readings]
     return f"{head}{''.join(parts)}</div>"
+
+
+def status_html(shown: Shown) -> str:
+    """The same in a line, for whoever hears the page instead of seeing it."""
+    named = len(shown.readings) > 1
+    told = []
+    for name, reading in shown.readings.items():
+        best, share = reading.best[0]
+        told += [f"{escape(name)}:"] if named else []
+        told.append(f"{escape(best)}, {percent(share)}. {escape(words(reading))}")
+    # What could not be read has its error told.
+    return " ".join(told) or ("" if shown.image.any() else "The pad is empty.")
 
 
 def error_html(error: Exception) -> str:
@@ -130,8 +166,8 @@ def _answer(shown: Shown, name: str, named: bool) -> str:
 
 def _large(reading: Reading) -> str:
     best, share = reading.best[0]
-    others = "or " + ", ".join(reading.doubt[1:3]) if len(reading.doubt) <= SHOWN else ""
-    rest = f"<small>{escape(others)}?</small>" if reading.doubt else ""
+    others = ", ".join(reading.doubt[1:3])
+    rest = f"<small>or {escape(others)}?</small>" if reading.doubt else ""
     told = f"{escape(best)}, {percent(share)}"
     return f'<div class="hcr-best" role="img" aria-label="{told}">{escape(best)}{rest}</div>'
 

@@ -1,7 +1,7 @@
 """The canvas and what is sent to it: little while one draws, everything when a page asks."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import ipywidgets as widgets
@@ -12,6 +12,7 @@ from ipycanvas import Canvas, hold_canvas
 from hcr.pad.curve import smooth
 from hcr.pad.pace import Pace
 
+NAME = "Drawing area"
 FINE = 2  # canvas pixels to a pad pixel: sharp where a screen has two to a CSS pixel, too
 _PAPER, _INK = "#ffffff", "#111111"
 # s: lines are sent to the page no more often. A mouse sends 60 moves a second, so every second one;
@@ -26,9 +27,19 @@ _LOCK = threading.RLock()
 
 @contextmanager
 def _batch() -> Iterator[None]:
-    """What is drawn goes to the page in one message, with nobody else's in it."""
-    with _LOCK, hold_canvas():
-        yield
+    """What is drawn goes to the page in one message, with nobody else's in it.
+
+    What goes wrong within is raised behind it: ipycanvas would hold back all that follows.
+    """
+    failed = None
+    with _LOCK:
+        with hold_canvas():
+            try:
+                yield
+            except Exception as error:
+                failed = error
+        if failed is not None:
+            raise failed
 
 
 class _Canvas(Canvas):
@@ -38,20 +49,22 @@ class _Canvas(Canvas):
 
 
 class Paper:
-    """A white square of `size` x `size` pixels on which strokes, in these pixels, are shown."""
+    """A white square of `size` x `size` pixels on which strokes, in these pixels, are shown.
 
-    def __init__(self, size: int) -> None:
+    `guard` wraps what is done later, so that what goes wrong then is shown.
+    """
+
+    def __init__(self, size: int, guard: Callable[[Callable], Callable]) -> None:
         self.size, self.pen = size, size * 0.02
         layout = widgets.Layout(width=f"{size}px", max_width="calc(100% - 4px)", height="auto")
         self.canvas = _Canvas(width=size * FINE, height=size * FINE, layout=layout)
         self.canvas.add_class("hcr-paper")
-        # A canvas has no other name for a screen reader.
-        self.canvas.tooltip = "Drawing area"
+        self.canvas.tooltip = NAME
         # A page that is loaded again knows no current canvas: drawing on another one first makes
         # ipycanvas name this one anew.
         self._spare = Canvas(width=1, height=1)
         self._stroke, self._sent = np.zeros((0, 2)), 0
-        self._pace = Pace(self._advance, _FRAME)
+        self._pace = Pace(guard(self._advance), _FRAME)
 
     def go_on(self, stroke: np.ndarray) -> None:
         """Show what `stroke` (k, 2) has gained, now or in a moment.

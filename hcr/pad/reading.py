@@ -90,8 +90,9 @@ def words(reading: Reading) -> str:
     """One sentence on how sure an answer is."""
     if not reading.doubt:
         return f"Read as {reading.best[0][0]}."
-    if len(reading.doubt) > SHOWN:
-        return f"It cannot tell: it would take {len(reading.doubt)} characters to be sure."
     *most, last = reading.doubt
+    rest = len(reading.doubt) - SHOWN
+    if rest > 0:
+        most, last = reading.doubt[:SHOWN], f"{rest} other{'s' if rest > 1 else ''}"
     told = f"Not sure: {', '.join(most)} or {last}."
     return f"{told} On validation, too, it confused these." if reading.alike else told

@@ -11,11 +11,19 @@ from ipycanvas import Canvas
 
 from hcr import images
 from hcr.errors import ParameterError
-from hcr.pad.answer import Shown, Snapshot, answer_html, error_html, style_html
+from hcr.pad.answer import (
+    Shown,
+    Snapshot,
+    answer_html,
+    error_html,
+    naming_html,
+    status_html,
+    style_html,
+)
 from hcr.pad.controls import Controls
 from hcr.pad.models import Models, Readers
 from hcr.pad.pace import Pace
-from hcr.pad.paper import Paper
+from hcr.pad.paper import NAME, Paper
 from hcr.pad.pen import Pen
 from hcr.pad.reading import Best
 from hcr.pad.strokes import Drawing
@@ -43,10 +51,12 @@ class Pad(widgets.VBox):
                 f"size must be an integer from 100 to 1000, in pixels. Received: {size!r}."
             )
         self.size, self.error = size, None
+        # The error of the models, which their next answer makes up for.
+        self._unread: Exception | None = None
         # A cell may replay strokes while a person draws: JupyterLab has a thread for each.
         self._lock = threading.RLock()
         self._drawing, self._shown = Drawing(), Shown(images.from_strokes([]))
-        self._paper = Paper(size)
+        self._paper = Paper(size, self._guard)
         self._pen = Pen(self._drawing, size, self._moved, self._ended, self._guard)
         self._reading = Pace(self._guard(self._read), _OFTEN)
         self._looking = Pace(self._guard(self._look), _PAUSE)
@@ -56,8 +66,11 @@ class Pad(widgets.VBox):
         )
         self._teaching = None
         if drawings is not None:
-            self._teaching = Teaching(drawings, lambda: self.strokes, size, self.clear, self._guard)
-        self._answer, self._error = widgets.HTML(), widgets.HTML()
+            self._teaching = Teaching(
+                drawings, lambda: self.strokes, self._bests, size, self.clear, self._guard
+            )
+        self._answer, self._error, self._status = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self._status.add_class("hcr-status")
         super().__init__(self._placed())
         self.add_class("hcr-pad")
         self.canvas.on_client_ready(self._guard(self._ready))
@@ -66,6 +79,7 @@ class Pad(widgets.VBox):
         self._offer()
         self._paper.redraw([])
         self._show()
+        self._tell()
 
     @property
     def strokes(self) -> list[np.ndarray]:
@@ -138,8 +152,8 @@ class Pad(widgets.VBox):
         desk = widgets.HBox([left, self._answer], layout={"flex_flow": "row wrap"})
         desk.add_class("hcr-desk")
         teaching = [self._teaching.widget] if self._teaching else []
-        style = widgets.HTML(style_html(), layout={"display": "none"})
-        return [style, self._models.widget, desk, *teaching, self._error]
+        style = widgets.HTML(style_html() + naming_html(NAME), layout={"display": "none"})
+        return [style, self._models.widget, desk, self._status, *teaching, self._error]
 
     def _guard(self, function: Callable) -> Callable:
         """Show what goes wrong in the pad: ipywidgets would hide it in a log."""
@@ -169,38 +183,59 @@ class Pad(widgets.VBox):
             self._frame.children = (self.canvas,)
 
     def _chosen(self, _change: dict) -> None:
+        self.error = None
         self._offer()
         self._reading.now()
+        self._tell()
 
     def _offer(self) -> None:
         if self._teaching:
+            self._teaching.compare(self._models.chosen)
             self._teaching.offer(self._models.labels)
 
+    def _bests(self) -> dict[str, str]:
+        """The best answer of each model that reads now, to what is drawn now."""
+        self._reading.now()
+        return {name: reading.best[0][0] for name, reading in self._shown.readings.items()}
+
     def _moved(self) -> None:
-        self._paper.go_on(self._drawing.current)
+        stroke = self._drawing.current
+        if len(stroke) == 1:
+            # Whoever goes on drawing has seen what went wrong before.
+            self.error = None
+        self._paper.go_on(stroke)
         self._reading.ask()
 
     def _ended(self) -> None:
         # The answer first: the line is there already, but for its last piece.
         self._reading.now()
         self._paper.redraw(self.strokes)
+        self._tell()
 
     def _changed(self) -> None:
+        self.error = None
         self._paper.redraw(self.strokes)
         self._reading.now()
+        self._tell()
 
     def _read(self) -> None:
         """Answer anew for what is drawn."""
         strokes = self.strokes
         image = images.from_strokes(strokes)
-        self.error, self._shown = None, Shown(image)
-        self._models.load()
-        if image.any():
-            readings, points = self._models.read(image), sum(map(len, strokes))
+        self._shown = Shown(image)
+        if self.error is self._unread:
+            self.error = None
+        try:
+            self._models.load()
+            readings = self._models.read(image) if image.any() else {}
+        except Exception as error:
+            self._unread = error
+            raise
+        if readings:
             # Their place is kept, so that nothing jumps when they come.
             blank = np.zeros(image.shape)
             maps = dict.fromkeys(readings, blank) if self._controls.looks.value else {}
-            self._shown = Shown(image, readings, maps, points)
+            self._shown = Shown(image, readings, maps, sum(map(len, strokes)))
         self._show()
         if self._controls.looks.value:
             self._looking.ask()
@@ -214,9 +249,13 @@ class Pad(widgets.VBox):
         self._shown = replace(shown, maps=maps)
         self._show()
 
+    def _tell(self) -> None:
+        """Say the answer in the status line: once a stroke, for it is read aloud."""
+        self._status.value = status_html(self._shown)
+
     def _show(self) -> None:
-        self._answer.value = answer_html(self._shown)
         self._error.value = error_html(self.error) if self.error is not None else ""
+        self._answer.value = answer_html(self._shown)
         self._controls.refresh()
         if self._teaching:
             self._teaching.refresh()
