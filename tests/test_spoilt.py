@@ -315,13 +315,18 @@ def test_a_measure_asks_about_every_picture_at_every_strength():
 def test_the_summary_is_the_mean_of_the_strengths_and_of_the_corruptions():
     frame = pd.DataFrame(
         [
-            {"corruption": name, "strength": each, "accuracy": 0.9 - drop * each}
+            {"corruption": name, "strength": each, "accuracy": value, "low": value / 2, "high": 0.9}
             for name, drop in (("noise", 0.1), ("blur", 0.02))
             for each in range(6)
+            for value in [0.9 - drop * each]
         ]
     )
     table = metrics.robustness.summary(frame)
-    assert list(table) == ["corruption", "plain", "1", "2", "3", "4", "5", "mean", "lost"]
+    columns = ["corruption", "plain", "1", "2", "3", "4", "5", "mean", "low", "high", "lost"]
+    assert list(table) == columns
+    # The ends of the strengths, and not that of the pictures as they are.
+    assert table["low"].tolist() == pytest.approx([0.3, 0.42, 0.36])
+    assert table["high"].tolist() == pytest.approx([0.9] * 3)
     assert table["corruption"].tolist() == ["noise", "blur", "mean"]
     assert table["mean"].tolist() == pytest.approx([0.6, 0.84, 0.72])
     assert table["lost"].tolist() == pytest.approx([0.3, 0.06, 0.18])

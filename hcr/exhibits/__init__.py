@@ -23,6 +23,7 @@ __all__ = [
     "environment",
     "figure",
     "live",
+    "noted",
     "number",
     "results",
     "saved",
@@ -169,22 +170,21 @@ def results(run: runs.Run, rows: Iterable[Result], **extra: Any) -> Exhibit:
     return _written(run, list(rows), extra, "results", "Results.")
 
 
-def added(
-    run: runs.Run, rows: Iterable[Result], name: str, caption: str, **extra: Any
-) -> Exhibit | None:
+def added(run: runs.Run, rows: Iterable[Result], name: str, caption: str) -> Exhibit:
     """As `results`, of what a stage finds out after them: beside what they have written.
 
     Args:
         run: The run to leave it in.
-        rows: Further results; none where only `extra` is to be kept.
+        rows: Further results.
         name: Of their table, lower-case letters, digits, `_` and `-`.
         caption: Of that.
-        extra: As `results` takes it.
-
-    Returns:
-        The table; None without `rows`.
     """
-    return _written(run, list(rows), extra, name, caption, beside=True)
+    return _written(run, list(rows), {}, name, caption, beside=True)
+
+
+def noted(run: runs.Run, **values: Any) -> None:
+    """Put `values` beside the stage's results in `metrics.json`, and nowhere else."""
+    run.metrics({key: _plain(value) for key, value in values.items()}, beside=True)
 
 
 def environment(run: runs.Run) -> Exhibit:
@@ -217,7 +217,7 @@ def _written(
     name: str,
     caption: str,
     beside: bool = False,
-) -> Exhibit | None:
+) -> Exhibit:
     """Write `rows` and `extra`, in place of the section or `beside` it, and show the rows."""
     section = {row.key: row.value for row in rows} | extra
     if run.caveat:
@@ -233,8 +233,6 @@ def _written(
         run.record(headline=headline)
     for each in headline if beside else ():
         run.append("headline", each, same="key")
-    if beside and not rows:
-        return None
     columns = {"Figure": "label", "Value": "text", "Note": "note"}
     if not any(row.note for row in rows):
         del columns["Note"]
