@@ -6,6 +6,7 @@ from copy import copy
 from dataclasses import replace
 from functools import partial
 
+import keras2_files
 import numpy as np
 import pytest
 import trained
@@ -393,12 +394,14 @@ def test_ones_own_drawings_are_asked(outputs):
 
 
 @pytest.mark.slow
-def test_a_model_that_a_person_brings_is_evaluated_beside_another(tmp_path):
+@pytest.mark.parametrize("file", ["net.tflite", "convolution.h5"])
+def test_a_model_that_a_person_brings_is_evaluated_beside_another(tmp_path, file):
     """No training: two files and drawings of one's own, through the real notebook."""
     folder = trained.run()[0]
     brought = tmp_path / "theirs"
     brought.mkdir()
     shutil.copy(folder / "model.tflite", brought / "net.tflite")
+    keras2_files.unpack(brought)
     own = tmp_path / "drawings"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HCR_DRAWINGS", str(own))
@@ -406,32 +409,42 @@ def test_a_model_that_a_person_brings_is_evaluated_beside_another(tmp_path):
             strokes = [200 * each + 40 for each in synthesis.character(character, 0)]
             drawings.append(character, strokes, size=280)
     given = {
-        "reader": brought / "net.tflite",
+        "reader": brought / file,
         "labels": '"0123456789"',
         "beside": folder,
+        "looked_at": '"73"',
         "robustness": 2,
         "drawings": "own",
     }
+    scaling = "0..1" if file.endswith(".h5") else None  # of Keras 2, with weights at random
+    given |= {"scaling": scaling} if scaling else {}
     words = [word for key, value in given.items() for word in ("-p", f"04_evaluate.{key}={value}")]
     words += ["--only", "04_evaluate", "--run", "theirs"]
     done = run_all(*words, outputs=tmp_path / "runs", HCR_DRAWINGS=str(own))
     assert done.code == 0, done.text
     run = tmp_path / "runs" / "theirs"
     tables = {path.stem.split("_", 1)[1] for path in (run / "tables").glob("04_*.csv")}
-    assert {"models", "pairs", "splits", "robustness", "drawings", "counts", "kinds"} <= tables
+    wanted = {"models", "pairs", "splits", "robustness", "drawings", "counts", "kinds", "suspects"}
+    assert wanted | {"robustness_each", "groups"} <= tables
     page = (run / "04_evaluate.html").read_text()
     # The same network twice: the same answers.
-    assert "read the same ones of 1,000 pictures right and the same wrong" in page
+    same = "read the same ones of 1,000 pictures right and the same wrong"
+    assert (same in page) == (scaling is None)
+    assert "was not trained in this run" in page
     assert "Right but for case, 10 drawings of one hand alone" in page
     data = trained.data()
-    expected = Recognizer.load(folder).predict(data.test.images).argmax(axis=1)
+    model = Recognizer.load(brought / file, "0123456789", scaling)
+    expected = model.predict(data.test.images).argmax(axis=1)
     found = json.loads((run / "metrics.json").read_text())["04_evaluate"]
     assert found["accuracy"] == pytest.approx((expected == data.test.labels).mean())
+    for key in ("top3", "log_loss", "ece", "gap_train", "gap_validation", "robustness"):
+        assert found[f"{key}_low"] <= found[key] <= found[f"{key}_high"], key
+    assert set(found["drawings"]) == set(PLACEMENTS)
     # The file counts for what is up to date.
     again = run_all(*words, outputs=tmp_path / "runs", HCR_DRAWINGS=str(own))
     assert "up to date, kept" in again.out
     shutil.copy(folder / "labels.json", brought)
-    (brought / "net.tflite").write_bytes(b"no model")
+    (brought / file).write_bytes(b"no model")
     broken = run_all(*words, outputs=tmp_path / "runs", HCR_DRAWINGS=str(own))
     assert broken.code == 1
-    assert "net.tflite" in broken.text
+    assert file in broken.text
