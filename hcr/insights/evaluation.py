@@ -48,7 +48,6 @@ def headline(
     notes = {key: metrics.interval_text(*each, n) + told for key, each in ends.items()}
     low, high = ends["log_loss"]
     notes["log_loss"] = f"95 %: {low:.4f} to {high:.4f}; n = {n:,}{told}"
-    notes["ece"] = metrics.interval_text(*ends["ece"], n, digits=2) + told
     balanced = metrics.balanced_accuracy(true, predicted, classes)
     rows = [
         exhibits.share(

@@ -31,7 +31,7 @@ def reader(name: str, model: Model) -> str:
     return (
         f"Read by {name}, which was not trained in this run: it did not learn from this training "
         "split, unless it was elsewhere, and its figures there are those of further pictures. "
-        f"It carries {carried}, found elsewhere. {unknown([name])}"
+        f"It carries {carried}, found elsewhere. {unknown(['it'])}"
     )
 
 
