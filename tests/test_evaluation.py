@@ -8,6 +8,7 @@ from functools import partial
 
 import keras2_files
 import numpy as np
+import pandas as pd
 import pytest
 import trained
 from conftest import run_all
@@ -178,6 +179,47 @@ def test_where_it_is_known_who_wrote_what_contributors_are_resampled(model):
     assert plain[0].value == rows[0].value
     width, least = (each["accuracy_high"] - each["accuracy_low"] for each in (ends, narrow))
     assert width > 3 * least
+
+
+def test_what_the_labels_allow_is_kept_with_its_ends():
+    true, found = answers()
+    read = found.argmax(axis=1)
+    for groups, more in (([], 0), ([(0, 1)], 6)):
+        kinds = metrics.lookalikes.mistakes(true, read, "0OQ1AB", groups)
+        table = metrics.lookalikes.within_and_across(true, read, "0OQ1AB", groups)
+        kept = insights.evaluation.allowed(kinds, table)
+        assert len(kept) == 3 + more
+        assert kept["alike_low"] < kept["alike"] < kept["alike_high"]
+    inside = np.isin(true, (0, 1))
+    together = np.isin(read[inside], (0, 1))
+    assert kept["groups_across"] == together.mean()
+    ends = metrics.wilson(int(together.sum()), int(inside.sum()))
+    assert (kept["groups_across_low"], kept["groups_across_high"]) == ends
+    own = (read == true)[inside][together]
+    assert kept["groups_within"] == pytest.approx(own.mean())
+
+
+def test_spoilt_pictures_are_kept_with_their_ends():
+    frame = pd.DataFrame(
+        [
+            {"corruption": "blur", "strength": each, "accuracy": 0.9 - each / 10, "low": 0.2,
+             "high": 0.95}
+            for each in range(6)
+        ]
+    )  # fmt: skip
+    kept = insights.evaluation.spoilt(metrics.robustness.summary(frame), 9)
+    assert kept == pytest.approx(
+        {"robustness": 0.6, "robustness_low": 0.2, "robustness_high": 0.95, "robustness_n": 9}
+    )
+
+
+def test_ends_share_a_column_on_the_page():
+    frame = pd.DataFrame({"group": ["a", "b"], "low": [0.1, np.nan], "high": [0.2, np.nan]})
+    frame = frame.assign(across=0.5, across_low=0.25, across_high=0.75, below=1)
+    found = insights.spanned(frame)
+    assert list(found) == ["group", "95 %", "across", "across, 95 %", "below"]
+    assert found["95 %"].tolist() == ["10.0 to 20.0", ""]
+    assert found["across, 95 %"].tolist() == ["25.0 to 75.0"] * 2
 
 
 # Doubts
