@@ -200,15 +200,14 @@ def allowed(kinds: pd.DataFrame, groups: pd.DataFrame) -> dict[str, float]:
 
 
 def spoilt(table: pd.DataFrame, n: int) -> dict[str, float]:
-    """The mean accuracy under all corruptions, by the keys in `metrics.json`.
+    """The mean accuracy under all corruptions, with low and high end of its interval, and n.
 
     Args:
         table: As `metrics.robustness.summary` gives it.
         n: Of how many pictures.
     """
     row = table.iloc[-1]
-    found = {"robustness": row["mean"], "robustness_low": row["low"]}
-    return found | {"robustness_high": row["high"], "robustness_n": n}
+    return {key: row[key] for key in ("mean", "low", "high")} | {"n": n}
 
 
 def _row(
