@@ -107,7 +107,7 @@ def rows(frame: pd.DataFrame, table: pd.DataFrame) -> list[str]:
     found = ["| corruption | amplitudes | 1 | 2 | 3 | 4 | 5 | mean | lost | below half |"]
     found.append("|" + "---|" * 10)
     for row in pd.concat([each, last]).itertuples(index=False):
-        name, _, *shares, mean, lost = row
+        name, _, *shares, mean, _, _, lost = row
         told, ends = "", ""
         if name in spoilt.AMPLITUDES:
             told = f"{', '.join(f'{a:g}' for a in spoilt.AMPLITUDES[name])} {spoilt.UNITS[name]}"

@@ -153,7 +153,7 @@ def suspects(
     if len(frame):
         caption = "Suspected label errors, the most suspect first: the label, an arrow, what is "
         caption += "suggested, and the picture's index in the training split."
-    caption += f" {note}" if note else ""
+    caption = f"{caption} {note}".rstrip()
     cover = Cover(next(iter(groups)), lambda: draw(every[:PAGE]), caption)
     return _browse(run, "suspects", groups, draw, name, cover)
 
@@ -165,6 +165,8 @@ def mistakes(
     probabilities: np.ndarray,
     characters: Sequence[str],
     name: str = "browse",
+    doubted: np.ndarray | None = None,
+    note: str = "",
 ):
     """Look through the mistakes, by pair of characters; in a report, the surest of all.
 
@@ -175,29 +177,27 @@ def mistakes(
         probabilities: float (n, n_classes).
         characters: The character of each label.
         name: Of the figure.
+        doubted: bool (n,), the mistakes that speak against their labels, a group of their own.
+        note: What the caption says besides.
     """
     wrong = np.flatnonzero(predicted != split.labels)
     wrong = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
-    groups = {f"all  ({len(wrong):,})": wrong}
+    suspect = wrong[:0] if doubted is None else wrong[doubted[wrong]]
+    groups = {f"doubted labels  ({len(suspect):,})": suspect} if len(suspect) else {}
+    groups[f"all  ({len(wrong):,})"] = wrong
     pairs: dict[tuple[int, int], list[int]] = {}
     for index in wrong:
         pairs.setdefault((int(split.labels[index]), int(predicted[index])), []).append(index)
     for (true, read), indices in sorted(pairs.items(), key=lambda item: -len(item[1])):
-        groups[f"{characters[true]} read as {characters[read]}  ({len(indices):,})"] = np.array(
-            indices
-        )
+        key = f"{characters[true]} read as {characters[read]}  ({len(indices):,})"
+        groups[key] = np.array(indices)
 
     def draw(indices: np.ndarray) -> Axes:
-        return plots.mistakes(
-            split.images[indices],
-            split.labels[indices],
-            predicted[indices],
-            probabilities[indices],
-            characters,
-            n=max(1, len(indices)),
-        )
+        parts = (each[indices] for each in (split.images, split.labels, predicted, probabilities))
+        return plots.mistakes(*parts, characters, n=max(1, len(indices)))
 
     caption = "The mistakes of which the network was surest." if len(wrong) else "No mistakes."
+    caption = f"{caption} {note}".rstrip()
     cover = Cover(next(iter(groups)), lambda: draw(wrong[:PAGE]), caption)
     return _browse(run, "mistakes", groups, draw, name, cover)
 

@@ -1,5 +1,7 @@
 """Which character an index means, for every label set, and the rule that merges cases."""
 
+from collections.abc import Sequence
+
 from hcr.errors import DataError, ParameterError, nearest
 
 DIGITS = "0123456789"
@@ -35,6 +37,26 @@ def characters(name: str) -> tuple[str, ...]:
             + nearest(name, LABEL_SETS)
         )
     return tuple(LABEL_SETS[name])
+
+
+def chosen(text: str, known: Sequence[str], name: str = "looked_at") -> list[int]:
+    """The indices in `known` of the characters in `text`, in its order, each once.
+
+    Blanks and commas between them count for nothing, but where they are characters themselves.
+
+    Raises `ParameterError` where one is not known, or there is none; `name` is the parameter's.
+    """
+    place = {character: i for i, character in enumerate(known)}
+    asked = [each for each in text if each in place or each not in " ,"]
+    wrong = sorted({each for each in asked if each not in place})
+    if wrong or not asked:
+        raise ParameterError(
+            f"{name} must hold characters of the data set ({''.join(known)}), one behind the "
+            f"other. Received: {text!r}"
+            + (f", with {', '.join(map(repr, wrong))}." if wrong else ".")
+            + " Take it out, or leave it null."
+        )
+    return list(dict.fromkeys(place[each] for each in asked))
 
 
 def fold_case(character: str) -> str:

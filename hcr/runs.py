@@ -126,14 +126,18 @@ class Run:
         entry = {"stage": self.stage, "dataset": dataset, "n": n, "digest": digest, "when": now()}
         update(self.folder, lambda record: record.setdefault("test_openings", []).append(entry))
 
-    def metrics(self, section: dict[str, Any]) -> None:
-        """Write this stage's section of `metrics.json`; the other stages' sections stay."""
+    def metrics(self, section: dict[str, Any], beside: bool = False) -> None:
+        """Write this stage's section of `metrics.json`; the other stages' sections stay.
+
+        With `beside` the section's own other entries stay, too.
+        """
         path = self.path("metrics.json")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / ".metrics.lock"):
-                sections = {**_mapping(path), self.stage: section}
-                files.write_json(path, dict(sorted(sections.items())))
+                before = _mapping(path)
+                own = {**before.get(self.stage, {}), **section} if beside else section
+                files.write_json(path, dict(sorted({**before, self.stage: own}.items())))
         except OSError as error:
             raise files.disk_error(error, path) from error
 

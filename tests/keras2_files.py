@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 ARCHIVE = Path(__file__).with_name("keras2.zip")
-FILES = ("sequential.h5", "functional.h5")
+FILES = ("sequential.h5", "functional.h5", "convolution.h5")
 
 
 def pictures(n: int = 6) -> np.ndarray:
@@ -29,7 +29,8 @@ def unpack(folder: Path) -> dict[str, np.ndarray]:
     """Lay the `.h5` files into `folder`; what Keras 2 answers to each file's name without `.h5`.
 
     The sequential model was asked about `pictures` scaled to 0..1, and gives probabilities; the
-    functional one about them inverted, transposed and scaled to -1..1, and gives logits.
+    functional one about them inverted, transposed and scaled to -1..1, and gives logits. The third,
+    which begins with a convolution as most public ones do, is asked as the first is.
     """
     with zipfile.ZipFile(ARCHIVE) as archive:
         for name in FILES:
@@ -72,6 +73,14 @@ def _models(keras):
             layers.Activation("softmax"),
         ]
     )
+    convolution = models.Sequential(
+        [
+            layers.Conv2D(3, 5, strides=2, activation="relu", input_shape=(28, 28, 1)),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
     entry = keras.Input((28, 28, 1))
     left = layers.Conv2D(2, 3, padding="same", dilation_rate=2, name="block/left")(entry)
     right = layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2)(entry)
@@ -82,12 +91,13 @@ def _models(keras):
     logits = layers.Dense(7)(layers.Flatten()(wide))
     functional = models.Model(entry, layers.Dropout(0.1)(logits))
     generator = np.random.default_rng(1)
-    for layer in sequential.layers + functional.layers:
+    # The last one's come last, so that those of the others stay what they were.
+    for layer in sequential.layers + functional.layers + convolution.layers:
         values = [generator.normal(0, 0.6, each.shape) for each in layer.get_weights()]
         if "Norm" in type(layer).__name__:
             values[-1] = np.abs(values[-1]) + 0.1  # the variance
         layer.set_weights(values)
-    return sequential, functional
+    return sequential, functional, convolution
 
 
 def _make() -> None:
@@ -95,14 +105,15 @@ def _make() -> None:
 
     import tf_keras
 
-    sequential, functional = _models(tf_keras)
+    sequential, functional, convolution = _models(tf_keras)
     given = pictures().astype(np.float32)[..., None] / 255
     answers = {
         "sequential": sequential.predict(given, verbose=0),
         "functional": functional.predict(1 - 2 * given.transpose(0, 2, 1, 3), verbose=0),
+        "convolution": convolution.predict(given, verbose=0),
     }
     with tempfile.TemporaryDirectory() as folder:
-        for name, model in zip(FILES, (sequential, functional), strict=True):
+        for name, model in zip(FILES, (sequential, functional, convolution), strict=True):
             model.save(Path(folder) / name)
         np.savez(Path(folder) / "answers.npz", **answers)
         with zipfile.ZipFile(ARCHIVE, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:

@@ -255,6 +255,34 @@ def test_by_hand_mistakes_are_chosen_by_pair(run, split, monkeypatch):
     assert set(zip(labels.tolist(), wrong.tolist(), strict=True)) == {(int(pair[0]), int(pair[10]))}
 
 
+def test_by_hand_doubted_labels_are_the_first_that_can_be_chosen(run, split, monkeypatch):
+    sheets = []
+    real = browse.plots.mistakes
+
+    def note(pictures, labels, predicted, probabilities, characters, **options):
+        sheets.append(probabilities.max(axis=1))
+        return real(pictures, labels, predicted, probabilities, characters, **options)
+
+    monkeypatch.setattr(browse.plots, "mistakes", note)
+    predicted, probabilities = answers(split, 60)
+    sure = probabilities.max(axis=1) > probabilities.max(axis=1)[51]
+    given = split, predicted, probabilities, DIGITS, "browse"
+    chosen, page, _ = parts(
+        browse.mistakes(run, *given, doubted=sure & (predicted != split.labels))
+    )
+    assert chosen.options[:2] == ("doubted labels  (8)", "all  (60)")
+    assert page.max == 1
+    assert sheets[-1].tolist() == sorted(probabilities.max(axis=1)[52:60], reverse=True)
+    none = browse.mistakes(run, *given, doubted=np.zeros(len(split), bool))
+    assert parts(none)[0].options[0] == "all  (60)"
+
+
+def test_in_a_report_the_caption_counts_the_suspects(reported, split):
+    given = split, *answers(split, 60), DIGITS
+    shown = browse.mistakes(reported, *given, name="mistakes", note="8 suspects.")
+    assert "The mistakes of which the network was surest. 8 suspects." in shown._repr_html_()
+
+
 def test_by_hand_without_mistakes_there_is_nothing_to_choose(run, split):
     chosen, page, picture = parts(browse.mistakes(run, split, *answers(split, 0), DIGITS))
     assert chosen.options == ("all  (0)",)

@@ -210,6 +210,22 @@ def test_what_lies_within_the_firsts_interval_is_named(outputs):
     assert "more there" not in said
 
 
+def test_that_interval_does_not_hold_the_seeds_and_says_so(outputs):
+    """However far the seeds lie apart on validation, the interval has the width of one of them."""
+    for seed, validation in enumerate((0.80, 0.90, 0.97)):
+        make(outputs / f"a-s{seed}", model="a", validation=validation, seed=seed)
+    make(outputs / "b", model="b", validation=0.85)
+    (group,) = gathered()
+    best = group.recipes[0].figures["validation"]
+    assert (best.seeds, round(best.high - best.low, 6)) == (3, 0.04)
+    said = words.standing(group)
+    assert "; of the pictures alone, without the spread over seeds)" in said
+    make(outputs / "c", model="c", validation=0.99)
+    (group,) = gathered()
+    assert group.recipes[0].label == "c"
+    assert "spread over seeds" not in words.standing(group)
+
+
 def test_labels_are_short_and_tell_recipes_apart(outputs):
     make(outputs / "five" / "net-s0")
     make(outputs / "five" / "net-s1", seed=1)

@@ -314,6 +314,27 @@ def test_results_fill_metrics_and_the_headline(run):
     assert r"50.0 \%" in run.path("tables/01_results.tex").read_text(encoding="utf-8")
 
 
+def test_what_is_found_out_later_stands_beside_the_results(run):
+    first = Result("accuracy", 0.5, "Accuracy", "50.0 %", headline=True)
+    later = Result("gain", {"low": np.float32(0.25)}, "Gain", "+1 point", headline=True)
+    exhibits.results(run, [first], accuracy_low=0.25)
+    before = run.path("tables/01_results.csv").read_bytes()
+    shown = exhibits.added(run, [later], "start", "Beside its start.")
+    assert "+1 point" in shown.html
+    whole = {"accuracy": 0.5, "accuracy_low": 0.25, "gain": {"low": 0.25}}
+    assert files.read_json(run.path("metrics.json"))["01_eda"] == whole
+    assert [each["key"] for each in entries(run, "headline")] == ["accuracy", "gain"]
+    assert run.path("tables/01_results.csv").read_bytes() == before
+    assert "+1 point" in run.path("tables/01_start.csv").read_text(encoding="utf-8")
+    exhibits.noted(run, more=float("nan"), few=np.int64(3))
+    noted = whole | {"more": None, "few": 3}
+    assert files.read_json(run.path("metrics.json"))["01_eda"] == noted
+    # Results written anew take nothing over.
+    exhibits.results(run, [first])
+    assert files.read_json(run.path("metrics.json"))["01_eda"] == {"accuracy": 0.5}
+    assert [each["key"] for each in entries(run, "headline")] == ["accuracy"]
+
+
 def test_environment_tells_where_a_result_was_made(run):
     shown = exhibits.environment(run).html
     for part in ("Commit", "Processor", "Seconds so far", "numpy", np.__version__):

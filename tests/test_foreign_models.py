@@ -16,12 +16,12 @@ from hcr.recognizer import Recognizer, legacy
 from hcr.recognizer.scaling import SHAPES, Scaling, parse
 
 PICTURES = keras2_files.pictures()
-LABELS = {"sequential": "abcdef"[:5], "functional": "abcdefg"}
+LABELS = {"sequential": "abcdef"[:5], "functional": "abcdefg", "convolution": "0123456789"}
 
 
 @pytest.fixture
 def keras2(tmp_path):
-    """A folder with the two files of Keras 2, and what it answered."""
+    """A folder with the files of Keras 2, and what it answered."""
     answers = keras2_files.unpack(tmp_path)
     logits = answers["functional"]
     answers["functional"] = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -97,7 +97,11 @@ def converted(path: Path, scaling: str, labels: str) -> Recognizer:
 
 @pytest.mark.parametrize(
     ("name", "scaling"),
-    [("sequential", "0..1"), ("functional", "-1..1 inverted transposed")],
+    [
+        ("sequential", "0..1"),
+        ("functional", "-1..1 inverted transposed"),
+        ("convolution", "0..1"),
+    ],
 )
 def test_a_model_of_keras_2_answers_as_it_did_there(keras2, name, scaling):
     folder, answers = keras2
@@ -118,15 +122,26 @@ def test_a_model_without_a_layer_for_its_input(keras2, bare):
 def test_keras_3_does_not_read_it_by_itself(keras2):
     """The reason for reading such files layer by layer: when this fails, that may go.
 
-    It takes the input for one with an axis more. Where a convolution comes first, that is told as
-    "Kernel shape must have the same length as input".
+    It takes the input for one with an axis more. Where a convolution comes first, as in most, that
+    is told as "Kernel shape must have the same length as input".
     """
     trained.run()  # so that Keras is imported without its chatter
     import keras
 
-    path = keras2_files.without_input_layer(keras2[0] / "sequential.h5")
-    with pytest.raises(ValueError, match="found ndim=5|Kernel shape must have the same length"):
-        keras.saving.load_model(path, compile=False)
+    for name, told in (
+        ("sequential", "found ndim=5"),
+        ("convolution", "Kernel shape must have the same length"),
+    ):
+        path = keras2_files.without_input_layer(keras2[0] / f"{name}.h5")
+        with pytest.raises(ValueError, match=told):
+            keras.saving.load_model(path, compile=False)
+
+
+def test_the_file_that_keras_3_refuses_so_is_read(keras2):
+    folder, answers = keras2
+    path = keras2_files.without_input_layer(folder / "convolution.h5")
+    recognizer = converted(path, "0..1", LABELS["convolution"])
+    np.testing.assert_allclose(recognizer.predict(PICTURES), answers["convolution"], atol=1e-5)
 
 
 def test_an_h5_file_is_loaded_as_any_other_and_kept_by_its_scaling(keras2, monkeypatch):

@@ -265,6 +265,33 @@ def test_only_training_waits_for_tensorflow(path):
     assert found <= set(FLOORS)
 
 
+def test_the_headline_is_written_before_another_model_sees_the_test_pictures(stages):
+    """From where the test split is opened to the results, `model` alone is given its pictures."""
+    tree = ast.parse(stages["04_evaluate"].code)
+    lines = {
+        "opened": [n.lineno for n in ast.walk(tree) if ast.unparse(n) == "data.test"],
+        "written": [
+            n.lineno
+            for n in ast.walk(tree)
+            if isinstance(n, ast.Call) and ast.unparse(n.func) == "exhibits.results"
+        ],
+    }
+    opened, (written,) = min(lines["opened"]), lines["written"]
+    given = [
+        (ast.unparse(node.func), node.lineno)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and any(
+            ast.unparse(each) == "test" or "test.images" in ast.unparse(each)
+            for each in [*node.args, *node.keywords]
+        )
+    ]
+    assert {name for name, line in given if line <= written} == {"model.answers", "len"}
+    assert all(line > opened for _, line in given)
+    # The others do see them, later.
+    assert {"start.answers", "each.answers"} <= {name for name, line in given if line > written}
+
+
 def test_parameters_that_stages_share_agree(stages):
     every = stages | pipeline.load_across(PROJECT / "notebooks")
     declared = {name: list(stage.parameters) for name, stage in every.items()}

@@ -32,6 +32,18 @@ def test_characters_of_an_unknown_set_offers_the_nearest():
         labels.characters("by_class")
 
 
+def test_characters_are_chosen_by_what_they_are():
+    assert labels.chosen("q0O", labels.BALANCED) == [45 - 1, 0, 24]
+    assert labels.chosen("0, O 0", labels.BALANCED) == [0, 24]
+    # A comma may be a character itself.
+    assert labels.chosen("b,", "a,b") == [2, 1]
+    for text, received in (("0é", "'0é', with 'é'"), ("", "''."), (" ,", "' ,'.")):
+        with pytest.raises(ParameterError, match="looked_at must hold characters") as caught:
+            labels.chosen(text, labels.DIGITS)
+        assert f"(0123456789), one behind the other. Received: {received}" in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(("character", "folded"), [("a", "A"), ("A", "A"), ("7", "7"), ("ß", "ß")])
 def test_fold_case(character, folded):
     assert labels.fold_case(character) == folded

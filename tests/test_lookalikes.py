@@ -85,6 +85,12 @@ def test_groups_from_within_and_from_without():
     within = [7 / 12, 3 / 4, 10 / 16, np.nan, 10 / 16]
     assert table["within"].tolist() == pytest.approx(within, nan_ok=True)
     assert tuple(table.loc["all", ["low", "high"]]) == metrics.wilson(16, 25)
+    assert tuple(table.loc["all groups", ["across_low", "across_high"]]) == metrics.wilson(16, 17)
+    assert tuple(table.loc["0 O", ["across_low", "across_high"]]) == metrics.wilson(12, 13)
+    assert table["n_within"].tolist() == [12, 4, 16, 0, 16]
+    assert tuple(table.loc["0 O", ["within_low", "within_high"]]) == metrics.wilson(7, 12)
+    assert tuple(table.loc["all", ["within_low", "within_high"]]) == metrics.wilson(10, 16)
+    assert np.isnan(table.loc["all others", ["within_low", "within_high"]]).all()
 
 
 def test_groups_as_one_class_equal_sklearn():
@@ -102,7 +108,9 @@ def test_no_group_no_mistake_and_an_absent_class():
     true, read = answers("001", "XX1")
     table = lookalikes.within_and_across(true, read, CLASSES, []).set_index("group")
     assert table.loc["all groups", "n"] == 0
-    assert np.isnan(table.loc["all groups", ["accuracy", "low", "across", "within"]]).all()
+    assert np.isnan(
+        table.loc["all groups", ["accuracy", "low", "across", "across_low", "within"]]
+    ).all()
     assert table.loc["all others", "accuracy"] == 1
     assert np.isnan(table["of_mistakes"]).all()
     table = lookalikes.mistakes(true, read, CLASSES, [(2, 3)])

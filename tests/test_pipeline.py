@@ -5,11 +5,11 @@ import io
 import pytest
 import tiny_project
 
-from hcr import files, pipeline
+from hcr import files, pipeline, runs
 from hcr.errors import ParameterError
 from hcr.pipeline import STAGES, load_stages, selected
 from hcr.pipeline.fingerprint import fingerprint, modules, outputs, why
-from hcr.pipeline.plan import DONE, Outcome
+from hcr.pipeline.plan import DONE, Outcome, RunPlan
 from hcr.pipeline.progress import MANY, Reporter, clock
 
 
@@ -165,6 +165,64 @@ def test_a_log_never_has_thousands_of_lines():
 
 def test_what_a_notebook_prints_besides_is_not_passed_on():
     assert len(told(2, "a line of {epoch} words")) == 2
+
+
+PUBLISHED = {
+    "01_eda": {"seed": 3},
+    "02_balance": {"seed": 3, "strategy": "cap"},
+    "03_train": {"seed": 3, "epochs": 2},
+    "04_evaluate": {"seed": 3},
+    "05_draw": {"seed": 3},
+}
+LATER = 'later: str = "off"  # what a notebook got after that\n'
+
+
+@pytest.fixture
+def published(tiny, tmp_path, monkeypatch):
+    """Whether a plan with a parameter more than was recorded has a published result."""
+    for name in ("03_train", "04_evaluate"):
+        tiny_project.write_notebook(tiny, name, parameters=LATER)
+    stages = load_stages(tiny / "notebooks")
+    usual = {name: {"later": "off"} if "later" in [each.name for each in stage.parameters] else {}
+             for name, stage in stages.items()}  # fmt: skip
+    usual["03_train"]["pause"] = 0.0
+    monkeypatch.setattr(runs, "results", lambda: tmp_path / "results")
+
+    def found(recorded: dict, **given) -> bool:
+        stages_of = {name: {"parameters": each} for name, each in recorded.items()}
+        record = {"status": "done", "stages": stages_of}
+        files.write_json(tmp_path / "results" / "both" / "quick-s0" / "run.json", record)
+        asked = {name: usual[name] | each for name, each in PUBLISHED.items()}
+        for name, values in given.items():
+            asked[name.removeprefix("s")].update(values)
+        plan = RunPlan("both/quick-s0", asked, stages, (), "", "params/both.yaml")
+        return pipeline.published(plan) is not None
+
+    return found
+
+
+def test_a_parameter_that_came_later_leaves_a_published_result_as_it_is(published):
+    # 03_train's `pause` and `later`, and 04_evaluate's `later`, are not in the record.
+    assert published(PUBLISHED)
+    assert published(PUBLISHED, s04_evaluate={"later": "off"})
+    assert not published(PUBLISHED, s04_evaluate={"later": "on"})
+    assert not published(PUBLISHED, s03_train={"pause": 1.0})
+
+
+@pytest.mark.parametrize(
+    "recorded",
+    [
+        PUBLISHED | {"03_train": {"seed": 3, "epochs": 3}},
+        PUBLISHED | {"02_balance": {"seed": 3}},  # the plan's is not the default
+        PUBLISHED | {"04_evaluate": {"seed": 3, "later": "on"}},
+        PUBLISHED | {"04_evaluate": {"seed": 3, "gone": 1}},
+        {name: each for name, each in PUBLISHED.items() if name != "05_draw"},
+        PUBLISHED | {"06_more": {"seed": 3}},
+        PUBLISHED | {"05_draw": None},
+    ],
+)
+def test_what_was_recorded_otherwise_is_another_result(published, recorded):
+    assert not published(recorded)
 
 
 def test_the_suites_table_holds_failed_runs_too(tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 import made_runs
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import Finished, run_all
 from html_page import Page
@@ -231,6 +232,60 @@ def test_another_model_changes_every_result_and_every_table_of_answers(one, othe
     for name in ("splits", "per_class", "counts", "confusions", "kinds", "robustness", "drawings"):
         texts = [(run / "tables" / f"04_{name}.csv").read_text() for run in (one, other)]
         assert texts[0] != texts[1], name
+
+
+def captions(run: Path, stage: str) -> dict[str, str]:
+    """The captions of the figures and tables of `stage`, by their folder and name."""
+    record = files.read_json(run / "run.json")["stages"][stage]
+    every = [*record["figures"], *record["tables"]]
+    return {str(Path(each["file"]).with_suffix("")): each["caption"] for each in every}
+
+
+def notes(run: Path, stage: str) -> dict[str, str]:
+    """Value and note of each row of the results of `stage`, by what is counted."""
+    path = run / "tables" / f"{stage[:2]}_results.csv"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("Figure")
+    return (table["Value"] + "; " + table["Note"]).to_dict()
+
+
+# What is the same for every model: the level, how many pictures, how many are shown, names.
+FIXED = re.compile(
+    r"95 %|n = [\d,]+|\b1 seed|[Tt]he first (15 pictures|40 shown)|0: as they are|F1|tables/\S+"
+)
+
+
+def telling(texts: dict[str, str]) -> set[str]:
+    """The names of the texts that hold a figure of a model."""
+    return {name for name, text in texts.items() if re.search(r"\d", FIXED.sub("", text))}
+
+
+def test_another_model_changes_every_caption_and_note_that_names_a_figure(one, other):
+    for of, least in (
+        (captions, {"figures/04_reliability"}),
+        (notes, {"Accuracy", "Class-balanced accuracy", "Log loss", "Calibration error (ECE)"}),
+    ):
+        first, second = (of(each, "04_evaluate") for each in (one, other))
+        assert least <= telling(first)
+        assert set(first) >= telling(second)
+        same = [name for name in telling(first) if first[name] == second.get(name)]
+        assert same == (["Test pictures"] if of is notes else [])
+
+
+def test_another_reader_changes_every_figure_of_the_pad(outputs):
+    """The one reads 47 characters, the other ten."""
+    runs = []
+    for name in ("emnist", "mnist"):
+        words = ("-p", f"05_draw.reader={name}", "--only", "05_draw", "--run", f"drawn_{name}")
+        done = run_all(*words, outputs=outputs)
+        assert done.code == 0, done.text
+        runs.append(outputs / f"drawn_{name}")
+    first, second = (notes(each, "05_draw") for each in runs)
+    assert len(telling(first)) == len(first) == 2
+    assert [name for name in first if first[name] == second[name]] == []
+    first, second = (captions(each, "05_draw") for each in runs)
+    assert [name for name in telling(first) if first[name] == second[name]] == []
+    first, second = (files.read_json(each / "metrics.json")["05_draw"] for each in runs)
+    assert [key for key in first if first[key] == second[key]] == []
 
 
 def test_what_a_notebook_says_itself_holds_no_figure_of_a_run(one):

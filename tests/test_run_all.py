@@ -226,6 +226,32 @@ def test_options_that_do_not_go_with_the_data_end_before_a_kernel(refused, tiny,
         assert all(word in said for word in words), said
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["looked_at=7é"], ["looked_at must hold characters", "(0123456789)", "with 'é'"]),
+        (["dataset=emnist-subset", "looked_at=ac"], ["with 'c'", "params/quick.yaml, 04_evaluate"]),
+    ],
+)
+def test_characters_that_the_data_lack_end_before_a_kernel(refused, tiny, options, words):
+    more = DATA + "looked_at: str | None = None  # characters\n"
+    tiny_project.write_notebook(tiny, "04_evaluate", parameters=more)
+    given = [part for option in options for part in ("-p", f"04_evaluate.{option}")]
+    said = refused(*given)
+    assert all(word in said for word in words), said
+
+
+def test_characters_that_the_data_have_may_be_looked_at(main, tiny):
+    more = DATA + "looked_at: str | None = None  # characters\n"
+    tiny_project.write_notebook(tiny, "04_evaluate", parameters=more)
+    assert (
+        main(
+            ["--check", "-p", "04_evaluate.looked_at=q7", "-p", "04_evaluate.dataset=emnist-subset"]
+        )
+        == 0
+    )
+
+
 DATA = """dataset: str = "mnist-sample"  # [hcr.datasets.DATASETS] the data set
 thin: str = "none"  # [hcr.datasets.thinning.THINNING] the shape
 path: str | None = None  # of your own

@@ -1,10 +1,12 @@
 """Pictures spoilt on purpose: the contract, the seed, and what each corruption does, measured."""
 
+import importlib.util
 import time
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import PROJECT
 from scipy import ndimage
 
 from hcr import images, metrics, synthesis
@@ -315,16 +317,40 @@ def test_a_measure_asks_about_every_picture_at_every_strength():
 def test_the_summary_is_the_mean_of_the_strengths_and_of_the_corruptions():
     frame = pd.DataFrame(
         [
-            {"corruption": name, "strength": each, "accuracy": 0.9 - drop * each}
+            {"corruption": name, "strength": each, "accuracy": value, "low": value / 2, "high": 0.9}
             for name, drop in (("noise", 0.1), ("blur", 0.02))
             for each in range(6)
+            for value in [0.9 - drop * each]
         ]
     )
     table = metrics.robustness.summary(frame)
-    assert list(table) == ["corruption", "plain", "1", "2", "3", "4", "5", "mean", "lost"]
+    columns = ["corruption", "plain", "1", "2", "3", "4", "5", "mean", "low", "high", "lost"]
+    assert list(table) == columns
+    # The ends of the strengths, and not that of the pictures as they are.
+    assert table["low"].tolist() == pytest.approx([0.3, 0.42, 0.36])
+    assert table["high"].tolist() == pytest.approx([0.9] * 3)
     assert table["corruption"].tolist() == ["noise", "blur", "mean"]
     assert table["mean"].tolist() == pytest.approx([0.6, 0.84, 0.72])
     assert table["lost"].tolist() == pytest.approx([0.3, 0.06, 0.18])
+
+
+def test_the_benchmarks_table_has_a_column_a_strength():
+    spec = importlib.util.spec_from_file_location("benchmark", PROJECT / "benchmarks/robustness.py")
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+
+    def predict(given):
+        return shares(given.mean(axis=(1, 2)) < PICTURES.mean() + 9)
+
+    frame = metrics.robustness.measure(predict, PICTURES, np.zeros(60, int), 0, ["blur", "noise"])
+    table = metrics.robustness.summary(frame)
+    head, _, *rows = benchmark.rows(frame, table)
+    columns = [each.strip() for each in head.strip("|").split("|")]
+    for row in rows:
+        cells = dict(zip(columns, (e.strip() for e in row.strip("|").split("|")), strict=True))
+        own = table.set_index("corruption").loc[cells["corruption"]]
+        for name in ("1", "5", "mean", "lost"):
+            assert cells[name] == f"{100 * own[name]:.1f}", name
 
 
 def test_a_measure_tells_what_does_not_fit():

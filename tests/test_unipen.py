@@ -2,7 +2,8 @@ import emnist_files
 import numpy as np
 import pytest
 
-from hcr import datasets, images, labels, synthesis
+from hcr import datasets, images, insights, labels, runs, synthesis
+from hcr.comparison.member import Member
 from hcr.datasets import DATASETS, Options, Strokes, unipen
 from hcr.errors import DataError
 
@@ -146,6 +147,35 @@ def test_drawings_of_contributors_come_without_pictures(monkeypatch, tmp_path):
     for one, other in zip(found, expected, strict=True):
         for mine, theirs in zip(one, other, strict=True):
             np.testing.assert_allclose(mine, np.rint(theirs))
+
+
+def test_an_evaluation_asks_the_test_splits_contributors_and_says_so(monkeypatch, tmp_path):
+    write(monkeypatch, tmp_path, **arrays(samples()))
+    monkeypatch.setenv("HCR_RUN", "quick")
+    run = runs.open("quick", "04_evaluate")
+    own = {"digest": "d1" * 32, "n": 7, "dataset": "emnist-subset"}
+    run.record_data({"name": own["dataset"]})
+    run.test_opened(own["dataset"], own["n"], own["digest"])
+    found, characters, contributors = insights.people.asked("unipen", run)
+    assert len(found) == 8
+    assert characters.tolist() == [*CHARACTERS, *CHARACTERS]
+    assert sorted(set(contributors.tolist())) == ["aga", "val"]
+    record = runs.read(run.folder)
+    (entry,) = record["test_openings"][1:]
+    assert {key: entry[key] for key in ("stage", "dataset", "n")} == {
+        "stage": "04_evaluate", "dataset": "unipen", "n": 8,
+    }  # fmt: skip
+    # Other drawings, another digest; the same ones, the same.
+    insights.people.asked("unipen", run)
+    write(monkeypatch, tmp_path, **arrays(samples()[::-1]))
+    insights.people.asked("unipen", run)
+    record = runs.read(run.folder)
+    first, again, other = (each["digest"] for each in record["test_openings"][1:])
+    assert first == again != other
+    # The test split of the run's own data set was opened once.
+    member = Member("quick", run.folder, record, {})
+    assert [each["digest"] for each in member.openings] == [own["digest"]]
+    assert member.test == own["digest"]
 
 
 def test_one_of_each_class_by_those_of_the_validation_split(monkeypatch, tmp_path):

@@ -117,7 +117,9 @@ def standing(group: Group) -> str:
     best = first.figures["validation"]
     text = f"{first.label} is first on validation, with {_percent(best.value)}"
     if best.low == best.low:
-        text += f" (95 %: {100 * best.low:.1f} to {100 * best.high:.1f})"
+        text += f" (95 %: {100 * best.low:.1f} to {100 * best.high:.1f}"
+        # What the seeds add is known of the test split alone: validation answers are not kept.
+        text += "; of the pictures alone, without the spread over seeds)" if best.seeds > 1 else ")"
     close = [each.label for each in others if each.figures["validation"].value >= best.low]
     if close:
         text += (

@@ -133,7 +133,9 @@ def of_mistakes(true: np.ndarray, probabilities: np.ndarray, run: Run) -> str:
     path = run.path("metrics.json")
     before = (files.read_json(path) if path.is_file() else {}).get("01_eda", {}).get("suspects")
     if before is not None:
-        text += f" 01_eda doubts {counted(before, 'label')} of the training split."
+        text += f" 01_eda doubts {counted(before, 'label')} of the training split"
+        listed = run.path("tables/01_suspects.csv").is_file()
+        text += " (tables/01_suspects.csv)." if listed else "."
     return text
 
 
@@ -146,6 +148,45 @@ def surely_wrong(true: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """
     wrong = probabilities.argmax(axis=1) != true
     return wrong & (probabilities.max(axis=1) >= SURE)
+
+
+def listed(true: np.ndarray, probabilities: np.ndarray, characters: Sequence[str]) -> pd.DataFrame:
+    """All of `surely_wrong`, the surest first.
+
+    Args:
+        true: Class indices, int (n,).
+        probabilities: Calibrated, float (n, classes).
+        characters: The classes' names.
+
+    Returns:
+        Columns index, in the split; label and read as (text); probability, of that answer.
+    """
+    found = np.flatnonzero(surely_wrong(true, probabilities))
+    sure = probabilities[found].max(axis=1)
+    order = np.argsort(-sure, kind="stable")
+    found, names = found[order], np.array(list(characters))
+    return pd.DataFrame(
+        {
+            "index": found,
+            "label": names[true[found]],
+            "read as": names[probabilities[found].argmax(axis=1)],
+            "probability": sure[order].astype(float),
+        }
+    )
+
+
+def told_of(n: int, shown: int, file: str) -> str:
+    """A caption: how many suspects there are, how many are shown, and where all of them are.
+
+    Args:
+        n: Suspects.
+        shown: As many as there is room for.
+        file: That lists all.
+    """
+    if not n:
+        return "Labels to be doubted: none."
+    text = f"Labels to be doubted, the surest mistakes first: {counted(n, 'suspect')}"
+    return f"{text}{f', the first {shown} shown;' if n > shown else ','} all in {file}."
 
 
 def _judged(hashes: np.ndarray) -> pd.Series:

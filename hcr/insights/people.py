@@ -97,22 +97,47 @@ def asked(which: str, run: Run) -> Drawn:
 
 
 def told(table: pd.DataFrame, seed: int) -> str:
-    """What `in_placements` found, in words; the interval is over the contributors.
+    """What `in_placements` found, in words, with intervals as `ends` gives them.
 
     Args:
         table: As `in_placements` gives it.
         seed: Of the interval's draws.
     """
     text = []
-    for placement, own in table.groupby("placement", sort=False):
-        mean = own[own["contributor"] == MEAN].iloc[0]
-        line = f"{placement}: {metrics.percent(mean['folded'])}"
-        if len(own) > 2:
-            low, high = interval(own, "folded", seed)
-            line += f" (95 %: {100 * low:.1f} to {100 * high:.1f})"
-        text.append(line)
+    for placement, found in ends(table, seed).items():
+        line = f"{placement}: {metrics.percent(found['folded'])}"
+        text.append(f"{line} (95 %: {100 * found['low']:.1f} to {100 * found['high']:.1f})")
     people = table["contributor"].nunique() - 1
     n = int(table["n"].max())
-    head = f"Right but for case, {counted(n, 'drawing')} of {counted(people, 'contributor')}: "
+    whose = "one hand alone" if people == 1 else counted(people, "contributor")
+    head = f"Right but for case, {counted(n, 'drawing')} of {whose}: "
     apart = f"The placements lie within {spread(table):.1f} points of one another."
+    if people == 1:
+        apart += " The intervals hold other drawings of this hand, not other hands."
     return f"{head}{'; '.join(text)}. {apart}"
+
+
+def ends(table: pd.DataFrame, seed: int) -> dict[str, dict[str, float]]:
+    """By placement the share read right but for case, and its interval of 95 %.
+
+    Of several contributors it is the mean of theirs, and they are resampled; of one alone the
+    interval is Wilson's, over the drawings.
+
+    Args:
+        table: As `in_placements` gives it.
+        seed: Of the interval's draws.
+
+    Returns:
+        folded, low and high by placement.
+    """
+    found = {}
+    for placement, own in table.groupby("placement", sort=False):
+        mean = own[own["contributor"] == MEAN].iloc[0]
+        n = int(mean["n"])
+        low, high = (
+            interval(own, "folded", seed)
+            if len(own) > 2
+            else metrics.wilson(round(n * mean["folded"]), n)
+        )
+        found[str(placement)] = {"folded": float(mean["folded"]), "low": low, "high": high}
+    return found

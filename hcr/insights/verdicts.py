@@ -6,6 +6,7 @@ import pandas as pd
 from hcr import metrics
 from hcr.insights.wording import counted, minus
 from hcr.metrics.comparison import Comparison
+from hcr.metrics.lookalikes import ALL_GROUPS
 from hcr.metrics.refusal import Refusal
 
 
@@ -99,14 +100,14 @@ def calibrated(true: np.ndarray, before: np.ndarray, after: np.ndarray, temperat
 
 
 def alike(table: pd.DataFrame, n: int) -> str:
-    """How much of the error lies between look-alikes, and what is left when they are set aside.
+    """How much of the error lies between look-alikes, and how far it is to what the labels allow.
 
     Args:
         table: As `metrics.lookalikes.mistakes` gives it.
         n: Of how many pictures.
     """
     rows = table.set_index("kind")
-    wrong = int(rows.loc["all", "n"])
+    wrong, whole = int(rows.loc["all", "n"]), rows.loc["all"]
     if not wrong:
         return "There is no mistake."
     case, pairs = rows.loc["case"], rows.loc["alike"]
@@ -115,7 +116,49 @@ def alike(table: pd.DataFrame, n: int) -> str:
     text += "characters that people confuse, too. With both set aside "
     span = metrics.interval_text(pairs["low"], pairs["high"], n)
     text += f"{metrics.percent(pairs['accuracy'])} are read right ({span}), instead of "
-    return text + f"{metrics.percent(rows.loc['all', 'accuracy'])}."
+    text += f"{metrics.percent(whole['accuracy'])}. "
+    missing, left = 1 - whole["accuracy"], 1 - pairs["accuracy"]
+    span = metrics.interval_text(1 - pairs["high"], 1 - pairs["low"], n)
+    text += (
+        f"Of the {_points(missing)} points that are missing {_points(missing - left)} lie between "
+    )
+    text += "characters that a picture alone does not tell apart (the two cases of a letter, "
+    text += f"look-alikes), and {_points(left)} ({span}) are what a better network could still win "
+    text += "on these labels. "
+    missing, left = 1 - whole["balanced"], 1 - pairs["balanced"]
+    text += f"Class-balanced: of {_points(missing)} points {_points(missing - left)} lie between "
+    text += f"such characters, and {_points(left)} are left. "
+    return text + (
+        "That is an estimate: setting pairs aside counts each of these mistakes as one that nobody "
+        "could help."
+    )
+
+
+def grouped(table: pd.DataFrame, n_classes: int) -> str:
+    """What the groups of confused characters hold of the error, and how well they are told apart.
+
+    Args:
+        table: As `metrics.lookalikes.within_and_across` gives it.
+        n_classes: Of the data set.
+    """
+    groups = table[: table["group"].tolist().index(ALL_GROUPS)]
+    if groups.empty:
+        return "The model carries no group of characters that it confused on validation."
+    row = table.set_index("group").loc[ALL_GROUPS]
+    held = sum(len(each.split()) for each in groups["group"])
+    across = metrics.interval_text(row["across_low"], row["across_high"], int(row["n"]))
+    text = f"The groups hold {held} of {counted(n_classes, 'class', 'classes')}"
+    if np.isfinite(row["of_mistakes"]):
+        text += f" and {metrics.percent(row['of_mistakes'])} of the error"
+    if not row["n"]:
+        return text + "; no picture is of one of these."
+    text += (
+        f": told from all else are {metrics.percent(row['across'])} of their pictures ({across})"
+    )
+    if not row["n_within"]:
+        return text + "."
+    within = metrics.interval_text(row["within_low"], row["within_high"], int(row["n_within"]))
+    return text + f", and of these from one another {metrics.percent(row['within'])} ({within})."
 
 
 def robust(table: pd.DataFrame, n: int) -> str:
@@ -127,12 +170,13 @@ def robust(table: pd.DataFrame, n: int) -> str:
     """
     each, mean = table.iloc[:-1], table.iloc[-1]
     worst, best = each.loc[each["lost"].idxmax()], each.loc[each["lost"].idxmin()]
-    text = f"Of {counted(n, 'picture')} {metrics.percent(mean['plain'])} are read right as they "
-    text += f"are, and {metrics.percent(mean['mean'])} on the average of all corruptions and "
-    text += f"strengths. What costs most is {worst['corruption']} "
-    text += f"({metrics.percent(worst['mean'])} on the average of its strengths)"
+    plain = metrics.wilson(round(n * mean["plain"]), n)
+    text = f"Of {counted(n, 'picture')} {metrics.percent(mean['plain'])} {_ends(*plain)} are read "
+    text += f"right as they are, and {_with_ends(mean)} on the average of all corruptions and "
+    text += f"strengths. What costs most is {worst['corruption']}, with {_with_ends(worst)} on the "
+    text += "average of its strengths"
     if len(each) > 1:
-        text += f", least {best['corruption']} ({metrics.percent(best['mean'])})"
+        text += f", least {best['corruption']}, with {_with_ends(best)}"
     return text + "."
 
 
@@ -141,6 +185,20 @@ def p_text(p: float) -> str:
     if p < 1e-4:
         return "p < 0.0001"
     return f"p = {p:.2g}" if p < 0.995 else "p = 1"
+
+
+def _points(share: float) -> str:
+    """A share in percentage points, without a minus before a 0."""
+    return f"{100 * share:z.1f}"
+
+
+def _with_ends(row: pd.Series) -> str:
+    """The mean of a row of `metrics.robustness.summary`, with its interval."""
+    return f"{metrics.percent(row['mean'])} {_ends(row['low'], row['high'])}"
+
+
+def _ends(low: float, high: float) -> str:
+    return f"(95 %: {100 * low:.1f} to {100 * high:.1f})"
 
 
 def _how_often(p: float) -> str:

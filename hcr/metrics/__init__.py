@@ -12,6 +12,7 @@ from hcr.metrics import (
     lookalikes,
     order,
     refusal,
+    resampling,
     robustness,
 )
 from hcr.metrics.counts import (
@@ -46,6 +47,7 @@ __all__ = [
     "probabilities_of",
     "refusal",
     "reliability",
+    "resampling",
     "robustness",
     "top_k",
     "wilson",

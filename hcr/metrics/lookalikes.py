@@ -29,6 +29,8 @@ KINDS = {
 }
 """Name of a kind of mistake, to what it is; a mistake is of the first after "all" that it fits."""
 
+ALL_GROUPS = "all groups"  # a row of `within_and_across`
+
 
 def mistakes(
     true: ArrayLike,
@@ -99,9 +101,10 @@ def within_and_across(
 
         - group, n: the pictures of these classes; mistakes, and of_mistakes, their share of all;
         - accuracy, low, high: read as the very character, with the 95 % Wilson interval;
-        - across: read as any character of the group (as the character itself where it has none);
-        - within: of those of a group that are read as one of it, the share read as the very
-          character; NaN where there is none, so for `all others`.
+        - across: read as any character of the group (as the character itself where it has none),
+          and across_low, across_high, its interval;
+        - within: of those of a group that are read as one of it, n_within, the share read as the
+          very character, and within_low, within_high; NaN where there is none, so for `all others`.
     """
     import pandas as pd
 
@@ -112,12 +115,14 @@ def within_and_across(
     wrong = int((n - right).sum())
     grouped = np.isin(np.arange(size), [each for group in found for each in group])
     parts = [(" ".join(characters[i] for i in group), list(group)) for group in found]
-    parts += [("all groups", grouped), ("all others", ~grouped), ("all", np.full(size, True))]
+    parts += [(ALL_GROUPS, grouped), ("all others", ~grouped), ("all", np.full(size, True))]
     rows = []
     for name, chosen in parts:
         its = np.isin(np.arange(size), chosen) if isinstance(chosen, list) else chosen
         pictures, good = int(n[its].sum()), int(right[its].sum())
-        low, high = wilson(good, pictures) if pictures else (np.nan, np.nan)
+        kept, own = int(inside[its].sum()), int(inside[its & grouped].sum())
+        told, (low, high) = int(right[its & grouped].sum()), _ends(good, pictures)
+        across, within = _ends(kept, pictures), _ends(told, own)
         rows.append(
             {
                 "group": name,
@@ -127,8 +132,13 @@ def within_and_across(
                 "accuracy": _share(good, pictures),
                 "low": low,
                 "high": high,
-                "across": _share(inside[its].sum(), pictures),
-                "within": _share(right[its & grouped].sum(), inside[its & grouped].sum()),
+                "across": _share(kept, pictures),
+                "across_low": across[0],
+                "across_high": across[1],
+                "n_within": own,
+                "within": _share(told, own),
+                "within_low": within[0],
+                "within_high": within[1],
             }
         )
     return pd.DataFrame(rows)
@@ -153,6 +163,11 @@ def _cells(
         "group": _merged(_checked(groups, size), size),
         "other": np.ones((size, size), dtype=bool),
     }
+
+
+def _ends(part: int, whole: int) -> tuple[float, float]:
+    """Wilson's interval of a share; NaN where it is of nothing."""
+    return wilson(part, whole) if whole else (float("nan"), float("nan"))
 
 
 def _share(part: int, whole: int) -> float:

@@ -12,19 +12,27 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+BINS = 15  # of the calibration error, as Guo et al. have them
+
+
 def top_k(true: ArrayLike, probabilities: ArrayLike, k: int) -> float:
     """The share of pictures whose true class is among the `k` most probable.
 
     Of equally probable classes the first counts as the more probable, as in `argmax`, so that
     `k=1` is the accuracy of `argmax`.
     """
+    return float(np.mean(hits(true, probabilities, k)))
+
+
+def hits(true: ArrayLike, probabilities: ArrayLike, k: int) -> np.ndarray:
+    """Of which pictures the true class is among the `k` most probable, bool (n,); see `top_k`."""
     probabilities, true = probabilities_of(probabilities, true)
     if not 1 <= k <= probabilities.shape[1]:
         raise DataError(f"k must be in 1..{probabilities.shape[1]}. Received: {k}.")
     own = probabilities[np.arange(true.size), true][:, None]
     earlier = np.arange(probabilities.shape[1]) < true[:, None]
     before = (probabilities > own) | ((probabilities == own) & earlier)
-    return float(np.mean(before.sum(axis=1) < k))
+    return before.sum(axis=1) < k
 
 
 def log_loss(true: ArrayLike, probabilities: ArrayLike) -> float:
@@ -32,13 +40,18 @@ def log_loss(true: ArrayLike, probabilities: ArrayLike) -> float:
 
     A probability below the float type's epsilon counts as that epsilon (1.2e-7 in float32).
     """
+    return float(losses(true, probabilities).mean())
+
+
+def losses(true: ArrayLike, probabilities: ArrayLike) -> np.ndarray:
+    """What each picture adds to `log_loss`, float64 (n,)."""
     probabilities, true = probabilities_of(probabilities, true)
     epsilon = np.finfo(probabilities.dtype).eps
     own = probabilities[np.arange(true.size), true].astype(np.float64)
-    return float(-np.log(np.clip(own, epsilon, 1.0)).mean())
+    return -np.log(np.clip(own, epsilon, 1.0))
 
 
-def reliability(true: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> "pd.DataFrame":
+def reliability(true: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -> "pd.DataFrame":
     """Confidence against accuracy in `bins` bins of equal width, (low, high] each.
 
     Columns low, high, n, right (counts), confidence, accuracy (means; NaN in an empty bin).
@@ -58,7 +71,7 @@ def reliability(true: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> "p
     )
 
 
-def ece(true: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> float:
+def ece(true: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -> float:
     """The expected calibration error of the most probable class, in [0, 1].
 
     The mean distance of accuracy and confidence over bins of equal width, weighted by their
@@ -89,20 +102,30 @@ def probabilities_of(values: ArrayLike, true: ArrayLike) -> tuple[np.ndarray, np
     return found, indices
 
 
-def _binned(
-    true: ArrayLike, probabilities: ArrayLike, bins: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Each bin's pictures, right ones and sum of confidences; and the bins' edges."""
+def binned(
+    true: ArrayLike, probabilities: ArrayLike, bins: int = BINS
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whether each picture is read right, how sure its answer is, and in which bin that lies.
+
+    Returns:
+        bool (n,), float64 (n,), int (n,): bins of equal width, (low, high] each.
+    """
     probabilities, true = probabilities_of(probabilities, true)
     if bins < 1:
         raise DataError(f"bins must be at least 1. Received: {bins}.")
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == true
-    edges = np.linspace(0, 1, bins + 1)
-    place = np.searchsorted(edges[1:-1], confidence)
+    return right, confidence, np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], confidence)
+
+
+def _binned(
+    true: ArrayLike, probabilities: ArrayLike, bins: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Each bin's pictures, right ones and sum of confidences; and the bins' edges."""
+    right, confidence, place = binned(true, probabilities, bins)
     return (
         np.bincount(place, minlength=bins),
         np.bincount(place[right], minlength=bins),
         np.bincount(place, weights=confidence, minlength=bins),
-        edges,
+        np.linspace(0, 1, bins + 1),
     )

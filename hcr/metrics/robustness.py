@@ -74,8 +74,10 @@ def summary(frame: "pd.DataFrame") -> "pd.DataFrame":
 
     Returns:
         Columns corruption; plain, the accuracy of the pictures as they are; one for each strength,
-        1 to 5, named by its number; mean, that of the five strengths; lost, plain less mean. The
-        last row is the mean of the others, each corruption counting the same.
+        1 to 5, named by its number; mean, that of the five strengths, and low and high, its 95 %
+        interval; lost, plain less mean. The last row is the mean of the others, each corruption
+        counting the same. The ends are the means of the strengths' ends (Wilson): every strength
+        is read on the same pictures, so a mean of them may vary as much as one, and not more.
     """
     import pandas as pd
 
@@ -84,6 +86,8 @@ def summary(frame: "pd.DataFrame") -> "pd.DataFrame":
     strengths = [each for each in wide.columns if each > 0]
     table = wide.rename(columns={0: "plain", **{each: str(each) for each in strengths}})
     table["mean"] = wide[strengths].mean(axis=1)
+    ends = frame[frame["strength"] > 0].groupby("corruption")[["low", "high"]].mean()
+    table[["low", "high"]] = ends.loc[wide.index]
     table["lost"] = table["plain"] - table["mean"]
     last = table.mean().to_frame("mean").T
     table = pd.concat([table, last]).rename_axis("corruption").reset_index()

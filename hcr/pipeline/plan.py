@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hcr import datasets, recognizer, runs
-from hcr.errors import ModelError, ParameterError, nearest
+from hcr import datasets, labels, recognizer, runs
+from hcr.errors import DataError, ModelError, ParameterError, nearest
 from hcr.pipeline.stages import Stage
 
 DONE, FAILED = 0, 1
@@ -49,6 +49,7 @@ class RunPlan:
                     options = {key: given[key] for key in CHECKED if key in given}
                     datasets.check(given["dataset"], **options)
                 _check_start(given)
+                _check_looked_at(given)
                 _check_reader(given)
             except (ParameterError, ModelError) as error:
                 raise ParameterError(f"{error} ({self.params_file}, {name})") from error
@@ -83,6 +84,18 @@ def _check_start(given: dict[str, Any]) -> None:
         if each in recognizer.SHIPPED or recognizer.located(each).exists():
             options = {key: given[key] for key in ("path", "orientation") if key in given}
             recognizer.keras_file(each, datasets.info(given["dataset"], **options).characters)
+
+
+def _check_looked_at(given: dict[str, Any]) -> None:
+    """Raise `ParameterError` where a character that shall be looked at is none of the data's."""
+    if given.get("looked_at") is None:
+        return
+    options = {key: given[key] for key in ("path", "orientation") if key in given}
+    try:
+        known = datasets.info(given["dataset"], **options).characters
+    except DataError:
+        return  # Data that are not there are told of where they are read.
+    labels.chosen(given["looked_at"], known)
 
 
 def _check_reader(given: dict[str, Any]) -> None:

@@ -28,12 +28,18 @@ def expand(suite: params.SuiteSpec) -> list[tuple[str, params.RunSpec, int | Non
 
 
 def published(plan: RunPlan) -> Outcome | None:
-    """The published result of the very same parameters; None where there is none."""
+    """The published result of the very same parameters; None where there is none.
+
+    A parameter that a notebook got later is missing in the record: it counts as the same where the
+    plan has it at its declared default, with which a notebook does as it did before.
+    """
     folder = runs.results() / plan.name
     record = runs.read(folder)
     stages = record.get("stages", {})
-    same = {stage: entry.get("parameters") for stage, entry in stages.items()} == plan.parameters
-    if not same or record.get("status") != "done" or plan.force:
+    same = {
+        stage: _completed(entry.get("parameters"), plan, stage) for stage, entry in stages.items()
+    }
+    if same != plan.parameters or record.get("status") != "done" or plan.force:
         return None
     return Outcome(plan.name, DONE, folder / "run.json", folder=folder, record=record)
 
@@ -70,6 +76,15 @@ def write_summary(suite: str, outcomes: list[Outcome]) -> str:
     path = runs.outputs() / suite / f"{suite}.csv"
     files.write_text(path, text.getvalue())
     return _table(rows) + f"\n{runs.shown(path)}"
+
+
+def _completed(recorded: dict[str, Any] | None, plan: RunPlan, stage: str) -> dict[str, Any] | None:
+    """The parameters `recorded` of a stage, with the defaults of those that it did not have yet."""
+    if recorded is None or stage not in plan.stages:
+        return recorded
+    declared = {each.name: each.default for each in plan.stages[stage].parameters}
+    asked = plan.parameters.get(stage, {})
+    return {key: declared[key] for key in declared if key in asked} | recorded
 
 
 def _over_seeds(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -11,10 +11,28 @@ import numpy as np
 import pandas as pd
 
 from hcr import environment as place
-from hcr import figures, files, metrics, runs, tables
+from hcr import figures, files, runs, tables
+from hcr.exhibits.rows import Result, against, count, number, share, text
+
+__all__ = [
+    "Exhibit",
+    "Result",
+    "added",
+    "against",
+    "count",
+    "environment",
+    "figure",
+    "live",
+    "noted",
+    "number",
+    "results",
+    "saved",
+    "share",
+    "table",
+    "text",
+]
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-NBSP = "\N{NO-BREAK SPACE}"
 
 
 @dataclass(frozen=True)
@@ -36,91 +54,6 @@ class Exhibit:
         from IPython.display import display
 
         display(self)
-
-
-@dataclass(frozen=True)
-class Result:
-    """One figure of a stage.
-
-    Attributes:
-        key: Its name in `metrics.json`.
-        value: Its value there: a number, text, or what else JSON can hold.
-        label: Its name for a reader.
-        text: The value as a reader sees it, as `"98.4 %"`.
-        note: Interval, n and seeds, as `"95 %: 97.4 to 99.0; n = 1,000"`.
-        headline: Whether the run's front page shows it.
-    """
-
-    key: str
-    value: Any
-    label: str
-    text: str
-    note: str = ""
-    headline: bool = False
-
-
-def share(key: str, value: float, label: str, note: str = "", headline: bool = False) -> Result:
-    """A result that is a share of 1, shown in per cent."""
-    return Result(key, value, label, _unbroken(metrics.percent(value)), note, headline)
-
-
-def count(key: str, value: int, label: str, note: str = "", headline: bool = False) -> Result:
-    """A result that is a whole number, shown with its thousands apart."""
-    return Result(key, int(value), label, f"{value:,d}", note, headline)
-
-
-def number(
-    key: str, value: float, label: str, form: str = ".1f", note: str = "", headline: bool = False
-) -> Result:
-    """A result that is any number; `form` is its format specification, and may end in a unit."""
-    form, _, unit = form.partition(" ")
-    shown = tables.typeset(f"{value:{form}}")
-    return Result(key, value, label, f"{shown}{NBSP + unit if unit else ''}", note, headline)
-
-
-def text(key: str, value: str, label: str, note: str = "", headline: bool = False) -> Result:
-    """A result that is a word."""
-    return Result(key, value, label, value, note, headline)
-
-
-def against(
-    labels: np.ndarray,
-    predicted: np.ndarray,
-    before: np.ndarray | None,
-    note: str = "",
-    on: str = "",
-) -> list[Result]:
-    """How a network reads beside the one that its training began from, on the same pictures.
-
-    Args:
-        labels: int (n,).
-        predicted: int (n,), what the network reads.
-        before: int (n,), what the other one reads; None where training began anew: no results.
-        note: What else must be known of the comparison.
-        on: What the results' labels end with, as `", on validation"`.
-    """
-    if before is None:
-        return []
-    found = metrics.comparison.mcnemar(labels, predicted, before)
-    ends = found.difference, found.low, found.high
-    sure = "better" if ends[1] > 0 else "worse" if ends[2] < 0 else "not surely better or worse"
-    if (before == predicted).all():
-        sure = "it reads all as before"
-    # z: what rounds to 0 has no minus.
-    gain, low, high = (tables.typeset(f"{100 * each:+z.1f}") for each in ends)
-    note = "; ".join(
-        filter(None, (sure, f"95 %: {low} to {high}; n = {len(labels):,}, the same for both", note))
-    )
-    value = dict(zip(("difference", "low", "high"), ends, strict=True))
-    n_classes = 1 + max(int(each.max()) for each in (labels, predicted, before))
-    balanced = metrics.balanced_accuracy(labels, before, n_classes)
-    rows = [
-        share("start_accuracy", float((before == labels).mean()), f"Accuracy of its start{on}"),
-        share("start_balanced_accuracy", balanced, f"Class-balanced accuracy of its start{on}"),
-    ]
-    text = f"{gain}{NBSP}points"
-    label = f"Accuracy gained over its start{on}"
-    return [*rows, Result("gain", value, label, text, note, headline=True)]
 
 
 def figure(
@@ -234,24 +167,24 @@ def results(run: runs.Run, rows: Iterable[Result], **extra: Any) -> Exhibit:
 
     `extra` goes to `metrics.json` only. What is not finite becomes null there.
     """
-    rows = list(rows)
-    section = {row.key: row.value for row in rows} | extra
-    if run.caveat:
-        section["caveat"] = run.caveat
-        rows = [replace(row, note="; ".join(filter(None, (run.caveat, row.note)))) for row in rows]
-    run.metrics({key: _plain(value) for key, value in section.items()})
-    headline = [
-        {"key": row.key, "label": row.label, "text": row.text, "note": row.note}
-        for row in rows
-        if row.headline
-    ]
-    run.record(headline=headline)
-    columns = {"Figure": "label", "Value": "text", "Note": "note"}
-    if not any(row.note for row in rows):
-        del columns["Note"]
-    told = {key: [getattr(row, of) for row in rows] for key, of in columns.items()}
-    frame = pd.DataFrame(told).set_index("Figure")
-    return table(run, frame, "results", "Results.")
+    return _written(run, list(rows), extra, "results", "Results.")
+
+
+def added(run: runs.Run, rows: Iterable[Result], name: str, caption: str) -> Exhibit:
+    """As `results`, of what a stage finds out after them: beside what they have written.
+
+    Args:
+        run: The run to leave it in.
+        rows: Further results.
+        name: Of their table, lower-case letters, digits, `_` and `-`.
+        caption: Of that.
+    """
+    return _written(run, list(rows), {}, name, caption, beside=True)
+
+
+def noted(run: runs.Run, **values: Any) -> None:
+    """Put `values` beside the stage's results in `metrics.json`, and nowhere else."""
+    run.metrics({key: _plain(value) for key, value in values.items()}, beside=True)
 
 
 def environment(run: runs.Run) -> Exhibit:
@@ -277,6 +210,37 @@ def environment(run: runs.Run) -> Exhibit:
     return Exhibit(tables.html(frame, "Environment", {}, 1, 30, False), "Table: Environment")
 
 
+def _written(
+    run: runs.Run,
+    rows: list[Result],
+    extra: Mapping[str, Any],
+    name: str,
+    caption: str,
+    beside: bool = False,
+) -> Exhibit:
+    """Write `rows` and `extra`, in place of the section or `beside` it, and show the rows."""
+    section = {row.key: row.value for row in rows} | extra
+    if run.caveat:
+        section["caveat"] = run.caveat
+        rows = [replace(row, note="; ".join(filter(None, (run.caveat, row.note)))) for row in rows]
+    run.metrics({key: _plain(value) for key, value in section.items()}, beside=beside)
+    headline = [
+        {"key": row.key, "label": row.label, "text": row.text, "note": row.note}
+        for row in rows
+        if row.headline
+    ]
+    if not beside:
+        run.record(headline=headline)
+    for each in headline if beside else ():
+        run.append("headline", each, same="key")
+    columns = {"Figure": "label", "Value": "text", "Note": "note"}
+    if not any(row.note for row in rows):
+        del columns["Note"]
+    told = {key: [getattr(row, of) for row in rows] for key, of in columns.items()}
+    frame = pd.DataFrame(told).set_index("Figure")
+    return table(run, frame, name, caption)
+
+
 def _indexed(frame: pd.DataFrame) -> bool:
     """Whether the index of `frame` says something."""
     return frame.index.name is not None or not isinstance(frame.index, pd.RangeIndex)
@@ -284,11 +248,6 @@ def _indexed(frame: pd.DataFrame) -> bool:
 
 def _with_caveat(run: runs.Run, caption: str) -> str:
     return f"{caption} Data: {run.caveat}." if run.caveat else caption
-
-
-def _unbroken(words: str) -> str:
-    """`words` that a page keeps on one line."""
-    return words.replace(" ", NBSP)
 
 
 def _stem(run: runs.Run, name: str) -> str:
