@@ -12,6 +12,7 @@ import nbformat
 import numpy as np
 import pytest
 from conftest import PROJECT, SMALL, Finished, environment, run_all, start, wait_for
+from html_page import Page
 
 from hcr import shipping
 from hcr.pipeline import STAGES
@@ -66,6 +67,10 @@ def test_peoples_drawings_are_shown_where_they_are(small_run: Finished):
     # In the page, not only in the list of its files.
     assert page.count("s validation contributors: as drawn") >= (3 if there else 0)
     assert (small_run.outputs / "small" / "figures" / "05_people.png").is_file() == there
+    for name in (*STAGES, "index"):
+        html = (small_run.outputs / "small" / f"{name}.html").read_text()
+        credited = "CC BY 4.0" in " ".join(Page(html).text.split())
+        assert credited == (there and name in ("05_draw", "index")), name
 
 
 def test_the_record_says_how_it_came_about(small_run: Finished):

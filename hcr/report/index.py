@@ -37,7 +37,7 @@ def index_html(record: dict[str, Any], folder: Path) -> str:
         "command": record.get("command") or "",
         "commit": record.get("commit"),
         "dirty": record.get("dirty"),
-        "data": record.get("data") or {},
+        "credits": words.credits(record),
         "files": _files(stages),
     }
     return templates().get_template("index.html.j2").render(page=view)

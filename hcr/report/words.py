@@ -75,6 +75,21 @@ def data(record: dict[str, Any]) -> str:
     return f"{text}; training split cut: {cuts}" if cuts else text
 
 
+def credits(record: dict[str, Any], stage: str | None = None) -> list[dict[str, Any]]:
+    """The data sets that a page credits: the run's, and what `stage`, or any stage, shows besides.
+
+    One that the run's data set consists of, or holds, is credited there.
+    """
+    stages = record.get("stages") or {}
+    facts = record.get("data") or {}
+    found = {"": facts} if facts else {}
+    for name, entry in stages.items():
+        for each in (entry.get("data_also") or []) if stage in (None, name) else []:
+            if str(each.get("citation")) not in str(facts.get("citation") or ""):
+                found[str(each.get("name"))] = each
+    return list(found.values())
+
+
 def model(record: dict[str, Any], stage: str | None = None) -> str:
     """The network of `stage`: the one that its `reader` names, or the one that the run trains.
 
