@@ -148,6 +148,27 @@ def test_title_block_and_contents(pages):
     assert contents == ["#s-classes", "#s-pictures", "#s-results", "#s-environment"]
     assert links.count("index.html") == 2
     assert "02_balance.html" in links
+    page = Page(pages["usual", "index"])
+    headings = [each["id"] for each in page.all("h2")]
+    assert headings == [
+        "stages", "pictures", "parameters", "environment", "openings", "again", "files",
+    ]  # fmt: skip
+    assert len(page.classed("contents")) == 1
+    links = [each["href"] for each in page.all("a")]
+    assert [each for each in links if each.startswith("#")] == [
+        "#content", *(f"#{each}" for each in headings),
+    ]  # fmt: skip
+    assert page.texts.count("Make it again") == 2
+
+
+def test_contents_name_only_the_sections_that_are_shown(tmp_path):
+    record = {"run": "x", "command": "uv run run_all.py", "versions": {"python": "3"}}
+    for given, there in ((record, ["environment", "openings", "again"]), ({}, ["openings"])):
+        page = Page(report.index_html(given, tmp_path))
+        assert [each["id"] for each in page.all("h2")] == there
+        links = [each["href"] for each in page.all("a") if each["href"] != "#content"]
+        # One section alone needs no table of contents.
+        assert links == ([f"#{each}" for each in there] if len(there) > 1 else [])
 
 
 def test_model_is_named_from_its_stage_on():
