@@ -308,6 +308,29 @@ def test_times_are_compared_on_one_machine_alone(outputs):
     assert shown["on the front of"].iloc[3] == "\N{EN DASH}"
 
 
+def test_a_time_says_which_trainings_it_leaves_out(outputs, page):
+    make(outputs / "net", model="a", validation=0.90, seconds=60)
+    make(outputs / "taught", model="a", validation=0.95, given={"teacher": "outputs/net,two, two"})
+    make(outputs / "mine", model="a", validation=0.80, given={"start": "outputs/net"})
+    groups = gathered()
+    frame = frames.costs(frames.prices(groups[0]))
+    assert frame["recipe"].str.replace(frames.NBSP, " ").tolist() == ["taught *", "net", "mine *"]
+    html = account.costs(page, groups).html
+    told = "* Without the training of what it builds on: taught on net and two; mine on net."
+    # Below the figure and above the table; on the figure, too.
+    assert html.count(told) >= 2
+    alt = runs.read(page.folder)["stages"]["06_compare"]["figures"][0]["alt"]
+    assert "taught" in alt
+    assert pd.read_csv(page.path("tables/06_prices.csv"))["label"].tolist() == [
+        "taught", "net", "mine",
+    ]  # fmt: skip
+    assert words.built_on(groups[0].recipes[1:2]) == ""
+    shutil.rmtree(outputs / "taught")
+    shutil.rmtree(outputs / "mine")
+    make(outputs / "other", model="b")
+    assert "Without" not in account.costs(page, gathered()).html
+
+
 def test_what_all_runs_have_in_common_is_told_once(outputs):
     for seed in (0, 1):
         make(outputs / "five" / f"a-s{seed}", seed=seed)

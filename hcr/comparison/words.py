@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hcr import metrics
 from hcr.comparison.frames import NBSP, probability
-from hcr.comparison.gathering import Group
+from hcr.comparison.gathering import Group, Recipe
 from hcr.comparison.member import Member
 from hcr.comparison.paired import Pair
 
@@ -13,6 +13,7 @@ COLUMNS = (
     "class-balanced accuracy on validation and on the test split, and the test split's plain "
     "accuracy, in per cent with 95 % intervals; and how often its runs opened the test split."
 )
+TIMES = "those of the epochs; other jobs on the machine lengthen them."
 ALONE = (
     "Of each of these, nothing else was measured on the same test pictures: there is nothing to "
     "rank it against."
@@ -136,6 +137,16 @@ def standing(group: Group) -> str:
             "choose: what was chosen on the test split is no longer measured by it"
         )
     return text + "."
+
+
+def built_on(recipes: Sequence[Recipe]) -> str:
+    """What the times of those with a star leave out; empty where there is none."""
+    told = []
+    for each in recipes:
+        *others, last = each.built_on or [""]
+        names = f"{', '.join(others)} and {last}" if others else last
+        told += [f"{each.label} on {names}"] if names else []
+    return f"* Without the training of what it builds on: {'; '.join(told)}." if told else ""
 
 
 def verdict(found: Sequence[Pair]) -> str:
