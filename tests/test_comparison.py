@@ -5,12 +5,14 @@ import json
 import shutil
 
 import made_runs
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from html_page import Page
 from made_runs import make
 
-from hcr import comparison, files, metrics, runs
+from hcr import comparison, files, metrics, report, runs
 from hcr.comparison import account, frames, words
 from hcr.comparison.front import front
 from hcr.comparison.paired import pairs
@@ -498,6 +500,31 @@ def test_the_page_shows_every_group_and_writes_only_its_own_folder(outputs, page
         "validation_balanced_accuracy", "test_balanced_accuracy",
     ]  # fmt: skip
     assert "n = 400, 1 seed" in headline[1]["note"]
+
+
+def test_the_title_block_and_the_footer_say_what_the_runs_share(outputs, page):
+    """Data and licence where they are the same for all, and how many models."""
+    given = {"thin": "az"}
+    for place, name in enumerate("abc"):
+        # The digest of a training split that was cut by chance is no other data set.
+        data = {"digest": f"{place}" * 64, "changed": given, "caveat": "synthetic"}
+        make(outputs / name, model=name, data=data)
+    cells = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# T")])
+
+    def text():
+        account.scope(page, gathered(), {})
+        shown = Page(report.notebook_html(cells, runs.read(page.folder), "06_compare")).text
+        return " ".join(shown.split())
+
+    said = text()
+    assert "Data 5,000 digits, mnist-sample; training split cut: thin az Model 3: a, b, c" in said
+    assert "Data: 5,000 digits. LeCun et al. 1998 Licence: BSD." in said
+    # It is in the titles of the figures, and need not stand there twice.
+    assert page.caveat == ""
+    make(outputs / "d", model="c", data={"name": "own", "title": "Mine"})
+    said = text()
+    assert "Model 3: a, b, c" in said
+    assert "Licence" not in said
 
 
 @pytest.mark.parametrize("n", [0, 1])

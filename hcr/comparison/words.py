@@ -1,6 +1,7 @@
 """What is said of runs side by side: which are compared, which may not be ranked, and how far."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from hcr import metrics
 from hcr.comparison.frames import NBSP, probability
@@ -84,6 +85,16 @@ def identity(each: Member) -> str:
     """What tells the test pictures of a run from others, in short."""
     kind = "digest" if each.test_recorded else "digest of the labels"
     return f"{kind} {each.test[:SHORT]}"
+
+
+# What is said of a data set beside every figure of it; a caveat stands in the titles already.
+KNOWN = ("name", "title", "licence", "citation", "url", "changed")
+
+
+def data(members: Sequence[Member]) -> dict[str, Any]:
+    """The data set that all runs share, as `run.json` has it; nothing where they do not."""
+    found = [{key: each.data[key] for key in KNOWN if key in each.data} for each in members]
+    return found[0] if found and all(each == found[0] for each in found) else {}
 
 
 def sources(members: Sequence[Member]) -> list[str]:

@@ -93,9 +93,13 @@ def credits(record: dict[str, Any], stage: str | None = None) -> list[dict[str, 
 def model(record: dict[str, Any], stage: str | None = None) -> str:
     """The network of `stage`: the one that its `reader` names, or the one that the run trains.
 
-    Without a stage it is the run's; empty where no stage up to there says.
+    Without a stage it is the run's; empty where no stage up to there says. Of a page across runs
+    it is how many they are, and which.
     """
     stages = record.get("stages") or {}
+    several = stages.get(stage, {}).get("models") or []
+    if several:
+        return several[0] if len(several) == 1 else f"{len(several)}: {', '.join(several)}"
     reader = (stages.get(stage, {}).get("parameters") or {}).get("reader", "run")
     if reader != "run":
         return str(reader)
