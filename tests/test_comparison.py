@@ -517,14 +517,16 @@ def test_the_title_block_and_the_footer_say_what_the_runs_share(outputs, page):
         return " ".join(shown.split())
 
     said = text()
-    assert "Data 5,000 digits, mnist-sample; training split cut: thin az Model 3: a, b, c" in said
+    # A fact's name and what it is are next to each other.
+    assert "Data5,000 digits, mnist-sample; training split cut: thin az Model3: a, b, c" in said
     assert "Data: 5,000 digits. LeCun et al. 1998 Licence: BSD." in said
     # It is in the titles of the figures, and need not stand there twice.
     assert page.caveat == ""
     make(outputs / "d", model="c", data={"name": "own", "title": "Mine"})
     said = text()
-    assert "Model 3: a, b, c" in said
-    assert "Licence" not in said
+    assert "Data5,000" not in said
+    assert "Model3: a, b, c" in said
+    assert "Licence: BSD. https" not in said
 
 
 @pytest.mark.parametrize("n", [0, 1])
