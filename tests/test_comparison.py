@@ -522,6 +522,10 @@ def test_the_title_block_and_the_footer_say_what_the_runs_share(outputs, page):
     assert "Data: 5,000 digits. LeCun et al. 1998 Licence: BSD." in said
     # It is in the titles of the figures, and need not stand there twice.
     assert page.caveat == ""
+    lab = runs.Run("lab", "06_compare", outputs / "lab", by_hand=True)
+    lab.record_data({"name": "of 01_eda"})
+    account.scope(lab, gathered(), {})
+    assert runs.read(lab.folder)["data"] == {"name": "of 01_eda"}
     make(outputs / "d", model="c", data={"name": "own", "title": "Mine"})
     said = text()
     assert "Data5,000" not in said

@@ -24,8 +24,9 @@ def scope(run: Run, groups: Sequence[Group], problems: dict[str, str]) -> Exhibi
     """Which runs are compared, and which may not be ranked against each other."""
     told = words.scope(groups, problems)
     members = [each for group in groups for each in group.members]
-    # For the page's title block and footer.
-    run.record_data(words.data(members))
+    # For the page's title block and footer; by hand the record is of other notebooks, too.
+    if not run.by_hand:
+        run.record_data(words.data(members))
     run.record(models=sorted({str(each.parameters.get("model")) for each in members}))
     parts = [_paragraph(each) for each in told]
     if members:
