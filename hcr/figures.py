@@ -73,12 +73,15 @@ def html(data: bytes, caption: str, alt: str) -> str:
 def described(figure: Any) -> str:
     """What a figure shows, in words, from its own labels, for whoever cannot see it.
 
-    Its panels' titles, axes and series, and how many pictures it has; empty where it has none of
-    these.
+    Its panels' titles, axes and series, and how many pictures it has, or, where the label of their
+    axes tells it, what these show; empty where it has none of these.
     """
-    panels, pictures = [], 0
+    panels, seen, pictures = [], [], 0
     for axes in figure.axes:
         pictures += len(axes.images)
+        # Matplotlib's own labels, as of a colour bar's axes, begin so.
+        if axes.images and axes.get_label() and not axes.get_label().startswith(("<", "_")):
+            seen.append(axes.get_label())
         title = " ".join(filter(None, (axes.get_title(loc) for loc in ("left", "center", "right"))))
         x, y = axes.get_xlabel(), axes.get_ylabel()
         against = f"{y} against {x}" if x and y else x or y
@@ -86,7 +89,8 @@ def described(figure: Any) -> str:
             panels.append(": ".join(filter(None, (title, against))))
     legends = [*figure.legends, *filter(None, (axes.get_legend() for axes in figure.axes))]
     series = dict.fromkeys(text.get_text() for each in legends for text in each.get_texts())
-    told = [f"{pictures} pictures" if pictures > 1 else "", *panels[:MOST_PANELS]]
+    told = [f"{pictures} pictures" if pictures > 1 and not seen else "", *seen[:MOST_PANELS]]
+    told += panels[:MOST_PANELS]
     told.append(f"series: {', '.join(list(series)[:MOST_SERIES])}" if series else "")
     text = "; ".join(" ".join(each.split()) for each in told if each)
     return f"Figure: {text}." if text else ""

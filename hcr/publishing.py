@@ -207,19 +207,21 @@ def _parts(text: str, path: Path) -> tuple[str, str, str]:
 def _rows(group: Group) -> str:
     """The table of a group, a row a recipe."""
     several = any(len(each.members) > 1 for each in group.recipes)
-    heads = ["", "recipe", *(["seeds"] if several else []), "parameters", "multiply-adds"]
+    heads = ["", "run", "network", *(["seeds"] if several else [])]
     heads += ["accuracy", "class-balanced accuracy", *(["spread"] if several else [])]
-    heads += ["the same on validation", "training", "date", "commit"]
+    heads += ["training", "parameters", "multiply-adds"]
     machines = len(group.machines) > 1
     lines = [heads + (["machine"] if machines else [])]
     lines.append(["---"] * len(lines[0]))
     for place, recipe in enumerate(group.recipes):
-        row = [str(place + 1), f"`{recipe.label}`"]
+        row = [str(place + 1), f"`{recipe.label}`", f"`{recipe.first.parameters.get('model')}`"]
         row += [str(len(recipe.members))] if several else []
-        row += [_count(recipe.mean("03_train", key)) for key in ("parameters", "multiply_adds")]
         row += [_interval(recipe, name) for name in ("accuracy", "test")]
         row += [frames.spread(recipe)] if several else []
-        row += [_interval(recipe, "validation"), _duration(recipe.seconds), *_when(recipe)]
+        # Markdown would take two plain stars for emphasis.
+        row += [_duration(recipe.seconds) + (" \\*" if recipe.built_on else "")]
+        row += [_count(recipe.mean("03_train", "parameters"))]
+        row += [_millions(recipe.mean("03_train", "multiply_adds"))]
         lines.append([*row, recipe.machine or "several"] if machines else row)
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -236,26 +238,34 @@ def _notes(group: Group, suite: str) -> str:
             "mean, and the spread the standard deviation, in points"
         )
     )
-    commands = {member.record.get("command") for member in group.members}
-    by = f" by `{commands.pop()}`" if len(commands) == 1 else ""
-    made = f"Made{by}, on {'; '.join(group.machines)}."
-    changed = any(member.record.get("dirty") for member in group.members)
+    ranked = (
+        f"Ranked by class-balanced accuracy on {each.n_validation or 0:,} validation pictures, "
+        "on which everything was chosen."
+    )
     text = [
-        f"{group.title}: n = {each.n:,} test pictures, and {each.n_validation or 0:,} of "
-        "validation, by whose class-balanced accuracy the recipes are ranked.",
+        f"{group.title}: n = {each.n:,} test pictures; these runs opened the test split "
+        f"{words.counted(group.openings, 'time')}.",
+        ranked if len(group.recipes) > 1 else "",
         f"{'One seed each, ' if one else ''}95 % intervals over the pictures{seeds}.",
-        made,
-        "A plus behind a commit: the tree had changes." if changed else "",
-        f"These runs opened the test split {words.counted(group.openings, 'time')}.",
+        f"Training times are {words.TIMES}",
+        words.built_on(group.recipes).replace("*", "\\*", 1),
         f"McNemar's test: {words.verdict(found)}" if (found := pairs(group, MOST)) else "",
+        _origin(group),
         f"The runs: `docs/results/{suite}/`.",
     ]
     plain = " ".join(filter(None, text)).replace(frames.NBSP, " ")
-    return textwrap.fill(plain, WIDTH, break_long_words=False, break_on_hyphens=False)
+    # A command that is broken over two lines cannot be found, nor copied.
+    whole = re.sub("`[^`]*`", lambda found: found[0].replace(" ", "\0"), plain)
+    lines = textwrap.fill(whole, WIDTH, break_long_words=False, break_on_hyphens=False)
+    return lines.replace("\0", " ")
 
 
 def _count(value: float) -> str:
     return f"{value:,.0f}" if isfinite(value) else frames.MISSING
+
+
+def _millions(value: float) -> str:
+    return f"{value / 1e6:,.1f} M" if isfinite(value) else frames.MISSING
 
 
 def _interval(recipe: Recipe, name: str) -> str:
@@ -270,12 +280,18 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
-def _when(recipe: Recipe) -> list[str]:
-    """Date and commit of a recipe's runs; the first and the last date where they differ."""
-    dates = sorted({each.date for each in recipe.members})
-    commits = sorted({each.commit for each in recipe.members})
+def _origin(group: Group) -> str:
+    """By what command, on what, when and from which commits a group's runs were made."""
+    members = group.members
+    commands = {each.record.get("command") for each in members}
+    by = f" by `{commands.pop()}`" if len(commands) == 1 else ""
+    dates = sorted({each.date for each in members})
+    commits = sorted({each.commit or "unknown" for each in members})
     when = " to ".join(dict.fromkeys((dates[0], dates[-1])))
-    return [when, ", ".join(each or "unknown" for each in commits)]
+    told = f"Made{by}, on {'; '.join(group.machines)}, {when}, commit"
+    told += f"{'s' if len(commits) > 1 else ''} {', '.join(commits)}"
+    plus = " (a plus: the tree had changes)" if any(each.endswith("+") for each in commits) else ""
+    return f"{told}{plus}."
 
 
 def main(arguments: list[str]) -> int:

@@ -121,6 +121,13 @@ class Run:
         self.caveat = facts.get("caveat", "")
         update(self.folder, lambda record: record.update(data=facts))
 
+    def also(self, credit: dict[str, Any]) -> None:
+        """Record a further data set that this stage shows; the run's pages then credit it, too.
+
+        `credit` has its name, title, licence, citation and url.
+        """
+        self.append("data_also", credit, same="name")
+
     def test_opened(self, dataset: str, n: int, digest: str) -> None:
         """Record in `run.json` that this stage read the test split's pictures, and which."""
         entry = {"stage": self.stage, "dataset": dataset, "n": n, "digest": digest, "when": now()}

@@ -23,7 +23,7 @@ TEX = str.maketrans(
         # In the oldest encoding these are inverted question marks and the like.
         **{each: f"${each}$" for each in "<>|"},
         '"': "''",  # a straight one is not in every encoding
-        "[": "{[}",  # after a line's end it would be that line's spacing
+        **{each: f"{{{each}}}" for each in "[*"},  # after a line's end they would be a part of it
         "\N{NO-BREAK SPACE}": "~",
         "\N{NON-BREAKING HYPHEN}": r"\mbox{-}",
         "\N{EN DASH}": "--",

@@ -5,12 +5,14 @@ import json
 import shutil
 
 import made_runs
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from html_page import Page
 from made_runs import make
 
-from hcr import comparison, files, metrics, runs
+from hcr import comparison, files, metrics, report, runs
 from hcr.comparison import account, frames, words
 from hcr.comparison.front import front
 from hcr.comparison.paired import pairs
@@ -324,6 +326,29 @@ def test_times_are_compared_on_one_machine_alone(outputs):
     assert shown["on the front of"].iloc[3] == "\N{EN DASH}"
 
 
+def test_a_time_says_which_trainings_it_leaves_out(outputs, page):
+    make(outputs / "net", model="a", validation=0.90, seconds=60)
+    make(outputs / "taught", model="a", validation=0.95, given={"teacher": "outputs/net,two, two"})
+    make(outputs / "mine", model="a", validation=0.80, given={"start": "outputs/net"})
+    groups = gathered()
+    frame = frames.costs(frames.prices(groups[0]))
+    assert frame["recipe"].str.replace(frames.NBSP, " ").tolist() == ["taught *", "net", "mine *"]
+    html = account.costs(page, groups).html
+    told = "* Without the training of what it builds on: taught on net and two; mine on net."
+    # Below the figure and above the table; on the figure, too.
+    assert html.count(told) >= 2
+    alt = runs.read(page.folder)["stages"]["06_compare"]["figures"][0]["alt"]
+    assert "taught" in alt
+    assert pd.read_csv(page.path("tables/06_prices.csv"))["label"].tolist() == [
+        "taught", "net", "mine",
+    ]  # fmt: skip
+    assert words.built_on(groups[0].recipes[1:2]) == ""
+    shutil.rmtree(outputs / "taught")
+    shutil.rmtree(outputs / "mine")
+    make(outputs / "other", model="b")
+    assert "Without" not in account.costs(page, gathered()).html
+
+
 def test_what_all_runs_have_in_common_is_told_once(outputs):
     for seed in (0, 1):
         make(outputs / "five" / f"a-s{seed}", seed=seed)
@@ -491,6 +516,37 @@ def test_the_page_shows_every_group_and_writes_only_its_own_folder(outputs, page
         "validation_balanced_accuracy", "test_balanced_accuracy",
     ]  # fmt: skip
     assert "n = 400, 1 seed" in headline[1]["note"]
+
+
+def test_the_title_block_and_the_footer_say_what_the_runs_share(outputs, page):
+    """Data and licence where they are the same for all, and how many models."""
+    given = {"thin": "az"}
+    for place, name in enumerate("abc"):
+        # The digest of a training split that was cut by chance is no other data set.
+        data = {"digest": f"{place}" * 64, "changed": given, "caveat": "synthetic"}
+        make(outputs / name, model=name, data=data)
+    cells = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# T")])
+
+    def text():
+        account.scope(page, gathered(), {})
+        shown = Page(report.notebook_html(cells, runs.read(page.folder), "06_compare")).text
+        return " ".join(shown.split())
+
+    said = text()
+    # A fact's name and what it is are next to each other.
+    assert "Data5,000 digits, mnist-sample; training split cut: thin az Model3: a, b, c" in said
+    assert "Data: 5,000 digits. LeCun et al. 1998 Licence: BSD." in said
+    # It is in the titles of the figures, and need not stand there twice.
+    assert page.caveat == ""
+    lab = runs.Run("lab", "06_compare", outputs / "lab", by_hand=True)
+    lab.record_data({"name": "of 01_eda"})
+    account.scope(lab, gathered(), {})
+    assert runs.read(lab.folder)["data"] == {"name": "of 01_eda"}
+    make(outputs / "d", model="c", data={"name": "own", "title": "Mine"})
+    said = text()
+    assert "Data5,000" not in said
+    assert "Model3: a, b, c" in said
+    assert "Licence: BSD. https" not in said
 
 
 @pytest.mark.parametrize("n", [0, 1])

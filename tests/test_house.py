@@ -319,6 +319,37 @@ def test_every_params_file_resolves(path, stages):
     assert f"run_all.py params/{path.name}" in first
 
 
+# What the documents name
+
+DOCUMENTS = sorted(
+    path
+    for pattern in ("README.md", "CONTRIBUTING.md", "docs/**/*.md", "benchmarks/*.md")
+    for path in PROJECT.glob(pattern)
+)
+# A file or folder of the project; not the end of a longer path, as of an address.
+NAMED = re.compile(r"(?<![\w/.-])(?:params|docs|benchmarks|notebooks|tests)/[\w./-]*\w/?")
+LINKED = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+PLACEHOLDER = re.compile(r"\b(?:NAME|SUITE)\b")
+
+
+def missing(text: str, folder: Path) -> set[str]:
+    """What `text` names, or links to from its `folder`, and is not there."""
+    named = {each for each in NAMED.findall(text) if not PLACEHOLDER.search(each)}
+    linked = {each for each in LINKED.findall(text) if "://" not in each}
+    gone = {each for each in named if not (PROJECT / each).exists()}
+    return gone | {each for each in linked if not (folder / each).exists()}
+
+
+def test_every_file_that_a_document_names_is_there():
+    assert len(DOCUMENTS) >= 8
+    told = {ids(path): missing(path.read_text(encoding="utf-8"), path.parent) for path in DOCUMENTS}
+    assert {name: gone for name, gone in told.items() if gone} == {}
+    # And one that is gone is found.
+    text = "`params/gone.yaml`, benchmarks/gone.py. See docs/results/SUITE/, params/NAME.yaml, "
+    text += "https://example.org/docs/x.md, [it](gone.md#at), [that](#here) and params/quick.yaml."
+    assert missing(text, PROJECT) == {"params/gone.yaml", "benchmarks/gone.py", "gone.md"}
+
+
 # What git holds
 
 

@@ -3,10 +3,12 @@
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 import pytest
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.patches import Rectangle
 
-from hcr.plots import comparing, look
+from hcr.plots import comparing, look, network, several, training
 
 # Machado, Oliveira and Fernandes (2009), A physiologically-based model for simulation of color
 # vision deficiency: the matrices of full severity, on linear RGB.
@@ -45,10 +47,34 @@ def closest(colours: list[str], kind: str) -> tuple[float, tuple[str, str]]:
 
 
 @pytest.mark.parametrize("kind", CONES)
-@pytest.mark.parametrize("colours", [list(look.COLOURS.values()), list(comparing.SERIES)])
+@pytest.mark.parametrize(
+    "colours",
+    [[*look.COLOURS.values(), *look.OTHERS, *look.SIGNS, look.AMOUNT], [*look.SERIES]],
+    ids=["things", "models"],
+)
 def test_colours_are_told_apart(colours, kind):
     difference, pair = closest(colours, kind)
     assert difference >= LEAST, pair
+
+
+def test_a_colour_means_one_thing():
+    """What is better is not training, nor is a model, a kernel's sign or work."""
+    ends = {name: [to_hex(scale(end)) for end in (0.0, 1.0)] for name, scale in (
+        ("sign", training.SIGNED), ("worth", comparing.WORSE_BETTER),
+    )}  # fmt: skip
+    assert ends["sign"] == [each.lower() for each in look.SIGNS]
+    assert ends["worth"] == [look.COLOURS[each].lower() for each in ("wrong", "right")]
+    models = [each["color"] for each in several.lines(3, "test")]
+    assert models == [comparing.colour_of(place) for place in range(3)] == list(look.SERIES[:3])
+    # A model that is alone is no series: its split's colour says more.
+    assert several.lines(1, "test")[0]["color"] == look.COLOURS["test"]
+    given = [*look.COLOURS.values(), *look.OTHERS, *look.SIGNS, look.AMOUNT, *look.SERIES]
+    assert len({each.lower() for each in given}) == len(given)
+    blocks = {"block": ["dense"], "then": [""], "output": [(5,)], "parameters": [7],
+              "multiply-adds": [9], "sources": [[]]}  # fmt: skip
+    drawn = network.diagram(pd.DataFrame(blocks)).axes[0]
+    bars = [each for each in drawn.patches if type(each) is Rectangle]
+    assert {to_hex(each.get_facecolor()) for each in bars} == {look.AMOUNT.lower()}
 
 
 def test_red_and_green_would_be_found():

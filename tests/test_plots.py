@@ -15,9 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from hcr import measures, metrics, plots
+from hcr import figures, measures, metrics, plots
 from hcr.errors import DataError
 from hcr.plots.look import SMALL
+from hcr.plots.sheet import seen
 
 DIGITS = "0123456789"
 MANY = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"
@@ -411,6 +412,27 @@ def test_mistakes_come_surest_first():
     ax = plots.mistakes(*answers(wrong=(3, 7, 20)), DIGITS, n=2)
     assert texts(ax)[::2] == ["0 read as 1 \u2717", "7 read as 8 \u2717"]
     assert texts(plots.mistakes(*answers(wrong=()), DIGITS)) == ["No mistake in 40 pictures."]
+
+
+def test_a_gallery_says_what_is_seen_on_it_to_who_cannot_see_it():
+    images, true, predicted, probabilities = answers(wrong=(3, 7))
+    ax = plots.predictions(images, true, predicted, probabilities, DIGITS)
+    told = figures.described(ax.figure)
+    first = [each.replace(" \u2713", " right") for each in texts(ax)[:10]]
+    first = [each.replace(" \u2717", "") for each in first]
+    pairs = [", ".join(pair) for pair in zip(first[::2], first[1::2], strict=True)]
+    assert pairs[3].startswith(f"{DIGITS[true[3]]} read as {DIGITS[predicted[3]]}, ")
+    assert pairs[0].startswith(f"{DIGITS[true[0]]} right, ")
+    shown = len(set(zip(texts(ax)[::2], texts(ax)[1::2], strict=True)))
+    assert told == f"Figure: {'; '.join(pairs)}; and {shown - 5} more."
+    # Of few, all; none twice; blanks are nothing.
+    assert seen(["a\n5", "", "a\n5", "b \u2192 c\n"]) == "a, 5; b to c"
+    assert seen([]) == ""
+    images, _ = some(2)
+    ax = plots.drawings([[], []], images, [("1", 0.98), ("7", 0.4)], ["1", "1"])
+    assert figures.described(ax.figure) == "Figure: 1 right, 98.0 %; 1 read as 7, 40.0 %."
+    # Without captions there is nothing to add.
+    assert figures.described(plots.mistakes(*answers(wrong=()), DIGITS).figure) == ""
 
 
 def test_predictions_refuse_arrays_that_do_not_belong_together():

@@ -10,6 +10,7 @@ from conftest import PROJECT
 from made_runs import make
 
 from hcr import comparison, files, pipeline, publishing, runs
+from hcr.comparison import frames
 from hcr.errors import ParameterError, RunError
 
 README = "# Title\n\n<!-- results -->\n| old |\n<!-- /results -->\n\nMore.\n"
@@ -141,23 +142,54 @@ def test_the_table_has_what_a_published_figure_needs(suite, results):
     text = (results / "five" / "results.md").read_text()
     lines = text.splitlines()
     assert lines[0] == (
-        "|  | recipe | parameters | multiply-adds | accuracy | class-balanced accuracy | "
-        "the same on validation | training | date | commit |"
+        "|  | run | network | accuracy | class-balanced accuracy | training | parameters | "
+        "multiply-adds |"
     )
-    assert lines[2].startswith("| 1 | `net` | 1,234,567 | 98,765,360 | 97.5 % (95.5 to 98.6) | ")
-    assert lines[2].endswith("| 90.0 % (88.0 to 92.0) | 30 s | 2026-01-02 | 0123456789 |")
-    assert lines[3].startswith("| 2 | `small` |")
+    (group,) = comparison.gather(comparison.read(comparison.find(["five"]))[0])
+    test = frames.interval(group.recipes[0].figures["test"]).replace(frames.NBSP, " ")
+    test = test.replace(" (", " % (")
+    assert lines[2] == (
+        f"| 1 | `net` | `hcr_net` | 97.5 % (95.5 to 98.6) | {test} | 30 s | 1,234,567 | 98.8 M |"
+    )
+    assert lines[3].startswith("| 2 | `small` | `hcr_small` |")
     assert "| 50 min |" in lines[3]
     notes = " ".join(lines[4:])
     for words in (
-        "n = 400 test pictures", "500 of validation", "One seed each, 95 % intervals",
-        "by `uv run run_all.py`, on AMD EPYC, 2 cores, 23.5 GiB.", "opened the test split 2 times",
+        "n = 400 test pictures", "Ranked by class-balanced accuracy on 500 validation pictures",
+        "One seed each, 95 % intervals", "other jobs on the machine lengthen them",
+        "by `uv run run_all.py`, on AMD EPYC, 2 cores, 23.5 GiB, 2026-01-02, commit 0123456789.",
+        "opened the test split 2 times",
         "McNemar's test: 1 pair, of which 1 is told apart", "docs/results/five/",
     ):  # fmt: skip
         assert words in notes
     assert max(map(len, lines[4:])) <= 105
     assert "seeds" not in lines[0]
     assert "machine" not in lines[0]
+    assert "Without the training of" not in text
+
+
+def test_a_run_that_builds_on_others_says_so_at_its_time(suite, results):
+    """Beside what it learned from nothing, the time of one that was taught is not its price."""
+    make(suite / "taught-s0", model="hcr_net", given={"teacher": "outputs/net, outputs/pen"})
+    make(suite / "mine-s0", model="hcr_net", given={"start": "emnist"}, validation=0.7)
+    publishing.publish("five")
+    text = (results / "five" / "results.md").read_text()
+    rows = {line.split("|")[2].strip(" `"): line for line in text.splitlines() if "`hcr_" in line}
+    assert {name: r" \* |" in line for name, line in rows.items()} == {
+        "net": False, "taught": True, "mine": True, "small": False,
+    }  # fmt: skip
+    told = r" \* Without the training of what it builds on: taught on net and pen; mine on emnist."
+    assert told in " ".join(text.splitlines())
+
+
+def test_a_command_is_on_one_line(suite, results):
+    command = f"uv run run_all.py params/{'five_' * 9}.yaml"
+    for name in ("net-s0", "small-s0"):
+        record = files.read_json(suite / name / "run.json")
+        files.write_json(suite / name / "run.json", record | {"command": command})
+    publishing.publish("five")
+    lines = (results / "five" / "results.md").read_text().splitlines()
+    assert any(f"`{command}`" in line for line in lines)
 
 
 def test_seeds_machines_and_changed_trees_show_in_the_table(suite, results):
@@ -167,9 +199,9 @@ def test_seeds_machines_and_changed_trees_show_in_the_table(suite, results):
     publishing.publish("five")
     text = (results / "five" / "results.md").read_text()
     lines = text.splitlines()
-    assert lines[0].startswith("|  | recipe | seeds | parameters |")
-    assert lines[0].endswith("| commit | machine |")
-    assert "| `net` | 2 |" in lines[2]
+    assert lines[0].startswith("|  | run | network | seeds | accuracy |")
+    assert lines[0].endswith("| multiply-adds | machine |")
+    assert "| `net` | `hcr_net` | 2 |" in lines[2]
     (group,) = comparison.gather(comparison.read(comparison.find(["five"]))[0])
     net = group.recipes[0].figures["test"]
     row = dict(zip(lines[0].split("|"), lines[2].split("|"), strict=True))
@@ -177,9 +209,9 @@ def test_seeds_machines_and_changed_trees_show_in_the_table(suite, results):
     assert row[" spread "] == f" {100 * net.spread:.2f} "
     assert net.spread > 0
     assert dict(zip(lines[0].split("|"), lines[3].split("|"), strict=True))[" spread "] == " – "
-    assert "| 2026-01-02 to 2026-02-03 | 0123456789, 0123456789+ |" in lines[2]
     assert "Xeon" in lines[4]
-    assert "A plus behind a commit: the tree had changes." in " ".join(lines)
+    said = " ".join(lines)
+    assert "2026-01-02 to 2026-02-03, commits 0123456789, 0123456789+ (a plus: the tree" in said
     assert "those of the test split hold other seeds, too." in " ".join(lines)
     assert "One seed each" not in text
 
@@ -220,7 +252,7 @@ def test_a_readme_that_is_not_what_it_was_made_from_is_found(suite, results, rea
     # A figure that was changed beside the table shows too.
     path = results / "five" / "net-s0" / "metrics.json"
     found = files.read_json(path)
-    found["03_train"]["val_balanced_accuracy"] = 0.95
+    found["04_evaluate"]["balanced_accuracy"] = 0.95
     files.write_json(path, found)
     (line,) = publishing.outdated(readme)
     assert "is not the table of the runs beside it" in line

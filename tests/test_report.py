@@ -98,6 +98,23 @@ def test_a_page_credits_its_data(pages, kind):
     assert "https://example.org/" in {each["href"] for each in page.all("a")}
 
 
+def test_what_a_stage_shows_besides_is_credited_on_its_page_and_on_the_front(run):
+    run.record_data({"name": "digits", "citation": "LeCun 1998", "licence": "BSD"})
+    run.also({"name": "pens", "title": "Pens <b>", "licence": "CC BY", "citation": "Guyon 1994"})
+    run.also({"name": "digits too", "licence": "other", "citation": "LeCun 1998"})
+    record = runs.read(run.folder)
+    executed = notebook(markdown("# T"))
+    with_it, without = (report.notebook_html(executed, record, each) for each in ("01_eda", "x"))
+    for html in (with_it, report.index_html(record, run.folder)):
+        text = " ".join(Page(html).text.split())
+        assert "Data: Pens <b>. Guyon 1994 Licence: CC BY." in text
+        assert len(Page(html).classed("credit")) == 2
+        # Its citation is that of the run's own data.
+        assert "Licence: other" not in text
+    assert "Guyon" not in without
+    assert "LeCun 1998" in without
+
+
 @KINDS
 def test_the_title_block_says_what_a_figure_needs(pages, kind):
     page = Page(pages["usual", kind])
@@ -131,6 +148,27 @@ def test_title_block_and_contents(pages):
     assert contents == ["#s-classes", "#s-pictures", "#s-results", "#s-environment"]
     assert links.count("index.html") == 2
     assert "02_balance.html" in links
+    page = Page(pages["usual", "index"])
+    headings = [each["id"] for each in page.all("h2")]
+    assert headings == [
+        "stages", "pictures", "parameters", "environment", "openings", "again", "files",
+    ]  # fmt: skip
+    assert len(page.classed("contents")) == 1
+    links = [each["href"] for each in page.all("a")]
+    assert [each for each in links if each.startswith("#")] == [
+        "#content", *(f"#{each}" for each in headings),
+    ]  # fmt: skip
+    assert page.texts.count("Make it again") == 2
+
+
+def test_contents_name_only_the_sections_that_are_shown(tmp_path):
+    record = {"run": "x", "command": "uv run run_all.py", "versions": {"python": "3"}}
+    for given, there in ((record, ["environment", "openings", "again"]), ({}, ["openings"])):
+        page = Page(report.index_html(given, tmp_path))
+        assert [each["id"] for each in page.all("h2")] == there
+        links = [each["href"] for each in page.all("a") if each["href"] != "#content"]
+        # One section alone needs no table of contents.
+        assert links == ([f"#{each}" for each in there] if len(there) > 1 else [])
 
 
 def test_model_is_named_from_its_stage_on():

@@ -78,6 +78,9 @@ def test_the_title_names_the_model_that_reads():
     }  # fmt: skip
     assert words.model(record) == "hcr_small"
     assert words.model({}) == ""
+    across = {"stages": {"06_compare": {"models": ["a", "b"]}, "07_more": {"models": ["a"]}}}
+    assert words.model(across, "06_compare") == "2: a, b"
+    assert words.model(across, "07_more") == "a"
 
 
 @pytest.mark.parametrize(

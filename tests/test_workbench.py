@@ -12,6 +12,7 @@ import nbformat
 import numpy as np
 import pytest
 from conftest import PROJECT, SMALL, Finished, environment, run_all, start, wait_for
+from html_page import Page
 
 from hcr import shipping
 from hcr.pipeline import STAGES
@@ -58,6 +59,20 @@ def test_five_notebooks_leave_five_reports(small_run: Finished):
             if output.output_type == "error" or output.get("name") == "stderr"
         ]
         assert errors == []
+    galleries = {}
+    for name in (*STAGES, "index"):
+        page = Page((folder / f"{name}.html").read_text())
+        assert [each for each in page.all("img") if not each.get("alt", "").strip()] == [], name
+        assert page.all("img"), name
+        # A drawing that is no mere ornament says what it is.
+        drawn = [each for each in page.all("svg") if each.get("aria-hidden") != "true"]
+        assert all(each.get("aria-label", "").strip() for each in drawn), name
+        galleries[name] = [each["alt"] for each in page.all("img")]
+    # What is seen, and not the caption again.
+    assert any(
+        re.search(r"\d (right|read as \d), [\d.]+ %;", each) for each in galleries["05_draw"]
+    )
+    assert any("read as" in each for each in galleries["04_evaluate"])
 
 
 def test_peoples_drawings_are_shown_where_they_are(small_run: Finished):
@@ -66,6 +81,10 @@ def test_peoples_drawings_are_shown_where_they_are(small_run: Finished):
     # In the page, not only in the list of its files.
     assert page.count("s validation contributors: as drawn") >= (3 if there else 0)
     assert (small_run.outputs / "small" / "figures" / "05_people.png").is_file() == there
+    for name in (*STAGES, "index"):
+        html = (small_run.outputs / "small" / f"{name}.html").read_text()
+        credited = "CC BY 4.0" in " ".join(Page(html).text.split())
+        assert credited == (there and name in ("05_draw", "index")), name
 
 
 def test_the_record_says_how_it_came_about(small_run: Finished):

@@ -24,6 +24,10 @@ def scope(run: Run, groups: Sequence[Group], problems: dict[str, str]) -> Exhibi
     """Which runs are compared, and which may not be ranked against each other."""
     told = words.scope(groups, problems)
     members = [each for group in groups for each in group.members]
+    # For the page's title block and footer; by hand the record is of other notebooks, too.
+    if not run.by_hand:
+        run.record_data(words.data(members))
+    run.record(models=sorted({str(each.parameters.get("model")) for each in members}))
     parts = [_paragraph(each) for each in told]
     if members:
         labels = {
@@ -94,14 +98,14 @@ def costs(run: Run, groups: Sequence[Group]) -> Exhibit:
             f"{group.title}: class-balanced accuracy on validation against its price. A full disc "
             "is on the front: nothing cheaper is as good. Grey bars are 95 % intervals. "
             f"{'Times have a front for each machine. ' if 'machine' in shown else ''}"
-            f"{made}{_only(group)}"
-        )
-        drawn = comparing.prices(found.head(MOST))
+            f"{made}{_only(group)} {words.built_on(group.recipes[:MOST])}"
+        ).strip()
+        drawn = comparing.prices(frames.starred(found.head(MOST)))
         figure = exhibits.figure(run, drawn, name("prices"), caption, headline=True)
         caption = (
             f"{group.title}: the prices. Times are compared between runs of one machine only. "
-            f"Seconds are those of the epochs; other jobs on the machine lengthen them. {made}"
-        )
+            f"Seconds are {words.TIMES} {made} {words.built_on(group.recipes)}"
+        ).strip()
         formats: dict[str, tables.Format] = {"parameters": ",.0f", "multiply-adds": ",.0f"}
         formats |= {f"training,{frames.NBSP}s": ",.0f", f"{frames.TIMES} the shortest": ",.1f"}
         formats |= {f"strokes to answer,{frames.NBSP}ms": ".2f"}

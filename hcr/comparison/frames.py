@@ -93,6 +93,7 @@ def prices(group: Group) -> pd.DataFrame:
             "multiply_adds": [each.mean(TRAINED, "multiply_adds") for each in group.recipes],
             "latency": [each.latency for each in group.recipes],
             "machine": [each.machine for each in group.recipes],
+            "builds_on": [", ".join(each.built_on) for each in group.recipes],
         }
     )
     frame["parameters_front"] = front(frame["parameters"], frame["value"])
@@ -108,6 +109,12 @@ def prices(group: Group) -> pd.DataFrame:
     return frame
 
 
+def starred(frame: pd.DataFrame) -> pd.DataFrame:
+    """What `prices` found, with a star at each label whose seconds leave out other trainings."""
+    stars = [f"{NBSP}*" if each else "" for each in frame["builds_on"]]
+    return frame.assign(label=frame["label"] + stars)
+
+
 def costs(frame: pd.DataFrame) -> pd.DataFrame:
     """What `prices` found, as a reader is shown it."""
     marks = {"seconds": "time", "parameters": "size", "latency": "latency"}
@@ -118,7 +125,7 @@ def costs(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "rank": np.arange(len(frame)) + 1,
-            "recipe": frame["label"],
+            "recipe": starred(frame)["label"],
             "parameters": frame["parameters"],
             "multiply-adds": frame["multiply_adds"],
             f"training,{NBSP}s": frame["seconds"],

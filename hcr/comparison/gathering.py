@@ -78,6 +78,11 @@ class Recipe:
         return self.mean(TRAINED, "training_seconds") if self.machine else NAN
 
     @property
+    def built_on(self) -> list[str]:
+        """The trained networks without which there were none of it; `seconds` leave them out."""
+        return self.first.built_on
+
+    @property
     def latency(self) -> float:
         """Milliseconds from strokes to answer, as `seconds`."""
         found = [NAN if each.latency is None else each.latency for each in self.members]

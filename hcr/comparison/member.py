@@ -58,6 +58,13 @@ class Member:
         return found
 
     @property
+    def built_on(self) -> list[str]:
+        """The trained networks that its training began from or was taught by, by their names."""
+        given = [str(self._given(TRAINED).get(key) or "") for key in ("start", "teacher")]
+        found = [name.strip() for each in given for name in each.split(",")]
+        return [name.removeprefix("outputs/") for name in dict.fromkeys(found) if name]
+
+    @property
     def recipe(self) -> str:
         """A digest of all that made the network but the seed."""
         return files.digest(self.parameters)

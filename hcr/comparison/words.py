@@ -1,10 +1,11 @@
 """What is said of runs side by side: which are compared, which may not be ranked, and how far."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from hcr import metrics
 from hcr.comparison.frames import NBSP, probability
-from hcr.comparison.gathering import Group
+from hcr.comparison.gathering import Group, Recipe
 from hcr.comparison.member import Member
 from hcr.comparison.paired import Pair
 
@@ -13,6 +14,7 @@ COLUMNS = (
     "class-balanced accuracy on validation and on the test split, and the test split's plain "
     "accuracy, in per cent with 95 % intervals; and how often its runs opened the test split."
 )
+TIMES = "those of the epochs; other jobs on the machine lengthen them."
 ALONE = (
     "Of each of these, nothing else was measured on the same test pictures: there is nothing to "
     "rank it against."
@@ -85,6 +87,16 @@ def identity(each: Member) -> str:
     return f"{kind} {each.test[:SHORT]}"
 
 
+# What is said of a data set beside every figure of it; a caveat stands in the titles already.
+KNOWN = ("name", "title", "licence", "citation", "url", "changed")
+
+
+def data(members: Sequence[Member]) -> dict[str, Any]:
+    """The data set that all runs share, as `run.json` has it; nothing where they do not."""
+    found = [{key: each.data[key] for key in KNOWN if key in each.data} for each in members]
+    return found[0] if found and all(each == found[0] for each in found) else {}
+
+
 def sources(members: Sequence[Member]) -> list[str]:
     """Where the data come from, with licence and citation; a sentence or two a data set."""
     told = {}
@@ -138,6 +150,16 @@ def standing(group: Group) -> str:
             "choose: what was chosen on the test split is no longer measured by it"
         )
     return text + "."
+
+
+def built_on(recipes: Sequence[Recipe]) -> str:
+    """What the times of those with a star leave out; empty where there is none."""
+    told = []
+    for each in recipes:
+        *others, last = each.built_on or [""]
+        names = f"{', '.join(others)} and {last}" if others else last
+        told += [f"{each.label} on {names}"] if names else []
+    return f"* Without the training of what it builds on: {'; '.join(told)}." if told else ""
 
 
 def verdict(found: Sequence[Pair]) -> str:

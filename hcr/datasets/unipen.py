@@ -52,6 +52,10 @@ CITATION = (
     f"train_r01_v07, The International Unipen Foundation, 1999. {URL}"
 )
 
+# What a page that shows drawings of it says of it, whatever its own data set is.
+CREDIT = {"name": "unipen", "title": "UNIPEN pen characters"}
+CREDIT |= {"licence": LICENCE, "citation": CITATION, "url": URL}
+
 
 def info(name: str, options: Options) -> Info:
     """What is known of `unipen` (47 classes) or `unipen-62`."""

@@ -67,6 +67,8 @@ def spread(table: pd.DataFrame, column: str = "folded") -> float:
 def asked(which: str, run: Run) -> Drawn:
     """The drawings that an evaluation reads besides its data set; their opening is recorded.
 
+    Of UNIPEN's the run's pages then say whose they are.
+
     Args:
         which: `"unipen"`, those of the test split's contributors, or `"own"`, a person's own.
         run: Whose record it is.
@@ -82,6 +84,7 @@ def asked(which: str, run: Run) -> Drawn:
         points = [stroke for each in found[0] for stroke in each]
         digest = files.digest(np.concatenate(points).tobytes(), found[1].tolist())
         run.test_opened(UNIPEN, len(found[0]), digest)
+        run.also(unipen.CREDIT)
         return found
     mine = [each for each in kept.read() if each.character in labels.BYCLASS]
     if not mine:

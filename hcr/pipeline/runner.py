@@ -157,7 +157,7 @@ class _Runner:
             stage,
             **{key: self.facts[key] for key in ("commit", "dirty")},
             **{"status": "running", "parameters": self.plan.parameters[stage.name]},
-            **{"started": runs.now(), "finished": None, "seconds": None},
+            **{"started": runs.now(), "finished": None, "seconds": None, "data_also": []},
             **{"kept": False, "error": None, "headline": [], "figures": [], "tables": []},
         )
         try:

@@ -12,14 +12,11 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from numpy.typing import ArrayLike
 
 from hcr.errors import DataError
-from hcr.plots.look import COLOURS, SMALL, TEXT, axes, canvas, percents, styled
+from hcr.plots.look import COLOURS, SERIES, SMALL, TEXT, axes, canvas, percents, styled
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Paul Tol (2021), Colour schemes, "muted"; safe for the colour-blind. One for each rank; the same
-# in every figure of a page, and no other figure of the package has them.
-SERIES = ("#332288", "#CC6677", "#117733", "#AA4499", "#44AA99", "#882255", "#999933", "#88CCEE")
 MACHINES = ("o", "s", "D", "^")
 DASHES = ("-", "--", ":", "-.")
 # What a price is called, and how its numbers are written.
@@ -30,7 +27,7 @@ PRICES = {
 }
 SPLITS = {"validation": ("o", -0.17), "test": ("D", 0.17)}
 WORSE_BETTER = LinearSegmentedColormap.from_list(
-    "worse_better", [COLOURS["wrong"], "#ffffff", COLOURS["train"]]
+    "worse_better", [COLOURS["wrong"], "#ffffff", COLOURS["right"]]
 )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from hcr.errors import DataError
 from hcr.metrics import percent
 from hcr.plots.look import INK, MONO, TEXT, WIDTH, axes, pictures, same_length, styled
-from hcr.plots.sheet import mark, message
+from hcr.plots.sheet import mark, message, seen
 
 # Of a cell's side: the drawing's margin, and the cell's caption.
 MARGIN = 0.1
@@ -55,6 +55,7 @@ def drawings(
     wide, high = 2.25, 1 + CAPTION
     width = min(WIDTH, 2.4 * columns)
     ax = axes(ax, width * (rows * high + 0.25) / (columns * wide), width)
+    answers: list[str] = []
     for place, image in enumerate(found):
         row, column = divmod(place, columns)
         x, y = column * wide, row * high
@@ -90,6 +91,8 @@ def drawings(
             parse_math=False,
             color=colour,
         )
+        answers.append(text)
+    ax.set_label(seen(answers))
     ax.set(xlim=(-0.02, columns * wide - 0.15), ylim=(rows * high, -0.25), aspect="equal")
     ax.set_axis_off()
     return ax

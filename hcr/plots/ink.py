@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from hcr import measures, metrics
 from hcr.errors import DataError
 from hcr.plots.look import (
+    AMOUNT,
     COLOURS,
     SHARE,
     SMALL,
@@ -50,7 +51,7 @@ def pixel_values(images: ArrayLike, bins: int = 32, ax: Axes | None = None) -> A
     edges = np.linspace(0, 256, bins + 1)
     heights = np.add.reduceat(values, edges[:-1].astype(int))
     ax = axes(ax, 3.0)
-    ax.bar(edges[:-1], heights, np.diff(edges), align="edge", color="#56606b", linewidth=0)
+    ax.bar(edges[:-1], heights, np.diff(edges), align="edge", color=AMOUNT, linewidth=0)
     floor = 10 ** np.floor(np.log10(heights[heights > 0].min()))
     ax.set(yscale="log", xlim=(0, 256), ylim=(floor, None))
     ax.set(xlabel="Pixel value: 0 paper, 255 ink", ylabel="Pixels, logarithmic")

@@ -39,7 +39,14 @@ COLOURS = {
 # The same on paper, dark enough for small text.
 TEXT = {"plain": "#222222", "right": "#00674b", "wrong": "#a84400", "quiet": "#555555"}
 # For splits of other names.
-OTHERS = ("#56B4E9", "#F0E442", "#8C8C8C")
+OTHERS = ("#56B4E9", "#F0E442", "#404040")
+# Numbers below 0 and above, such as a kernel's; the ends of ColorBrewer's PuOr.
+SIGNS = ("#7F3B08", "#542788")
+# How much there is of a thing that has no colour of its own: ink, weights, work.
+AMOUNT = "#3F5B6B"
+# Models and runs, by their place or rank; no other thing has these. Paul Tol (2021), Colour
+# schemes, "muted".
+SERIES = ("#332288", "#CC6677", "#117733", "#AA4499", "#44AA99", "#882255", "#999933", "#88CCEE")
 
 # Paper is not quite white, so that a picture's edge shows on the page.
 INK = LinearSegmentedColormap.from_list("ink", ["#f1f1ec", "#16161a"])

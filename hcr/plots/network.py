@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
 from hcr.errors import DataError
-from hcr.plots.look import ACTIVATION, COLOURS, INK, SMALL, TEXT, WIDTH, canvas, styled
+from hcr.plots.look import ACTIVATION, AMOUNT, COLOURS, INK, SMALL, TEXT, WIDTH, canvas, styled
 from hcr.plots.training import SIGNED
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _bar(ax: Axes, x: float, middle: float, value: int, largest: int) -> None:
         return
     ax.text(x, middle - 0.09, f"{value:,}", va="center", size=SMALL)
     length = BAR * value / largest
-    ax.add_patch(Rectangle((x, middle + 0.04), length, 0.1, color=COLOURS["train"]))
+    ax.add_patch(Rectangle((x, middle + 0.04), length, 0.1, color=AMOUNT))
 
 
 def _way(ax: Axes, source: int, place: int, tops: list[float], widths: list[float]) -> None:

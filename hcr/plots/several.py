@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hcr.errors import DataError
-from hcr.plots.look import COLOURS, OTHERS, colour_of
+from hcr.plots.look import SERIES, colour_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-HUES = (COLOURS["train"], COLOURS["wrong"], COLOURS["right"], COLOURS["test"], OTHERS[0])
 DASHES = ("-", "--", "-.", ":")
 
 
@@ -33,4 +32,7 @@ def lines(n: int, split: str) -> list[dict[str, str]]:
     """Colour and dash of each of `n` models; one that is alone has the colour of its split."""
     if n == 1:
         return [{"color": colour_of(split, 0), "linestyle": "-"}]
-    return [{"color": HUES[i % len(HUES)], "linestyle": DASHES[i % len(DASHES)]} for i in range(n)]
+    places = range(n)
+    return [
+        {"color": SERIES[i % len(SERIES)], "linestyle": DASHES[i % len(DASHES)]} for i in places
+    ]

@@ -1,5 +1,6 @@
 """Many small pictures on one sheet, each with its caption."""
 
+import re
 from collections.abc import Sequence
 from math import ceil
 
@@ -13,6 +14,8 @@ from hcr.plots.look import COLOURS, INK, MONO, TEXT, WIDTH, axes, styled
 # Of a tile's width: the space between two tiles.
 GAP = 0.09
 SIZE = 9.5
+# Captions that the alternative text of a sheet holds.
+MOST_TOLD = 5
 
 
 @styled
@@ -66,7 +69,23 @@ def sheet(
             ax.text(x + tile / 2, at, text, ha="center", va="baseline", **style)
     ax.imshow(board, cmap=cmap, vmin=limits[0], vmax=limits[1])
     ax.set_axis_off()
+    ax.set_label(seen(captions))
     return ax
+
+
+def seen(captions: Sequence[str]) -> str:
+    """What a sheet shows, for whoever cannot see it: its first captions, and how many more.
+
+    As the label of a sheet's axes it becomes part of the figure's alternative text.
+    """
+    told = []
+    for each in captions:
+        words = each.replace("\u2713", "right").replace("\u2717", "").replace("\u2192", "to")
+        lines = [" ".join(line.split()) for line in re.split("\n|  ", words)]
+        told.append(", ".join(filter(None, lines)))
+    told = [each for each in dict.fromkeys(told) if each]
+    more = len(told) - MOST_TOLD
+    return "; ".join([*told[:MOST_TOLD], *([f"and {more} more"] if more > 0 else [])])
 
 
 def sheet_height(

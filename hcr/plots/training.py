@@ -13,7 +13,9 @@ from hcr import metrics
 from hcr.errors import DataError
 from hcr.plots.look import (
     ACTIVATION,
+    AMOUNT,
     COLOURS,
+    SIGNS,
     TEXT,
     axes,
     canvas,
@@ -26,10 +28,7 @@ from hcr.plots.sheet import sheet, sheet_height
 if TYPE_CHECKING:
     import pandas as pd
 
-# Weights: orange below 0, blue above.
-SIGNED = LinearSegmentedColormap.from_list(
-    "signed", [COLOURS["wrong"], "#f7f7f7", COLOURS["train"]]
-)
+SIGNED = LinearSegmentedColormap.from_list("signed", [SIGNS[0], "#f7f7f7", SIGNS[1]])
 
 
 @styled
@@ -105,7 +104,7 @@ def steps(history: "pd.DataFrame", clipnorm: float | None = None) -> Figure:
         return figure
     epochs, ax = _epochs(history, "learning_rate"), panels[1]
     mean, longest = (history[each].to_numpy(float) for each in ("grad_norm", "grad_norm_max"))
-    style = {"color": COLOURS["wrong"], "linestyle": "--", "marker": "^", "markersize": 4}
+    style = {"color": AMOUNT, "linestyle": "--", "marker": "^", "markersize": 4}
     ax.plot(epochs, longest, label="the longest of the epoch", **style)
     style = {"color": COLOURS["train"], "marker": "o", "markersize": 4}
     ax.plot(epochs, mean, label="mean of the epoch", **style)
@@ -157,7 +156,7 @@ def augmented(before: ArrayLike, after: ArrayLike, ax: Axes | None = None) -> Ax
 
 @styled
 def filters(weights: ArrayLike, n: int = 64) -> Figure:
-    """The kernels of a convolution, orange below 0 and blue above, all on one scale.
+    """The kernels of a convolution, brown below 0 and violet above, all on one scale.
 
     Args:
         weights: Shape (h, w, channels in, channels out), as Keras keeps them.

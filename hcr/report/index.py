@@ -37,10 +37,25 @@ def index_html(record: dict[str, Any], folder: Path) -> str:
         "command": record.get("command") or "",
         "commit": record.get("commit"),
         "dirty": record.get("dirty"),
-        "data": record.get("data") or {},
+        "credits": words.credits(record),
         "files": _files(stages),
     }
+    view["sections"] = _sections(view)
     return templates().get_template("index.html.j2").render(page=view)
+
+
+def _sections(view: dict[str, Any]) -> dict[str, str]:
+    """Anchor and heading of each section that has something to show, in the page's order."""
+    found = {
+        "stages": ("Stages", view["broad"].nodes),
+        "pictures": ("Figures", view["pictures"]),
+        "parameters": ("Parameters", view["parameters"]),
+        "environment": ("Environment", view["environment"] or view["versions"]),
+        "openings": ("Openings of the test split", True),
+        "again": ("Make it again", view["command"]),
+        "files": ("Figures and tables", view["files"]),
+    }
+    return {anchor: heading for anchor, (heading, there) in found.items() if there}
 
 
 def _facts(record: dict[str, Any]) -> list[tuple[str, str]]:

@@ -40,7 +40,7 @@ def notebook_html(notebook: Any, record: dict[str, Any], stage: str) -> str:
             notebook, {"run": record.get("run", "")} | (entry.get("parameters") or {})
         ),
         "files": [*(entry.get("figures") or []), *(entry.get("tables") or [])],
-        "data": record.get("data") or {},
+        "credits": words.credits(record, stage),
         **_neighbours(record, stage),
     }
     html, _ = Exporter().from_notebook_node(notebook, resources={"page": view})

@@ -75,12 +75,31 @@ def data(record: dict[str, Any]) -> str:
     return f"{text}; training split cut: {cuts}" if cuts else text
 
 
+def credits(record: dict[str, Any], stage: str | None = None) -> list[dict[str, Any]]:
+    """The data sets that a page credits: the run's, and what `stage`, or any stage, shows besides.
+
+    One that the run's data set consists of, or holds, is credited there.
+    """
+    stages = record.get("stages") or {}
+    facts = record.get("data") or {}
+    found = {"": facts} if facts else {}
+    for name, entry in stages.items():
+        for each in (entry.get("data_also") or []) if stage in (None, name) else []:
+            if str(each.get("citation")) not in str(facts.get("citation") or ""):
+                found[str(each.get("name"))] = each
+    return list(found.values())
+
+
 def model(record: dict[str, Any], stage: str | None = None) -> str:
     """The network of `stage`: the one that its `reader` names, or the one that the run trains.
 
-    Without a stage it is the run's; empty where no stage up to there says.
+    Without a stage it is the run's; empty where no stage up to there says. Of a page across runs
+    it is how many they are, and which.
     """
     stages = record.get("stages") or {}
+    several = stages.get(stage, {}).get("models") or []
+    if several:
+        return several[0] if len(several) == 1 else f"{len(several)}: {', '.join(several)}"
     reader = (stages.get(stage, {}).get("parameters") or {}).get("reader", "run")
     if reader != "run":
         return str(reader)
