@@ -126,6 +126,10 @@ def test_a_run_knows_what_made_it(outputs):
     # Neither the seed, nor what only looks at the network, nor a study's.
     assert not {"seed", "map_points", "study_seeds", "reader"} & set(each.parameters)
     assert each.machine == "AMD EPYC, 2 cores, AMX, 23.5 GiB, H200"
+    each.record["hardware"] |= {"amx": False, "gpu": None}
+    before = each.machine
+    each.record["hardware"]["bfloat16"] = True
+    assert each.machine == "AMD EPYC, 2 cores, bfloat16, 23.5 GiB" != before
     assert (each.date, each.commit) == ("2026-01-02", "0123456789+")
     assert (len(each.openings), each.n, each.n_validation) == (2, 400, 500)
     assert each.latency == 0.5

@@ -116,12 +116,13 @@ class Member:
 
     @property
     def machine(self) -> str:
-        """Processor, cores, AMX, memory and GPU; two runs' times are compared where it is equal."""
+        """Processor, cores, AMX, bfloat16, memory, GPU; times are compared where it is equal."""
         facts = self.record.get("hardware") or {}
         parts = [str(facts.get("processor") or "unknown")]
         if facts.get("cores"):
             parts.append(f"{facts['cores']} core{'s' if facts['cores'] != 1 else ''}")
         parts += ["AMX"] if facts.get("amx") else []
+        parts += ["bfloat16"] if facts.get("bfloat16") and not facts.get("amx") else []
         if facts.get("memory_gib"):
             parts.append(f"{facts['memory_gib']} GiB")
         return ", ".join([*parts, *([str(facts["gpu"])] if facts.get("gpu") else [])])

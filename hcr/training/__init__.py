@@ -23,7 +23,7 @@ from hcr.training.keys import code_digest
 from hcr.training.keys import key as _key
 from hcr.training.losses import loss_of
 from hcr.training.network import layer_table, predict, shifted, validate, variations
-from hcr.training.trainer import batches_of, seed_everything, trainer_of
+from hcr.training.trainer import batches_of, precision_of, seed_everything, trainer_of
 from hcr.training.weights import Begun, take_over
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "fit",
     "fit_steps",
     "layer_table",
+    "precision_of",
     "predict",
     "seed_everything",
     "validate",

@@ -39,6 +39,9 @@ def trainer_of(
     weights than those that are trained, a network like it that starts with the same weights.
     """
     policy = precision_of(recipe)
+    if recipe.precision == "auto":
+        able = "multiplies" if policy == "mixed_bfloat16" else "does not multiply"
+        print(f"precision {policy}: this processor {able} bfloat16", flush=True)
     sources = isinstance(loss, CrossEntropy) and np.ndim(loss.shift) == 2
     if recipe.ema or policy != "float32":
         net = _like(net, recipe, policy)
@@ -69,14 +72,10 @@ def trainer_of(
 
 
 def precision_of(recipe: "Recipe") -> str:
-    """The name of Keras' dtype policy for `recipe` on this machine; `auto` is told in a line."""
+    """The name of Keras' dtype policy for `recipe` on this machine."""
     if recipe.precision != "auto":
         return recipe.precision
-    able = environment.hardware()["bfloat16"]
-    chosen = "mixed_bfloat16" if able else "float32"
-    told = "multiplies bfloat16" if able else "does not multiply bfloat16"
-    print(f"precision {chosen}: this processor {told}", flush=True)
-    return chosen
+    return "mixed_bfloat16" if environment.hardware()["bfloat16"] else "float32"
 
 
 def batches_of(
