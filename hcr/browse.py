@@ -211,7 +211,6 @@ def drawings(
     pad: float | None = None,
     headline: bool = False,
     nothing: str = "No drawing.",
-    credit: dict[str, str] | None = None,
 ):
     """Drawings, as drawn, as the network sees them and as read; by hand, once a button asks for it.
 
@@ -227,15 +226,12 @@ def drawings(
         pad: The pad's side, where each is shown as large as it was drawn; see `plots.drawings`.
         headline: Whether the run's front page shows it.
         nothing: What is said where `find` gives no drawing.
-        credit: Of the data set that they are from, where it is not the run's; see `Run.also`.
     """
 
     def draw() -> exhibits.Exhibit:
         strokes, meant = find()
         if not len(strokes):
             return exhibits.Exhibit(f"<p>{escape(nothing)}</p>", nothing)
-        if credit:
-            run.also(credit)
         seen = np.stack([images.from_strokes(each) for each in strokes])
         best = [read(each)[0] for each in strokes]
         axes = plots.drawings(strokes, seen, best, meant, columns, pad=pad)

@@ -2,10 +2,9 @@ import emnist_files
 import numpy as np
 import pytest
 
-from hcr import datasets, images, labels, runs, synthesis
+from hcr import datasets, images, labels, synthesis
 from hcr.datasets import DATASETS, Options, Strokes, unipen
 from hcr.errors import DataError
-from hcr.insights import people
 
 CHARACTERS = "Aac7"
 NAMES = ("apa", "app", "tos", "aga", "val", "lou")
@@ -70,13 +69,6 @@ def test_split_by_contributor(monkeypatch, tmp_path):
         assert len(split.strokes) == len(split.writers) == len(split)
         for i in range(len(split)):
             assert (images.from_strokes(split.strokes[i]) == split.images[i]).all()
-
-
-def test_an_evaluation_that_reads_its_drawings_credits_it(monkeypatch, tmp_path):
-    write(monkeypatch, tmp_path, **arrays(samples()))
-    run = runs.Run("quick", "04_evaluate", tmp_path / "outputs" / "quick", by_hand=False)
-    assert len(people.asked("unipen", run)[0]) == 8
-    assert runs.read(run.folder)["stages"]["04_evaluate"]["data_also"] == [unipen.CREDIT]
 
 
 def test_labels_of_both_sets(monkeypatch, tmp_path):
