@@ -213,7 +213,6 @@ def drawings(
     placement: str | None = None,
     headline: bool = False,
     nothing: str = "No drawing.",
-    credit: dict[str, str] | None = None,
 ):
     """Drawings, as drawn, as the network sees them and as read; by hand, once a button asks for it.
 
@@ -230,7 +229,6 @@ def drawings(
         placement: Where on a pad each is put first, in `hcr.synthesis.placements`.
         headline: Whether the run's front page shows it.
         nothing: What is said where `find` gives no drawing.
-        credit: Of the data set that they are from, where it is not the run's; see `Run.also`.
     """
 
     def draw() -> exhibits.Exhibit:
@@ -238,8 +236,6 @@ def drawings(
         if not len(strokes):
             return exhibits.Exhibit(f"<p>{escape(nothing)}</p>", nothing)
         strokes = [placed(each, placement) for each in strokes] if placement else strokes
-        if credit:
-            run.also(credit)
         seen = np.stack([images.from_strokes(each) for each in strokes])
         best = [read(each)[0] for each in strokes]
         axes = plots.drawings(strokes, seen, best, meant, columns, pad=pad)

@@ -1,21 +1,17 @@
 """Looking through pictures: live controls by hand, a still figure in a report."""
 
 import io
-from types import SimpleNamespace
 
 import ipywidgets as widgets
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import PROJECT
 from matplotlib import pyplot
 from PIL import Image
 
 from hcr import browse, datasets, runs
 from hcr.browse import PAGE
-from hcr.datasets import Split, unipen
-from hcr.report.words import credits
+from hcr.datasets import Split
 
 DIGITS = tuple("0123456789")
 
@@ -358,26 +354,6 @@ def test_drawings_are_read_as_they_were_put_on_the_pad(reported, monkeypatch):
     browse.drawings(reported, pens(), reading, "people", "As drawn.", placement="large")
     assert [np.ptp(np.concatenate(each), axis=0).max() for each in read] == [250, 250]
     assert all(one is other for one, other in zip(read, shown[0], strict=True))
-
-
-@pytest.mark.parametrize("n", [0, 2])
-def test_drawings_of_another_data_set_are_credited_where_they_are_shown(run, reported, n):
-    """05_draw's own cell; by hand not before the button is pressed."""
-    cells = nbformat.read(PROJECT / "notebooks" / "05_draw.ipynb", as_version=4).cells
-    (cell,) = (each.source for each in cells if "unipen.one_each" in each.source)
-    found = SimpleNamespace(one_each=lambda labels, seed: (*pens(n)(), []), CREDIT=unipen.CREDIT)
-    model = SimpleNamespace(read_strokes=reading)
-    names = {"browse": browse, "unipen": found, "model": model, "labels": "1x", "seed": 0}
-    exec(cell, names | {"out": reported})
-    box = eval(cell, names | {"out": run})
-    assert not run.folder.exists()
-    box.children[0].click()
-    for each in (reported, run):
-        record = runs.read(each.folder) or {"stages": {"01_eda": {}}}
-        told = record["stages"]["01_eda"].get("data_also") or []
-        assert told == [unipen.CREDIT][: n and 1]
-        for stage, shown in (("01_eda", bool(n)), ("05_draw", False), (None, bool(n))):
-            assert any("CC BY 4.0" in one["licence"] for one in credits(record, stage)) == shown
 
 
 def test_where_there_is_no_drawing_that_is_said(run, reported):

@@ -6,7 +6,6 @@ from hcr import datasets, images, insights, labels, runs, synthesis
 from hcr.comparison.member import Member
 from hcr.datasets import DATASETS, Options, Strokes, unipen
 from hcr.errors import DataError
-from hcr.insights import people
 
 CHARACTERS = "Aac7"
 NAMES = ("apa", "app", "tos", "aga", "val", "lou")
@@ -71,13 +70,6 @@ def test_split_by_contributor(monkeypatch, tmp_path):
         assert len(split.strokes) == len(split.writers) == len(split)
         for i in range(len(split)):
             assert (images.from_strokes(split.strokes[i]) == split.images[i]).all()
-
-
-def test_an_evaluation_that_reads_its_drawings_credits_it(monkeypatch, tmp_path):
-    write(monkeypatch, tmp_path, **arrays(samples()))
-    run = runs.Run("quick", "04_evaluate", tmp_path / "outputs" / "quick", by_hand=False)
-    assert len(people.asked("unipen", run)[0]) == 8
-    assert runs.read(run.folder)["stages"]["04_evaluate"]["data_also"] == [unipen.CREDIT]
 
 
 def test_labels_of_both_sets(monkeypatch, tmp_path):

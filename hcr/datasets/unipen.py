@@ -23,6 +23,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -193,13 +194,14 @@ def drawings_of(names: Iterable[str]) -> tuple[list[list[np.ndarray]], np.ndarra
 
 
 def one_each(
-    classes: Sequence[str], seed: int
+    classes: Sequence[str], seed: int, run: Any = None
 ) -> tuple[list[list[np.ndarray]], list[str], list[str]]:
     """A drawing of each class by the validation split's contributors, to look at.
 
     Args:
         classes: Characters; of 47, `C` is what was drawn as `C` or `c` (`hcr.labels.merge`).
         seed: Of the choice.
+        run: The `hcr.runs.Run` that shows them, whose page then credits the data set.
 
     Returns:
         The drawings, as `drawings_of` gives them; the class of each; who drew it. Nothing where
@@ -218,6 +220,8 @@ def one_each(
     rng = np.random.default_rng(seed)
     own = [(each, np.flatnonzero(theirs & (found == each))) for each in classes]
     picked = [(each, int(rng.choice(those))) for each, those in own if len(those)]
+    if picked and run is not None:
+        run.also(CREDIT)
     return (
         [strokes[i] for _, i in picked],
         [each for each, _ in picked],
