@@ -61,7 +61,8 @@ def html(
     """
     names, sides, rows = _cells(frame, formats)
     top = "".join(
-        f'<th scope="col" style="text-align:{side}">{escape(name)}</th>'
+        # A long name may be broken where it has an underscore, so that its column is no wider.
+        f'<th scope="col" style="text-align:{side}">{escape(name).replace("_", "_<wbr>")}</th>'
         for name, side in zip(names, sides, strict=True)
     )
     body = []
