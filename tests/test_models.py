@@ -67,7 +67,7 @@ def test_what_a_network_says_of_a_picture_hangs_on_that_picture_alone(name, pict
 def test_an_unknown_name_offers_the_nearest():
     with pytest.raises(ModelError, match=r"no network 'hcr_smal'\. Did you mean 'hcr_small'\?"):
         models.build("hcr_smal", 10)
-    with pytest.raises(ModelError, match=r"Known: .*hcr_net, hcr_small, "):
+    with pytest.raises(ModelError, match=r"Known: .*hcr_net, hcr_pair, hcr_small, "):
         models.build("xyz", 10)
 
 

@@ -100,7 +100,9 @@ def test_the_official_split_has_the_recipe_of_the_standing_protocol(declared):
     ours, official = (
         resolved(name, declared)["03_train"] for name in ("hcr_net", "emnist_balanced")
     )
-    assert official | {"run": "hcr_net", "dataset": "emnist-subset"} == ours
+    assert official.pop("dataset") == "emnist-balanced"
+    assert ours.pop("dataset") == "emnist-subset"
+    assert {**official, "run": ""} == {**ours, "run": ""}
 
 
 def test_03_train_names_the_tables_of_the_recipe(declared):
