@@ -65,7 +65,7 @@ def test_blocks_add_up_to_the_network(net):
     assert blocks["multiply-adds"].sum() == models.multiply_adds(net)
     assert blocks["block"].iloc[0] == "picture"
     last = blocks.iloc[-1]
-    ends = blocks.loc[last["sources"]] if last["block"] == "mean" else blocks.iloc[-1:]
+    ends = blocks.iloc[list(last["sources"])] if last["block"] == "mean" else blocks.iloc[-1:]
     assert all("softmax" in then for then in ends["then"])
     assert blocks["output"].iloc[-1] == (10,)
     for place, sources in enumerate(blocks["sources"]):
