@@ -343,14 +343,18 @@ def test_the_benchmarks_table_has_a_column_a_strength():
         return shares(given.mean(axis=(1, 2)) < PICTURES.mean() + 9)
 
     frame = metrics.robustness.measure(predict, PICTURES, np.zeros(60, int), 0, ["blur", "noise"])
-    table = metrics.robustness.summary(frame)
+    table = metrics.robustness.summary(frame).assign(lost_low=0.25, lost_high=0.75)
     head, _, *rows = benchmark.rows(frame, table)
     columns = [each.strip() for each in head.strip("|").split("|")]
     for row in rows:
         cells = dict(zip(columns, (e.strip() for e in row.strip("|").split("|")), strict=True))
         own = table.set_index("corruption").loc[cells["corruption"]]
         for name in ("1", "5", "mean", "lost"):
-            assert cells[name] == f"{100 * own[name]:.1f}", name
+            ends = {"mean": ("low", "high"), "lost": ("lost_low", "lost_high")}.get(name)
+            told = f"{100 * own[name]:.1f}"
+            if ends:
+                told += " ({:.1f} to {:.1f})".format(*(100 * own[end] for end in ends))
+            assert cells[name] == told, name
 
 
 def test_a_measure_tells_what_does_not_fit():
