@@ -144,7 +144,8 @@ def test_a_finished_run_becomes_a_network_that_ships(small_run: Finished, tmp_pa
     shutil.copy(folder / "labels.json", tmp_path)
     assert Recognizer.load(tmp_path).labels == Recognizer.load(folder).labels
     record = json.loads((folder / "run.json").read_text())
-    text = shipping.card("mnist", record, found, costs)
+    model, network = tmp_path / "model.tflite", shipping.NETWORKS["mnist"]
+    text = shipping.card("mnist", network, record, found, costs, model)
     test = found["04_evaluate"]
     for share in (
         test["accuracy"],
