@@ -15,12 +15,12 @@ that `Recognizer.load()` gives, else outputs/quick. Printed are
 - precision: the same network exported with float16 and with int8 weights: size, milliseconds, and
   how far its probabilities are from float32's on the drawings.
 
-Last measured with `hcr_net` before any training (47 classes, 28 M multiply-adds, 1.66 MB) on two
-cores of an AMD EPYC without AMX, other work on them: import and load 0.102 s (0.101 to 0.104);
-UNIPEN's strokes to the answer 0.91 ms (0.79 to 1.21), of which the picture takes 0.20;
-`model.predict` takes 42.6 ms (41.7 to 46.5), 89 times (74 to 93) as long as `recognizer.predict`.
-With int8 weights the network takes a third of its time or less, and a quarter of the bytes;
-float16 weights halve the bytes.
+Last measured in November 2026 with the shipped 47 classes (`hcr_pair`, 56 M multiply-adds, weights of
+8 bits, 0.86 MB) on two cores of an AMD EPYC without AMX: import and load 0.144 s (0.128 to 0.156);
+UNIPEN's strokes to the sorted answer 0.47 ms (0.43 to 0.56; n = 500), of which the picture takes
+0.19; `model.predict` takes 61.9 ms (55.2 to 72.4), 109 times (99 to 118) as long as
+`recognizer.predict` beside it. Medians and quartiles. With int8 weights the network takes less than
+half the time of float32's and a quarter of the bytes; float16 weights halve the bytes.
 """
 
 import json
