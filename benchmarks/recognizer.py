@@ -15,8 +15,8 @@ that `Recognizer.load()` gives, else outputs/quick. Printed are
 - precision: the same network exported with float16 and with int8 weights: size, milliseconds, and
   how far its probabilities are from float32's on the drawings.
 
-Last measured in November 2026 with the shipped 47 classes (`hcr_pair`, 56 M multiply-adds, weights of
-8 bits, 0.86 MB) on two cores of an AMD EPYC without AMX: import and load 0.144 s (0.128 to 0.156);
+Last measured in November 2026 with the shipped 47 classes (`hcr_pair`, 56 M multiply-adds, 8 bits a
+weight, 0.86 MB) on two cores of an AMD EPYC without AMX: import and load 0.144 s (0.128 to 0.156);
 UNIPEN's strokes to the sorted answer 0.47 ms (0.43 to 0.56; n = 500), of which the picture takes
 0.19; `model.predict` takes 61.9 ms (55.2 to 72.4), 109 times (99 to 118) as long as
 `recognizer.predict` beside it. Medians and quartiles. With int8 weights the network takes less than
