@@ -21,12 +21,12 @@ the kernel being there, to a pad on the page and to its first answer; in Voilà 
 page's address to the same, with the kernel's start in them.
 
 Measured with the shipped 47 classes, two cores (AMD EPYC), no graphics card, JupyterLab 4.6.6,
-ipywidgets 8.1.9, n = 100, 95th percentiles in ms with their intervals: echo 15 (14 to 19), answer 55
-(53 to 60), 3.7 times (2.8 to 4.1); with 50 ms held back each way 142 (121 to 160) and 200 (177 to
-234), 1.4 times (1.2 to 1.6). The answer's median is 40 ms above the echo's in both, and it is not
-known where they go: moves that go on behind the last point, so that the page's acknowledgements do
-not wait, take off 10 of them. When the echo was measured sooner after a drawing it had 55 as well,
-beside an answer's 50.
+ipywidgets 8.1.9, n = 100, 95th percentiles in ms with their intervals: echo 15 (14 to 19),
+answer 55 (53 to 60), 3.7 times (2.8 to 4.1); with 50 ms held back each way 142 (121 to 160) and
+200 (177 to 234), 1.4 times (1.2 to 1.6). The answer's median is 40 ms above the echo's in both,
+and it is not known where they go: moves that go on behind the last point, so that the page's
+acknowledgements do not wait, take off 10 of them. When the echo was measured sooner after a
+drawing it had 55 as well, beside an answer's 50.
 
 While other work kept both cores busy (load average 8): the pad after 1.3 s,
 its first answer 2.1, 2.1 and 3.1 s after "Run All Cells", the kernel new each time; at a load of
