@@ -1,10 +1,12 @@
 """The five projects' params files: each asks for what its project does."""
 
+import json
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from hcr import models, params, pipeline, training
+from hcr import models, params, pipeline, recognizer, training
 
 PROJECT = Path(__file__).resolve().parents[1]
 AZ, BALANCED = "mnist+az", "emnist-balanced"
@@ -94,6 +96,13 @@ def test_the_suite_holds_every_project_and_ours_on_one_data_set(declared):
     assert {each["seed"] for each in found} == {0}
     assert {each["precision"] for each in found} == {"auto"}
     assert {each["model"] for each in found} == set(models.MODELS) - {"hcr_small", "hcr_pair"}
+
+
+def test_what_is_fine_tuned_is_the_network_that_ships(declared):
+    found = resolved("my_hand", declared)["03_train"]
+    with zipfile.ZipFile(recognizer.keras_file(found["start"])) as file:
+        shipped = json.loads(file.read("config.json"))
+    assert shipped["config"]["name"] == found["model"]
 
 
 def test_the_official_split_has_the_recipe_of_the_standing_protocol(declared):
