@@ -6,7 +6,7 @@ Trains `params/hcr_net.yaml` for one epoch, with what `-p` changes, in a folder 
 deleted afterwards, and prints the largest resident memory of any process of it, kernel included:
 data, network, validation and export. More epochs take no more.
 
-Measured last in November 2026 on two cores (AMD EPYC, no AMX): not yet.
+Measured last in November 2026 on two cores (AMD EPYC, no AMX), in bfloat16: 1.42 GB.
 """
 
 import os
