@@ -14,6 +14,7 @@ import trained
 from conftest import run_all
 from sklearn import metrics as oracle
 from statsmodels.stats.proportion import confint_proportions_2indep
+from test_resampling import answers
 
 from hcr import drawings, exhibits, files, insights, metrics, recognizer, runs, synthesis
 from hcr.errors import DataError, ModelError, ParameterError
@@ -22,16 +23,6 @@ from hcr.recognizer import Recognizer
 from hcr.synthesis.placements import PLACEMENTS
 
 DIGITS = tuple("0123456789")
-
-
-def answers(n=400, classes=6, seed=0, share=0.7):
-    """Labels, and probabilities that are right about so often."""
-    rng = np.random.default_rng(seed)
-    true = rng.integers(0, classes, n)
-    logits = rng.normal(size=(n, classes))
-    logits[np.arange(n), true] += 3 * share
-    found = np.exp(logits)
-    return true, found / found.sum(axis=1, keepdims=True)
 
 
 # Tables
