@@ -26,7 +26,11 @@ def probabilities(
     inputs: KerasTensor, x: KerasTensor, n_classes: int, name: str, **options
 ) -> Model:
     """The model that ends in a dense layer, with its `options`, and a softmax over `n_classes`."""
-    x = layers.Dense(n_classes, name="logits", **options)(x)
+    return Model(inputs, softmax(x, n_classes, **options), name=name)
+
+
+def softmax(x: KerasTensor, n_classes: int, ending: str = "", **options) -> KerasTensor:
+    """The answers, float32 (n, n_classes), of a dense layer; both layers' names have an ending."""
+    x = layers.Dense(n_classes, name=f"logits{ending}", **options)(x)
     # float32 whatever the precision of the rest, because probabilities are compared and logged.
-    x = layers.Softmax(name="probabilities", dtype="float32")(x)
-    return Model(inputs, x, name=name)
+    return layers.Softmax(name=f"probabilities{ending}", dtype="float32")(x)

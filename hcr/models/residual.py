@@ -2,7 +2,7 @@
 
 from keras import KerasTensor, Model, layers
 
-from hcr.models.blocks import conv, pictures, probabilities
+from hcr.models.blocks import conv, pictures, probabilities, softmax
 
 
 def hcr_net(n_classes: int) -> Model:
@@ -14,8 +14,7 @@ def hcr_net(n_classes: int) -> Model:
 def hcr_pair(n_classes: int) -> Model:
     """Two of `hcr_net` side by side, which were trained apart: the mean of their probabilities."""
     inputs, x = pictures()
-    both = [_softmax(_features(x), n_classes, place) for place in ("first", "second")]
-    # float32 whatever the precision of the rest, because probabilities are compared and logged.
+    both = [softmax(_features(x), n_classes, ending) for ending in ("_first", "_second")]
     return Model(inputs, layers.Average(name="mean", dtype="float32")(both), name="hcr_pair")
 
 
@@ -29,12 +28,6 @@ def _features(x: KerasTensor) -> KerasTensor:
     x = _block(x, 128)
     x = layers.GlobalAveragePooling2D()(x)
     return layers.Dropout(0.3)(x)
-
-
-def _softmax(x: KerasTensor, n_classes: int, place: str) -> KerasTensor:
-    """One network's answers, float32 (n, n_classes)."""
-    x = layers.Dense(n_classes, name=f"logits_{place}")(x)
-    return layers.Softmax(name=f"probabilities_{place}", dtype="float32")(x)
 
 
 def _block(x: KerasTensor, filters: int) -> KerasTensor:
