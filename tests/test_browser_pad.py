@@ -244,6 +244,23 @@ def test_the_answer_comes_while_one_draws(pad, page):
     pad.wait_for_points(10)
 
 
+def test_moves_follow_a_stroke_until_its_answer(pad, page, drawings):
+    # Without them Jupyter's server holds the answer back: pad.js says why.
+    pad.canvas.evaluate(
+        """canvas => {
+            canvas.own = 0;
+            canvas.addEventListener("mousemove", event => canvas.own += !event.isTrusted);
+        }"""
+    )
+    pad.draw(drawings[0][1][:1])
+    pad.wait_for_points(len(drawings[0][1][0]))
+    page.wait_for_timeout(50)
+    own = pad.canvas.evaluate("canvas => canvas.own")
+    assert 1 <= own <= 50
+    page.wait_for_timeout(200)
+    assert pad.canvas.evaluate("canvas => canvas.own") == own
+
+
 def test_a_finger_draws(chromium, lab, drawings, shots):
     with browser.live(chromium, has_touch=True) as page:
         live.run_all(page, lab, "pad.ipynb")

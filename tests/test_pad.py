@@ -1,4 +1,5 @@
 import asyncio
+import html
 import json
 import re
 import time
@@ -960,10 +961,24 @@ def test_both_models_are_told(reads):
     assert pad._status.value.endswith(" two: x, 100.0 %. Read as x.")
 
 
+def test_the_page_is_told_whether_the_answer_is_for_a_whole_drawing(pad):
+    def whole():
+        return 'data-whole="true"' in pad._answer.value
+
+    assert whole()
+    pad._pen._down(20, 20)
+    pad._pen._move(20, 120)
+    pad._reading.now()
+    assert not whole()
+    pad._pen._up(20, 160)
+    assert whole()
+
+
 def test_what_ipywidgets_cannot_name_is_named_on_the_page(pad):
     (style,) = [each.value for each in pad.children if "onload" in getattr(each, "value", "")]
-    script = re.search(r"onload='([^']*)'>", style)[1]
-    for told in ('"role", "application"', '"aria-label", "Drawing area"', '"role", "status"'):
+    script = html.unescape(re.search(r'onload="([^"]*)">', style)[1])
+    assert script.endswith(', "Drawing area")')
+    for told in ('"role", "application"', '"aria-label", name', '"role", "status"'):
         assert told in script
     assert {"hcr-paper", "hcr-status"} <= set(re.findall(r"\.(hcr-\w+)", script))
     assert "hcr-status" in pad._status._dom_classes

@@ -1,6 +1,7 @@
 """What the pad shows beside the drawing, as HTML in which labels are text, never markup."""
 
 import base64
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,31 +20,13 @@ _FAINT = 0.05  # log-odds: a map without more shows nothing
 
 def style_html() -> str:
     """The pad's stylesheet, to be put on the page."""
-    return f"<style>{_css()}</style>"
+    return f"<style>{_text('pad.css')}</style>"
 
 
-def naming_html(name: str) -> str:
-    """What gives the page's elements the roles that ipywidgets has no traits for.
-
-    The canvas becomes an application called `name`, since it takes keys itself; the status line
-    becomes a live region that stays while its text changes.
-    """
-    # It goes on: ipywidgets 7 makes the canvas anew where a keyboard leaves it.
-    script = f"""
-        const pad = this.closest(".hcr-pad");
-        const set = (where, key, value) => {{
-            const found = pad.querySelector(where);
-            if (found?.getAttribute(key) != value) found?.setAttribute(key, value);
-        }};
-        const name = () => {{
-            set(".hcr-paper", "role", "application");
-            set(".hcr-paper", "aria-label", "{name}");
-            set(".hcr-status", "role", "status");
-        }};
-        name();
-        new MutationObserver(name).observe(pad, {{childList: true, subtree: true}});
-    """
-    return f"<style onload='{script}'></style>"
+def script_html(name: str) -> str:
+    """The pad's script, to be put into the pad; `name` is what its drawing area is called."""
+    script = escape(f"({_text('pad.js')})(this.closest('.hcr-pad'), {json.dumps(name)})")
+    return f'<style onload="{script}"></style>'
 
 
 def percent(probability: float) -> str:
@@ -64,17 +47,20 @@ class Shown:
         readings: By the model's name; none for an empty pad.
         maps: Where each model looked, float (28, 28), where that was asked for.
         points: How many points of the drawing it is the answer for.
+        whole: Whether no stroke was in progress then.
     """
 
     image: np.ndarray
     readings: Mapping[str, Reading] = field(default_factory=dict)
     maps: Mapping[str, np.ndarray] = field(default_factory=dict)
     points: int = 0
+    whole: bool = True
 
 
 def answer_html(shown: Shown) -> str:
     """Of each model the best character large, how sure it is, the bars, and what it sees."""
-    head = f'<div class="hcr-answers" data-points="{shown.points}">'
+    state = f'data-points="{shown.points}" data-whole="{str(shown.whole).lower()}"'
+    head = f'<div class="hcr-answers" {state}>'
     if not shown.readings:
         return (
             f'{head}<div class="hcr-empty">Draw a character: with mouse, finger or pen, small or '
@@ -209,5 +195,5 @@ def _png(image: np.ndarray) -> str:
 
 
 @cache
-def _css() -> str:
-    return Path(__file__).with_name("pad.css").read_text(encoding="utf-8")
+def _text(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")

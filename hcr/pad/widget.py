@@ -16,7 +16,7 @@ from hcr.pad.answer import (
     Snapshot,
     answer_html,
     error_html,
-    naming_html,
+    script_html,
     status_html,
     style_html,
 )
@@ -152,7 +152,7 @@ class Pad(widgets.VBox):
         desk = widgets.HBox([left, self._answer], layout={"flex_flow": "row wrap"})
         desk.add_class("hcr-desk")
         teaching = [self._teaching.widget] if self._teaching else []
-        style = widgets.HTML(style_html() + naming_html(NAME), layout={"display": "none"})
+        style = widgets.HTML(style_html() + script_html(NAME), layout={"display": "none"})
         return [style, self._models.widget, desk, self._status, *teaching, self._error]
 
     def _guard(self, function: Callable) -> Callable:
@@ -235,7 +235,8 @@ class Pad(widgets.VBox):
             # Their place is kept, so that nothing jumps when they come.
             blank = np.zeros(image.shape)
             maps = dict.fromkeys(readings, blank) if self._controls.looks.value else {}
-            self._shown = Shown(image, readings, maps, sum(map(len, strokes)))
+            points, whole = sum(map(len, strokes)), not self._drawing.drawing
+            self._shown = Shown(image, readings, maps, points, whole)
         self._show()
         if self._controls.looks.value:
             self._looking.ask()
