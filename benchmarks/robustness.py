@@ -37,7 +37,7 @@ from hcr.metrics.robustness import measure, summary
 from hcr.recognizer import SHIPPED, Recognizer
 from hcr.synthesis import spoilt
 
-PER_CLASS, SCANNED, SEED, DRAWS = 100, 20, 0, 1000
+PER_CLASS, SCANNED, SEED = 100, 20, 0
 
 
 def main(asked: argparse.Namespace) -> None:
@@ -89,44 +89,13 @@ def asked_of(
     characters: Sequence[str],
     door: Callable[[np.ndarray], np.ndarray] = np.asarray,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What `measure` finds of a split's pictures that come in by `door`, and its summary.
-
-    The summary has the intervals of its means, low and high, and of what is lost, lost_low and
-    lost_high.
-    """
-    right = []
+    """What `measure` finds of a split's pictures that come in by `door`, and its summary."""
 
     def answers(pictures: np.ndarray) -> np.ndarray:
-        found = recognizer.answers(door(pictures), characters)
-        right.append(found.argmax(axis=1) == split.labels)
-        return found
+        return recognizer.answers(door(pictures), characters)
 
-    frame = measure(answers, split.images, split.labels, SEED)
-    return frame, summary(frame).assign(**intervals(np.array(right)))
-
-
-def intervals(right: np.ndarray) -> dict[str, np.ndarray]:
-    """The ends of the intervals of each corruption's mean, and of what it loses, shares of 1.
-
-    A picture's answers at all strengths are drawn together: they are no pictures of their own.
-
-    Args:
-        right: Which pictures were read right, bool (1 + 5 corruptions, n): first as they are, then
-            each corruption's strengths.
-
-    Returns:
-        low, high, lost_low and lost_high, float (corruptions + 1,), the last for the mean of all.
-    """
-    n = right.shape[1]
-    means = right[1:].reshape(-1, len(spoilt.STRENGTHS), n).mean(axis=1)
-    means = np.vstack([means, means.mean(axis=0)])
-    generator = np.random.default_rng(SEED)
-    drawn = generator.multinomial(n, np.full(n, 1 / n), DRAWS).T / n
-    found = [
-        np.quantile(each @ drawn, (0.025, 0.975), axis=1) for each in (means, right[0] - means)
-    ]
-    names = ("low", "high", "lost_low", "lost_high")
-    return dict(zip(names, np.concatenate(found), strict=True))
+    frame, right = measure(answers, split.images, split.labels, SEED)
+    return frame, summary(frame, right, SEED)
 
 
 def taken_in(pictures: np.ndarray) -> np.ndarray:

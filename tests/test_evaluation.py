@@ -15,6 +15,7 @@ from conftest import run_all
 from sklearn import metrics as oracle
 from statsmodels.stats.proportion import confint_proportions_2indep
 from test_resampling import answers
+from test_spoilt import measured
 
 from hcr import drawings, exhibits, files, insights, metrics, recognizer, runs, synthesis
 from hcr.errors import DataError, ModelError, ParameterError
@@ -191,15 +192,11 @@ def test_what_the_labels_allow_is_kept_with_its_ends():
 
 
 def test_spoilt_pictures_are_kept_with_their_ends():
-    frame = pd.DataFrame(
-        [
-            {"corruption": "blur", "strength": each, "accuracy": 0.9 - each / 10, "low": 0.2,
-             "high": 0.95}
-            for each in range(6)
-        ]
-    )  # fmt: skip
-    kept = insights.evaluation.spoilt(metrics.robustness.summary(frame), 9)
-    assert kept == pytest.approx({"mean": 0.6, "low": 0.2, "high": 0.95, "n": 9})
+    table = metrics.robustness.summary(*measured({"blur": 0.1}))
+    kept = insights.evaluation.spoilt(table, 9)
+    assert kept == pytest.approx({"n": 9, **table.iloc[-1][["mean", "low", "high"]]})
+    assert 0.57 < kept["low"] < kept["mean"] < kept["high"] < 0.63
+    assert kept["mean"] == pytest.approx(0.6)
 
 
 def test_ends_share_a_column_on_the_page():

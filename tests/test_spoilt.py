@@ -294,6 +294,18 @@ def shares(right):
     return np.eye(10)[np.where(right, 0, 1)]
 
 
+def measured(drops, plain=0.9, n=1000):
+    """As `measure` gives it, of `n` pictures: by how much each strength lowers the accuracy."""
+    values = {name: [plain - drop * each for each in range(6)] for name, drop in drops.items()}
+    rows = [
+        {"corruption": name, "strength": strength, "accuracy": value}
+        for name, each in values.items()
+        for strength, value in enumerate(each)
+    ]
+    shares = [plain, *(value for each in values.values() for value in each[1:])]
+    return pd.DataFrame(rows), np.arange(n) < np.rint(n * np.array(shares))[:, None]
+
+
 def test_a_measure_asks_about_every_picture_at_every_strength():
     asked = []
 
@@ -301,7 +313,9 @@ def test_a_measure_asks_about_every_picture_at_every_strength():
         asked.append(pictures)
         return shares(np.arange(60) >= len(asked))
 
-    frame = metrics.robustness.measure(predict, PICTURES, np.zeros(60, int), 3, ["blur", "noise"])
+    frame, right = metrics.robustness.measure(
+        predict, PICTURES, np.zeros(60, int), 3, ["blur", "noise"]
+    )
     assert len(asked) == 11
     np.testing.assert_array_equal(asked[0], PICTURES)
     np.testing.assert_array_equal(asked[8], spoil(PICTURES, "noise", 3, 3))
@@ -309,29 +323,32 @@ def test_a_measure_asks_about_every_picture_at_every_strength():
     assert frame["strength"].tolist() == [0, 1, 2, 3, 4, 5] * 2
     assert frame["amplitude"].dropna().tolist() == [*AMPLITUDES["blur"], *AMPLITUDES["noise"]]
     assert frame["right"].tolist() == [59, 58, 57, 56, 55, 54, 59, 53, 52, 51, 50, 49]
+    assert right.sum(axis=1).tolist() == [59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49]
+    assert right[0].tolist() == [False] + [True] * 59
     row = frame.iloc[-1]
     assert (row["low"], row["high"]) == metrics.wilson(49, 60)
     assert row["accuracy"] == row["balanced"] == 49 / 60
 
 
 def test_the_summary_is_the_mean_of_the_strengths_and_of_the_corruptions():
-    frame = pd.DataFrame(
-        [
-            {"corruption": name, "strength": each, "accuracy": value, "low": value / 2, "high": 0.9}
-            for name, drop in (("noise", 0.1), ("blur", 0.02))
-            for each in range(6)
-            for value in [0.9 - drop * each]
-        ]
-    )
-    table = metrics.robustness.summary(frame)
-    columns = ["corruption", "plain", "1", "2", "3", "4", "5", "mean", "low", "high", "lost"]
-    assert list(table) == columns
-    # The ends of the strengths, and not that of the pictures as they are.
-    assert table["low"].tolist() == pytest.approx([0.3, 0.42, 0.36])
-    assert table["high"].tolist() == pytest.approx([0.9] * 3)
+    frame, right = measured({"noise": 0.1, "blur": 0.02})
+    table = metrics.robustness.summary(frame, right)
+    columns = ["corruption", "plain", "1", "2", "3", "4", "5", "mean", "lost"]
+    assert list(table) == [*columns, "low", "high", "lost_low", "lost_high"]
     assert table["corruption"].tolist() == ["noise", "blur", "mean"]
     assert table["mean"].tolist() == pytest.approx([0.6, 0.84, 0.72])
     assert table["lost"].tolist() == pytest.approx([0.3, 0.06, 0.18])
+    assert (table["low"] < table["mean"]).all()
+    assert (table["mean"] < table["high"]).all()
+
+
+def test_a_picture_is_drawn_with_all_that_became_of_it():
+    frame, right = measured({"noise": 0, "blur": 0})
+    table = metrics.robustness.summary(frame, right)
+    # Ten answers to a picture that are the same count as one: the interval is that of 1,000.
+    half = 1.96 * np.sqrt(0.9 * 0.1 / 1000)
+    assert ((table["high"] - table["low"]) / 2).tolist() == pytest.approx([half] * 3, rel=0.1)
+    assert table[["lost_low", "lost_high"]].to_numpy() == pytest.approx(0)
 
 
 def test_the_benchmarks_table_has_a_column_a_strength():
@@ -342,8 +359,10 @@ def test_the_benchmarks_table_has_a_column_a_strength():
     def predict(given):
         return shares(given.mean(axis=(1, 2)) < PICTURES.mean() + 9)
 
-    frame = metrics.robustness.measure(predict, PICTURES, np.zeros(60, int), 0, ["blur", "noise"])
-    table = metrics.robustness.summary(frame).assign(lost_low=0.25, lost_high=0.75)
+    frame, right = metrics.robustness.measure(
+        predict, PICTURES, np.zeros(60, int), 0, ["blur", "noise"]
+    )
+    table = metrics.robustness.summary(frame, right).assign(lost_low=0.25, lost_high=0.75)
     head, _, *rows = benchmark.rows(frame, table)
     columns = [each.strip() for each in head.strip("|").split("|")]
     for row in rows:

@@ -3,8 +3,8 @@
 import re
 
 import numpy as np
-import pandas as pd
 import pytest
+from test_spoilt import measured
 
 from hcr import metrics
 from hcr.insights import faults, verdicts
@@ -153,13 +153,8 @@ def counts_of(wrong, n=40):
 
 
 def summary(drops, plain=0.9, half=0.01):
-    rows = [
-        {"corruption": name, "strength": each, "accuracy": value, "low": value - half, "high": 1.0}
-        for name, drop in drops.items()
-        for each in range(6)
-        for value in [plain - drop * each]
-    ]
-    return metrics.robustness.summary(pd.DataFrame(rows))
+    table = metrics.robustness.summary(*measured(drops, plain))
+    return table.assign(low=table["mean"] - half, high=1.0)
 
 
 def test_the_worst_and_the_least_corruption_are_named():

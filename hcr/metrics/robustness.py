@@ -14,6 +14,8 @@ from hcr.synthesis import spoilt
 if TYPE_CHECKING:
     import pandas as pd
 
+DRAWS = 1000  # of the bootstrap
+
 
 def measure(
     predict: Callable[[np.ndarray], np.ndarray],
@@ -21,7 +23,7 @@ def measure(
     true: ArrayLike,
     seed: int = 0,
     corruptions: Iterable[str] = tuple(spoilt.AMPLITUDES),
-) -> "pd.DataFrame":
+) -> tuple["pd.DataFrame", np.ndarray]:
     """The accuracy on the same pictures as they are and under every corruption and strength.
 
     The pictures are spoilt one corruption at a time, so that they are never all held.
@@ -36,12 +38,14 @@ def measure(
     Returns:
         A row a corruption and strength, from 0, the pictures as they are, to 5: corruption,
         strength, amplitude (NaN at 0), n, right (counts), accuracy, low, high (the 95 % Wilson
-        interval), balanced (class-balanced accuracy).
+        interval), balanced (class-balanced accuracy). And which pictures were read right, bool
+        (1 + 5 corruptions, n): as they are, then at each corruption's strengths.
     """
     import pandas as pd
 
     true = labels(true, name="true")
     same_length(true, pictures, "pictures")
+    hits = []
 
     def row(given: np.ndarray) -> dict[str, float]:
         probabilities = np.asarray(predict(given))
@@ -51,7 +55,8 @@ def measure(
                 f"Received: {probabilities.shape} for {len(true)} pictures."
             )
         read = probabilities.argmax(axis=1)
-        right = int((read == true).sum())
+        hits.append(read == true)
+        right = int(hits[-1].sum())
         low, high = wilson(right, len(true))
         balanced = balanced_accuracy(true, read, probabilities.shape[1])
         accuracy = right / len(true)
@@ -66,18 +71,23 @@ def measure(
             amplitude = spoilt.AMPLITUDES[name][strength - 1]
             its = {"corruption": name, "strength": strength, "amplitude": amplitude}
             rows.append({**its, **row(given)})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows), np.array(hits)
 
 
-def summary(frame: "pd.DataFrame") -> "pd.DataFrame":
+def summary(frame: "pd.DataFrame", right: np.ndarray, seed: int = 0) -> "pd.DataFrame":
     """What `measure` found, one row a corruption and a last one, `mean`, of them all.
+
+    Args:
+        frame: The first that `measure` gives.
+        right: The second.
+        seed: Of the bootstrap.
 
     Returns:
         Columns corruption; plain, the accuracy of the pictures as they are; one for each strength,
-        1 to 5, named by its number; mean, that of the five strengths, and low and high, its 95 %
-        interval; lost, plain less mean. The last row is the mean of the others, each corruption
-        counting the same. The ends are the means of the strengths' ends (Wilson): every strength
-        is read on the same pictures, so a mean of them may vary as much as one, and not more.
+        1 to 5, named by its number; mean, that of the five strengths; lost, plain less mean; low,
+        high, lost_low and lost_high, their 95 % intervals. The last row is the mean of the others,
+        each corruption counting the same. The intervals are a bootstrap over the pictures, each
+        drawn with all that became of it: its spoilt copies are no pictures of their own.
     """
     import pandas as pd
 
@@ -86,10 +96,22 @@ def summary(frame: "pd.DataFrame") -> "pd.DataFrame":
     strengths = [each for each in wide.columns if each > 0]
     table = wide.rename(columns={0: "plain", **{each: str(each) for each in strengths}})
     table["mean"] = wide[strengths].mean(axis=1)
-    ends = frame[frame["strength"] > 0].groupby("corruption")[["low", "high"]].mean()
-    table[["low", "high"]] = ends.loc[wide.index]
     table["lost"] = table["plain"] - table["mean"]
     last = table.mean().to_frame("mean").T
     table = pd.concat([table, last]).rename_axis("corruption").reset_index()
     table.columns.name = None
-    return table
+    return table.assign(**_intervals(np.asarray(right, float), len(strengths), seed))
+
+
+def _intervals(right: np.ndarray, strengths: int, seed: int) -> dict[str, np.ndarray]:
+    """The ends of each corruption's mean and of what it loses; the last ones are of the mean."""
+    n = right.shape[1]
+    means = right[1:].reshape(-1, strengths, n).mean(axis=1)
+    means = np.vstack([means, means.mean(axis=0)])
+    generator = np.random.default_rng(seed)
+    drawn = generator.multinomial(n, np.full(n, 1 / n), DRAWS).T / n
+    found = [
+        np.quantile(each @ drawn, (0.025, 0.975), axis=1) for each in (means, right[0] - means)
+    ]
+    names = ("low", "high", "lost_low", "lost_high")
+    return dict(zip(names, np.concatenate(found), strict=True))
