@@ -166,7 +166,6 @@ def mistakes(
     characters: Sequence[str],
     name: str = "browse",
     doubted: np.ndarray | None = None,
-    note: str = "",
 ):
     """Look through the mistakes, by pair of characters; in a report, the surest of all.
 
@@ -178,7 +177,6 @@ def mistakes(
         characters: The character of each label.
         name: Of the figure.
         doubted: bool (n,), the mistakes that speak against their labels, a group of their own.
-        note: What the caption says besides.
     """
     wrong = np.flatnonzero(predicted != split.labels)
     wrong = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
@@ -197,7 +195,6 @@ def mistakes(
         return plots.mistakes(*parts, characters, n=max(1, len(indices)))
 
     caption = "The mistakes of which the network was surest." if len(wrong) else "No mistakes."
-    caption = f"{caption} {note}".rstrip()
     cover = Cover(next(iter(groups)), lambda: draw(wrong[:PAGE]), caption)
     return _browse(run, "mistakes", groups, draw, name, cover)
 

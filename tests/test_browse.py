@@ -277,12 +277,6 @@ def test_by_hand_doubted_labels_are_the_first_that_can_be_chosen(run, split, mon
     assert parts(none)[0].options[0] == "all  (60)"
 
 
-def test_in_a_report_the_caption_counts_the_suspects(reported, split):
-    given = split, *answers(split, 60), DIGITS
-    shown = browse.mistakes(reported, *given, name="mistakes", note="8 suspects.")
-    assert "The mistakes of which the network was surest. 8 suspects." in shown._repr_html_()
-
-
 def test_by_hand_without_mistakes_there_is_nothing_to_choose(run, split):
     chosen, page, picture = parts(browse.mistakes(run, split, *answers(split, 0), DIGITS))
     assert chosen.options == ("all  (0)",)

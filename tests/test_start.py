@@ -378,7 +378,7 @@ def test_the_verdict_says_no_more_than_the_figures(right, sure):
     predicted = before if right is None else 1 - np.array(right)
     if sure == "better":
         before, predicted = np.ones(100, int), 1 - np.array(right)
-    found = exhibits.against(labels, predicted, before, "chosen on them", on=", here")
+    found = exhibits.against(labels, predicted, before, "chosen on them", "", on=", here")
     start, balanced, gain = found
     assert [each.label for each in found] == [
         "Accuracy of its start, here",

@@ -59,7 +59,7 @@ def against(
     labels: np.ndarray,
     predicted: np.ndarray,
     before: np.ndarray | None,
-    note: str = "",
+    *notes: str,
     on: str = "",
 ) -> list[Result]:
     """How a network reads beside the one that its training began from, on the same pictures.
@@ -68,7 +68,7 @@ def against(
         labels: int (n,).
         predicted: int (n,), what the network reads.
         before: int (n,), what the other one reads; None where training began anew: no results.
-        note: What else must be known of the comparison.
+        notes: What else must be known of the comparison; what is empty is not told.
         on: What the results' labels end with, as `", on validation"`.
     """
     if before is None:
@@ -81,7 +81,9 @@ def against(
     # z: what rounds to 0 has no minus.
     gain, low, high = (tables.typeset(f"{100 * each:+z.1f}") for each in ends)
     note = "; ".join(
-        filter(None, (sure, f"95 %: {low} to {high}; n = {len(labels):,}, the same for both", note))
+        filter(
+            None, (sure, f"95 %: {low} to {high}; n = {len(labels):,}, the same for both", *notes)
+        )
     )
     value = dict(zip(("difference", "low", "high"), ends, strict=True))
     n_classes = 1 + max(int(each.max()) for each in (labels, predicted, before))
