@@ -11,7 +11,7 @@ of 8 bits where that costs nothing on validation, and fills `hcr/pretrained/NAME
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,9 @@ class Network:
         params: Its file in `params/`, without the ending.
         about: What it is, for its card.
         overrides: What is asked for besides the file, as `-p` takes it.
-        before: The files, without the ending, of the networks before it, in their order: each
-            is a run of the same name, and begins from the one before.
-        begins: Those of them that its training begins from.
+        before: The files, without the ending, of the networks before it, in their order, and
+            those of them that each begins from: each is a run of the same name.
+        begins: Those of them that its own training begins from.
         keras: Whether the Keras model ships, too.
         readings: For its card, what of the test split was read before, and what that chose.
     """
@@ -42,7 +42,7 @@ class Network:
     params: str
     about: str
     overrides: tuple[str, ...] = ()
-    before: tuple[str, ...] = ()
+    before: dict[str, tuple[str, ...]] = field(default_factory=dict)
     begins: tuple[str, ...] = ()
     keras: bool = False
     readings: str = ""
@@ -52,7 +52,11 @@ NETWORKS = {
     "emnist": Network(
         "emnist",
         "The 47 classes of EMNIST, read as if every character were equally likely.",
-        before=("hcr_net_pen", "emnist_first", "emnist_second"),
+        before={
+            "hcr_net_pen": (),
+            "emnist_first": ("hcr_net_pen",),
+            "emnist_second": ("emnist_first",),
+        },
         begins=("emnist_first", "emnist_second"),
         keras=True,
         readings="It had been read for two networks before this one, of which the second is half "
@@ -86,10 +90,8 @@ def ship(name: str) -> Path:
     if name not in NETWORKS:
         raise ModelError(f"No network {name!r} ships.{nearest(name, NETWORKS)}")
     network = NETWORKS[name]
-    given: list[str] = []
-    for each in network.before:
-        _run(name, each, each, ["--to", "03_train", *given])
-        given = _beginning_from(each)
+    for each, begins in network.before.items():
+        _run(name, each, each, ["--to", "03_train", *_beginning_from(*begins)])
     given = _beginning_from(*network.begins)
     given += [word for override in network.overrides for word in ("-p", override)]
     _run(name, network.params, f"shipped_{name}", given)
