@@ -271,6 +271,24 @@ def test_another_model_changes_every_caption_and_note_that_names_a_figure(one, o
         assert same == (["Test pictures"] if of is notes else [])
 
 
+def test_another_training_changes_every_caption_and_note_that_names_a_figure(outputs):
+    runs = []
+    for model, epochs in (("hcr_small", 1), ("digits_nine_layer", 2)):
+        words = ("-p", f"03_train.model={model}", "-p", f"03_train.epochs={epochs}")
+        done = run_all(*words, "--to", "03_train", "--run", f"by_{model}", outputs=outputs)
+        assert done.code == 0, done.text
+        runs.append(outputs / f"by_{model}")
+    for of, least in (
+        (captions, {"figures/03_calibration", "tables/03_files"}),
+        (notes, {"Chosen epoch", "Accuracy on validation", "Temperature", "Parameters"}),
+    ):
+        first, second = (of(each, "03_train") for each in runs)
+        assert least <= telling(first)
+        same = {name for name in telling(first) if first[name] == second[name]}
+        # Two networks may have as many groups.
+        assert same <= {"tables/03_groups", "Groups of confused characters"}
+
+
 def test_another_reader_changes_every_figure_of_the_pad(outputs):
     """The one reads 47 characters, the other ten."""
     runs = []

@@ -9,7 +9,7 @@ import pytest
 import trained
 from test_training import StoppedError, assert_same, same_weights, stop_after
 
-from hcr import balance, drawings, exhibits, files, models, recognizer, training
+from hcr import balance, drawings, exhibits, files, metrics, models, recognizer, training
 from hcr.errors import ModelError, ParameterError
 from hcr.pipeline import RunPlan, load_stages
 from hcr.pipeline.fingerprint import fingerprint
@@ -387,6 +387,9 @@ def test_the_verdict_says_no_more_than_the_figures(right, sure):
     ]
     # There is one class.
     assert balanced.value == start.value
+    ends = metrics.wilson(int((before == 0).sum()), 100)
+    assert start.note == metrics.interval_text(*ends, 100)
+    assert balanced.note.startswith("95 %: ")
     assert gain.note.startswith(f"{sure}; 95 %: ")
     assert gain.note.endswith("; n = 100, the same for both; chosen on them")
     assert (gain.value["low"] > 0) == (sure == "better")

@@ -80,20 +80,20 @@ def against(
         sure = "it reads all as before"
     # z: what rounds to 0 has no minus.
     gain, low, high = (tables.typeset(f"{100 * each:+z.1f}") for each in ends)
-    note = "; ".join(
-        filter(
-            None, (sure, f"95 %: {low} to {high}; n = {len(labels):,}, the same for both", *notes)
-        )
-    )
+    n, right = len(labels), int((before == labels).sum())
+    told = [sure, f"95 %: {low} to {high}; n = {n:,}, the same for both", *notes]
     value = dict(zip(("difference", "low", "high"), ends, strict=True))
     n_classes = 1 + max(int(each.max()) for each in (labels, predicted, before))
     balanced = metrics.balanced_accuracy(labels, before, n_classes)
+    of = [metrics.wilson(right, n), metrics.bootstrap("balanced_accuracy", labels, before, seed=0)]
+    plain, even = (metrics.interval_text(*each, n) for each in of)
+    label = f"Class-balanced accuracy of its start{on}"
     rows = [
-        share("start_accuracy", float((before == labels).mean()), f"Accuracy of its start{on}"),
-        share("start_balanced_accuracy", balanced, f"Class-balanced accuracy of its start{on}"),
+        share("start_accuracy", right / n, f"Accuracy of its start{on}", plain),
+        share("start_balanced_accuracy", balanced, label, even),
     ]
-    text = f"{gain}{NBSP}points"
-    label = f"Accuracy gained over its start{on}"
+    text, label = f"{gain}{NBSP}points", f"Accuracy gained over its start{on}"
+    note = "; ".join(filter(None, told))
     return [*rows, Result("gain", value, label, text, note, headline=True)]
 
 
