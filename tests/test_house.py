@@ -50,6 +50,7 @@ FLOORS = {
     "comparison": 5,
     "insights": 5,
     "report": 5,
+    "service": 5,
     "shipping": 5,
     "study": 5,
     "pipeline": 6,
