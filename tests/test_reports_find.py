@@ -285,8 +285,8 @@ def test_another_training_changes_every_caption_and_note_that_names_a_figure(out
         first, second = (of(each, "03_train") for each in runs)
         assert least <= telling(first)
         same = {name for name in telling(first) if first[name] == second[name]}
-        # Two networks may have as many groups.
-        assert same <= {"tables/03_groups", "Groups of confused characters"}
+        # Two networks may have as many groups; how numbers are held is the machine's.
+        assert same <= {"tables/03_groups", "Groups of confused characters", "Precision"}
 
 
 def test_another_reader_changes_every_figure_of_the_pad(outputs):
