@@ -7,7 +7,7 @@ gives. A real JupyterLab is started on loopback and a real Chromium opens it. On
 the pad and an echo, a button whose handler sets the text of an HTML widget. Both are measured by
 the page's own clock, in turn:
 
-- echo: from the button's click to the changed text in the page;
+- echo: from the button's click to the changed text in the page, while all is at rest;
 - answer: from a stroke's last point, sent while its moves still come in at 60 a second, to the
   changed answer in the page. The answer carries the number of points that it is for, so one that
   was given while the stroke was drawn does not count.
@@ -21,18 +21,15 @@ the kernel being there, to a pad on the page and to its first answer; in Voilà 
 page's address to the same, with the kernel's start in them.
 
 Measured with the shipped 47 classes, two cores (AMD EPYC), no graphics card, JupyterLab 4.6.6,
-ipywidgets 8.1.9, n = 100, 95th percentiles in ms with their intervals: echo 15 (14 to 19),
-answer 55 (53 to 60), 3.7 times (2.8 to 4.1); with 50 ms held back each way 142 (121 to 160) and
-200 (177 to 234), 1.4 times (1.2 to 1.6). The answer's median is 40 ms above the echo's in both,
-and it is not known where they go: moves that go on behind the last point, so that the page's
-acknowledgements do not wait, take off 10 of them. When the echo was measured sooner after a
-drawing it had 55 as well, beside an answer's 50.
-
-While other work kept both cores busy (load average 8): the pad after 1.3 s,
-its first answer 2.1, 2.1 and 3.1 s after "Run All Cells", the kernel new each time; at a load of
-10, before the figures below the pad were drawn on demand, 4.7, 7.8 and 9.7 s. JupyterLab has a
-kernel handle what a widget is told after the cells that were asked for before it: these figures
-take 4 s of a core, and what still follows the pad 0.8 s.
+ipywidgets 8.1.9, n = 100, 95th percentiles in ms with their intervals: echo at rest 17 (14 to 25),
+answer 51 (43 to 55), 3.0 times (1.9 to 3.7); with 50 ms held back each way 116 (114 to 119) and
+143 (139 to 152), 1.2 times (1.2 to 1.3); with 100 ms 217 (215 to 219) and 243 (236 to 247), 1.1
+times. Before the page's moves after a stroke (`hcr/pad/pad.js`) the answer had 55 and, with 50 ms,
+200: Jupyter's server held it back until the page had acknowledged what came before.
+"Run All Cells" to the pad 1.2 s, to its answer 2.1 s (medians, n = 10; largest 1.8 and 3.1); in
+Voilà 3.4 and 3.9 s (largest 3.8 and 4.3). JupyterLab has a kernel handle what a widget is told
+after the cells that were asked for before it: `05_draw`'s figures take 4 s of a core and are drawn
+on demand; what still follows the pad takes 0.8 s.
 """
 
 import asyncio
