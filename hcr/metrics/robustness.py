@@ -7,14 +7,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hcr.errors import DataError
+from hcr.metrics import resampling
 from hcr.metrics.counts import balanced_accuracy, labels, same_length
 from hcr.metrics.intervals import wilson
 from hcr.synthesis import spoilt
 
 if TYPE_CHECKING:
     import pandas as pd
-
-DRAWS = 1000  # of the bootstrap
 
 
 def measure(
@@ -100,18 +99,9 @@ def summary(frame: "pd.DataFrame", right: np.ndarray, seed: int = 0) -> "pd.Data
     last = table.mean().to_frame("mean").T
     table = pd.concat([table, last]).rename_axis("corruption").reset_index()
     table.columns.name = None
-    return table.assign(**_intervals(np.asarray(right, float), len(strengths), seed))
-
-
-def _intervals(right: np.ndarray, strengths: int, seed: int) -> dict[str, np.ndarray]:
-    """The ends of each corruption's mean and of what it loses; the last ones are of the mean."""
-    n = right.shape[1]
-    means = right[1:].reshape(-1, strengths, n).mean(axis=1)
+    means = np.asarray(right[1:], float).reshape(len(wide), len(strengths), -1).mean(axis=1)
     means = np.vstack([means, means.mean(axis=0)])
-    generator = np.random.default_rng(seed)
-    drawn = generator.multinomial(n, np.full(n, 1 / n), DRAWS).T / n
-    found = [
-        np.quantile(each @ drawn, (0.025, 0.975), axis=1) for each in (means, right[0] - means)
-    ]
-    names = ("low", "high", "lost_low", "lost_high")
-    return dict(zip(names, np.concatenate(found), strict=True))
+    for what, each in (("", means), ("lost_", right[0] - means)):
+        ends = [resampling.mean(values, seed) for values in each]
+        table[[f"{what}low", f"{what}high"]] = ends
+    return table
