@@ -145,12 +145,16 @@ def scene(film: Film) -> None:
     """What happens."""
     pad = film.pad
     film.take(600)
-    options = pad.control("Beside it").locator("option").all_inner_texts()
+    # ipywidgets writes each space so that it is not broken at.
+    options = [
+        text.replace("\xa0", " ")
+        for text in pad.control("Beside it").locator("option").all_inner_texts()
+    ]
     # From the beginning, or a part of the picture would stay empty.
     if len(options) > 2:
         film.go(*np.add(list(pad.control("Beside it").bounding_box().values())[:2], 12))
-        second = SECOND if SECOND in options else options[2]
-        pad.control("Beside it").select_option(second)
+        second = options.index(SECOND) if SECOND in options else 2
+        pad.control("Beside it").select_option(index=second)
         pad.page.wait_for_timeout(1000)
         film.take(600)
     film.draw("A", 3, 200, 40, 40)

@@ -20,8 +20,10 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(bool(browser.skip_reason()), reason=browser.skip_reason() or "-"),
 ]
-# Beside a trained model: one that cannot decide, and one that is broken.
+# Beside a trained model: one that cannot decide, one that is slow, and one that is broken.
 STAND_INS = """
+import time
+
 import numpy as np
 
 class Torn:
@@ -33,6 +35,11 @@ class Torn:
     def occlusion(self, picture, label):
         return picture / 255
 
+class Slow(Torn):
+    def predict(self, pictures):
+        time.sleep(0.15)
+        return super().predict(pictures)
+
 class Broken(Torn):
     def predict(self, pictures):
         raise ValueError("no such <weights>")
@@ -41,9 +48,10 @@ CELL = """
 from hcr import drawings
 from hcr.pad import Pad
 from hcr.recognizer import Recognizer
-from stand_ins import Broken, Torn
+from stand_ins import Broken, Slow, Torn
 
-pad = Pad({{"trained": Recognizer.load({folder!r}), "torn": Torn(), "broken": Broken()}}, drawings)
+readers = {{"torn": Torn(), "slow": Slow(), "broken": Broken()}}
+pad = Pad({{"trained": Recognizer.load({folder!r}), **readers}}, drawings)
 """
 SEEN = "pad.replay([[(40, 40), (240, 40), (140, 240)]])\npad"
 HUNDRED = 100
@@ -245,7 +253,8 @@ def test_the_answer_comes_while_one_draws(pad, page):
 
 
 def test_moves_follow_a_stroke_until_its_answer(pad, page, drawings):
-    # Without them Jupyter's server holds the answer back: pad.js says why.
+    # Without them a server may hold the answer back: pad.js says why.
+    pad.control("Model").select_option("slow")
     pad.canvas.evaluate(
         """canvas => {
             canvas.own = 0;
@@ -254,7 +263,7 @@ def test_moves_follow_a_stroke_until_its_answer(pad, page, drawings):
     )
     pad.draw(drawings[0][1][:1])
     pad.wait_for_points(len(drawings[0][1][0]))
-    page.wait_for_timeout(50)
+    page.wait_for_timeout(100)
     own = pad.canvas.evaluate("canvas => canvas.own")
     assert 1 <= own <= 50
     page.wait_for_timeout(200)

@@ -16,10 +16,10 @@
   // It goes on: ipywidgets 7 makes the canvas anew where a keyboard leaves it.
   new MutationObserver(role).observe(pad, {childList: true, subtree: true});
 
-  // Jupyter's server holds a small message back until the page has acknowledged the one before
-  // (Nagle), and a page acknowledges with what it sends next, or after 40 ms. A pointer that was
-  // lifted sends nothing more. So moves that mean nothing follow it, until the answer to the whole
-  // drawing is there.
+  // A server that was not told otherwise (hcr.nodelay) holds a small message back until the page has
+  // acknowledged the one before (Nagle), and a page acknowledges with what it sends next, or after
+  // 40 ms. A pointer that was lifted sends nothing more. So where the answer to the whole drawing is
+  // not there at once, moves that mean nothing follow, until it is.
   const answered = () => pad.querySelector('.hcr-answers[data-whole="true"]')?.dataset.points;
   let drawing = false, timer = 0;
   const begins = event => {
@@ -36,9 +36,9 @@
       const now = answered();
       if (drawing || (now && now != before) || performance.now() > last) return;
       canvas.dispatchEvent(new MouseEvent("mousemove"));
-      timer = setTimeout(move, 8);
+      timer = setTimeout(move, 16);
     };
-    timer = setTimeout(move, 8);
+    timer = setTimeout(move, 32);
   };
   // On their way down: ipycanvas lets no touch go further than the canvas.
   for (const kind of ["mousedown", "touchstart"]) pad.addEventListener(kind, begins, true);
