@@ -405,7 +405,7 @@ def test_what_a_pad_is_made_of(reads, arguments, rule):
 def test_it_answers_before_the_pen_is_lifted(pad, reads):
     send(pad, "mouse_down", (10, 10))
     assert pad.best  # a dot
-    time.sleep(0.2)
+    time.sleep(0.35)
     send(pad, "mouse_move", (100, 100))
     assert len(reads.pictures) == 2
     assert (reads.pictures[-1][0] == images.from_strokes([[(10, 10), (100, 100)]])).all()
@@ -427,7 +427,7 @@ def test_a_pause_brings_line_and_answer_up_to_date(reads, sent):
         for place in range(20, 200, 20):
             send(pad, "mouse_move", (10, place))
         sent.clear()
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(0.6)
         return pad
 
     pad = asyncio.run(pause())
@@ -465,7 +465,7 @@ def test_what_goes_wrong_later_is_shown_too(reads):
         reads.shares = np.zeros((1, 3))
         send(pad, "mouse_move", (10, 60))
         assert pad.error is None
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.6)
         return pad
 
     assert isinstance(asyncio.run(wait()).error, ModelError)

@@ -29,7 +29,7 @@ from hcr.pad.reading import Best
 from hcr.pad.strokes import Drawing
 from hcr.pad.teaching import Drawings, Teaching
 
-_OFTEN = 0.15  # s: between two answers while one draws
+_OFTEN = 0.3  # s: between two answers while one draws; more often nobody can read them
 _PAUSE = 0.3  # s: between two looks at where a model looked
 
 
