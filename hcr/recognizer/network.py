@@ -22,25 +22,15 @@ class Network:
     """
 
     def __init__(self, path: Path, n_classes: int, scaling: Scaling | None = None):
-        # Here and not on top, so that a module can import this one without the interpreter.
-        from ai_edge_litert.interpreter import Interpreter
-
         if not path.is_file():
             raise ModelError(f"There is no model file {path}. Train one with 03_train.")
         try:
             # In memory, for a file that is written over beneath its map ends the process.
-            content = path.read_bytes()
-            with quiet.native_stderr():
-                self._interpreter = Interpreter(
-                    model_content=content, num_threads=environment.cores()
-                )
-                self._interpreter.allocate_tensors()
-            entries = self._interpreter.get_input_details()
-            ends = self._interpreter.get_output_details()
+            self._content = path.read_bytes()
+            self._one, self._many = _Interpreter(self._content, 1), None
+            entries, ends = self._one.entries, self._one.ends
             self._scaling = _check_form(path, entries, ends, n_classes, scaling)
             self._shape = tuple(int(each) for each in entries[0]["shape"][1:])
-            self._entry, self._end = entries[0]["index"], ends[0]["index"]
-            self._allocated = int(entries[0]["shape"][0])
             # Otherwise -1: as many as one likes.
             self._fixed = int(entries[0]["shape_signature"][0]) == 1
             # The first call is slower, and tells what no description does.
@@ -69,13 +59,40 @@ class Network:
     def _invoke(self, pictures: np.ndarray) -> np.ndarray:
         if self._scaling is not None:
             pictures = self._scaling.apply(pictures, self._shape)
+        if len(pictures) == 1:
+            return self._one(pictures)
+        if self._many is None:
+            self._many = _Interpreter(self._content, environment.cores())
+        return self._many(pictures)
+
+
+class _Interpreter:
+    """LiteRT's interpreter of a file's content.
+
+    One picture is answered with one thread: another must be woken first, and waited for where the
+    machine has more to do, as while somebody draws. Many pictures are worth them all.
+    """
+
+    def __init__(self, content: bytes, threads: int):
+        # Here and not on top, so that a module can import this one without the interpreter.
+        from ai_edge_litert.interpreter import Interpreter
+
+        with quiet.native_stderr():
+            self._interpreter = Interpreter(model_content=content, num_threads=threads)
+            self._interpreter.allocate_tensors()
+        self.entries = self._interpreter.get_input_details()
+        self.ends = self._interpreter.get_output_details()
+        self._allocated = int(self.entries[0]["shape"][0])
+
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        entry = self.entries[0]["index"]
         if len(pictures) != self._allocated:
-            self._interpreter.resize_tensor_input(self._entry, pictures.shape)
+            self._interpreter.resize_tensor_input(entry, pictures.shape)
             self._interpreter.allocate_tensors()
             self._allocated = len(pictures)
-        self._interpreter.set_tensor(self._entry, np.ascontiguousarray(pictures))
+        self._interpreter.set_tensor(entry, np.ascontiguousarray(pictures))
         self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._end)
+        return self._interpreter.get_tensor(self.ends[0]["index"])
 
 
 def _check_form(
