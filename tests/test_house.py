@@ -21,6 +21,7 @@ PACKAGE = PROJECT / "hcr"
 # A room imports from lower floors only. A new room gets its line here.
 FLOORS = {
     "errors": 0,
+    "doubt": 1,
     "environment": 1,
     "files": 1,
     "labels": 1,

@@ -13,13 +13,14 @@ from ipycanvas.canvas import _CANVAS_MANAGER
 from hcr import drawings as own
 from hcr import images, synthesis
 from hcr.datasets import unipen
+from hcr.doubt import hesitation
 from hcr.errors import DataError, ModelError, ParameterError
 from hcr.pad import Pad
 from hcr.pad.answer import heated
 from hcr.pad.curve import smooth
 from hcr.pad.pace import Pace
 from hcr.pad.paper import FINE
-from hcr.pad.reading import Reading, hesitation, words
+from hcr.pad.reading import Reading, words
 from hcr.pad.strokes import Drawing
 from hcr.recognizer import Recognizer
 from hcr.synthesis.placements import PLACEMENTS, placed

@@ -22,8 +22,8 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler
 
 from hcr import images
+from hcr.doubt import hesitation
 from hcr.errors import DataError, HcrError, ParameterError
-from hcr.pad import reading
 from hcr.recognizer import Recognizer
 
 MOST_BYTES = 10_000_000
@@ -144,7 +144,7 @@ class Asked(Handler):
             "answers": [
                 {"character": character, "probability": share} for character, share in ranked[:best]
             ],
-            "unsure": list(reading.hesitation(ranked, self.recognizer.groups)),
+            "unsure": list(hesitation(ranked, self.recognizer.groups)),
         }
 
     def _best(self) -> int:
