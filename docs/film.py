@@ -28,7 +28,7 @@ import live  # noqa: E402
 
 FILM = PROJECT / "docs" / "pad.webp"
 MOST = 1_000_000  # bytes
-WIDTH = 880  # px: of the page's part that is shown; two models side by side fill it
+WIDTH, HEIGHT = 840, 474  # px: of the page's part that is shown; two models side by side fill it
 SECOND = "mnist_nist_1000 (shipped)"  # the one beside, where it is there
 FRAME, REST = 70, 1600  # ms: a picture while something moves, and one to be read
 ARROW = [(0, 0), (0, 15), (4, 12), (7, 18), (9, 17), (6, 11), (11, 11)]
@@ -57,7 +57,7 @@ class Film:
     def take(self, milliseconds: int = FRAME) -> None:
         """Take one picture, or let the last one stand longer where nothing has changed."""
         box = self.pad.root.bounding_box()
-        clip = {"x": box["x"] - 8, "y": box["y"] - 4, "width": WIDTH, "height": 430}
+        clip = {"x": box["x"] - 8, "y": box["y"] - 4, "width": WIDTH, "height": HEIGHT}
         picture = Image.open(io.BytesIO(self.pad.page.screenshot(clip=clip))).convert("RGB")
         x, y = self.at[0] - clip["x"], self.at[1] - clip["y"]
         outline = [(x + dx, y + dy) for dx, dy in ARROW]
