@@ -12,15 +12,20 @@ that `Recognizer.load()` gives, else outputs/quick. Printed are
   points;
 - beside Keras: the same picture to both in turn, in one process, and the ratio of each pair;
 - batches: milliseconds a picture by how many are given at once to the LiteRT interpreter;
+- pauses: milliseconds of one picture, 10 ms after the one before, where the machine has nothing
+  else to do, and where each core has another busy process;
 - precision: the same network exported with float16 and with int8 weights: size, milliseconds, and
   how far its probabilities are from float32's on the drawings.
 
 Last measured in November 2026 with the shipped 47 classes (`hcr_pair`, 56 M multiply-adds, 8 bits a
-weight, 0.86 MB) on two cores of an AMD EPYC without AMX: import and load 0.144 s (0.128 to 0.156);
-UNIPEN's strokes to the sorted answer 0.47 ms (0.43 to 0.56; n = 500), of which the picture takes
-0.19; `model.predict` takes 61.9 ms (55.2 to 72.4), 109 times (99 to 118) as long as
-`recognizer.predict` beside it. Medians and quartiles. With int8 weights the network takes less than
-half the time of float32's and a quarter of the bytes; float16 weights halve the bytes.
+weight, 0.86 MB) on two cores of an AMD EPYC without AMX: import and load 0.137 s (0.130 to 0.146);
+UNIPEN's strokes to the sorted answer 0.67 ms (0.58 to 0.75; n = 500), of which the picture takes
+0.30; `model.predict` takes 70.6 ms (66.1 to 76.8), 99 times (86 to 106) as long as
+`recognizer.predict` beside it. Medians and quartiles. A picture alone is answered with one thread:
+two take 0.21 ms in place of 0.29 where one call follows the other, as here, but after a pause, as
+while somebody draws, 0.67 in place of 0.39, and several ms where the machine has more to do. With
+int8 weights the network takes less than half the time of float32's and a quarter of the bytes;
+float16 weights halve the bytes.
 """
 
 import json
@@ -36,6 +41,15 @@ from hcr import datasets, environment, images, quiet, synthesis
 from hcr.errors import HcrError
 from hcr.recognizer import Recognizer
 
+# Two thirds of a core, in pieces.
+BUSY = """
+import time
+while True:
+    until = time.perf_counter() + 0.006
+    while time.perf_counter() < until:
+        pass
+    time.sleep(0.003)
+"""
 START = """
 import json, sys, time
 start = time.perf_counter()
@@ -62,6 +76,7 @@ def main() -> None:
     say("steps, medians", recognizer.time_strokes(drawings))
     pictures = np.stack([images.from_strokes(each) for each in drawings])
     batches(recognizer.path, pictures)
+    pauses(recognizer.path, pictures)
     with tempfile.TemporaryDirectory() as aside:
         np.save(Path(aside) / "pictures.npy", pictures)
         command = [sys.executable, __file__, "--keras", str(folder), aside]
@@ -118,6 +133,26 @@ def batches(path: Path, pictures: np.ndarray) -> None:
             times = timed(lambda i, n=n, run=run: run(pictures[:n]), repeats)
             found[n] = float(np.median(times)) / n
         say(f"batches, {threads} threads (ms a picture)", found)
+
+
+def pauses(path: Path, pictures: np.ndarray) -> None:
+    """Milliseconds of one picture where a while has passed since the last, by threads."""
+    for others in (0, environment.cores()):
+        busy = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(others)]
+        try:
+            for threads in sorted({1, environment.cores()}):
+                run = interpreter(path, 1, threads)
+                found = []
+                for _ in range(300):
+                    time.sleep(0.01)
+                    found += timed(lambda _, run=run: run(pictures[:1]), 1)
+                middle, high = np.quantile(found, (0.5, 0.99))
+                told = {"median": float(middle), "99th percentile": float(high)}
+                say(f"after a pause, {threads} threads, {others} others (ms)", told)
+        finally:
+            for each in busy:
+                each.kill()
+                each.wait()
 
 
 def interpreter(path: Path, n: int, threads: int):
