@@ -18,14 +18,14 @@ that `Recognizer.load()` gives, else outputs/quick. Printed are
   how far its probabilities are from float32's on the drawings.
 
 Last measured in November 2026 with the shipped 47 classes (`hcr_pair`, 56 M multiply-adds, 8 bits a
-weight, 0.86 MB) on two cores of an AMD EPYC without AMX: import and load 0.137 s (0.130 to 0.146);
-UNIPEN's strokes to the sorted answer 0.67 ms (0.58 to 0.75; n = 500), of which the picture takes
-0.30; `model.predict` takes 70.6 ms (66.1 to 76.8), 99 times (86 to 106) as long as
+weight, 0.86 MB) on two cores of an AMD EPYC without AMX: import and load 0.121 s (0.117 to 0.124);
+UNIPEN's strokes to the sorted answer 0.53 ms (0.49 to 0.60; n = 500), of which the picture takes
+0.17; `model.predict` takes 51.9 ms (50.0 to 54.2), 88 times (83 to 93) as long as
 `recognizer.predict` beside it. Medians and quartiles. A picture alone is answered with one thread:
-two take 0.21 ms in place of 0.29 where one call follows the other, as here, but after a pause, as
-while somebody draws, 0.67 in place of 0.39, and several ms where the machine has more to do. With
-int8 weights the network takes less than half the time of float32's and a quarter of the bytes;
-float16 weights halve the bytes.
+two take 0.18 ms in place of 0.28 where one call follows the other, but after a pause, as while
+somebody draws, 0.76 in place of 0.45; where the machine has more to do the 99th percentile is 5.9
+in place of 0.6. With int8 weights the network takes less than half the time of float32's and a
+quarter of the bytes; float16 weights halve the bytes.
 """
 
 import json
