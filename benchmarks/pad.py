@@ -24,18 +24,16 @@ page's address to the same, with the kernel's start in them.
 Measured with the shipped 47 classes, two cores (AMD EPYC), no graphics card, JupyterLab 4.6.6,
 ipywidgets 8.1.9, 95th percentiles in ms with their intervals, n = 200: echo at rest 13 (12.5 to
 14.9), in place of the last point 19 (17 to 24), answer 27 (24 to 32), so 2.1 times (1.7 to 2.4) and
-1.4 times (1.1 to 1.7) an echo; medians 8, 9 and 14. Four runs within the hour before, of code that
-differs little, had 1.9 to 2.1 and 1.1 to 1.4 times. With 50 ms held back each way (n = 100) 119,
+1.4 times (1.1 to 1.7) an echo; medians 8, 9 and 14. With 50 ms held back each way (n = 100) 119,
 128 and 139 (132 to 151), 1.2 and 1.1 times; with 100 ms 216, 222 and 234 (226 to 253).
 "Run All Cells" to the pad 1.4 s, to its answer 2.6 s (medians, n = 10; largest 1.8 and 3.1); in
-Voilà 4.4 and 4.9 s (largest 5.2 and 5.8); half an hour before, 0.9, 1.9 (2.4), 3.6 and 4.0 s (4.3).
+Voilà 4.4 and 4.9 s (largest 5.2 and 5.8).
 
 What it took: Jupyter's servers held an answer back until the page had acknowledged what came before
-(`hcr.nodelay`; before it, and without the page's moves of `hcr/pad/pad.js`, the answer had 55 ms
-and, with 50 ms each way, 200). What is left is mostly JupyterLab, which shows a kernel's being busy
-in its bar and its tab's picture, twice a move. JupyterLab has a kernel handle what a widget is told
-after the cells that were asked for before it: `05_draw`'s figures take 4 s of a core and are drawn
-on demand; what still follows the pad takes 0.8 s.
+(`hcr.nodelay`; at commit bc568e5, before it and before the page's moves of `hcr/pad/pad.js`, the
+answer had 55 ms and, with 50 ms each way, 200). JupyterLab has a kernel handle what a widget is
+told after the cells that were asked for before it: `05_draw`'s figures take 4 s of a core and are
+drawn on demand; what still follows the pad takes 0.8 s.
 """
 
 import asyncio

@@ -67,6 +67,26 @@ def test_one_by_one_is_the_same_as_all_at_once(recognizer, pictures):
     np.testing.assert_allclose(alone, together[places], atol=1e-6)
 
 
+def test_one_picture_has_one_thread_and_many_have_all(run, pictures, monkeypatch):
+    from ai_edge_litert import interpreter
+
+    threads = []
+
+    class Noted(interpreter.Interpreter):
+        def __init__(self, *args, num_threads, **options):
+            threads.append(num_threads)
+            super().__init__(*args, num_threads=num_threads, **options)
+
+    monkeypatch.setattr(interpreter, "Interpreter", Noted)
+    monkeypatch.setattr("hcr.environment.cores", lambda: 3)
+    found = Recognizer.load(run)
+    found.predict(pictures[:1])
+    assert threads == [1]
+    found.predict(pictures[:9])
+    found.predict(pictures[:1])
+    assert threads == [1, 3]
+
+
 def test_the_pictures_are_not_changed_and_need_not_lie_in_a_row(recognizer, pictures):
     before = pictures[:20].copy()
     every_second = recognizer.predict(pictures[:20:2])

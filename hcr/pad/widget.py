@@ -29,7 +29,9 @@ from hcr.pad.reading import Best
 from hcr.pad.strokes import Drawing
 from hcr.pad.teaching import Drawings, Teaching
 
-_OFTEN = 0.3  # s: between two answers while one draws; more often nobody can read them
+# s: between two answers while one draws. One that comes just before the pen is lifted keeps the
+# page busy, so more of them would delay the last one.
+_OFTEN = 0.3
 _PAUSE = 0.3  # s: between two looks at where a model looked
 
 
