@@ -46,7 +46,7 @@ def save(figure: Any, path: Path, picture: bool = False) -> Path:
 def size(data: bytes) -> tuple[int, int]:
     """Width and height in CSS pixels at which a figure's file, `data`, is shown."""
     if data.startswith(b"\x89PNG"):
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             scale = image.info.get("dpi", (96, 96))[0] / 96
             return round(image.width / scale), round(image.height / scale)
     found = re.search(rb'<svg[^>]*?width="([\d.]+)pt"[^>]*?', data)
@@ -122,7 +122,8 @@ def _rounded(path: str) -> str:
 
 
 def _png(figure: Any) -> bytes:
-    image = Image.open(io.BytesIO(_draw(figure, format="png", dpi=PNG_DPI))).convert("RGB")
+    drawn = io.BytesIO(_draw(figure, format="png", dpi=PNG_DPI))
+    image = Image.open(drawn, formats=["PNG"]).convert("RGB")
     few = image.quantize(PNG_COLOURS, dither=Image.Dither.NONE)
     lost = np.asarray(few.convert("RGB"), np.int16) - np.asarray(image, np.int16)
     # A palette is a third of the size; a figure with many shades keeps them.

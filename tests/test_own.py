@@ -370,7 +370,7 @@ def test_a_picture_cut_short_is_named(tmp_path, form, share):
     folder(tmp_path, "AB", 3)
     noise = np.random.default_rng(0).integers(0, 255, (60, 60)).astype(np.uint8)
     cut(save(noise, tmp_path / "A" / f"broken.{form}"), share)
-    refused(tmp_path, rf"A/broken.{form} must be a whole picture. Received: .* Save it anew")
+    refused(tmp_path, rf"A/broken.{form} must be a whole picture")
     with pytest.raises(DataError) as error:
         read(tmp_path)
     # One rule, one finding, one remedy; the path once.
@@ -379,7 +379,6 @@ def test_a_picture_cut_short_is_named(tmp_path, form, share):
     assert (text.count("must be"), text.count("Received"), text.count("Save it")) == (1, 1, 1)
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 def test_no_broken_byte_raises_anything_else(tmp_path):
     folder(tmp_path, "AB", 3)
     rng = np.random.default_rng(0)
@@ -394,14 +393,14 @@ def test_no_broken_byte_raises_anything_else(tmp_path):
             path.write_bytes(damaged)
             # Some are still whole enough; nothing but DataError may come of the others.
             with suppress(DataError):
-                own.own_folder._opened(path)
+                images.read_picture(path)
         path.unlink()
 
 
 def test_what_is_no_picture_is_named(tmp_path):
     folder(tmp_path, "AB", 3)
     (tmp_path / "B" / "page.png").write_text("<html>404</html>")
-    refused(tmp_path, r"B/page.png must be a whole picture. Received: cannot identify image file")
+    refused(tmp_path, "B/page.png must be a whole picture")
 
 
 def test_paths_and_forms_that_are_none(tmp_path, monkeypatch):

@@ -173,7 +173,7 @@ def _with_progress(pictures: Pictures, n: int) -> Iterable:
 
 
 def _framed(picture: np.ndarray) -> np.ndarray | None:
-    """A picture of 28 x 28 greys, as `images.pixels` has it, as uint8 (28, 28); None for others."""
+    """A picture of 28 x 28 greys, as `read_picture` gives it: uint8 (28, 28); None for others."""
     if picture.dtype == bool:
         picture = picture.astype(np.uint8) * np.uint8(255)
     if picture.shape[:2] != (images.SIDE, images.SIDE) or picture.dtype != np.uint8:

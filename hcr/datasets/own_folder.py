@@ -19,7 +19,7 @@ from hcr import images
 from hcr.errors import DataError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".pgm", ".ppm"}
-BROKEN = (OSError, SyntaxError, ValueError, EOFError)  # what Pillow raises
+SUFFIXES |= {".avif", ".pbm"}
 
 # A split's name by its name in the files.
 PARTS = {
@@ -77,7 +77,7 @@ def find(path: Path) -> Found:
         for part, by_char in listed.items():
             counts = [len(by_char.get(char, [])) for char in characters]
             labels = np.repeat(np.arange(len(counts)), counts)
-            parts[part] = map(_opened, ordered[part]), labels
+            parts[part] = map(images.read_picture, ordered[part]), labels
         return parts
 
     def name(part: str, place: int) -> str:
@@ -136,21 +136,6 @@ def folders(path: Path) -> list[Path]:
     """The folders in `path`, sorted, without those that systems leave."""
     return sorted(
         each for each in path.iterdir() if each.is_dir() and not each.name.startswith((".", "__"))
-    )
-
-
-def _opened(path: Path) -> np.ndarray:
-    """The picture in `path`, (h, w) or (h, w, channels)."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as picture:
-            return images.pixels(picture)
-    except (*BROKEN, Image.DecompressionBombError, DataError) as error:
-        # What Pillow says, without the rule that `pixels` puts before it, and the path, said above.
-        reason = str(error.__cause__ or error).replace(f" {str(path)!r}", "").rstrip(".")
-    raise DataError(
-        f"{path} must be a whole picture. Received: {reason}. Save it anew, or delete it."
     )
 
 

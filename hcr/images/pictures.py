@@ -9,6 +9,9 @@ The lengths are those of `from_strokes`, so that a drawing on a pad and a scan o
 give the same picture.
 """
 
+import io
+import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,12 +21,79 @@ from hcr.images import paper
 from hcr.images.contract import SIDE
 from hcr.images.strokes import BLUR, INK, PEN
 
+# What Pillow decodes by itself: any other may start a program, as EPS starts Ghostscript.
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "AVIF")
+MOST_BYTES = 200_000_000  # of a file
+MOST_PIXELS = 64_000_000
+MOST_SIDE = 20_000  # px
+
 _LARGEST = 512  # px: larger pictures are made smaller first
 _FINE = 1.9  # px, at 28 x 28: finer lines are widened to `PEN` (EMNIST: 2.4 at the lower quartile)
 _ROUND = 0.6  # `line_width` by longer side: above it the ink is a dot (a disc has 0.67)
 
 _AS_THEY_ARE = ("1", "L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I;16L", "I;16N")
 _RULE = "A picture must be a Pillow image or an array of greys, RGB or RGBA, such as uint8 (h, w)."
+
+
+class TooLargeError(DataError):
+    """More was sent than is taken."""
+
+
+def read_picture(
+    file: Path | bytes, most_bytes: int = MOST_BYTES, most_pixels: int = MOST_PIXELS
+) -> np.ndarray:
+    """The pixels of a picture's file, for `from_picture`. No other function opens such files.
+
+    Args:
+        file: Its path, or its content.
+        most_bytes: Of the file, before it is read.
+        most_pixels: Before they are decoded.
+
+    Returns:
+        Of the first frame, turned as its EXIF says: bool or uint8, (h, w), (h, w, 2), (h, w, 3) or
+        (h, w, 4); uint16 or int32 (h, w) where it is deeper; float32 of 0..1 for the mode F.
+
+    Raises:
+        TooLargeError: More bytes or pixels, or a side of more than `MOST_SIDE`.
+        DataError: There is no such file, it is none of `FORMATS`, or it is broken.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    path = file if isinstance(file, Path) else None
+    try:
+        size = path.stat().st_size if path else len(file)
+        if path and not path.is_file():  # a pipe would be waited for
+            raise OSError("what is no file")
+        if size > most_bytes:
+            raise Image.DecompressionBombError(f"{size:,} bytes")
+        Image.init()
+        formats = [each for each in FORMATS if each in Image.OPEN]
+        # Of a damaged file Pillow may warn without end, each time in other words.
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(path or io.BytesIO(file), formats=formats) as picture,
+        ):
+            sizes = [picture.size]
+            if picture.format == "TIFF":  # a tile is decoded whole, though it may be the larger
+                sizes.append((picture.tag_v2.get(322, 1), picture.tag_v2.get(323, 1)))
+            for width, height in sizes:
+                if width * height > most_pixels or max(width, height) > MOST_SIDE:
+                    raise Image.DecompressionBombError(f"{width:,} x {height:,} pixels")
+            return _pixels(picture)
+    except FileNotFoundError:
+        raise DataError(f"There is no picture {path}. Give the path of one.") from None
+    except Exception as error:  # what a decoder may raise is nowhere written
+        kind, rule = DataError, f"a whole picture ({', '.join(FORMATS)})"
+        if isinstance(error, Image.DecompressionBombError):
+            kind = TooLargeError
+            rule = f"at most {most_bytes:,} bytes, {most_pixels:,} pixels and {MOST_SIDE:,} a side"
+        reason = " ".join(str(error).replace(f" {str(path)!r}", "").split())[:200].rstrip(".:")
+        if isinstance(error, UnidentifiedImageError):
+            reason = f"{size:,} bytes that are none"
+        raise kind(
+            f"{path or 'What is sent'} must be {rule}. Received: {reason or type(error).__name__}. "
+            "Save it anew, as a smaller PNG for example."
+        ) from error
 
 
 def from_picture(picture: Any, *, inverted: bool | None = None) -> np.ndarray:
@@ -63,7 +133,13 @@ def _grey(picture: Any) -> np.ndarray:
     from PIL import Image
 
     if isinstance(picture, Image.Image):
-        picture = pixels(picture)
+        try:
+            picture = _pixels(picture)
+        except Exception as error:
+            raise DataError(
+                f"A picture must be one that Pillow can read. Received: {error}. "
+                "Save it anew, as PNG for example."
+            ) from error
     if not isinstance(picture, np.ndarray):
         raise DataError(f"{_RULE} Received: {type(picture).__name__}.")
     shape = picture.shape
@@ -92,32 +168,22 @@ def _grey(picture: Any) -> np.ndarray:
     return grey
 
 
-def pixels(picture: Any) -> np.ndarray:
-    """A Pillow image of any mode as an array that `from_picture` takes, turned as its EXIF says.
+def _pixels(picture: Any) -> np.ndarray:
+    """A Pillow image of any mode as `read_picture` gives it."""
+    from PIL import ImageOps
 
-    Bool or uint8, (h, w), (h, w, 2), (h, w, 3) or (h, w, 4); uint16 or int32 (h, w) where it is
-    deeper; float32 of 0..1 for the mode F. Raises `DataError` where its file cannot be read.
-    """
-    from PIL import Image, ImageOps
-
-    try:
-        picture = ImageOps.exif_transpose(picture)
-        if "transparency" in picture.info or picture.mode in ("PA", "La", "RGBa"):
-            picture = picture.convert("RGBA")
-        elif picture.mode == "F":
-            # Its range is nowhere written, and contrast is all that counts.
-            values = np.asarray(picture)
-            return (values - values.min()) / max(float(np.ptp(values)), 1e-9)
-        elif picture.mode == "I":
-            return np.clip(np.asarray(picture), 0, 65535)
-        elif picture.mode not in _AS_THEY_ARE:
-            picture = picture.convert("RGB")
-        return np.asarray(picture)
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise DataError(
-            f"A picture must be one that Pillow can read. Received: {error}. "
-            "Save it anew, as PNG for example."
-        ) from error
+    picture = ImageOps.exif_transpose(picture)
+    if "transparency" in picture.info or picture.mode in ("PA", "La", "RGBa"):
+        picture = picture.convert("RGBA")
+    elif picture.mode == "F":
+        # Its range is nowhere written, and contrast is all that counts.
+        values = np.asarray(picture)
+        return (values - values.min()) / max(float(np.ptp(values)), 1e-9)
+    elif picture.mode == "I":
+        return np.clip(np.asarray(picture), 0, 65535)
+    elif picture.mode not in _AS_THEY_ARE:
+        picture = picture.convert("RGB")
+    return np.asarray(picture)
 
 
 def _framed(ink: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hcr import images, runs
-from hcr.errors import DataError, ModelError
+from hcr.errors import ModelError
 from hcr.recognizer.network import BATCH, Network
 from hcr.recognizer.occlusion import occlusion
 from hcr.recognizer.origin import inherited, keras_file, keras_files, located, named
@@ -158,7 +158,7 @@ class Recognizer:
             DataError: It is no such picture, or its file cannot be read.
         """
         if isinstance(picture, str | Path):
-            picture = _opened(Path(picture))
+            picture = images.read_picture(Path(picture))
         return self._read(images.from_picture(picture))
 
     def best(self, probabilities: np.ndarray) -> list[tuple[str, float]]:
@@ -218,22 +218,6 @@ def _tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     highest = probabilities.max(axis=1, keepdims=True)
     scaled = (probabilities / highest) ** (1 / temperature)
     return scaled / scaled.sum(axis=1, keepdims=True)
-
-
-def _opened(path: Path) -> np.ndarray:
-    """The picture in the file `path`, as `images.from_picture` takes it."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as picture:
-            return images.pixels(picture)
-    except FileNotFoundError:
-        raise DataError(f"There is no picture {path}. Give the path of one.") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, DataError) as error:
-        reason = " ".join(str(error).split())[:200].rstrip(".")
-        raise DataError(
-            f"{path} must be a whole picture of one character. Received: {reason}. Save it anew."
-        ) from error
 
 
 def chosen(

@@ -1,0 +1,125 @@
+"""Files of pictures, whoever made them: none starts a program, fills the memory or is a puzzle."""
+
+import io
+import os
+import struct
+from contextlib import suppress
+
+import malformed
+import numpy as np
+import pytest
+from PIL import EpsImagePlugin, Image
+
+from hcr import datasets, images
+from hcr.errors import DataError
+from hcr.recognizer import Recognizer
+
+posix = pytest.mark.skipif(os.name == "nt", reason="a stand-in for a program of POSIX")
+
+
+@posix
+def test_no_picture_starts_a_program(tmp_path, monkeypatch):
+    mark = malformed.stand_in_ghostscript(tmp_path / "bin")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)
+    for name in ("A/x.png", "A/y.jpg", "B/x.png", "B/y.png"):
+        path = tmp_path / "own" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(malformed.EPS)
+    with suppress(OSError):
+        Image.open(path).load()
+    assert mark.exists()  # so it would be
+    mark.unlink()
+    for read in (
+        lambda: images.read_picture(path),
+        lambda: images.read_picture(malformed.EPS),
+        lambda: Recognizer.load().read_image(path),
+        lambda: datasets.load("own", path=str(tmp_path / "own")),
+    ):
+        with pytest.raises(DataError, match="whole picture"):
+            read()
+    assert not mark.exists()
+
+
+def tiff(tile: int) -> bytes:
+    """A TIFF of 9 x 9 pixels in a deflated tile of `tile` a side, which is decoded whole."""
+    tags = {256: 9, 257: 9, 258: 8, 259: 8, 262: 1, 322: tile, 323: tile, 324: 8, 325: 9}
+    entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items()]
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + b"".join(entries) + bytes(4)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        malformed.png(1, 24_900_000),
+        malformed.png(20_001, 1),
+        malformed.png(8_001, 8_000),
+        malformed.png(2**31 - 1, 2**31 - 1),
+        tiff(9_000),
+    ],
+    ids=["tall", "wide", "large", "huge", "tile"],
+)
+def test_what_is_too_large_is_not_decoded(content, monkeypatch):
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("decoded"))
+    with pytest.raises(images.TooLargeError, match="Received"):
+        images.read_picture(content)
+
+
+def test_a_file_of_too_many_bytes_is_not_opened(tmp_path, monkeypatch):
+    monkeypatch.setattr("PIL.Image.open", lambda *given, **more: pytest.fail("opened"))
+    (tmp_path / "x.png").write_bytes(malformed.FILES[0])
+    for file in (tmp_path / "x.png", malformed.FILES[0]):
+        with pytest.raises(images.TooLargeError, match="bytes"):
+            images.read_picture(file, most_bytes=len(malformed.FILES[0]) - 1)
+
+
+def test_pixels_are_counted_by_who_asks():
+    assert images.read_picture(malformed.FILES[0], most_pixels=3000).shape == (50, 60, 3)
+    with pytest.raises(images.TooLargeError, match="60 x 50"):
+        images.read_picture(malformed.FILES[0], most_pixels=2999)
+
+
+@pytest.mark.parametrize("form", ["MPO", "GIF", "TIFF", "PNG", "WEBP"])
+def test_of_several_frames_the_first_is_taken(form):
+    dark, light = Image.new("RGB", (30, 20), "black"), Image.new("RGB", (30, 20), "white")
+    file = io.BytesIO()
+    dark.save(file, form, save_all=True, append_images=[light, light])
+    with Image.open(io.BytesIO(file.getvalue())) as several:
+        assert several.n_frames > 1
+    assert images.read_picture(file.getvalue()).max() <= 5
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        struct.error("x"),
+        MemoryError(),
+        RecursionError(),
+        ZeroDivisionError(),
+        NotImplementedError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_a_decoder_raises_is_one_error(error, monkeypatch):
+    def load(self):
+        raise error
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
+    with pytest.raises(DataError, match="whole picture"):
+        images.read_picture(malformed.FILES[0])
+    with Image.open(io.BytesIO(malformed.FILES[0])) as picture, pytest.raises(DataError):
+        images.from_picture(picture)
+
+
+@pytest.mark.parametrize("start", malformed.OTHERS, ids=repr)
+def test_files_of_other_kinds_are_no_pictures(start):
+    for rest in (b"", bytes(300), np.random.default_rng(0).bytes(300)):
+        with pytest.raises(DataError, match="whole picture"):
+            images.read_picture(start + rest)
+
+
+@posix
+def test_a_pipe_in_the_place_of_a_picture_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "x.png")
+    with pytest.raises(DataError, match="whole picture"):
+        images.read_picture(tmp_path / "x.png")
