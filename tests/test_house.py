@@ -123,6 +123,13 @@ def test_a_file_is_short_and_has_a_name_that_says_something(path):
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=ids)
+def test_a_pictures_file_is_opened_only_as_one_of_some_formats(path):
+    for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in ("Image.open", "plt.imread"):
+            assert "formats" in {each.arg for each in call.keywords}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=ids)
 def test_only_models_and_training_name_tensorflow(path):
     tops = {name.split(".")[0] for name in imports(ast.parse(path.read_text(encoding="utf-8")))}
     if tops & HEAVY:

@@ -2,14 +2,22 @@
 
 import io
 import json
+import os
 import re
+import select
 import signal
+import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 
+import malformed
 import numpy as np
 import pytest
 from conftest import PROJECT
@@ -21,31 +29,50 @@ from hcr.recognizer import Recognizer
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def started(*words: str) -> subprocess.Popen:
+def started(*words: str, path: Path | None = None) -> subprocess.Popen:
+    """The service, which finds programs in `path` first."""
+    paths = [*([str(path)] if path else []), os.environ["PATH"]]
     return subprocess.Popen(
         [sys.executable, "-m", "hcr.service", *words],
         cwd=PROJECT,
+        env={**os.environ, "PATH": os.pathsep.join(paths)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
 
 
-@pytest.fixture(scope="module")
-def address():
-    process = started("--port", "0")
+@contextmanager
+def serving(*words: str, path: Path | None = None) -> Iterator[tuple[str, list[str]]]:
+    """The address of a service, and what it has logged when it has ended."""
+    process, logged = started("--port", "0", *words, path=path), []
     try:
         told = process.stdout.readline()
-        found = re.fullmatch(r"emnist answers at (http://127\.0\.0\.1:\d+)/ \(.*\)\n", told)
+        found = re.fullmatch(r"emnist answers at (http://[\d.]+:\d+)/ \(.*\)\n", told)
         assert found, told + process.stderr.read()
-        yield found[1]
+        yield found[1], logged
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) in (0, 1)  # 1: Windows knows no SIGTERM
         process.stdout.close()
-        # Nothing that somebody sends is a fault here.
-        assert "Traceback" not in process.stderr.read()
+        logged.append(process.stderr.read())
         process.stderr.close()
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    """A folder with a program `gs`, which leaves a mark."""
+    folder = tmp_path_factory.mktemp("programs") / "bin"
+    malformed.stand_in_ghostscript(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(programs):
+    with serving(path=programs) as (found, logged):
+        yield found
+    # Nothing that somebody sends is a fault here, or fills the disk.
+    assert logged == [""]
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +80,11 @@ def reader():
     return Recognizer.load()
 
 
-def asked(url: str, body: bytes | None = None) -> tuple[int, dict]:
+def asked(url: str, body: bytes | None = None, **headers: str) -> tuple[int, dict]:
     """The status, and what was answered."""
     try:
-        with OPENER.open(url, data=body, timeout=60) as response:
+        request = urllib.request.Request(url, body, headers)
+        with OPENER.open(request, timeout=60) as response:
             return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         with error:
@@ -127,12 +155,15 @@ def test_nothing_drawn_nothing_answered(address):
 @pytest.mark.parametrize(
     ("path", "body", "status", "told"),
     [
-        ("image", b"", 400, "Received: an empty body."),
-        ("image", b"not a picture", 400, "Received: 13 bytes that are none."),
-        ("image", file_of(np.eye(300, dtype=np.uint8) * 255)[:150], 400, "Pillow can read"),
-        ("image", file_of(np.zeros((5001, 5000), np.uint8)), 413, "Received: 5,000 x 5,001."),
-        ("image", bytes(service.MOST_BYTES + 1), 413, "Received: 10,000,001. Send it smaller."),
+        ("image", b"", 400, "0 bytes"),
+        ("image", b"not a picture", 400, "13 bytes"),
+        ("image", malformed.EPS, 400, "whole picture"),
+        ("image", file_of(np.eye(300, dtype=np.uint8) * 255)[:150], 400, "truncated"),
+        ("image", malformed.png(5000, 5001), 413, "5,000 x 5,001"),
+        ("image", malformed.png(1, 24_900_000), 413, "24,900,000"),
+        ("image", bytes(service.MOST_BYTES + 1), 413, "10,000,001"),
         ("image?best=0", file_of(np.eye(9, dtype=np.uint8)), 400, "Received: '0'."),
+        ("image?best=" + "9" * 5000, file_of(np.eye(9, dtype=np.uint8)), 400, "best"),
         ("strokes", b"", 400, "The body must be JSON"),
         ("strokes", b"[1, 2]", 400, "The body must be JSON"),
         ("strokes", b'{"stroke": []}', 400, "KeyError: 'strokes'"),
@@ -141,6 +172,9 @@ def test_nothing_drawn_nothing_answered(address):
         ("strokes", b'{"strokes": [[[1, NaN]]]}', 400, "NaN"),
         ("strokes", b'{"strokes": [[["a", "b"]]]}', 400, "The body must be JSON"),
         ("strokes", b"[" * 100_000, 400, "RecursionError"),
+        ("strokes", b'{"strokes": [[[1, %s]]]}' % (b"9" * 400), 400, "400 digits"),
+        ("strokes", b'{"strokes": [[' + b"[1, 2], " * 20_000 + b"[3, 4]]]}", 413, "20,001"),
+        ("strokes", b" " * (service.MOST_JSON + 1), 413, "1,000,001"),
         ("stroke", b"{}", 404, "There is GET /, POST /image and POST /strokes."),
         ("image", None, 405, "Method Not Allowed"),
     ],
@@ -165,12 +199,113 @@ def test_many_at_once_are_all_answered(address, reader):
     ]
 
 
+def test_no_picture_that_is_sent_starts_a_program(address, programs):
+    assert asked(f"{address}/image", malformed.EPS)[0] == 400
+    assert not (programs / "mark").exists()
+
+
+def test_malformed_requests_are_no_faults_of_the_service(address, reader):
+    port = int(address.rsplit(":", 1)[1])
+    found = malformed.statuses(port, 420)
+    assert found.total() == 420
+    assert not [each for each in found if each[1] and each[1] >= 500]
+    status, answer = asked(f"{address}/image", file_of(scan()))
+    assert (status, answer["answers"][0]["character"]) == (200, "L")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "localhost"}, 200),
+        ({"Host": "LocalHost:1234"}, 200),
+        ({"Host": "[::1]:8000"}, 200),
+        ({"Host": "rebound.example"}, 403),
+        ({"Host": "localhost.rebound.example:8000"}, 403),
+        ({"Host": "192.0.2.1"}, 403),
+        ({"Host": "localhost:8000", "Origin": "http://localhost:8000"}, 200),
+        ({"Host": "localhost:8000", "Origin": "http://localhost:3000"}, 403),
+        ({"Origin": "https://example.org"}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+def test_pages_of_other_sites_may_not_ask(address, headers, status):
+    found = asked(f"{address}/strokes", b'{"strokes": []}', **headers)
+    assert found[0] == status
+    assert set(found[1]) == ({"error"} if status == 403 else {"answers", "unsure"})
+    assert asked(f"{address}/", **headers)[0] == status
+
+
+def test_names_and_sites_that_are_allowed_may_ask_and_beyond_this_machine_is_told():
+    words = ("--host", "0.0.0.0", "--allow-host", "Pad.example", "--origin", "https://a.example")
+    with serving(*words) as (address, logged):
+        address = address.replace("0.0.0.0", "127.0.0.1")
+        for headers, status in (
+            ({"Host": "pad.example:80"}, 200),
+            ({"Host": "0.0.0.0:80"}, 200),
+            ({"Host": "other.example"}, 403),
+            ({"Origin": "https://a.example"}, 200),
+            ({"Origin": "http://a.example"}, 403),
+        ):
+            assert asked(f"{address}/", **headers)[0] == status
+        request = urllib.request.Request(f"{address}/", headers={"Origin": "https://a.example"})
+        with OPENER.open(request, timeout=60) as response:
+            assert response.headers["Access-Control-Allow-Origin"] == "https://a.example"
+    assert "--allow-host" in logged[0]
+
+
+def connected(address: str) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", int(address.rsplit(":", 1)[1])), timeout=60)
+
+
+def patient(address: str, path: str, body: bytes, wanted: int) -> int:
+    """The status of a request, as soon as it is the one `wanted`, else after 20 s."""
+    until = time.monotonic() + 20
+    while True:
+        try:
+            status = asked(f"{address}/{path}", body)[0]
+        except OSError:
+            status = 0
+        if status == wanted or time.monotonic() > until:
+            return status
+        time.sleep(0.1)
+
+
+def test_idle_connections_have_an_end(address):
+    lines = [connected(address) for _ in range(service.MOST_CONNECTIONS + 20)]
+    try:
+        closed = set()
+        until = time.monotonic() + 20
+        while len(closed) < 20 and time.monotonic() < until:
+            closed.update(select.select(set(lines) - closed, [], [], 1)[0])
+        assert len(closed) >= 20
+    finally:
+        for line in lines:
+            line.close()
+    assert patient(address, "strokes", b'{"strokes": []}', 200) == 200
+
+
+def test_unfinished_bodies_have_an_end_together(address):
+    part = bytes(service.MOST_BYTES - 1)
+    head = b"POST /image HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000\r\n\r\n"
+    lines = [connected(address) for _ in range(service.MOST_HELD // len(part) + 1)]
+    try:
+        for line in lines:
+            line.sendall(head + part)
+        assert patient(address, "image", file_of(scan()) + bytes(1_000_000), 503) == 503
+        assert asked(f"{address}/")[0] == 200
+    finally:
+        for line in lines:
+            line.close()
+    assert patient(address, "image", file_of(scan()) + bytes(1_000_000), 200) == 200
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (("nowhere",), "nowhere"),
         (("--port", "99999"), "must be an integer from 0 to 65535. Received: '99999'."),
         (("--host", "192.0.2.1", "--port", "0"), "Give another --port."),
+        (("--host", "", "--port", "0"), "host"),
     ],
 )
 def test_what_cannot_be_served_is_told(words, told):

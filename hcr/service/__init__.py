@@ -1,48 +1,70 @@
 """A trained model as an HTTP service: pictures and strokes in, characters and probabilities out.
 
     GET  /          the model: its name, its characters, and those that it confuses
-    POST /image     a picture's file (PNG, JPEG and what else Pillow reads) of one character
+    POST /image     a picture's file of one character: PNG, JPEG or another of `images.FORMATS`
     POST /strokes   JSON, {"strokes": [[[x, y], ...], ...]}: pen strokes, y down, in any unit
 
 Both answer as JSON with `answers`, the likeliest characters first, each `{"character",
 "probability"}`; and `unsure`, the characters between which the model hesitates. `?best=N` asks for
 N answers, by default 5. Nothing drawn, nothing answered: both lists are empty. What cannot be read
 is answered with `error`: 400 where it is no picture or no strokes, 413 where it is too large.
+
+Any page that a browser shows may send requests to this machine, under any name. So 403 is answered
+where `Host` is neither this machine's nor allowed, or where another site is the `Origin`.
 """
 
-import io
+import ipaddress
 import json
+import sys
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
+from tornado.iostream import IOStream
 from tornado.netutil import bind_sockets
-from tornado.web import Application, HTTPError, RequestHandler
+from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from hcr import images
 from hcr.doubt import hesitation
 from hcr.errors import DataError, HcrError, ParameterError
+from hcr.images import TooLargeError
 from hcr.recognizer import Recognizer
 
-MOST_BYTES = 10_000_000
+MOST_BYTES = 10_000_000  # of a picture's file
 MOST_PIXELS = 25_000_000
-BEST = 5
+MOST_JSON = 1_000_000  # bytes of strokes
+MOST_POINTS = 20_000
+MOST_DIGITS = 40  # of a number
+MOST_HELD = 100_000_000  # bytes of all that is sent at one time
+MOST_CONNECTIONS = 200  # below the 256 files that macOS lets a process open
+IDLE, SENDING = 20, 60  # s that a connection waits for a request, and for its body
+BEST, MOST_BEST = 5, 1000
 
 
-class TooLargeError(HcrError):
-    """More was sent than is taken."""
+class NotAllowedError(HcrError):
+    """Somebody asks who may not."""
 
 
-def serve(recognizer: Recognizer, name: str, host: str, port: int) -> tuple[HTTPServer, str]:
-    """Begin to listen; an event loop must run.
+def serve(
+    recognizer: Recognizer,
+    name: str,
+    host: str,
+    port: int,
+    allowed: Iterable[str] = (),
+    origins: Iterable[str] = (),
+) -> tuple[HTTPServer, str]:
+    """Begin to listen; an event loop must run. Says so where others than this machine may ask.
 
     Args:
         recognizer: What reads.
         name: What it is called.
         host: A name or number of this machine.
         port: 0: any that is free.
+        allowed: More names by which this machine is asked, beside `host` and those of loopback.
+        origins: Sites whose pages may ask too, such as `https://example.org`.
 
     Returns:
         The server, and its address.
@@ -51,50 +73,122 @@ def serve(recognizer: Recognizer, name: str, host: str, port: int) -> tuple[HTTP
         ParameterError: Nothing can listen there.
     """
     try:
+        if not host.strip():  # to the system: every address
+            raise OSError("no address; 0.0.0.0 is every one")
         sockets = bind_sockets(port, host)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise ParameterError(
             "host and port must be an address of this machine that nothing else listens on. "
             f"Received: {host}:{port} ({error}). Give another --port."
         ) from error
-    # What is larger by far is not even read.
-    server = HTTPServer(application(recognizer, name), max_body_size=4 * MOST_BYTES)
-    server.add_sockets(sockets)
-    return server, f"http://{host}:{sockets[0].getsockname()[1]}/"
-
-
-def application(recognizer: Recognizer, name: str) -> Application:
-    """The service of one model, for a server of Tornado."""
-    # One thread: an interpreter of LiteRT answers one at a time, and the loop goes on meanwhile.
-    thread = ThreadPoolExecutor(max_workers=1)
-    given = {"recognizer": recognizer, "name": name, "thread": thread}
-    return Application(
-        [("/", About, given), ("/image", Picture, given), ("/strokes", Strokes, given)],
+    numbers = [each.getsockname()[0] for each in sockets]
+    if not all(ipaddress.ip_address(each).is_loopback for each in numbers):
+        told = "Others than this machine can ask, without a password; by a name that --allow-host"
+        print(f"{told} has, or by {host}.", file=sys.stderr, flush=True)
+    hosts = ("localhost", "127.0.0.1", "::1", host, *numbers, *allowed)
+    application = Application(
+        [("/", About), ("/image", Picture), ("/strokes", Strokes)],
         default_handler_class=Nothing,
-        default_handler_args=given,
+        log_function=lambda handler: None,  # what others send wrongly would fill the disk
+        recognizer=recognizer,
+        name=name,
+        # One thread: an interpreter of LiteRT answers one at a time, and the loop goes on.
+        thread=ThreadPoolExecutor(max_workers=1),
+        hosts={_bracketed(each) for each in hosts},
+        origins=set(origins),
+        held=0,
     )
+    # What is larger by far is not even read.
+    limits = {"max_body_size": 4 * MOST_BYTES, "idle_connection_timeout": IDLE}
+    server = _Server(application, body_timeout=SENDING, **limits)
+    server.add_sockets(sockets)
+    return server, f"http://{_bracketed(host)}:{sockets[0].getsockname()[1]}/"
 
 
+def _bracketed(host: str) -> str:
+    """A host as a URL has it."""
+    return f"[{host}]" if ":" in host and "[" not in host else host.lower()
+
+
+class _Server(HTTPServer):
+    """A server with an end to its connections: where files run out, nobody could be answered."""
+
+    connected = 0
+
+    def handle_stream(self, stream: IOStream, address: tuple) -> None:
+        if self.connected >= MOST_CONNECTIONS:
+            stream.close()
+            return
+        self.connected += 1
+        super().handle_stream(stream, address)
+
+    def on_close(self, server_conn: object) -> None:
+        self.connected -= 1
+        super().on_close(server_conn)
+
+
+@stream_request_body
 class Handler(RequestHandler):
     """Answers in JSON, errors too."""
 
-    def initialize(self, recognizer: Recognizer, name: str, thread: ThreadPoolExecutor) -> None:
-        """Take what all requests share."""
-        self.recognizer, self.name, self.thread = recognizer, name, thread
+    most = 0  # bytes that are taken
+
+    def initialize(self) -> None:
+        """Begin with nothing."""
+        self.body, self.sent = bytearray(), 0
+
+    def set_default_headers(self) -> None:
+        """Let the pages of a site that may ask read the answer."""
+        origin = self.request.headers.get("Origin")
+        if origin in self.settings["origins"]:
+            self.set_header("Access-Control-Allow-Origin", origin)
+
+    def prepare(self) -> None:
+        """Refuse other names of this machine, and the pages of other sites."""
+        host, origin = self.request.host, self.request.headers.get("Origin")
+        own = origin is None or origin.partition("://")[2].lower() == host.lower()
+        known = self.request.host_name in self.settings["hosts"]
+        if not (known and (own or origin in self.settings["origins"])):
+            raise NotAllowedError(
+                "Host must be a name of this machine, and Origin this service. Received: "
+                f"{host!r:.80}, {origin!r:.80}. Begin with --allow-host or --origin for others."
+            )
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keep what is sent, unless it is too much."""
+        self.sent += len(chunk)
+        if self.sent > self.most:
+            self._forget()
+        elif self.settings["held"] + len(chunk) <= MOST_HELD:
+            self.body += chunk
+            self.settings["held"] += len(chunk)
+
+    def on_finish(self) -> None:
+        """Keep nothing."""
+        self._forget()
+
+    def on_connection_close(self) -> None:
+        """Keep nothing."""
+        self._forget()
+        super().on_connection_close()
+
+    def _forget(self) -> None:
+        self.settings["held"] -= len(self.body)
+        self.body = bytearray()
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Say in one line what is wrong."""
         error = kwargs.get("exc_info", (None, None, None))[1]
-        told = str(error) if isinstance(error, HcrError) else self._reason
-        if isinstance(error, HTTPError) and error.log_message:
-            told = error.log_message
+        told = getattr(error, "log_message", None) or self._reason
         if isinstance(error, HcrError):
-            self.set_status(413 if isinstance(error, TooLargeError) else 400)
+            told = str(error)
+            statuses = {TooLargeError: 413, NotAllowedError: 403}
+            self.set_status(statuses.get(type(error), 400))
         self.finish({"error": told})
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         """Log what is wrong here, and not what somebody sent."""
-        if not isinstance(value, HcrError):
+        if not isinstance(value, HcrError | HTTPError):
             super().log_exception(typ, value, tb)
 
 
@@ -103,12 +197,12 @@ class About(Handler):
 
     def get(self) -> None:
         """Tell what reads here, and how it is asked."""
-        groups = ["".join(group) for group in self.recognizer.groups]
+        recognizer = self.settings["recognizer"]
         self.write(
             {
-                "model": self.name,
-                "characters": list(self.recognizer.labels),
-                "confuses": groups,
+                "model": self.settings["name"],
+                "characters": list(recognizer.labels),
+                "confuses": ["".join(group) for group in recognizer.groups],
                 "ask": {
                     "POST /image": "a picture's file",
                     "POST /strokes": '{"strokes": [[[x, y], ...], ...]}, y down, in any unit',
@@ -118,80 +212,78 @@ class About(Handler):
 
 
 class Asked(Handler):
-    """What is sent becomes a picture, and is read."""
+    """What is sent becomes a contract picture, by the method `picture`, and is read."""
 
     async def post(self) -> None:
         """Answer."""
-        if len(self.request.body) > MOST_BYTES:
+        if self.sent > self.most:
             raise TooLargeError(
-                f"What is sent may have {MOST_BYTES:,} bytes. "
-                f"Received: {len(self.request.body):,}. Send it smaller."
+                f"What is sent may have {self.most:,} bytes. Received: {self.sent:,}. Send less."
             )
-        best = self._best()
-        found = await IOLoop.current().run_in_executor(self.thread, self._answer, best)
-        self.write(found)
-
-    def picture(self) -> np.ndarray:
-        """The contract picture, uint8 (28, 28), of what was sent. Raises `DataError`."""
-        raise NotImplementedError
+        if len(self.body) < self.sent:
+            raise HTTPError(503, "Too much is sent at one time. Send it again later.")
+        best, thread = self._best(), self.settings["thread"]
+        self.write(await IOLoop.current().run_in_executor(thread, self._answer, best))
 
     def _answer(self, best: int) -> dict[str, list]:
         picture = self.picture()
         if not picture.any():
             return {"answers": [], "unsure": []}
-        ranked = self.recognizer.best(self.recognizer.predict(picture[None])[0])
+        recognizer = self.settings["recognizer"]
+        ranked = recognizer.best(recognizer.predict(picture[None])[0])
         return {
             "answers": [
                 {"character": character, "probability": share} for character, share in ranked[:best]
             ],
-            "unsure": list(hesitation(ranked, self.recognizer.groups)),
+            "unsure": list(hesitation(ranked, recognizer.groups)),
         }
 
     def _best(self) -> int:
         text = self.get_query_argument("best", str(BEST))
-        if not text.isascii() or not text.isdigit() or not int(text):
-            raise ParameterError(f"best must be an integer of at least 1. Received: {text!r}.")
+        if not (text.isascii() and text.isdigit() and 1 <= float(text) <= MOST_BEST):
+            raise ParameterError(
+                f"best must be an integer from 1 to {MOST_BEST}. Received: {text!r:.80}."
+            )
         return int(text)
 
 
 class Picture(Asked):
     """`/image`."""
 
+    most = MOST_BYTES
+
     def picture(self) -> np.ndarray:
         """The contract picture of a picture's file."""
-        from PIL import Image, UnidentifiedImageError
-
-        rule = "The body must be the file of one picture, as PNG or JPEG."
-        try:
-            sent = Image.open(io.BytesIO(self.request.body))
-        except UnidentifiedImageError:
-            raise DataError(f"{rule} Received: {self._received()}.") from None
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise DataError(f"{rule} Received: {error}.") from error
-        if sent.width * sent.height > MOST_PIXELS:
-            raise TooLargeError(
-                f"A picture may have {MOST_PIXELS:,} pixels. Received: {sent.width:,} x "
-                f"{sent.height:,}. Send it smaller."
-            )
-        return images.from_picture(sent)
-
-    def _received(self) -> str:
-        body = self.request.body
-        return f"{len(body):,} bytes that are none" if body else "an empty body"
+        return images.from_picture(images.read_picture(bytes(self.body), MOST_BYTES, MOST_PIXELS))
 
 
 class Strokes(Asked):
     """`/strokes`."""
 
+    most = MOST_JSON
+
     def picture(self) -> np.ndarray:
         """The contract picture of pen strokes."""
         rule = 'The body must be JSON, {"strokes": [[[x, y], ...], ...]}.'
         try:
-            strokes = json.loads(self.request.body)["strokes"]
-            arrays = [np.array(stroke, dtype=float) for stroke in strokes]
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise DataError(f"{rule} Received: {type(error).__name__}: {error}.") from error
+            read = json.loads(bytes(self.body), parse_int=_number, parse_float=_number)
+            strokes = read["strokes"]
+            n = sum(map(len, strokes))
+            arrays = [np.array(stroke, dtype=float) for stroke in strokes if n <= MOST_POINTS]
+        except Exception as error:  # there are many ways to be no strokes
+            told = f"{type(error).__name__}: {error}"[:200]
+            raise DataError(f"{rule} Received: {told}.") from error
+        if n > MOST_POINTS:
+            raise TooLargeError(
+                f"Strokes may have {MOST_POINTS:,} points. Received: {n:,}. Send fewer."
+            )
         return images.from_strokes(arrays)
+
+
+def _number(text: str) -> float:
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"a number of {len(text):,} digits, where {MOST_DIGITS} are taken")
+    return float(text)
 
 
 class Nothing(Handler):
@@ -199,4 +291,5 @@ class Nothing(Handler):
 
     def prepare(self) -> None:
         """Say what there is."""
+        super().prepare()
         raise HTTPError(404, "There is GET /, POST /image and POST /strokes.")

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import signal
 import sys
+from typing import Any
 
 from hcr.errors import HcrError
 from hcr.recognizer import SHIPPED, Recognizer
@@ -31,6 +32,12 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--host", default="127.0.0.1", help="default: 127.0.0.1, which only this machine reaches"
     )
+    for flag, form, told in (
+        ("--allow-host", "NAME", "another name by which this machine is asked"),
+        ("--origin", "URL", "a site whose pages may ask too, as https://example.org"),
+    ):
+        again = f"{told}; may be given again"
+        found.add_argument(flag, action="append", default=[], metavar=form, help=again)
     return found
 
 
@@ -42,9 +49,9 @@ def _port(text: str) -> int:
     return int(text)
 
 
-async def listen(recognizer: Recognizer, name: str, host: str, port: int) -> None:
-    """Serve until the process is interrupted or told to end."""
-    (server, address), done = serve(recognizer, name, host, port), asyncio.Event()
+async def listen(recognizer: Recognizer, name: str, *where: Any) -> None:
+    """Serve, as `serve` does, until the process is interrupted or told to end."""
+    (server, address), done = serve(recognizer, name, *where), asyncio.Event()
     loop = asyncio.get_running_loop()
     for kind in (signal.SIGINT, signal.SIGTERM):
         try:
@@ -61,7 +68,8 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser().parse_args(arguments)
     try:
         name = asked.model or next(iter(SHIPPED))
-        asyncio.run(listen(Recognizer.load(name), name, asked.host, asked.port))
+        where = asked.host, asked.port, asked.allow_host, asked.origin
+        asyncio.run(listen(Recognizer.load(name), name, *where))
     except HcrError as error:
         print(error, file=sys.stderr)
         return 1
