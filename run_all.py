@@ -6,6 +6,7 @@ import shlex
 import signal
 import sys
 import threading
+from collections import Counter
 from pathlib import Path
 
 try:
@@ -93,13 +94,16 @@ def plans(options: argparse.Namespace) -> list[tuple[str | None, pipeline.RunPla
             "A parameter of a notebook across runs goes with --compare, or with a suite that ends "
             f"in it. Received: -p {next(iter(across))}. Drop it."
         )
-    for name in (names := [plan.name for _, plan in found]):
-        if names.count(name) > 1:
-            files = ", ".join(plan.params_file for _, plan in found if plan.name == name)
-            raise ParameterError(
-                f"Each run must have a name of its own. Received: {name!r} twice ({files}). "
-                "Change one, or run them one at a time with --run NAME."
-            )
+    # Windows and macOS take names that differ in case alone for the same folder.
+    names = Counter(plan.name.lower() for _, plan in found)
+    again = [plan for _, plan in found if names[plan.name.lower()] > 1]
+    if again:
+        first = [plan for plan in again if plan.name.lower() == again[0].name.lower()]
+        told = ", ".join(f"{plan.name!r} ({plan.params_file})" for plan in first)
+        raise ParameterError(
+            f"Each run must have a name of its own, whatever its case. Received: {told}. "
+            "Change one, or run them one at a time with --run NAME."
+        )
     return found
 
 

@@ -18,7 +18,8 @@ COMPARE = "compare"
 KEPT = {LAB: "notebooks opened by hand", COMPARE: "the page that compares runs"}
 # The kind of a page across runs, in its record; a run's record has none.
 COMPARISON = "comparison"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+# Windows has devices for names, whatever their ending, and drops a last dot.
+NAME = re.compile(r"(?!(?i:con|prn|aux|nul|(com|lpt)[1-9])(\.|$))[^\W_]([\w.-]{0,98}[\w-])?", re.A)
 
 # What `run_all.py` tells the kernels that it starts.
 RUN_VARIABLE = "HCR_RUN"
@@ -44,8 +45,9 @@ def check_name(name: str) -> str:
     """Return `name` where it can name a run's folder; raise `RunError` otherwise."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise RunError(
-            "A run's name must be letters, digits, '.', '_' or '-', start with a letter or digit "
-            f"and have at most 100 of them. Received: {name!r}. Choose another name."
+            "A run's name must be letters, digits, '.', '_' or '-', at most 100, with a letter or "
+            "digit first, no '.' last, and no device of Windows as CON. "
+            f"Received: {name!r}. Choose another name."
         )
     return name
 

@@ -68,6 +68,8 @@ def params(tiny, text: str, name: str = "bad.yaml") -> str:
         ("run: ../bad", ["../bad", "name"]),
         ("run: bad\nshraed: {}", ["shraed", "'shared'"]),
         ("run: [", ["line"]),
+        ("run: CON", ["'CON'", "Windows"]),
+        ("run: Lab", ["'Lab'", "kept for"]),
     ],
 )
 def test_a_wrong_params_file_is_refused(tiny, refused, text, words):
@@ -75,12 +77,27 @@ def test_a_wrong_params_file_is_refused(tiny, refused, text, words):
     assert all(word in said for word in words), said
 
 
+def test_a_suite_too_large_to_be_meant_is_refused(tiny, refused):
+    seeds = list(range(10_001))
+    said = refused(params(tiny, f"suite: bad\nruns: [quick]\nseeds: {seeds}"))
+    assert "10001" in said
+
+
+def test_a_seed_that_keras_does_not_take_is_refused(tmp_path):
+    done = run_all("--check", "-p", "shared.seed=4294967296", outputs=tmp_path)
+    assert done.code == 2
+    assert "seed" in done.err
+    assert "4294967296" in done.err
+
+
 def test_a_missing_params_file_is_named(refused):
     assert "params/nothing.yaml" in refused("params/nothing.yaml")
 
 
-def test_two_files_with_one_run_name_are_refused(tiny, refused):
-    said = refused("params/quick.yaml", params(tiny, "run: quick", "again.yaml"))
+# Windows and macOS take the second for the first.
+@pytest.mark.parametrize("name", ["quick", "Quick"])
+def test_two_files_with_one_run_name_are_refused(tiny, refused, name):
+    said = refused("params/quick.yaml", params(tiny, f"run: {name}", "again.yaml"))
     assert "'quick'" in said
     assert "params/again.yaml" in said
 

@@ -74,9 +74,11 @@ def test_by_hand_another_run_is_refused(tmp_path):
     assert not (tmp_path / "outputs").exists()
 
 
-@pytest.mark.parametrize(
-    "name", ["", ".", "..", "../x", "a/../b", "/x", "a b", "a\n", "-x", ".x", "a/", "é", "x" * 101]
-)
+ELSEWHERE = ["", ".", "..", "../x", "a/../b", "/x", "a b", "a\n", "-x", ".x", "a/", "é", "x" * 101]
+WINDOWS = ["CON", "nul.txt", "Lpt1", "quick."]  # it has devices of these names, and drops the dot
+
+
+@pytest.mark.parametrize("name", [*ELSEWHERE, *WINDOWS])
 def test_a_name_that_leads_elsewhere_is_refused(name, monkeypatch, tmp_path):
     with pytest.raises(RunError, match="A run's name must be"):
         runs.check_name(name)
@@ -87,7 +89,7 @@ def test_a_name_that_leads_elsewhere_is_refused(name, monkeypatch, tmp_path):
 
 
 def test_names_that_will_do():
-    for name in ("quick", "A.b-c_9", "2024", "x" * 100):
+    for name in ("quick", "A.b-c_9", "2024", "x" * 100, "console", "com10"):
         assert runs.check_name(name) == name
 
 

@@ -66,9 +66,9 @@ def resolve(
                 problems[_unknown(key, layer, known)] = None
                 continue
             for stage in holders:
-                resolved[stage][key], problem = known[stage][key].check(value, layer.where(key))
+                resolved[stage][key], problem = known[stage][key].check(value)
                 if problem:
-                    problems[problem] = None
+                    problems[known[stage][key].check(value, layer.where(key))[1]] = None
     if problems:
         raise ParameterError("\n".join(problems))
     return resolved

@@ -13,6 +13,7 @@ from hcr.params.source import read_mapping
 
 RUN_KEYS = ("run", "shared", "stages")
 SUITE_KEYS = ("suite", "runs", "seeds", "shared", "then")
+MOST_RUNS = 10_000  # of a suite: months of training, checked in seconds
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,9 @@ def check_run(name: Any, where: str) -> str:
         runs.check_name(name)
     except RunError as error:
         raise ParameterError(f"{where}: {error}") from error
-    if name in runs.KEPT:
+    if name.lower() in runs.KEPT:
         raise ParameterError(
-            f"{where}: the name {name!r} is kept for {runs.KEPT[name]}. Choose another."
+            f"{where}: the name {name!r} is kept for {runs.KEPT[name.lower()]}. Choose another."
         )
     return name
 
@@ -154,6 +155,9 @@ def _suite(path: Path, values: dict[str, Any]) -> SuiteSpec:
     if then is not None and not (isinstance(then, str) and runs.NAME.fullmatch(then)):
         problems.add(f"then must be a notebook's name, as 06_compare. Received: {shown(then)}.")
     members = _members(path, values.get("runs"), problems)
+    count = len(members) * len(seeds or [None])
+    if count > MOST_RUNS:
+        problems.add(f"a suite must have at most {MOST_RUNS} runs. Received: {count}. Split it.")
     problems.end()
     return SuiteSpec(path, name, members, seeds, shared, then)
 
@@ -193,7 +197,7 @@ def _members(path: Path, names: Any, problems: _Problems) -> list[str]:
                 if "suite" in values:
                     problems.add(f"a suite cannot hold a suite. Take {name!r} out of runs.")
                 else:
-                    used[_run(file, values).run] += 1
+                    used[_run(file, values).run.lower()] += 1
             except ParameterError as error:
                 problems.lines.append(f"{error} (from {problems.where}, runs)")
     for name in [name for name, count in used.items() if count > 1]:
