@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 try:
@@ -136,6 +137,15 @@ def command(file: str, options: argparse.Namespace) -> str:
     return " ".join(words)
 
 
+def own_code(plans: Iterable[pipeline.RunPlan]) -> dict[str, list[Path]]:
+    """Each `module:function` that the parameters name, and the files that are run for it."""
+    found = {}
+    for plan in plans:
+        for stage in plan.chosen:
+            found |= plan.stages[stage].own_code(plan.parameters[stage])
+    return found
+
+
 def listing() -> str:
     """Every stage's parameters."""
     stages = pipeline.load_stages() | pipeline.load_across()
@@ -207,6 +217,9 @@ def dispatch(options: argparse.Namespace) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     found = plans(options) if options.compare is None else [(None, compared(options))]
+    for name, paths in own_code(plan for _, plan in found).items():
+        place = runs.shown(paths[-1]) if paths else "a module that is not found here"
+        print(f"{name}: runs the code of {place}")
     if options.check:
         for _, plan in found:
             print(f"{plan.name}: {plan.params_file} is right: {', '.join(plan.chosen)}")

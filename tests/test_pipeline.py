@@ -77,7 +77,10 @@ def test_the_fingerprint_changes_with_what_the_stage_hangs_on(tiny, stage, tmp_p
     assert {key for key in before if before[key] != other[key]} == {"notebook"}
 
 
-def test_a_network_of_ones_own_is_part_of_the_fingerprint(stage, tmp_path, monkeypatch):
+def test_a_network_of_ones_own_is_part_of_the_fingerprint(tiny, tmp_path, monkeypatch):
+    more = 'model: str = "plain"  # [plain or module:function] the network\n'
+    tiny_project.write_notebook(tiny, "03_train", parameters=more)
+    stage = load_stages(tiny / "notebooks")["03_train"]
     monkeypatch.syspath_prepend(tmp_path)
     folder, given = tmp_path / "run", {"model": "own_network:build"}
     unknown = fingerprint(stage, given, folder)
@@ -87,6 +90,23 @@ def test_a_network_of_ones_own_is_part_of_the_fingerprint(stage, tmp_path, monke
     assert (
         len({each["modules"] for each in (unknown, first, fingerprint(stage, given, folder))}) == 3
     )
+
+
+def test_no_package_is_imported_to_take_a_fingerprint(tiny, tmp_path, monkeypatch):
+    more = 'model: str = "plain"  # [plain or module:function] the network\n'
+    tiny_project.write_notebook(tiny, "03_train", parameters=more + "note: str = ''  # any text\n")
+    stage = load_stages(tiny / "notebooks")["03_train"]
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "mark_left").mkdir()
+    package = tmp_path / "mark_left" / "__init__.py"
+    package.write_text(f"open({str(tmp_path / 'mark')!r}, 'w').close()")
+    (tmp_path / "mark_left" / "net.py").write_text("def build(n): ...")
+    given = {"model": "mark_left.net:build", "note": "mark_left.note: see there"}
+    first = fingerprint(stage, given, tmp_path / "run")
+    assert not (tmp_path / "mark").exists()
+    # What the package runs is part of the code, too.
+    package.write_text("")
+    assert fingerprint(stage, given, tmp_path / "run")["modules"] != first["modules"]
 
 
 def test_why_a_stage_runs_is_told(stage, tmp_path):

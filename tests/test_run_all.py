@@ -90,6 +90,19 @@ def test_a_seed_that_keras_does_not_take_is_refused(tmp_path):
     assert "4294967296" in done.err
 
 
+def test_whose_code_runs_is_told_once_and_before_any_of_it_does(main, tiny, capsys, monkeypatch):
+    more = 'model: str = "plain"  # [plain or module:function] the network\n'
+    tiny_project.write_notebook(tiny, "03_train", parameters=more)
+    monkeypatch.syspath_prepend(tiny)
+    (tiny / "mynet.py").write_text("raise AssertionError('it was run')")
+    files = (
+        params(tiny, "run: one\nshared: {model: 'mynet:build'}", "one.yaml"),
+        params(tiny, "run: two\nshared: {model: 'mynet:build'}", "two.yaml"),
+    )
+    assert main(["--check", *files]) == 0
+    assert capsys.readouterr().out.count("mynet.py") == 1
+
+
 def test_a_missing_params_file_is_named(refused):
     assert "params/nothing.yaml" in refused("params/nothing.yaml")
 

@@ -2,7 +2,6 @@
 
 import ast
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,8 @@ def fingerprint(stage: Stage, parameters: dict[str, Any], folder: Path) -> dict[
         "notebook": files.digest([list(cell) for cell in stage.cells]),
         "parameters": files.digest(parameters),
         "modules": files.digest(
-            {key: _source(key) for key in modules(stage.code)}, own_code(parameters)
+            {key: _source(key) for key in modules(stage.code)},
+            {k: [*map(files.sha256, v)] for k, v in stage.own_code(parameters).items()},
         ),
         "inputs": {
             file: files.sha256(folder / file) for file in stage.reads if (folder / file).is_file()
@@ -102,21 +102,6 @@ def modules(code: str) -> list[str]:
             waiting |= {f"{module}.{each.stem}" for each in file.parent.glob("*.py")}
             waiting = {each for each in waiting if not each.endswith(".__init__")}
     return sorted(found)
-
-
-def own_code(parameters: dict[str, Any]) -> dict[str, str]:
-    """The digests of the modules that `parameters` name as `module:function`."""
-    found = {}
-    for value in parameters.values():
-        module, _, function = value.partition(":") if isinstance(value, str) else ("", "", "")
-        if function and module not in found:
-            try:
-                spec = find_spec(module)
-            except (ImportError, ValueError):
-                spec = None
-            if spec is not None and spec.origin and Path(spec.origin).is_file():
-                found[module] = files.sha256(spec.origin)
-    return found
 
 
 @cache

@@ -2,9 +2,11 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hcr import environment, params
 from hcr.errors import ParameterError, nearest
@@ -42,6 +44,17 @@ class Stage:
     def code(self) -> str:
         """The source of the code cells, one behind the other."""
         return "\n".join(source for kind, source in self.cells if kind == "code")
+
+    def own_code(self, values: dict[str, Any]) -> dict[str, list[Path]]:
+        """The files that importing each `module:function` in `values` runs; none is run here."""
+        found = {}
+        for each in self.parameters:
+            given = values.get(each.name)
+            for name in given if isinstance(given, list) else [given]:
+                if each.open_choices and name is not None and name not in (each.choices or ()):
+                    module, folders = name.partition(":")[0], [self.path.parent, *sys.path]
+                    found[name] = _imported(module, folders)
+        return found
 
 
 def load_stages(folder: Path | None = None) -> dict[str, Stage]:
@@ -98,6 +111,18 @@ def _load(name: str, path: Path) -> Stage:
             f"{head[:60]!r}. See CONTRIBUTING.md."
         )
     return Stage(name, path, title[1].strip(), reads, writes, tuple(parameters), cells)
+
+
+def _imported(module: str, folders: Iterable[Path | str]) -> list[Path]:
+    """The files of a module's packages and of itself, in the first of `folders` that has it."""
+    parts = module.split(".")
+    for folder in folders:
+        top = Path(folder)
+        known = [top.joinpath(*parts[:end], "__init__.py") for end in range(1, len(parts) + 1)]
+        known.append(top.joinpath(*parts).with_suffix(".py"))
+        if any(path.is_file() for path in known[-2:]):
+            return [path for path in known if path.is_file()]
+    return []
 
 
 def _row(text: str, key: str) -> tuple[str, ...] | None:
