@@ -188,6 +188,9 @@ def run_all(found: list[tuple[str | None, pipeline.RunPlan]]) -> int:
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit code."""
     options = parser().parse_args(arguments)
+    if hasattr(sys.stdout, "reconfigure"):
+        # A sign that the terminal lacks is no reason to fail.
+        sys.stdout.reconfigure(errors="replace")
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

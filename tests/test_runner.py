@@ -188,6 +188,14 @@ def test_a_stage_that_does_not_write_what_it_says_has_failed(tiny, outputs):
     assert "it says that it writes balance.npz, and did not" in done.err
 
 
+def test_a_terminal_without_a_sign_fails_no_run(tiny, outputs):
+    code = 'out.record(headline=[{"label": "Größe", "text": "± 1 ✓"}])'
+    tiny_project.write_notebook(tiny, "01_eda", code)
+    done = run_all("--only", "01_eda", outputs=outputs, cwd=tiny, PYTHONIOENCODING="ascii")
+    assert done.code == 0, done.text
+    assert "Gr??e" in done.out
+
+
 def test_a_stage_alone_needs_what_it_reads(tiny, outputs):
     done = run_all("--only", "04_evaluate", outputs=outputs, cwd=tiny)
     assert done.code == 1
