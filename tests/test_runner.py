@@ -17,7 +17,9 @@ import tiny_project
 from conftest import PROJECT, environment, run_all, start, wait_for
 from filelock import FileLock
 
-from hcr.pipeline import STAGES
+from hcr import pipeline
+from hcr.pipeline import STAGES, kernel
+from hcr.pipeline.progress import Reporter
 
 
 def record(outputs: Path, run: str = "quick") -> dict:
@@ -186,6 +188,25 @@ def test_a_stage_that_does_not_write_what_it_says_has_failed(tiny, outputs):
     done = run_all("--to", "02_balance", outputs=outputs, cwd=tiny)
     assert done.code == 1
     assert "it says that it writes balance.npz, and did not" in done.err
+
+
+def test_a_clock_that_is_behind_fails_no_stage_and_hides_none(tiny, outputs):
+    # As on a file server, or where the clock is set back while the notebook runs.
+    code = (
+        "import os\n"
+        "put = os.replace\n"
+        "def behind(source, target):\n"
+        "    put(source, target)\n"
+        "    os.utime(target, (10**9, 10**9))\n"
+        "os.replace = behind"
+    )
+    tiny_project.write_notebook(tiny, "01_eda", code)
+    done = run_all("--only", "01_eda", outputs=outputs, cwd=tiny)
+    assert done.code == 0, done.text
+    tiny_project.write_notebook(tiny, "01_eda", "out.metrics = lambda section: None")
+    done = run_all("--only", "01_eda", outputs=outputs, cwd=tiny)
+    assert done.code == 1
+    assert "metrics.json" in done.err
 
 
 def test_a_terminal_without_a_sign_fails_no_run(tiny, outputs):
@@ -438,16 +459,73 @@ def test_a_missing_kernel_is_one_clear_line(tiny, outputs, tmp_path):
     assert done.err.count("\n") == 1, done.err
     assert "A kernel must start with" in done.err
     assert record(outputs)["status"] == "failed"
+    assert "no ipykernel here" in record(outputs)["stages"]["01_eda"]["error"]["exception"]
     assert "no ipykernel here" in done.err
     assert "uv sync" in done.err
 
 
-def test_a_kernel_that_dies_is_one_clear_line(tiny, outputs):
-    tiny_project.write_notebook(tiny, "01_eda", "import os\nos._exit(9)")
+def test_a_port_that_is_taken_meanwhile_fails_no_run(tiny, outputs, tmp_path):
+    # The kernel's first start finds its port in use, as where another program was there first.
+    (tmp_path / "busy").mkdir()
+    (tmp_path / "busy" / "ipykernel_launcher.py").write_text(
+        "import json, pathlib, runpy, socket, sys\n"
+        "here = pathlib.Path(__file__).parent\n"
+        "if not (here / 'tried').exists():\n"
+        "    (here / 'tried').touch()\n"
+        "    file = pathlib.Path(sys.argv[sys.argv.index('-f') + 1])\n"
+        "    taken = socket.socket()\n"
+        "    taken.bind(('127.0.0.1', json.loads(file.read_text())['shell_port']))\n"
+        "    taken.listen()\n"
+        "sys.path.remove(str(here))\n"
+        "runpy.run_module('ipykernel_launcher', run_name='__main__', alter_sys=True)\n"
+    )
+    path = str(tmp_path / "busy")
+    done = run_all("--only", "01_eda", outputs=outputs, cwd=tiny, PYTHONPATH=path)
+    assert (tmp_path / "busy" / "tried").exists()
+    assert done.code == 0, done.text
+
+
+def test_a_kernel_that_dies_keeps_its_notebook_and_what_explains_it(tiny, outputs):
+    code = "import os, sys\nos.write(2, b'out of luck')\nos._exit(9)"
+    tiny_project.write_notebook(tiny, "01_eda", code)
     done = run_all(outputs=outputs, cwd=tiny)
     assert done.code == 1
-    assert "The kernel of 01_eda died" in done.err
     assert "Traceback" not in done.text
+    error = record(outputs)["stages"]["01_eda"]["error"]
+    assert error["heading"] == "Work"
+    assert all(word in error["exception"] for word in ("DeadKernelError", "code 9", "out of luck"))
+    assert error["exception"] in done.err
+    page = (outputs / "quick" / "01_eda.html").read_text()
+    assert "DeadKernelError" in page
+    assert "out of luck" in page
+
+
+@pytest.fixture
+def slow_to_hear(tiny, monkeypatch):
+    """Run a stage that prints faster than its runner listens: 6 s are left to hear at its end."""
+    tiny_project.write_notebook(tiny, "01_eda", "for i in range(60): print(i, flush=True)")
+    monkeypatch.setattr(Reporter, "line", lambda self, text: time.sleep(0.1))
+    monkeypatch.chdir(tiny)
+    stages = pipeline.load_stages()
+    given = {name: {"seed": 0} for name in stages}
+    plan = pipeline.RunPlan("quick", given, stages, ("01_eda",), "", "params/quick.yaml")
+    return lambda: pipeline.run(plan)
+
+
+def test_outputs_that_come_late_are_waited_for(slow_to_hear):
+    outcome = slow_to_hear()
+    assert outcome.code == 0, outcome.problem
+    cells = nbformat.read(outcome.folder / "01_eda.ipynb", as_version=4).cells
+    assert any("59" in each.get("text", "") for cell in cells for each in cell.get("outputs", []))
+
+
+def test_outputs_that_never_come_are_no_fault_of_the_disk(slow_to_hear, monkeypatch):
+    monkeypatch.setattr(kernel, "OUTPUT_TIMEOUT", 1)
+    outcome = slow_to_hear()
+    assert outcome.code == 1
+    assert "CellTimeoutError" in outcome.problem
+    assert "Cannot write" not in outcome.problem
+    assert "CellTimeoutError" in (outcome.folder / "01_eda.html").read_text()
 
 
 def test_outputs_that_cannot_be_written_are_one_clear_line(tiny, tmp_path):

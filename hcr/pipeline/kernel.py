@@ -4,15 +4,18 @@ import logging
 import os
 import re
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import psutil
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
-from nbclient.exceptions import DeadKernelError
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat.v4 import new_output
 from papermill import PapermillExecutionError, execute_notebook
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
@@ -20,7 +23,10 @@ from papermill.engines import NBClientEngine, papermill_engines
 from hcr.errors import RunError
 
 ENGINE = "hcr"
-START_TIMEOUT = 120
+START_TIMEOUT = 120  # s
+# s: how much later than a cell's end its outputs may come. nbclient's 4 are over where a cell
+# prints faster than one listens, or where the machine stalls.
+OUTPUT_TIMEOUT = 120
 
 
 class OwnKernel(AsyncKernelManager):
@@ -79,10 +85,16 @@ class _Client(PapermillNotebookClient):
     """Papermill's client, which also tells a `Listener`."""
 
     listener: Listener
+    cell = None  # the one that runs
+
+    def begin(self, cell, cell_index) -> None:
+        """Note what is needed to explain an end of the kernel."""
+        self.cell, self.process = cell, self.km.provisioner.process
+        self.heard, self.when = "none", time.monotonic()
 
     def process_message(self, msg, cell, cell_index):
         """Pass on what the notebook prints, as it prints it."""
-        content = msg["content"]
+        content, self.heard, self.when = msg["content"], msg["msg_type"], time.monotonic()
         if msg["msg_type"] == "stream" and content.get("name") == "stdout":
             for line in content["text"].splitlines():
                 if line.strip():
@@ -96,7 +108,8 @@ class _Engine(NBClientEngine):
     @classmethod
     def execute_managed_notebook(cls, nb_man, kernel_name, **options):
         """Execute; see papermill."""
-        listener, variables, log = options["listener"], options["variables"], options["log"]
+        listener, log = options["listener"], options["log"]
+        env = {**os.environ, **options["variables"]}
         total = sum(cell.cell_type == "code" for cell in nb_man.nb.cells)
         done = 0
 
@@ -105,20 +118,36 @@ class _Engine(NBClientEngine):
             done += 1
             listener.cell(done, total)
 
-        client = _Client(
-            nb_man,
-            kernel_name=kernel_name,
-            kernel_manager_class=OwnKernel,
-            startup_timeout=START_TIMEOUT,
-            timeout=None,
-            # Everything is written by now, and a kernel in the midst of training hears nothing.
-            shutdown_kernel="immediate",
-            on_cell_executed=executed,
-        )
-        client.listener = listener
-        client.log.disabled = True
-        with open(log, "ab") as stream:
-            return client.execute(env={**os.environ, **variables}, stderr=stream, stdout=stream)
+        # A second time, because the ports that were free when they were chosen may be taken by now.
+        for last in (False, True):
+            client = _Client(
+                nb_man,
+                kernel_name=kernel_name,
+                kernel_manager_class=OwnKernel,
+                startup_timeout=START_TIMEOUT,
+                timeout=None,
+                iopub_timeout=OUTPUT_TIMEOUT,
+                # All is written by now, and a kernel in the midst of training hears nothing.
+                shutdown_kernel="immediate",
+                on_cell_executed=executed,
+            )
+            client.on_cell_execute = client.begin
+            client.listener = listener
+            client.log.disabled = True
+            try:
+                with open(log, "ab") as stream:
+                    client.execute(env=env, stderr=stream, stdout=stream)
+                break
+            except Exception as error:
+                if client.cell is not None:
+                    # As if the cell had raised it: the notebook and its page show where.
+                    client.cell.outputs.append(_ended(client, error, log))
+                    break
+                if last:
+                    raise RunError(
+                        f"A kernel must start with {sys.executable} -m ipykernel_launcher. "
+                        f"Received: {_tail(log)} ({error}). Install it again with: uv sync"
+                    ) from error
 
 
 papermill_engines.register(ENGINE, _Engine)
@@ -148,7 +177,7 @@ def execute(
         How it failed, or None.
 
     Raises:
-        RunError: The kernel cannot be started, or died.
+        RunError: The kernel cannot be started.
     """
     try:
         execute_notebook(
@@ -167,15 +196,6 @@ def execute(
         )
     except PapermillExecutionError as error:
         return _failure(nbformat.read(output, as_version=4), error)
-    except DeadKernelError as error:
-        raise RunError(
-            f"The kernel of {notebook.stem} died. Did memory run out? It last said: {_tail(log)}"
-        ) from error
-    except RuntimeError as error:
-        raise RunError(
-            f"A kernel must start with {sys.executable} -m ipykernel_launcher. Received: "
-            f"{_tail(log) or error}. Install the packages again with: uv sync"
-        ) from error
     return None
 
 
@@ -195,9 +215,26 @@ def _failure(notebook: nbformat.NotebookNode, error: PapermillExecutionError) ->
     return Failure(heading, failed, exception, arrow[0].strip() if arrow else "")
 
 
-def _tail(log: Path) -> str:
-    """The last line of the kernel's log that says something."""
-    if not log.is_file():
-        return ""
+def _ended(client: _Client, error: Exception, log: Path) -> nbformat.NotebookNode:
+    """The output of a cell that something else than its code has ended."""
+    told = str(error)
+    if isinstance(error, DeadKernelError):
+        told = f"the kernel died with exit code {client.process.poll()}. Did memory run out?"
+    elif isinstance(error, CellTimeoutError):
+        told = f"the cell ended, and its outputs did not come within {OUTPUT_TIMEOUT} s."
+    free = psutil.virtual_memory().available / 2**30
+    told += (
+        f" Last message: {client.heard}, {time.monotonic() - client.when:.1f} s before; "
+        f"load {psutil.getloadavg()[0]:.1f}; {free:.1f} GiB free; last words: {_tail(log)}"
+    )
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return new_output(
+        "error", ename=type(error).__name__, evalue=told, traceback=[told, *lines[-20:]]
+    )
+
+
+def _tail(log: Path) -> str:
+    """The last line of the kernel's log that says something of this kernel."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    told = (line.strip() for line in reversed(lines) if "[IPKernelApp] W" not in line)
+    return next(filter(None, told), "none")

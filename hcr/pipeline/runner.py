@@ -18,6 +18,9 @@ from hcr.pipeline.plan import DONE, FAILED, Outcome, RunPlan
 from hcr.pipeline.progress import Reporter, clock
 from hcr.pipeline.stages import Stage, producers
 
+# The digest of a file that is not there, and of a section of metrics.json that is not or is empty.
+NOTHING = (None, files.digest(None), files.digest({}))
+
 
 def run(plan: RunPlan, reporter_stream=None) -> Outcome:
     """Run the chosen stages whose results do not stand.
@@ -40,7 +43,10 @@ def run(plan: RunPlan, reporter_stream=None) -> Outcome:
     except HcrError as error:
         problem = str(error)
     except OSError as error:
-        problem = str(files.disk_error(error, plan.folder))
+        # Others, as a terminal that was closed, are no fault of a disk.
+        disk = error.filename or error.errno in files.REMEDY
+        problem = f"{plan.name} was stopped by {type(error).__name__}: {error}"
+        problem = str(files.disk_error(error, error.filename or plan.folder)) if disk else problem
     return Outcome(plan.name, FAILED, problem=problem, folder=plan.folder)
 
 
@@ -150,7 +156,7 @@ class _Runner:
             return None
 
         self.reporter.begin(stage.name, reason, prints.caveat(self.plan.parameters[stage.name]))
-        started = time.time()
+        started = time.monotonic()
         self._made_now()
         self.ran.append(stage.name)
         self._note(
@@ -161,37 +167,31 @@ class _Runner:
             **{"kept": False, "error": None, "headline": [], "figures": [], "tables": []},
         )
         try:
+            # What stands there at the end is of now: no time says so where a clock is behind.
+            if prints.outputs(stage, self.folder).get("metrics.json") not in NOTHING:
+                runs.Run(self.plan.name, stage.name, self.folder, by_hand=False).metrics({})
             failure = self._execute(stage)
         except BaseException as error:
+            failed = {"error": {"exception": f"{type(error).__name__}: {error}"}}
             interrupted = isinstance(error, KeyboardInterrupt)
-            self._note(stage, status="interrupted" if interrupted else "failed")
+            status = {"status": "interrupted"} if interrupted else {"status": "failed", **failed}
+            self._note(stage, **status)
             raise
-        seconds = round(time.time() - started, 1)
+        seconds = round(time.monotonic() - started, 1)
         finished = {"finished": runs.now(), "seconds": seconds}
-        missing = [file for file in stage.writes if not self._written(file, stage, started)]
+        wrote = prints.outputs(stage, self.folder)
+        missing = [file for file, digest in wrote.items() if digest in NOTHING]
         if failure is None and missing:
             failure = kernel.Failure(
                 "", 0, f"RunError: it says that it writes {', '.join(missing)}, and did not", ""
             )
         if failure is not None:
-            error = {
-                "heading": failure.heading,
-                "exception": failure.exception,
-                "source": failure.source,
-                "cell": failure.cell,
-            }
-            self._note(stage, status="failed", error=error, **finished)
+            self._note(stage, status="failed", error=vars(failure), **finished)
             self._write_page(stage, again=True)
             self.reporter.end(f"FAILED after {clock(seconds)}")
             return self._problem(stage, failure)
-        self._forget_old(stage, started)
-        self._note(
-            stage,
-            status="done",
-            fingerprint=now,
-            outputs=prints.outputs(stage, self.folder),
-            **finished,
-        )
+        self._forget_old(stage)
+        self._note(stage, status="done", fingerprint=now, outputs=wrote, **finished)
         self._write_page(stage, again=True)
         self.reporter.end(f"done in {clock(seconds)}")
         return None
@@ -237,16 +237,7 @@ class _Runner:
             f"{runs.shown(self.folder)}. Run again with --from {first}."
         )
 
-    def _written(self, file: str, stage: Stage, started: float) -> bool:
-        """Whether `file` is there, and is this run's: training keeps files that still stand."""
-        path = self.folder / file
-        if not path.is_file():
-            return False
-        if file == "metrics.json":
-            return stage.name in files.read_json(path) and path.stat().st_mtime >= started - 1
-        return True
-
-    def _forget_old(self, stage: Stage, started: float) -> None:
+    def _forget_old(self, stage: Stage) -> None:
         """Delete the figures and tables that the stage wrote the last time, but not now."""
         number = stage.name.split("_")[0]
         current = prints.shown(self._record()["stages"][stage.name])
