@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import PROJECT
+from filelock import FileLock, Timeout
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -248,6 +249,7 @@ def test_a_line_need_not_be_ours():
         (b"[1, 2]", "of version 1"),
         (b"\xff\xfe\x00", "must be whole JSON"),
         (b"[" * 100_000, "must be whole JSON"),
+        (line_of(strokes=[[[0, 0], [10**400, 1]]]), "no such list"),
     ],
 )
 def test_a_line_that_is_no_drawing_is_told_and_stays(line, told, capsys):
@@ -440,6 +442,23 @@ def test_what_is_taken_back_lies_where_it_was_kept(elsewhere, tmp_path):
     assert drawings.take_back(a).character == "A"
     assert said() == "B"
     assert drawings.read(tmp_path / "drawings" / "drawings.jsonl") == []
+
+
+def test_a_symbolic_link_to_the_file_stays_one(tmp_path):
+    real = tmp_path / "synced" / "mine.jsonl"
+    real.parent.mkdir()
+    drawings.folder().mkdir()
+    drawings.path().symlink_to(real)
+    a, _ = draw("AB")
+    drawings.take_back(a)
+    assert drawings.path().is_symlink()
+    assert [each.character for each in drawings.read(real)] == ["B"]
+    with store.locked(real), pytest.raises(Timeout):
+        FileLock(store._lock(drawings.path()), timeout=0).acquire()
+    assert drawings.delete() == 1
+    assert not real.exists()
+    draw("C")
+    assert [each.character for each in drawings.read(real)] == ["C"]
 
 
 # Counting

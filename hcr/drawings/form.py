@@ -116,7 +116,7 @@ def _strokes(strokes: Any) -> tuple[np.ndarray, ...]:
         raise DataError(f"{rule} Received: {type(strokes).__name__}. {REMEDY}")
     try:
         found = [np.asarray(stroke, dtype=np.float64) for stroke in strokes]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise DataError(f"{rule} Received: no such list. {REMEDY}") from None
     found = [stroke for stroke in found if stroke.size]
     for stroke in found:

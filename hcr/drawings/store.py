@@ -172,7 +172,7 @@ def delete() -> int:
         return 0
     with locked(target):
         n = sum(bool(line.strip()) for line in _lines(target))
-        for each in (target, target.with_name(WRITER)):
+        for each in (_real(target), target.with_name(WRITER)):
             each.unlink(missing_ok=True)
     return n
 
@@ -205,8 +205,11 @@ def content(target: Path) -> bytes:
 
 
 def write(target: Path, lines: list[bytes]) -> None:
-    """Put a file of these `lines` in the place of `target`; to be called while it is `locked`."""
-    with files.writing(target) as aside:
+    """Put a file of these `lines` in the place of `target`; to be called while it is `locked`.
+
+    Where `target` is a symbolic link it stays one: what it points to is written.
+    """
+    with files.writing(_real(target)) as aside:
         aside.write_bytes(b"".join(line + b"\n" for line in lines))
 
 
@@ -237,7 +240,13 @@ def locked(target: Path) -> Iterator[None]:
 
 
 def _lock(target: Path) -> Path:
+    target = _real(target)  # one lock, by whatever link the file is reached
     return target.with_name(f".{target.name}.lock")
+
+
+def _real(target: Path) -> Path:
+    """The file itself, where `target` is a symbolic link to it."""
+    return Path(os.path.realpath(target))
 
 
 def _own_writer() -> str:
