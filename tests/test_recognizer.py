@@ -1,10 +1,13 @@
 """The recognizer: right answers for every number of pictures, and one line for every bad file."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -379,3 +382,39 @@ def test_it_reads_without_tensorflow(recognizer):
     assert heavy == []
     expected = recognizer.predict(trained.data().test.images[:50]).argmax(axis=1)
     assert answers == expected.tolist()
+
+
+FORKED = """
+import os, sys, threading
+import numpy as np
+from hcr.recognizer import Recognizer
+recognizer = Recognizer.load(sys.argv[1])
+pictures = np.random.default_rng(0).integers(0, 256, (200, 28, 28), np.uint8)
+expected = recognizer.predict(pictures)
+begun = threading.Event()
+def work():
+    while True:
+        begun.set()
+        recognizer.predict(pictures)
+threading.Thread(target=work, daemon=True).start()
+begun.wait()
+child = os.fork()
+if not child:
+    for n in (200, 1):
+        assert np.allclose(recognizer.predict(pictures[:n]), expected[:n], atol=1e-4)
+    sys.exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_it_predicts_in_the_child_of_a_fork_too():
+    """Even where another thread was predicting, whose locks and threads the child lacks."""
+    command = [sys.executable, "-W", "ignore", "-c", FORKED, str(trained.run()[0])]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        _, err = process.communicate(timeout=120)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0, err

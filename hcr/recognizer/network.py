@@ -1,6 +1,8 @@
 """A LiteRT file as a fast function of pictures."""
 
+import os
 import threading
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +29,9 @@ class Network:
         try:
             # In memory, for a file that is written over beneath its map ends the process.
             self._content = path.read_bytes()
-            self._one, self._many = _Interpreter(self._content, 1), None
-            entries, ends = self._one.entries, self._one.ends
+            first = _Interpreter(self._content, 1)
+            self._interpreters = {True: first}  # for one picture, and for many
+            entries, ends = first.entries, first.ends
             self._scaling = _check_form(path, entries, ends, n_classes, scaling)
             self._shape = tuple(int(each) for each in entries[0]["shape"][1:])
             # Otherwise -1: as many as one likes.
@@ -47,6 +50,7 @@ class Network:
             )
         # An interpreter has one set of buffers: two threads must not fill them at once.
         self._lock = threading.Lock()
+        _opened.add(self)
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         """The network's answers, float32 (n, n_classes), to uint8 (n, 28, 28), n from 1 up."""
@@ -59,11 +63,25 @@ class Network:
     def _invoke(self, pictures: np.ndarray) -> np.ndarray:
         if self._scaling is not None:
             pictures = self._scaling.apply(pictures, self._shape)
-        if len(pictures) == 1:
-            return self._one(pictures)
-        if self._many is None:
-            self._many = _Interpreter(self._content, environment.cores())
-        return self._many(pictures)
+        one = len(pictures) == 1
+        if one not in self._interpreters:
+            self._interpreters[one] = _Interpreter(self._content, 1 if one else environment.cores())
+        return self._interpreters[one](pictures)
+
+
+_opened: "weakref.WeakSet[Network]" = weakref.WeakSet()
+_left: list[dict] = []
+
+
+def _after_fork() -> None:
+    """In the child of a fork, which has none of the parent's threads, open each network anew."""
+    for network in _opened:
+        _left.append(network._interpreters)  # to close one is to wait for its threads
+        network._interpreters, network._lock = {}, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class _Interpreter:
