@@ -3,6 +3,7 @@
 import gzip
 import os
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +144,20 @@ def test_what_is_no_idx_file_of_bytes_is_told(archive, content, name):
     with pytest.raises(DataError, match="etch it again") as error:
         datasets.load("mnist")
     assert str(archive / name) in one_line(error)
+
+
+@pytest.mark.parametrize("declared", [(10, 28, 28), (idx.MOST_IMAGES + 1, 28, 28)])
+def test_what_unpacks_to_much_is_not_unpacked(archive, declared):
+    """More than it declares, or more than any data set: 32 kB that become 32 MB, or more."""
+    header = struct.pack(">2xBB3I", 8, 3, *declared)
+    (archive / PICTURES).write_bytes(gzip.compress(header + bytes(32 << 20)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="etch it again"):
+            idx.read(archive / PICTURES)
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("file", [LABELS, "t10k-labels-idx1-ubyte.gz"])

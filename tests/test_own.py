@@ -3,6 +3,8 @@
 import gzip
 import io
 import struct
+import tracemalloc
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hcr import datasets, images, synthesis
-from hcr.datasets import own
+from hcr.datasets import own, own_arrays
 from hcr.datasets.leaks import pixel_hashes
 from hcr.datasets.split import Options
 from hcr.errors import DataError, HcrError, ParameterError
@@ -693,3 +695,47 @@ def test_an_archive_cut_short_or_of_another_kind(tmp_path):
     for wrong in (b"", content[:100], content[:-50], bytes(damaged), b"no zip", single.getvalue()):
         path.write_bytes(wrong)
         refused(path, "must be a whole .npz file .* Write it anew")
+
+
+def declared(shape: tuple[int, ...], kind: str, content: bytes = b"") -> bytes:
+    """An array as an archive holds it, whose header says what it likes."""
+    file = io.BytesIO()
+    header = {"descr": kind, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue() + content
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("images", declared((20_000, 28, 28), "|u1", bytes(20_000 * 784))),
+        ("labels", declared((10**12,), "<U0")),
+        ("labels", declared((30_000,), "|u1", bytes(30_000))),
+        ("images", declared((12, 40, 40), "|u1", bytes(12 * 1600))),
+    ],
+    ids=["zeros", "strings of no bytes", "labels", "pixels"],
+)
+def test_an_archive_that_asks_for_much_memory(tmp_path, monkeypatch, name, content):
+    images_, labels = pictures("ABC")
+    np.savez(tmp_path / "a.npz", images=images_, labels=np.array(list("ABC"))[labels])
+    with zipfile.ZipFile(tmp_path / "a.npz") as archive:
+        members = {each: archive.read(each) for each in archive.namelist()}
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        for each, before in members.items():
+            archive.writestr(each, content if each == f"{name}.npy" else before)
+    monkeypatch.setattr(own_arrays.idx, "MOST_IMAGES", 10_000)
+    monkeypatch.setattr(own_arrays.idx, "MOST", 10_000 * 784)
+    monkeypatch.setattr(own_arrays, "MOST_PIXELS", 1500)
+    tracemalloc.start()
+    try:
+        refused(tmp_path / "a.npz", "must hold at most 10,000")
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_archive_that_declares_more_than_any_memory(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("images.npy", declared((2**50, 28, 28), "|u1"))
+        archive.writestr("labels.npy", declared((2**50,), "|u1"))
+    refused(tmp_path / "a.npz", "must hold at most")

@@ -10,6 +10,9 @@ import numpy as np
 
 from hcr.errors import DataError
 
+MOST_IMAGES = 1 << 20  # of a split; EMNIST's largest has 697,932
+MOST = MOST_IMAGES * 28 * 28  # bytes of arrays; a file of a few kB may declare, or unpack to, any
+
 
 def read(path: Path) -> np.ndarray:
     """Read an IDX file of unsigned bytes.
@@ -18,12 +21,27 @@ def read(path: Path) -> np.ndarray:
         uint8, of the shape that the file's header gives; read-only.
 
     Raises:
-        DataError: The file is cut short, is damaged or is no IDX file.
+        DataError: The file is cut short, is damaged or is no IDX file, or is larger than `MOST`.
     """
     try:
         opener = gzip.open if path.suffix == ".gz" else open
         with opener(path, "rb") as file:
-            content = file.read()
+            head = file.read(4)
+            axes = head[3] if len(head) == 4 else 0
+            head += file.read(4 * axes)
+            if head[:3] != b"\0\0\x08" or axes not in range(1, 5) or len(head) < 4 + 4 * axes:
+                raise DataError(
+                    f"{path} must be an IDX file of unsigned bytes. Received: "
+                    f"{head[:4].hex() or 'nothing'} as its first bytes. Fetch it again."
+                )
+            shape = struct.unpack(f">{axes}I", head[4:])
+            if prod(filter(None, shape)) > MOST:
+                raise DataError(
+                    f"{path} must hold at most {MOST:,} bytes. Received: a header of "
+                    f"{' x '.join(map(str, shape))}. Fetch it again, or make its images smaller."
+                )
+            # One more, which is not there: gzip's checksum is looked at behind the last.
+            content = file.read(prod(shape) + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(
             f"{path} must be a whole gzip file. Received: {error}. It was cut short or damaged: "
@@ -34,20 +52,12 @@ def read(path: Path) -> np.ndarray:
             f"{path} must be a file that can be read. Received: {error.strerror or error}. "
             "Change its rights, or fetch it again."
         ) from error
-    if len(content) < 4 or content[:3] != b"\0\0\x08" or len(content) < 4 + 4 * content[3]:
-        found = content[:4].hex() or "nothing"
-        raise DataError(
-            f"{path} must be an IDX file of unsigned bytes. Received: {found} as its first bytes. "
-            "Fetch it again."
-        )
-    start = 4 + 4 * content[3]
-    shape = struct.unpack(f">{content[3]}I", content[4:start])
-    if len(content) - start != prod(shape):
+    if len(content) != prod(shape):
         raise DataError(
             f"{path} must hold {' x '.join(map(str, shape))} bytes behind its header. "
-            f"Received: {len(content) - start:,}. It was cut short or damaged: fetch it again."
+            f"Received: {len(content):,} or more. It was cut short or damaged: fetch it again."
         )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    return np.frombuffer(content, np.uint8).reshape(shape)
 
 
 def read_pair(images: Path, labels: Path, n_classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -66,8 +76,8 @@ def read_pair(images: Path, labels: Path, n_classes: int) -> tuple[np.ndarray, n
 
 def read_labels(path: Path, n_classes: int) -> np.ndarray:
     """Read labels, int64 (n,), n from 1 up. Raises `DataError` where one is `n_classes` or more."""
-    values = read(path).astype(np.int64)
-    if values.ndim != 1 or not len(values):
+    values = read(path)
+    if values.ndim != 1 or not 0 < len(values) <= MOST_IMAGES:
         raise DataError(
             f"{path} must hold one label a picture. Received: values of shape {values.shape}. "
             "Fetch it again."
@@ -77,4 +87,4 @@ def read_labels(path: Path, n_classes: int) -> np.ndarray:
             f"Labels in {path} must be below {n_classes}. Received: {values.max()}. "
             "Is it the label file of another split?"
         )
-    return values
+    return values.astype(np.int64)

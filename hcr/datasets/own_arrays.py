@@ -26,6 +26,7 @@ import numpy as np
 from hcr.datasets import idx
 from hcr.datasets.own_folder import PARTS, Found, Parts, check_parts
 from hcr.errors import DataError
+from hcr.images.pictures import MOST_PIXELS
 from hcr.labels import LABEL_SETS, LETTERS, parse_mapping
 
 # A pair of IDX files
@@ -165,8 +166,14 @@ def _from_archive(path: Path, act: Callable) -> Any:
         with open(path, "rb") as file:
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.ndarray):
+                # What comes out of a member is no more than it declares.
+                size = sum(each.file_size for each in archive.zip.infolist())
+                if size > idx.MOST:
+                    raise _too_large(path, f"{size:,} bytes, unpacked")
                 return act(archive)
             reason = "a single array"
+    except MemoryError as error:  # a header may ask for any, whatever its member holds
+        raise _too_large(path, str(error)) from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = (str(error).splitlines() or ["nothing"])[0].rstrip(".")
     raise DataError(
@@ -177,6 +184,8 @@ def _from_archive(path: Path, act: Callable) -> Any:
 
 def _strings(values: np.ndarray, path: Path, any_length: bool = False) -> np.ndarray:
     """Strings as str, those of one character normalised."""
+    if values.size > idx.MOST_IMAGES or values.nbytes > idx.MOST // 8:
+        raise _too_large(path, f"{values.size:,} strings, {values.nbytes:,} bytes")
     if values.dtype.kind == "S":
         values = np.char.decode(values, "latin-1")
     normal = [unicodedata.normalize("NFC", str(each)) for each in values.reshape(-1)]
@@ -190,7 +199,16 @@ def _strings(values: np.ndarray, path: Path, any_length: bool = False) -> np.nda
 # Labels and pictures of either
 
 
+def _too_large(where: Path | str, received: str) -> DataError:
+    return DataError(
+        f"{where} must hold at most {idx.MOST_IMAGES:,} pictures, {MOST_PIXELS:,} pixels in each, "
+        f"{idx.MOST:,} bytes in all. Received: {received}. Make a folder of picture files of it."
+    )
+
+
 def _whole_labels(values: np.ndarray, where: Path) -> np.ndarray:
+    if values.size > idx.MOST_IMAGES:
+        raise _too_large(where, f"{values.size:,} labels")
     if values.ndim == 1 and len(values) and values.dtype.kind in "ui":
         return values.astype(np.int64)
     raise DataError(
@@ -237,6 +255,8 @@ def _meaning(
 
 def _checked(pictures: np.ndarray, where: str) -> np.ndarray:
     """Pictures (n, h, w) or (n, h, w, channels), uint8."""
+    if pictures.ndim > 1 and pictures[:1].size > MOST_PIXELS:
+        raise _too_large(where, f"pictures of {pictures[:1].size:,}")
     if pictures.dtype == np.uint8 and 0 not in pictures.shape:
         if pictures.ndim == 2 and pictures.shape[1] == 784:
             return pictures.reshape(-1, 28, 28)
