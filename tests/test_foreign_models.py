@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import sys
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import h5py
@@ -12,7 +15,7 @@ import trained
 
 from hcr import files
 from hcr.errors import ModelError
-from hcr.recognizer import Recognizer, legacy
+from hcr.recognizer import Recognizer, conversion, legacy
 from hcr.recognizer.scaling import SHAPES, Scaling, parse
 
 PICTURES = keras2_files.pictures()
@@ -203,14 +206,24 @@ def layer(config: dict, kind: str) -> dict:
         (lambda c: c.pop("config"), "config"),
     ],
 )
-def test_what_is_no_plain_model_is_told_without_waiting_for_tensorflow(
-    keras2, monkeypatch, change, received
-):
-    monkeypatch.setattr("subprocess.run", None)
+def test_what_is_no_plain_model_is_told(keras2, change, received):
     path = changed(keras2[0] / "sequential.h5", change)
     with pytest.raises(
         ModelError, match=f"Keras 2 in an .h5 file. Received: .*{received}"
     ) as error:
+        legacy.read(path)
+    one_line(error, str(path))
+
+
+@pytest.fixture
+def no_tensorflow(monkeypatch):
+    """Whoever waits for TensorFlow is told something else."""
+    monkeypatch.setattr(conversion, "PROGRAM", "not_the_converting_one")
+
+
+def test_that_is_told_without_waiting_for_tensorflow(keras2, no_tensorflow):
+    path = changed(keras2[0] / "sequential.h5", lambda c: c.update(class_name="MyModel"))
+    with pytest.raises(ModelError, match="a model of the class MyModel") as error:
         Recognizer.load(path, "abcde", "0..1")
     one_line(error, str(path))
 
@@ -254,13 +267,12 @@ def test_a_functional_model_that_uses_a_layer_twice_is_told(keras2):
 
 
 @pytest.mark.parametrize("keep", [0, 100, 0.5, 0.95])
-def test_a_file_cut_short_is_told(keras2, monkeypatch, keep):
-    monkeypatch.setattr("subprocess.run", None)
+def test_a_file_cut_short_is_told(keras2, keep):
     path = keras2[0] / "sequential.h5"
     content = path.read_bytes()
     path.write_bytes(content[: int(keep * len(content)) if keep < 1 else keep])
     with pytest.raises(ModelError, match="must be a whole model of Keras 2") as error:
-        Recognizer.load(path, "abcde", "0..1")
+        legacy.read(path)
     one_line(error, str(path))
 
 
@@ -297,6 +309,45 @@ def test_weights_are_taken_from_no_other_file(keras2, link):
             group.create_virtual_dataset(name, layout)
     with pytest.raises(ModelError, match="Received: (no |weights that lie elsewhere)"):
         legacy.read(path)
+
+
+def test_weights_are_not_read_where_they_declare_to_be_huge(keras2):
+    """35 kB that call themselves 600 MiB."""
+    path = keras2[0] / "sequential.h5"
+    with h5py.File(path, "r+") as file:
+        group, name = kernel(file)
+        del group[name]
+        group.create_dataset(name, (150 << 20,), "f4", chunks=(1 << 20,), compression="gzip")
+    tracemalloc.start()
+    try:
+        with pytest.raises(ModelError, match="bytes of weights"):
+            legacy.read(path)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no limit of memory on this system")
+def test_a_file_that_unpacks_to_much_meets_the_limit(keras2, no_tensorflow, monkeypatch):
+    """40 kB whose only chunk is 1 kB by its shape, and becomes 600 MiB, packed twice."""
+    monkeypatch.setattr(conversion, "MEMORY", 300 << 20)
+    path = keras2[0] / "sequential.h5"
+    with h5py.File(path, "r+") as file:
+        group, name = kernel(file)
+        values = group[name][()]
+        del group[name]
+        options = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        options.set_chunk(values.shape)
+        options.set_deflate(9)
+        options.set_deflate(9)
+        space = h5py.h5s.create_simple(values.shape)
+        kind = h5py.h5t.IEEE_F32LE
+        made = h5py.h5d.create(group.id, name.encode(), kind, space, options)
+        content = zlib.compress(zlib.compress(values.tobytes() + bytes(600 << 20), 1), 9)
+        made.write_direct_chunk((0, 0), content)
+    assert path.stat().st_size < 100_000
+    with pytest.raises(ModelError, match="must be a whole model of Keras 2"):
+        Recognizer.load(path, "abcde", "0..1")
 
 
 @pytest.mark.parametrize("change", ["missing", "shape"])

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -380,6 +381,34 @@ def test_a_program_that_fails_is_one_line(run, program, line, received):
     one_line(error, str(run / "model.keras"), ".tflite")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="no limit of memory on this system")
+def test_a_program_that_takes_too_much_memory_is_one_line(run, program, monkeypatch):
+    monkeypatch.setattr(conversion, "MEMORY", 300 << 20)
+    program("bytes(400 << 20)")
+    with pytest.raises(ModelError, match="300 MiB, .*Received: MemoryError") as error:
+        Recognizer.load(run / "model.keras")
+    one_line(error, str(run / "model.keras"), ".tflite")
+
+
+def test_a_program_that_does_not_end_is_one_line(run, program, monkeypatch):
+    monkeypatch.setattr(conversion, "SECONDS", 2)
+    program("import time; time.sleep(1000)")
+    with pytest.raises(ModelError, match="no end of it after 2 s") as error:
+        Recognizer.load(run / "model.keras")
+    one_line(error, str(run / "model.keras"), ".tflite")
+
+
+def test_a_keras_file_that_unpacks_to_much_is_told_at_once(run, no_process, monkeypatch):
+    from hcr.training import convert
+
+    path = rewritten(run / "model.keras", "model.weights.h5", lambda old: old + bytes(4 << 20))
+    monkeypatch.setattr(conversion, "MOST", 4 << 20)
+    for act in (Recognizer.load, convert.load):  # which is what training begins from
+        with pytest.raises(ModelError, match="bytes, unpacked") as error:
+            act(path)
+        one_line(error, str(path))
+
+
 def test_a_cache_folder_that_cannot_be_written_is_one_line(run, tmp_path, monkeypatch):
     (tmp_path / "cache").write_text("a file")
     monkeypatch.setenv("HCR_CACHE", str(tmp_path / "cache"))
@@ -449,11 +478,9 @@ def test_a_conversion_that_says_something_else_is_told(tmp_path, monkeypatch):
         convert.convert(trained.run()[0] / "model.keras", tmp_path / "model.tflite")
 
 
-def test_the_program_tells_its_error_last(run, tmp_path, capsys):
-    from hcr.training import convert
-
+def test_what_the_program_finds_wrong_is_told(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("HCR_CACHE", str(tmp_path / "cache"))
     path = rewritten(run / "model.keras", "model.weights.h5", lambda content: content[:9000])
-    assert convert.main([str(path), str(tmp_path / "x.tflite")]) == TOLD
-    last = capsys.readouterr().out.splitlines()[-1]
-    assert last.startswith(f"{path} must be a whole Keras model that safe mode can load")
-    assert not (tmp_path / "x.tflite").exists()
+    with pytest.raises(ModelError, match="a whole Keras model that safe mode can load") as error:
+        Recognizer.load(path)
+    one_line(error, str(path))

@@ -7,12 +7,14 @@ import numpy as np
 
 from hcr.errors import ModelError
 
+MOST = 512 << 20  # bytes of a model's weights; one for such small images has far fewer
+
 
 class Weights:
-    """The weights in an opened file, by layer."""
+    """The weights in an opened file, by layer; together they take at most `MOST` bytes."""
 
     def __init__(self, path: Path, file: Any):
-        self._path = path
+        self._path, self._left = path, MOST
         self._group = self._member(file, "model_weights")
 
     def of(self, layer: str) -> dict[str, np.ndarray]:
@@ -30,6 +32,10 @@ class Weights:
             # What lies in another file is none of this model.
             if values.external or values.is_virtual:
                 raise wrong(self._path, f"weights that lie elsewhere ({name})", "Save it again.")
+            # A file of a few kB may declare any number of them.
+            self._left -= values.size * max(4, values.dtype.itemsize)
+            if self._left < 0:
+                raise wrong(self._path, f"over {MOST:,} bytes of weights", "Save a smaller model.")
             found[name.split("/")[-1].split(":")[0]] = np.asarray(values, dtype=np.float32)
         if len(found) != len(names):
             raise wrong(self._path, f"two weights of one name in {layer!r}", "Save it again.")

@@ -2,9 +2,7 @@
 
 The source is a `.keras` file, or an `.h5` file of Keras 2; the scaling, as
 `hcr.recognizer.scaling.parse` takes it, is for models that do not keep the picture contract.
-
-`hcr.recognizer` runs this in a process of its own. An error that a user can mend is the last line
-of the output, with the exit code that `hcr.recognizer.conversion.TOLD` names.
+`hcr.recognizer.conversion` runs this in a process of its own, which it limits.
 """
 
 import sys
@@ -16,9 +14,9 @@ import keras
 import numpy as np
 
 from hcr import files, models, quiet
-from hcr.errors import HcrError, ModelError
+from hcr.errors import ModelError
 from hcr.recognizer import Recognizer, legacy
-from hcr.recognizer.conversion import TOLD
+from hcr.recognizer.conversion import check_archive
 from hcr.recognizer.scaling import SHAPES, Scaling, parse
 from hcr.training.network import predict
 
@@ -71,6 +69,7 @@ def load(source: Path) -> keras.Model:
     """
     if source.suffix in LEGACY:
         return rebuilt(source)
+    check_archive(source)
     for name in models.MODELS:
         models.builder(name)  # Layers of our own are known once their module is imported.
     try:
@@ -162,16 +161,10 @@ def _line(value: object) -> str:
     return " ".join(str(value).split())[:250].rstrip(".") or type(value).__name__
 
 
-def main(arguments: list[str]) -> int:
-    """Convert; the exit code."""
-    source, target, *scaling = arguments
-    try:
-        convert(Path(source), Path(target), parse(scaling[0]) if scaling else None)
-    except HcrError as error:
-        print(error, flush=True)
-        return TOLD
-    return 0
+def main(source: str, target: str, scaling: str | None = None) -> None:
+    """Convert."""
+    convert(Path(source), Path(target), parse(scaling))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(*sys.argv[1:])
