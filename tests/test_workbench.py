@@ -14,7 +14,7 @@ import pytest
 from conftest import PROJECT, SMALL, Finished, environment, run_all, start, wait_for
 from html_page import Page
 
-from hcr import shipping
+from hcr import files, models, shipping
 from hcr.pipeline import STAGES
 from hcr.recognizer import Recognizer
 
@@ -310,6 +310,32 @@ def test_prose_does_not_cost_a_training(small_run: Finished, tmp_path):
     assert not re.search(r"; epoch \d/4 ", done.out)
     assert (outputs / "small" / "model.keras").read_bytes() == weights
     assert "The curves of this training" in (outputs / "small" / "03_train.html").read_text()
+
+
+@pytest.mark.parametrize("characters", ["7ä", "äöü"])
+def test_few_classes_and_characters_that_no_font_has_are_shown(characters, tmp_path):
+    """What can be drawn by program is, and of the rest there are images of the dataset."""
+    folder = tmp_path / "runs" / "mine"
+    folder.mkdir(parents=True)
+    images = np.random.default_rng(0).integers(0, 256, (40 * len(characters), 28, 28), np.uint8)
+    data = tmp_path / "mine.npz"
+    np.savez(data, images=images, labels=np.array(list(characters) * 40))
+    net = models.build("hcr_small", len(characters))
+    net.export(str(folder / "model.tflite"), format="litert", verbose=False)
+    files.write_json(folder / "labels.json", {"characters": sorted(characters)})
+    given = ("shared.dataset=own", f"shared.path={data}", "05_draw.reader=run")
+    words = [word for each in given for word in ("-p", each)]
+    done = run_all(*words, "--only", "05_draw", "--run", "mine", outputs=folder.parent)
+    assert done.code == 0, done.text
+    stage = files.read_json(folder / "run.json")["stages"]["05_draw"]
+    seen = {each["name"]: each["alt"] for each in stage["figures"]}
+    assert all(each in seen["05_images"] for each in characters if each != "7")
+    assert {"05_placements", "05_gallery"} <= set(seen) or "7" not in characters
+    found = files.read_json(folder / "metrics.json")["05_draw"]
+    assert ("synthetic_right" in found) == ("7" in characters)
+    assert found["read_strokes_ms"] > 0
+    notebook = nbformat.read(folder / "05_draw.ipynb", as_version=4)
+    assert [each.text for each in outputs_of(notebook, "stream") if each.name == "stderr"] == []
 
 
 def by_hand(stage: str, outputs: Path, replace: dict[str, str] | None = None):

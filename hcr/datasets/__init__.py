@@ -13,14 +13,18 @@ A new data set is a line in `DATASETS` and a module with
     read(name, options)         # training, validation and test split, upright
 """
 
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
+from hcr import runs
 from hcr.datasets import cache, leaks, thinning
 from hcr.datasets.split import Data, Info, Options, Split, Strokes, stratified_sample
-from hcr.errors import DataError, ParameterError, nearest
+from hcr.errors import DataError, HcrError, ParameterError, nearest
 
 # Name to module; read as text where parameters are checked, so it stays a literal.
 DATASETS = {
@@ -60,6 +64,7 @@ __all__ = [
     "check",
     "info",
     "load",
+    "one_each",
     "sources",
 ]
 
@@ -124,6 +129,26 @@ def load(
         run.record_data(data.facts())
         data.on_test_opened = run.test_opened
     return data
+
+
+def one_each(
+    folder: Path, characters: Sequence[str], seed: int = 0
+) -> tuple[np.ndarray, list[str]]:
+    """A validation image of each of `characters`, of the data set that a run's network learned.
+
+    Returns uint8 (m, 28, 28), and the character of each: those of which there are any. There are
+    none where the record of the run in `folder` names no data set, or it is not at hand.
+    """
+    try:
+        given = runs.read(folder)["stages"]["03_train"]["parameters"]
+        options = {key: given[key] for key in ("path", "orientation") if key in given}
+        data = load(given["dataset"], **options)
+    except (HcrError, KeyError, TypeError):
+        return np.zeros((0, 28, 28), np.uint8), []
+    rng, split = np.random.default_rng(seed), data.validation
+    own = {each: np.flatnonzero(split.labels == i) for i, each in enumerate(data.characters)}
+    chosen = {each: int(rng.choice(own[each])) for each in characters if len(own.get(each, ()))}
+    return split.images[np.array(list(chosen.values()), int)], list(chosen)
 
 
 def info(name: str, *, path: str | None = None, orientation: str = "upright") -> Info:
