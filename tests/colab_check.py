@@ -175,7 +175,8 @@ def environment(freeze: Path, python: str, folder: Path) -> Path:
     place = folder / "env"
     uv("venv", "--quiet", "--seed", "--python", python, str(place))
     found = place / "bin" / "python"
-    plain = ["--quiet", "--python", str(found)]
+    # In the folder, for in the project uv heeds the constraints of pyproject.toml's tool.uv.
+    plain = ["--quiet", "--directory", str(folder), "--python", str(found)]
     shape = ["--no-annotate", "--no-header", "--constraint", str(limits)]
     compiled = uv("pip", "compile", *plain, *shape, str(wanted))
     pinned = [colabs[key(line)] for line in compiled.split("\n") if key(line) in colabs]
