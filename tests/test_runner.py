@@ -36,6 +36,12 @@ def outputs(tmp_path) -> Path:
     return tmp_path / "runs"
 
 
+def test_a_kernel_writes_bytecode_even_where_the_shell_forbids_it(tiny, outputs):
+    tiny_project.write(tiny, s01_eda="import sys\nassert not sys.dont_write_bytecode")
+    done = run_all("--only", "01_eda", outputs=outputs, cwd=tiny, PYTHONDONTWRITEBYTECODE="1")
+    assert done.code == 0, done.text
+
+
 def test_a_run_leaves_what_the_house_lists(tiny, outputs):
     done = run_all(outputs=outputs, cwd=tiny)
     assert done.code == 0, done.text
