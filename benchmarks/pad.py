@@ -29,11 +29,12 @@ ipywidgets 8.1.9, 95th percentiles in ms with their intervals, n = 200: echo at 
 "Run All Cells" to the pad 1.4 s, to its answer 2.6 s (medians, n = 10; largest 1.8 and 3.1); in
 Voilà 4.4 and 4.9 s (largest 5.2 and 5.8).
 
-What it took: Jupyter's servers held an answer back until the page had acknowledged what came before
-(`hcr.nodelay`; at commit bc568e5, before it and before the page's moves of `hcr/pad/pad.js`, the
-answer had 55 ms and, with 50 ms each way, 200). JupyterLab has a kernel handle what a widget is
-told after the cells that were asked for before it: `05_draw`'s figures take 4 s of a core and are
-drawn on demand; what still follows the pad takes 0.8 s.
+What it took: Jupyter servers hold an answer back until the page has acknowledged what came before;
+`docs/nodelay.py`, with which JupyterLab is started here, tells it not to (at commit bc568e5, before
+that and before the page's moves of `hcr/pad/pad.js`, the answer had 55 ms and, with 50 ms each way,
+200). JupyterLab has a kernel handle what a widget is told after the cells that were asked for
+before it: `05_draw`'s figures take 4 s of a core and are drawn on demand; what still follows the
+pad takes 0.8 s.
 """
 
 import asyncio
@@ -59,6 +60,7 @@ sys.path.insert(0, str(PROJECT / "tests"))  # it starts and drives the servers a
 import browser  # noqa: E402
 import live  # noqa: E402
 
+live.LAB = (*live.LAB, f"--config={PROJECT / 'docs' / 'nodelay.py'}")
 OPENINGS = 10
 RESAMPLES = 10_000
 DELAYS = {0.0: 200, 0.05: 100, 0.1: 100}  # s in each direction, and how often it is measured

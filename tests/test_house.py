@@ -25,7 +25,6 @@ FLOORS = {
     "environment": 1,
     "files": 1,
     "labels": 1,
-    "nodelay": 1,
     "quiet": 1,
     "colab": 2,
     "drawings": 2,

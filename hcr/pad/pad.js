@@ -16,8 +16,8 @@
   // It goes on: ipywidgets 7 makes the canvas anew where a keyboard leaves it.
   new MutationObserver(role).observe(pad, {childList: true, subtree: true});
 
-  // A server that was not told otherwise (hcr.nodelay) holds a small message back until the page has
-  // acknowledged the one before (Nagle), and a page acknowledges with what it sends next, or after
+  // Jupyter's server, unless told otherwise (docs/nodelay.py), holds a small message back until the
+  // page has acknowledged the one before (Nagle), which it does with what it sends next, or after
   // 40 ms. A pointer that was lifted sends nothing more. So where the answer to the whole drawing is
   // not there at once, moves that mean nothing follow, until it is.
   const answered = () => pad.querySelector('.hcr-answers[data-whole="true"]')?.dataset.points;
