@@ -43,7 +43,7 @@ def writing(path: Path | str) -> Iterator[Path]:
     aside = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path)
+        sweep(path)
         yield aside
         os.replace(aside, path)
     except OSError as error:
@@ -53,8 +53,8 @@ def writing(path: Path | str) -> Iterator[Path]:
             aside.unlink(missing_ok=True)
 
 
-def _sweep(path: Path) -> None:
-    """Delete what a process that was killed while it wrote `path` has left beside it."""
+def sweep(path: Path) -> None:
+    """Delete the files `.<pid>-<name>` beside `path` of processes that have ended."""
     left = re.compile(rf"\.(\d{{1,9}})-{re.escape(path.name)}")
     for name in os.listdir(path.parent):
         found = left.fullmatch(name)
@@ -79,11 +79,33 @@ def write_json(path: Path | str, value: Any) -> None:
 def read_json(path: Path | str) -> Any:
     """Read a JSON file. Raises `RunError` where it is missing or is no JSON."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        # Python also reads NaN and halves of characters, which nothing can write again.
+        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
+        return found
     except FileNotFoundError:
         raise RunError(f"There is no file {path}.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path} must be a JSON file. Received: {error}. Delete it.") from None
+
+
+def write_sealed(path: Path | str, facts: dict[str, Any], *others: Path) -> None:
+    """Write `facts` as JSON, with the digests of `others`, and of it all, for `read_sealed`."""
+    if others:
+        facts = facts | {"sha256": {each.name: sha256(each) for each in others}}
+    write_json(path, facts | {"seal": digest(facts)})
+
+
+def read_sealed(path: Path | str, required: bool = True) -> dict[str, Any]:
+    """Read what `write_sealed` wrote; unless it is `required`, the seal may be missing.
+
+    Raises `RunError` where there is no such file, or it was changed.
+    """
+    facts = read_json(path)
+    seal = facts.pop("seal", None) if isinstance(facts, dict) else ""
+    if seal != digest(facts) and (required or seal is not None):
+        raise RunError(f"{path} must be as it was written. Received: a changed file. Delete it.")
+    return facts
 
 
 def sha256(path: Path | str) -> str:
@@ -93,9 +115,11 @@ def sha256(path: Path | str) -> str:
 
 
 def digest(*values: Any) -> str:
-    """A hexadecimal SHA-256 of strings, bytes, or anything that JSON can hold."""
+    """A hexadecimal SHA-256 of strings, bytes, views of bytes, or anything that JSON can hold."""
     total = hashlib.sha256()
     for value in values:
-        data = value if isinstance(value, bytes) else json.dumps(value, sort_keys=True).encode()
-        total.update(str(len(data)).encode() + b":" + data)
+        if not isinstance(value, bytes | memoryview):
+            value = json.dumps(value, sort_keys=True).encode()
+        total.update(str(len(value)).encode() + b":")
+        total.update(value)
     return total.hexdigest()

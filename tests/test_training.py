@@ -156,7 +156,20 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
+def fewer_rows(epoch: Path) -> None:
+    state = json.loads((epoch / "state.json").read_text())
+    (epoch / "state.json").write_text(json.dumps(state | {"rows": state["rows"][:1]}))
+
+
+def other_weights(epoch: Path) -> None:
+    with np.load(epoch / "best.npz") as best:
+        arrays = [best[name] for name in best.files]
+    np.savez(epoch / "best.npz", *(array + 1 for array in arrays))
+
+
 DAMAGES = {
+    "fewer rows": fewer_rows,
+    "other weights": other_weights,
     "no state": lambda epoch: (epoch / "state.json").unlink(),
     "no trainer": lambda epoch: (epoch / "training.keras").unlink(),
     "no weights": lambda epoch: (epoch / "best.npz").unlink(),

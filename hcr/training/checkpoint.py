@@ -120,7 +120,7 @@ class Checkpoint(keras.callbacks.Callback):
             self.model.save(aside / "training.keras")
             np.savez(aside / "best.npz", *self.best)
             state = {"key": self.key, "rows": self.rows, "best_epoch": self.best_epoch}
-            files.write_json(aside / "state.json", state)
+            files.write_sealed(aside / "state.json", state, *aside.iterdir())
             shutil.rmtree(self.folder / f"epoch-{epoch:04d}", ignore_errors=True)
             os.replace(aside, self.folder / f"epoch-{epoch:04d}")
         except OSError as error:
@@ -144,19 +144,26 @@ def resume(keep: Checkpoint) -> keras.Model | None:
     shutil.rmtree(keep.folder / ".writing", ignore_errors=True)
     for path in sorted(keep.folder.glob("epoch-*"), reverse=True):
         try:
-            state = files.read_json(path / "state.json")
+            state = files.read_sealed(path / "state.json")
             if state["key"] == keep.key:
-                with (path / "best.npz").open("rb") as file, np.load(file) as best:
+                with _intact(path / "best.npz", state).open("rb") as file, np.load(file) as best:
                     arrays = [best[name] for name in best.files]
                 rows, best_epoch, trainer = state["rows"], state["best_epoch"], None
                 if not finished(keep.recipe, len(rows), best_epoch):
-                    trainer = keras.models.load_model(path / "training.keras")
+                    trainer = keras.models.load_model(_intact(path / "training.keras", state))
                 keep.best, keep.rows, keep.best_epoch = arrays, rows, best_epoch
                 return trainer
         except UNREADABLE as error:
             print(f"{path.name} in the checkpoint is damaged ({type(error).__name__}): left out")
         shutil.rmtree(path, ignore_errors=True)
     return None
+
+
+def _intact(path: Path, state: dict) -> Path:
+    """`path`, a file that is as `save` wrote it. Raises `RunError`."""
+    if files.sha256(path) != state["sha256"][path.name]:
+        raise RunError(f"{path} must be as it was written. Received: a changed file.")
+    return path
 
 
 def random_states(model: keras.Model) -> list[keras.Variable]:
