@@ -46,6 +46,8 @@ def test_a_set_is_read_once_and_then_mapped(source, monkeypatch):
 
 
 def test_a_changed_file_option_or_code_is_read_again(source, monkeypatch):
+    # As if each of them were used by a process that has ended by the next.
+    monkeypatch.setattr("psutil.pid_exists", lambda pid: False)
     calls = family(monkeypatch, source)
     datasets.load(NAME)
     source.write_text("22")
@@ -70,22 +72,83 @@ def test_the_code_of_readers_and_of_what_they_draw_with_counts():
     assert found == set(cache.CODE)
 
 
-@pytest.mark.parametrize("damage", ["cut", "deleted", "no record", "record cut"])
-def test_a_damaged_entry_is_made_again(source, monkeypatch, damage):
+def edit(path, change) -> None:
+    """Write over a file of the cache by hand."""
+    path.write_bytes(change(path.read_bytes()))
+
+
+DAMAGES = {
+    "cut": ("train-images.npy", lambda content: content[:-1]),
+    "a label changed": ("train-labels.npy", lambda content: content[:-8] + b"\3" + content[-7:]),
+    "zeros": ("validation-images.npy", lambda content: bytes(len(content))),
+    "record cut": ("entry.json", lambda content: content[:-20]),
+    "record changed": ("entry.json", lambda content: content.replace(b'": 0', b'": 1', 1)),
+}
+
+
+@pytest.mark.parametrize("damage", [*DAMAGES, "test-labels.npy", "entry.json"])
+def test_a_damaged_entry_is_rebuilt(source, monkeypatch, damage, capsys):
     calls = family(monkeypatch, source)
-    digest = datasets.load(NAME).digest
+    before = datasets.load(NAME)
     (folder,) = entries()
-    pixels, record = folder / "train-images.npy", folder / "entry.json"
-    if damage == "cut":
-        pixels.write_bytes(pixels.read_bytes()[:-1])
-    elif damage == "deleted":
-        (folder / "test-labels.npy").unlink()
-    elif damage == "no record":
-        record.unlink()
+    if damage in DAMAGES:
+        name, change = DAMAGES[damage]
+        edit(folder / name, change)
     else:
-        record.write_text(record.read_text()[:-20])
-    assert datasets.load(NAME).digest == digest
+        (folder / damage).unlink()
+    after = datasets.load(NAME)
+    assert (len(calls), after.digest, after.leaks) == (2, before.digest, before.leaks)
+    np.testing.assert_array_equal(after.train.labels, splits()[0].labels)
+    np.testing.assert_array_equal(after.validation.images, splits()[1].images)
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_what_a_copy_of_the_cache_holds_is_read_once_and_believed(source, monkeypatch):
+    calls = family(monkeypatch, source)
+    datasets.load(NAME)
+    (folder,) = entries()
+    shutil.copytree(folder, source.parent / "copy")
+    shutil.rmtree(folder)
+    shutil.move(source.parent / "copy", folder)  # other times and inodes
+    datasets.load(NAME)
+    hashed = []
+    monkeypatch.setattr(cache.files, "sha256", hashed.append)
+    datasets.load(NAME)
+    assert (len(calls), hashed) == (1, [])
+
+
+def test_a_test_split_that_rotted_unseen_is_rebuilt_before_it_is_opened(source, monkeypatch):
+    calls = family(monkeypatch, source)
+    data = datasets.load(NAME)
+    (folder,) = entries()
+    path = folder / "test-images.npy"
+    state = path.stat()
+    with path.open("r+b") as file:  # the same file, of the same size and time
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([255 - splits()[2].images.flat[-1]]))
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    np.testing.assert_array_equal(data.test.images, splits()[2].images)
     assert len(calls) == 2
+
+
+def test_three_sets_at_once_leave_each_other_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("HCR_CACHE", str(tmp_path / "cache"))
+
+    def own(number: int) -> datasets.Data:
+        some = made(300, number)
+        path = tmp_path / f"{number}.npz"
+        np.savez(path, images=some.images, labels=some.labels)
+        return datasets.load("own", path=str(path))
+
+    used = [own(number) for number in range(cache.KEPT + 2)]
+    for data in used:
+        assert len(data.test) == data.counts["test"].sum()
+    folders = places.cache() / "sets"
+    assert len(list(folders.glob("own-*"))) == len(used)
+    # Those of processes that have ended go.
+    monkeypatch.setattr("psutil.pid_exists", lambda pid: False)
+    own(9)
+    assert len(list(folders.glob("own-*"))) == cache.KEPT
 
 
 def test_a_reader_that_fails_leaves_nothing(source, monkeypatch):
@@ -184,14 +247,18 @@ def test_the_cache_folder_is_the_users_or_the_one_named(monkeypatch, tmp_path):
     assert places.cache() == tmp_path / "here"
 
 
-def test_two_names_share_no_entry(source):
-    options = Options()
-    one = cache.entry("a", options, [source], splits)
-    other = cache.entry("a-b", options, [source], lambda: (made(20, 8), made(20, 9), made(20, 10)))
+def test_two_names_share_no_entry(source, monkeypatch):
+    monkeypatch.setattr("psutil.pid_exists", lambda pid: False)
+
+    def entry(name: str, read=splits) -> cache.Entry:
+        return cache.entry(cache.place(name, Options(), [source]), read)
+
+    one = entry("a")
+    other = entry("a-b", lambda: (made(20, 8), made(20, 9), made(20, 10)))
     assert one.folder != other.folder
     for extra in range(4):
         source.write_text("x" * (extra + 5))
-        cache.entry("a", options, [source], splits)
+        entry("a")
     assert other.folder.is_dir(), "tidying one name deleted the other"
     shutil.rmtree(other.folder)
 
@@ -201,7 +268,7 @@ def test_an_entry_says_what_it_holds(source, monkeypatch):
     datasets.load(NAME)
     (folder,) = entries()
     record = json.loads((folder / "entry.json").read_text())
-    assert set(record) == {"digests", "leaks", "sizes"}
+    assert set(record) == {"digests", "leaks", "sha256", "states", "seal"}
 
 
 def test_an_empty_split_is_kept(source, monkeypatch):

@@ -14,6 +14,7 @@ A new data set is a line in `DATASETS` and a module with
 """
 
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -105,14 +106,19 @@ def load(
     """
     family, options = _family(name), _options(name, path, orientation)
     if family.CACHED and name not in UNCACHED:
-        found = cache.entry(
-            name, options, family.sources(name, options), lambda: family.read(name, options)
-        )
+        place = cache.place(name, options, family.sources(name, options))
+        read = partial(family.read, name, options)
+        found = cache.entry(place, read)
         train, validation = found.split("train"), found.split("validation")
         test_labels, report = found.labels("test"), found.leaks
 
         def read_test() -> Split:
-            return found.split("test")
+            again = cache.entry(place, read, check="test")
+            if again.digests != found.digests:
+                raise DataError(
+                    f"{name} must stay as it is while it is used. Received: others. Load it again."
+                )
+            return again.split("test")
     else:
         train, validation, test = family.read(name, options)
         train, validation, report = leaks.guard(train, validation, test)

@@ -1,17 +1,15 @@
 """Data sets in their fast form: arrays that are mapped into memory, made once from the files."""
 
-import hashlib
-import json
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from filelock import FileLock
@@ -20,12 +18,13 @@ import hcr
 from hcr import files
 from hcr.datasets import leaks, places
 from hcr.datasets.split import Options, Split, Strokes
-from hcr.errors import DataError
+from hcr.errors import DataError, RunError
 
 PACKAGE = Path(hcr.__file__).parent
 # What the pictures of an entry hang on, besides the files they are read from.
 CODE = ("datasets", "drawings", "images", "synthesis", "labels")
-KEPT = 2  # entries of one data set: two checkouts may take turns
+KEPT = 2  # entries of one data set, besides those in use: two checkouts may take turns
+RECORD, USED = "entry.json", "used"
 SPLITS = ("train", "validation", "test")
 ARRAYS = ("images", "labels", "writers", "sources")  # of a split, besides its strokes
 
@@ -71,34 +70,37 @@ class Entry:
         return None if arrays[0] is None else Strokes(*arrays)
 
 
-def entry(
-    name: str,
-    options: Options,
-    sources: list[Path],
-    read: Callable[[], tuple[Split, Split, Split]],
-) -> Entry:
-    """The data set `name` from the cache; made with `read` where it is not there.
+def place(name: str, options: Options, sources: list[Path]) -> Path:
+    """The folder of the data set `name`, as it is read from `sources` as they are now."""
+    states = [[str(path), *_state(path)[:2]] for path in sources]
+    key = files.digest(name, asdict(options), states, code())
+    return places.cache() / "sets" / f"{name}-{key[:16]}"
 
-    An entry is made aside and renamed, so that a broken one is never found. Raises `DataError`
-    where the folder cannot be written.
+
+def entry(
+    folder: Path, read: Callable[[], tuple[Split, Split, Split]], check: str | None = None
+) -> Entry:
+    """What `place` gave, from the cache; made with `read` where it is not there, or is damaged.
+
+    The files of the split `check` are read through before they count as whole; others where they
+    are not in the state in which they were written. An entry is made aside and renamed, so that
+    half of one is never found. Raises `DataError` where the folder cannot be written.
     """
-    key = files.digest(name, asdict(options), [_state(path) for path in sources], code())
-    top = places.cache() / "sets"
-    folder = top / f"{name}-{key[:16]}"
-    found = _open(folder)
+    found = _open(folder, check)
     if found is not None:
         return found
+    top, name = folder.parent, folder.name[:-17]
     with _writing(top):
         top.mkdir(parents=True, exist_ok=True)
         with FileLock(top / f".{name}.lock"):
-            found = _open(folder)
-            if found is not None:
-                return found
-            train, validation, test = read()
-            train, validation, report = leaks.guard(train, validation, test)
-            splits = dict(zip(SPLITS, (train, validation, test), strict=True))
-            _make(folder, splits, report)
-            _tidy(top, name)
+            if _open(folder, check) is None:
+                if folder.exists():
+                    print(f"{folder} was damaged: it is rebuilt.", file=sys.stderr)
+                train, validation, test = read()
+                train, validation, report = leaks.guard(train, validation, test)
+                splits = dict(zip(SPLITS, (train, validation, test), strict=True))
+                _make(folder, splits, report)
+                _tidy(top, name)
     found = _open(folder)
     if found is None:
         raise DataError(f"{folder} was written and cannot be read. Delete it and try again.")
@@ -113,20 +115,32 @@ def code() -> str:
     return files.digest({str(path.relative_to(PACKAGE)): files.sha256(path) for path in found})
 
 
-def _state(path: Path) -> list[Any]:
+def _state(path: Path) -> list[int]:
     stat = path.stat()
-    return [str(path), stat.st_size, stat.st_mtime_ns]
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ino]
 
 
-def _open(folder: Path) -> Entry | None:
+def _states(folder: Path) -> dict[str, list[int]]:
+    return {path.name: _state(path) for path in folder.glob("*.npy")}
+
+
+def _open(folder: Path, check: str | None = None) -> Entry | None:
     """The entry in `folder`; None where there is none, or a file of it is not what it was."""
     try:
-        facts = json.loads((folder / "entry.json").read_text(encoding="utf-8"))
-        sizes = {path.name: path.stat().st_size for path in folder.glob("*.npy")}
-        if sizes != facts["sizes"]:
-            return None
+        facts = files.read_sealed(folder / RECORD)
+        with suppress(OSError):  # A cache that is read-only is not tidied either.
+            files.sweep(folder / USED)
+            (folder / f".{os.getpid()}-{USED}").touch()
+        states, known = _states(folder), facts["states"]
+        for name in states | known:
+            same = states[name] == known[name] and not name.startswith(f"{check}-")
+            if not same and files.sha256(folder / name) != facts["sha256"][name]:
+                return None
+        if states != known:
+            with suppress(RunError):
+                files.write_sealed(folder / RECORD, facts | {"states": states})
         return Entry(folder, facts["digests"], facts["leaks"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (RunError, OSError, KeyError):
         return None
 
 
@@ -141,35 +155,24 @@ def _make(folder: Path, splits: dict[str, Split], report: dict[str, int]) -> Non
                 if values is not None:
                     np.save(aside / f"{name}-{what}.npy", values, allow_pickle=False)
         facts = {
-            "digests": {name: _digest(split) for name, split in splits.items()},
+            "digests": {name: split.digest for name, split in splits.items()},
             "leaks": report,
-            "sizes": {path.name: path.stat().st_size for path in aside.glob("*.npy")},
+            "states": _states(aside),
         }
-        files.write_json(aside / "entry.json", facts)
+        files.write_sealed(aside / RECORD, facts, *aside.glob("*.npy"))
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _digest(split: Split) -> str:
-    """What `Split.digest` gives, without a copy of all the pictures."""
-    total = hashlib.sha256()
-    for data in (
-        json.dumps(str(split.images.shape)).encode(),
-        np.ascontiguousarray(split.images).reshape(-1).data,
-        split.labels.astype("<i8").tobytes(),
-    ):
-        total.update(str(len(data)).encode() + b":")
-        total.update(data)
-    return total.hexdigest()
-
-
 def _tidy(top: Path, name: str) -> None:
-    """Delete all but the newest entries of `name`, and what a killed process left."""
+    """Delete all but the newest entries of `name` and those in use, and what a kill left."""
     entries = [path for path in top.glob(f"{name}-*") if len(path.name) == len(name) + 17]
     for old in sorted(entries, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
-        shutil.rmtree(old, ignore_errors=True)
+        files.sweep(old / USED)
+        if not any(old.glob(f".*-{USED}")):
+            shutil.rmtree(old, ignore_errors=True)
     for left in top.glob(".making-*"):
         if time.time() - left.stat().st_mtime > 3600:
             shutil.rmtree(left, ignore_errors=True)
