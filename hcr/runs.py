@@ -35,6 +35,8 @@ WRITER = {
     "predictions.npz": "04_evaluate",
 }
 
+SCHEMA = 1  # of `run.json`
+
 
 def now() -> str:
     """The time in UTC, ISO 8601, to the second."""
@@ -144,7 +146,7 @@ class Run:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / ".metrics.lock"):
-                before = _mapping(path)
+                before = read_metrics(self.folder)
                 own = {**before.get(self.stage, {}), **section} if beside else section
                 files.write_json(path, dict(sorted({**before, self.stage: own}.items())))
         except OSError as error:
@@ -200,8 +202,23 @@ def shown(path: Path) -> str:
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """A run's `run.json`, or an empty record where there is none."""
-    return _mapping(folder / "run.json")
+    """A run's `run.json`, or an empty record where there is none.
+
+    Raises `RunError` where it was changed (earlier versions sealed none) or has another schema.
+    """
+    path = folder / "run.json"
+    record = files.read_sealed(path, required=False) if path.is_file() else {}
+    schema = record.get("schema", SCHEMA)
+    if schema != SCHEMA:
+        raise RunError(f"{path} must have schema {SCHEMA}. Received: {schema!r}. Delete it.")
+    _check_sections(path, record.get("stages", {}))
+    return record
+
+
+def read_metrics(folder: Path) -> dict[str, dict[str, Any]]:
+    """The sections of a run's `metrics.json` by stage, none without it. Raises `RunError`."""
+    path = folder / "metrics.json"
+    return _check_sections(path, files.read_json(path) if path.is_file() else {})
 
 
 def update(folder: Path, change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
@@ -209,9 +226,9 @@ def update(folder: Path, change: Callable[[dict[str, Any]], Any]) -> dict[str, A
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".record.lock"):
-            record = read(folder) or {"schema": 1, "run": folder.name}
+            record = read(folder) or {"schema": SCHEMA, "run": folder.name}
             change(record)
-            files.write_json(folder / "run.json", record)
+            files.write_sealed(folder / "run.json", record)
     except OSError as error:
         raise files.disk_error(error, folder) from error
     return record
@@ -240,13 +257,12 @@ def finished(folder: Path | None = None) -> list[Path]:
     return [path for _, path in sorted(found, reverse=True)]
 
 
-def _mapping(path: Path) -> dict[str, Any]:
-    """What a JSON file maps, or nothing where there is no file."""
-    if not path.is_file():
-        return {}
-    found = files.read_json(path)
-    if not isinstance(found, dict):
-        raise RunError(f"{path} must hold a mapping. Received: {str(found)[:60]}. Delete it.")
+def _check_sections(path: Path, found: Any) -> dict[str, dict[str, Any]]:
+    """`found` in `path`, where it maps each stage to a mapping. Raises `RunError`."""
+    if not isinstance(found, dict) or not all(isinstance(each, dict) for each in found.values()):
+        raise RunError(
+            f"{path} must map each stage to a mapping. Received: {str(found)[:60]}. Delete it."
+        )
     return found
 
 

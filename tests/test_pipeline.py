@@ -8,7 +8,7 @@ import tiny_project
 from hcr import files, pipeline, runs
 from hcr.errors import ParameterError
 from hcr.pipeline import STAGES, load_stages, selected
-from hcr.pipeline.fingerprint import fingerprint, modules, outputs, why
+from hcr.pipeline.fingerprint import fingerprint, modules, outputs, quarantine, why
 from hcr.pipeline.plan import DONE, Outcome, RunPlan
 from hcr.pipeline.progress import MANY, Reporter, clock
 
@@ -175,6 +175,24 @@ def test_a_studys_trainings_are_told_like_epochs():
     assert told(1, "found 7 of 18 trainings of before")[1].endswith(
         "found 7 of 18 trainings of before"
     )
+
+
+def test_a_record_that_is_put_aside_leaves_the_openings_of_the_test_split(tmp_path, capsys):
+    run = runs.Run("quick", "04_evaluate", tmp_path, by_hand=False)
+    run.test_opened("mnist-sample", 1000, "ab12")
+    openings = runs.read(tmp_path)["test_openings"]
+    for i in (1, 2):
+        run.record(headline=[])
+        changed = files.read_json(tmp_path / "run.json")
+        changed["stages"]["04_evaluate"]["headline"] = "100 %"
+        changed["test_openings"].append({"when": 5})
+        files.write_json(tmp_path / "run.json", changed)
+        quarantine(tmp_path)
+        aside = f"run.quarantined-{i}.json"
+        assert aside in capsys.readouterr().out
+        assert files.read_json(tmp_path / aside) == changed
+        assert runs.read(tmp_path)["test_openings"] == openings
+        assert not runs.read(tmp_path).get("stages")
 
 
 def test_a_log_never_has_thousands_of_lines():

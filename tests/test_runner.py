@@ -17,13 +17,13 @@ import tiny_project
 from conftest import PROJECT, environment, run_all, start, wait_for
 from filelock import FileLock
 
-from hcr import pipeline
+from hcr import pipeline, runs
 from hcr.pipeline import STAGES, kernel
 from hcr.pipeline.progress import Reporter
 
 
 def record(outputs: Path, run: str = "quick") -> dict:
-    return json.loads((outputs / run / "run.json").read_text())
+    return runs.read(outputs / run)
 
 
 def ran(text: str) -> list[str]:
@@ -92,6 +92,34 @@ def test_only_what_changed_runs_again(tiny, outputs):
     (outputs / "quick" / "predictions.npz").unlink()
     assert again("-p", "02_balance.strategy=cap") == ["04_evaluate"]
     assert again("-p", "02_balance.strategy=cap", "--force", "--only", "05_draw") == ["05_draw"]
+
+
+WRONG = {
+    "run.json": '{"schema": 1, "stages": {"01_eda": {"status": []}}, "seal": "ab"}',
+    "metrics.json": "[]",
+    "01_eda.ipynb": '{"cells": [{}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
+}
+
+
+def test_a_record_that_cannot_be_believed_is_put_aside_and_its_stage_runs_again(tiny, outputs):
+    def again() -> str:
+        done = run_all("--only", "01_eda", outputs=outputs, cwd=tiny)
+        assert done.code == 0, done.text
+        assert "Traceback" not in done.text
+        return done.out
+
+    again()
+    folder = outputs / "quick"
+    for name, content in WRONG.items():
+        (folder / name).write_text(content)
+        (folder / "01_eda.html").unlink()
+        text = again()
+        assert ran(text) == ["01_eda"], name
+        aside = name.replace(".", ".quarantined-1.")
+        assert f"{aside}" in text
+        assert (folder / aside).read_text() == content
+        assert "Tiny 01_eda" in (folder / "01_eda.html").read_text()
+    assert ran(again()) == []
 
 
 def test_figures_of_an_earlier_notebook_do_not_linger(tiny, outputs):

@@ -27,7 +27,7 @@ def make_run(name: str, finished: str, status: str = "done", **parameters) -> Pa
 
 
 def record_of(folder: Path) -> dict:
-    return json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    return runs.read(folder)
 
 
 def test_under_the_runner_a_notebook_writes_to_its_run(tmp_path, monkeypatch, capsys):
@@ -167,7 +167,10 @@ def test_without_outputs_there_is_no_finished_run():
     assert runs.finished() == []
 
 
-@pytest.mark.parametrize("content", ['{"status": "do', "[]", "null", ""])
+DAMAGED = ['{"status": "do', "[]", "null", "", '{"stages": []}', '{"schema": 2}', '{"a": NaN}']
+
+
+@pytest.mark.parametrize("content", [*DAMAGED, '{"a": {"b": "\\ud800"}}', "[" * 100_000])
 def test_a_damaged_record_is_a_clear_error(tmp_path, monkeypatch, content):
     monkeypatch.setenv("HCR_RUN", "quick")
     run = runs.open("quick", "01_eda")
@@ -178,6 +181,19 @@ def test_a_damaged_record_is_a_clear_error(tmp_path, monkeypatch, content):
             act()
         assert str(tmp_path) in str(error.value)
     assert run.path("run.json").read_text() == content
+
+
+def test_a_record_that_was_changed_is_refused_and_one_without_a_seal_is_not(monkeypatch):
+    monkeypatch.setenv("HCR_RUN", "quick")
+    run = runs.open("quick", "04_evaluate")
+    run.test_opened("mnist-sample", 1000, "ab12")
+    changed = files.read_json(run.path("run.json")) | {"test_openings": []}
+    files.write_json(run.path("run.json"), changed)
+    with pytest.raises(RunError, match="as it was written"):
+        runs.read(run.folder)
+    del changed["seal"]  # as earlier versions wrote it
+    files.write_json(run.path("run.json"), changed)
+    assert runs.read(run.folder)["test_openings"] == []
 
 
 def test_what_a_stage_records(monkeypatch):

@@ -188,19 +188,17 @@ def read(name: str, folder: Path) -> Member:
     Raises `RunError` where it lacks the figures of training and evaluation, or where those of its
     evaluation are another model's.
     """
-    path = folder / "metrics.json"
-    found = files.read_json(path) if path.is_file() else {}
-    found = found if isinstance(found, dict) else {}
+    found = runs.read_metrics(folder)
     missing = [
         f"{stage}.{key}"
         for stage, keys in FIGURES.items()
         for key in keys
-        if not isinstance(found.get(stage), dict) or found[stage].get(key) is None
+        if not isinstance(found.get(stage, {}).get(key), int | float)
     ]
     if missing:
         raise RunError(
-            f"{runs.shown(path)} must hold the figures of training and evaluation. Missing: "
-            f"{', '.join(missing)}. Run it again, or leave it out."
+            f"{runs.shown(folder)}/metrics.json must hold the figures of training and evaluation. "
+            f"Missing: {', '.join(missing)}. Run it again, or leave it out."
         )
     each = Member(name, folder, runs.read(folder), found)
     reader = each._given(EVALUATED).get("reader", OWN)

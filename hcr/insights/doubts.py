@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from hcr import audit, environment, exhibits, files, metrics
+from hcr import audit, environment, exhibits, metrics, runs
 from hcr.exhibits import Result
 from hcr.insights.wording import counted, interval
-from hcr.runs import Run
 
 VERDICTS = "docs/label_audit.csv"
 SURE = 0.99  # from this probability on a mistake speaks against its label
@@ -110,7 +109,7 @@ def looked_at(hashes: np.ndarray) -> str:
     )
 
 
-def of_mistakes(true: np.ndarray, probabilities: np.ndarray, run: Run) -> str:
+def of_mistakes(true: np.ndarray, probabilities: np.ndarray, run: runs.Run) -> str:
     """A sentence on mistakes of which the network is so sure that their labels are suspect.
 
     Beside them stand the suspects of `01_eda` among the training pictures, where the run has them.
@@ -130,8 +129,7 @@ def of_mistakes(true: np.ndarray, probabilities: np.ndarray, run: Run) -> str:
     if surely:
         share = metrics.percent(1 - doubted / surely, 2)
         text += f"Of all answers so sure, {share} agree with the label."
-    path = run.path("metrics.json")
-    before = (files.read_json(path) if path.is_file() else {}).get("01_eda", {}).get("suspects")
+    before = runs.read_metrics(run.folder).get("01_eda", {}).get("suspects")
     if before is not None:
         text += f" 01_eda doubts {counted(before, 'label')} of the training split"
         listed = run.path("tables/01_suspects.csv").is_file()

@@ -1,18 +1,24 @@
 """What a stage's result hangs on, so that a stage whose result stands is not run again."""
 
 import ast
+from contextlib import suppress
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import hcr
-from hcr import datasets, drawings, files, recognizer
+from hcr import datasets, drawings, files, recognizer, runs
+from hcr.errors import RunError
 from hcr.pipeline.stages import Stage
 
 PACKAGE = Path(hcr.__file__).parent
 
 # What the pages are made of.
 PAGES = (".py", ".j2", ".css", ".js", ".html")
+
+# What `run.json` holds of each time that a stage read the test split.
+OPENING = {"stage": str, "dataset": str, "n": int, "digest": str, "when": str}
 
 REASONS = {
     "notebook": "its notebook changed",
@@ -57,8 +63,9 @@ def caveat(parameters: dict[str, Any]) -> str:
 
 
 def outputs(stage: Stage, folder: Path) -> dict[str, str | None]:
-    """The digest of each file that `stage` writes; of `metrics.json` its own section only."""
-    return {file: _output(folder / file, stage.name) for file in stage.writes}
+    """The digest of each file that `stage` left; of `metrics.json` its own section only."""
+    written = (*stage.writes, f"{stage.name}.ipynb")
+    return {file: _output(folder / file, stage.name) for file in written}
 
 
 def why(record: dict[str, Any], now: dict[str, Any], stage: Stage, folder: Path) -> str | None:
@@ -75,9 +82,36 @@ def why(record: dict[str, Any], now: dict[str, Any], stage: Stage, folder: Path)
         return "a file that it wrote is missing or changed"
     if not all((folder / each).is_file() for each in shown(record)):
         return "a figure or table that it wrote is missing"
-    if not (folder / f"{stage.name}.ipynb").is_file():
-        return "its executed notebook is missing"
     return None
+
+
+def quarantine(folder: Path) -> None:
+    """Rename what cannot be believed of a run, and say so, so that its stages run again.
+
+    That is a record that `runs.read` or `runs.read_metrics` refuses, and an executed notebook that
+    is not as its stage left it. Openings of the test split stay on the record.
+    """
+    refused = {}
+    for name, read in {"run.json": runs.read, "metrics.json": runs.read_metrics}.items():
+        try:
+            read(folder)
+        except RunError as error:
+            refused[folder / name] = str(error).removesuffix(" Delete it.")
+    stages = {} if folder / "run.json" in refused else runs.read(folder).get("stages", {})
+    for path in folder.glob("*.ipynb"):
+        entry = stages.get(path.stem, {})
+        left = entry.get("outputs", {}).get(path.name)
+        if entry.get("status") == "done" and left not in (None, files.sha256(path)):
+            refused[path] = f"{path} must be as its stage left it. Received: a changed file."
+    for path, why in refused.items():
+        names = (f"{path.stem}.quarantined-{i}{path.suffix}" for i in count(1))
+        aside = next(each for each in map(path.with_name, names) if not each.exists())
+        path.rename(aside)
+        print(f"{why} Renamed to {aside.name}; its stages run again.", flush=True)
+        with suppress(RunError, TypeError, LookupError, AttributeError):
+            entries = files.read_json(aside)["test_openings"]
+            kept = [x for x in entries if {k: type(v) for k, v in x.items()} == OPENING]
+            runs.update(folder, lambda record, kept=kept: record.update(test_openings=kept))
 
 
 def shown(record: dict[str, Any]) -> list[str]:
@@ -185,5 +219,5 @@ def _output(path: Path, stage: str) -> str | None:
     if not path.is_file():
         return None
     if path.name == "metrics.json":
-        return files.digest(files.read_json(path).get(stage))
+        return files.digest(runs.read_metrics(path.parent).get(stage))
     return files.sha256(path)

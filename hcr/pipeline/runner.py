@@ -55,6 +55,7 @@ class _Runner:
 
     def __init__(self, plan: RunPlan, stream) -> None:
         self.plan, self.folder = plan, plan.folder
+        prints.quarantine(self.folder)
         before = runs.read(self.folder).get("stages", {})
         seconds = {name: before.get(name, {}).get("seconds") for name in plan.chosen}
         self.reporter = Reporter(seconds, stream)

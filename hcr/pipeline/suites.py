@@ -52,8 +52,7 @@ def write_summary(suite: str, outcomes: list[Outcome]) -> str:
     """
     rows = []
     for outcome in outcomes:
-        path = outcome.folder / "metrics.json"
-        found = files.read_json(path) if path.is_file() else {}
+        found = runs.read_metrics(outcome.folder)
         trained, evaluated = found.get("03_train", {}), found.get("04_evaluate", {})
         record = outcome.record
         rows.append(
