@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import trained
 
-from hcr import files, synthesis
+from hcr import files, recognizer, synthesis
 from hcr.errors import ModelError, RunError
 from hcr.recognizer import SHIPPED, Recognizer, choices, conversion, sources
 from hcr.recognizer.conversion import TOLD
@@ -40,6 +40,37 @@ def one_line(error: pytest.ExceptionInfo, *words: str) -> None:
     assert "\n" not in text
     assert all(word in text for word in words), text
     assert len(text) < 700
+
+
+def swap(run: Path) -> None:
+    """Exchange two characters in a run's `labels.json`."""
+    known = files.read_json(run / "labels.json")
+    known["characters"][3:5] = known["characters"][4:2:-1]
+    files.write_json(run / "labels.json", known)
+
+
+@pytest.mark.parametrize("change", ["model", "labels"])
+@pytest.mark.parametrize("file", ["model.tflite", "model.keras"])
+def test_a_model_that_is_not_as_it_was_written_is_told(run, change, file):
+    known = {"characters": list(DIGITS), "temperature": 1.5}
+    files.write_sealed(run / "labels.json", known, run / "model.tflite", run / "model.keras")
+    assert Recognizer.load(run).temperature == 1.5
+    assert recognizer.keras_file(str(run)) == run / "model.keras"
+    if change == "labels":
+        swap(run)
+    elif file == "model.tflite":  # a whole one, for the same characters
+        shutil.copy(sources.PACKAGE / SHIPPED["mnist"] / file, run)
+    else:
+        rewritten(run / file, "metadata.json", lambda content: content + b" ")
+    load = Recognizer.load if file == "model.tflite" else recognizer.keras_file
+    with pytest.raises(ModelError, match="written") as error:
+        load(str(run))
+    one_line(
+        error, str(run / (file if change == "model" else "labels.json")), "changed", "03_train"
+    )
+    # Whoever has a model of his own says what it reads.
+    if file == "model.tflite":
+        assert Recognizer.load(run / file, DIGITS).labels == DIGITS
 
 
 # What ships

@@ -43,6 +43,8 @@ def keras_file(what: str, characters: Sequence[str] | None = None) -> Path:
             "A trained network is named by a run's folder or a .keras file, or is one that ships "
             f"with one ({', '.join(whole) or 'none'}). Received: {what!r}.{known}"
         )
+    if path.with_name("labels.json").is_file():
+        sources.check_digest(path)
     if characters is not None:
         labels = sources.read_labels(path.with_name("labels.json"))
         if labels != tuple(characters):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hcr import files, runs
 from hcr.errors import ModelError, RunError, nearest
@@ -100,6 +101,8 @@ def find(
     temperature, groups = 1.0, ()
     if isinstance(labels, Path):
         temperature, groups = read_temperature(labels), read_groups(labels)
+        if labels == path.with_name("labels.json") and path.is_file():
+            check_digest(path)
         labels = read_labels(labels)
     checked = check_labels(labels)
     if path.suffix in KERAS:
@@ -140,10 +143,23 @@ def check_labels(labels: Iterable[str]) -> tuple[str, ...]:
     return found
 
 
+def check_digest(path: Path) -> None:
+    """Raise `ModelError` where the `labels.json` beside a model was written for another content.
+
+    That of what ships, or of an earlier version, has no digest: the model is taken as it is.
+    """
+    known = _read(path.with_name("labels.json")).get("sha256", {})
+    if known.get(path.name) not in (None, files.sha256(path)):
+        raise ModelError(
+            f"{path} must be the model that its labels.json was written for. Received: a changed "
+            "file. Run 03_train again, or give the labels of a model of your own."
+        )
+
+
 def read_labels(path: Path | str) -> tuple[str, ...]:
     """The characters in a run's `labels.json`. Raises `ModelError` where it holds none."""
     found = _read(path)
-    labels = found.get("characters") if isinstance(found, dict) else None
+    labels = found.get("characters")
     if not isinstance(labels, list) or not all(isinstance(each, str) for each in labels):
         raise ModelError(
             f"{path} must hold a list of characters. Received: {str(found)[:80]}. Train it again."
@@ -156,9 +172,7 @@ def read_temperature(path: Path | str) -> float:
 
     Raises `ModelError` where it is no number above 0.
     """
-    found = _read(path)
-    value = found.get("temperature", 1.0) if isinstance(found, dict) else 1.0
-    return check_temperature(value, str(path))
+    return check_temperature(_read(path).get("temperature", 1.0), str(path))
 
 
 def read_groups(path: Path | str) -> tuple[tuple[str, ...], ...]:
@@ -166,9 +180,7 @@ def read_groups(path: Path | str) -> tuple[tuple[str, ...], ...]:
 
     Raises `ModelError` where they are not lists of its characters.
     """
-    found = _read(path)
-    groups = found.get("groups", ()) if isinstance(found, dict) else ()
-    return check_groups(groups, read_labels(path), str(path))
+    return check_groups(_read(path).get("groups", ()), read_labels(path), str(path))
 
 
 def check_groups(groups: object, labels: Iterable[str], where: str) -> tuple[tuple[str, ...], ...]:
@@ -189,8 +201,7 @@ def check_groups(groups: object, labels: Iterable[str], where: str) -> tuple[tup
 
 def read_start(path: Path | str) -> str | None:
     """The network that training began from, by a run's `labels.json`; None where it began anew."""
-    found = _read(path)
-    start = found.get("start") if isinstance(found, dict) else None
+    start = _read(path).get("start")
     return start if isinstance(start, str) else None
 
 
@@ -204,8 +215,8 @@ def check_temperature(value: float, where: str) -> float:
     return float(value)
 
 
-def _read(path: Path | str) -> object:
+def _read(path: Path | str) -> dict[str, Any]:
     try:
-        return files.read_json(path)
+        return files.read_sealed(path, required=False)
     except RunError as error:
         raise ModelError(f"{error} Its run's 03_train writes it.") from error

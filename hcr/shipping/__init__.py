@@ -102,8 +102,9 @@ def ship(name: str) -> Path:
     aside.mkdir(parents=True)
     costs = write_weights(run, aside, keras=network.keras)
     known = files.read_json(run / "labels.json")
-    # Where training began is a folder of this machine.
-    known.pop("start", None)
+    # Where training began is a folder of this machine; the digests are of the run's files.
+    for key in ("start", "sha256", "seal"):
+        known.pop(key, None)
     files.write_json(aside / "labels.json", known)
     write_card(name, aside, costs)
     shutil.rmtree(folder, ignore_errors=True)
