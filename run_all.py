@@ -11,8 +11,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 try:
-    from hcr import environment, params, pipeline, runs
+    from hcr import pipeline, runs
     from hcr.errors import HcrError, ParameterError
+    from hcr.pipeline import params
+    from hcr.runs import environment
 except ModuleNotFoundError as error:
     sys.exit(f"{error}. Its packages must be installed: start it with uv run run_all.py")
 

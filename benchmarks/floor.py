@@ -21,8 +21,10 @@ import time
 
 import numpy as np
 
-from hcr import classics, datasets, environment, metrics
+from hcr import datasets
 from hcr.datasets.split import stratified_sample
+from hcr.evaluation import classics, metrics
+from hcr.runs import environment
 
 N, SEED = 20_000, 0
 

@@ -4,7 +4,7 @@
 
 It looks at the 141,475 pictures of emnist-subset's train file, never at a test file, and writes
 into FOLDER `suspects.csv` (index in that file, hash, given, suggested, score) and sheets of ten
-pictures each. The list follows from `hcr.audit.suspects` with five folds and seed 0 alone. Other
+pictures each. The list follows from `suspects` with five folds and seed 0 alone. Other
 versions of NumPy and scikit-learn may swap suspects of nearly the same score, so verdicts are found
 by the picture's hash.
 
@@ -15,9 +15,10 @@ processor time), all 100 pictures the same and in the same order in two calls.
 import sys
 from pathlib import Path
 
-from hcr import audit, plots
+from hcr import plots
 from hcr.datasets import emnist, leaks
-from hcr.labels import BALANCED
+from hcr.evaluation import audit
+from hcr.preprocessing.labels import BALANCED
 
 MOST, A_SHEET = 100, 10
 

@@ -26,9 +26,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr import environment
 from hcr.datasets import idx, mnist, places
 from hcr.datasets.split import Options
+from hcr.runs import environment
 
 SIZES = {"train": 697_932, "test": 116_323}
 # The stage's defaults; params/quick.yaml asks for less.

@@ -44,8 +44,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr import balance, datasets, environment, files, training
-from hcr.metrics.seeds import spread
+from hcr import datasets
+from hcr.datasets import balance
+from hcr.evaluation.seeds import spread
+from hcr.models import training
+from hcr.runs import environment, files
 
 BASELINE = "baseline"
 RECIPE = {"epochs": 1, "batch_size": 128, "learning_rate": 2e-3, "augmentation": "affine"}

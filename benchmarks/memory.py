@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 
-from hcr import environment
+from hcr.runs import environment
 
 WORDS = "params/hcr_net.yaml --run memory --to 03_train -p 03_train.epochs=1"
 

@@ -23,11 +23,12 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr import drawings, environment, files
+from hcr.datasets import own_drawings as drawings
 from hcr.datasets import unipen
 from hcr.datasets.split import Options
 from hcr.errors import DataError
-from hcr.synthesis.placements import PAD, placed
+from hcr.preprocessing.placements import PAD, placed
+from hcr.runs import environment, files
 
 PROJECT = Path(__file__).resolve().parents[1]
 PARAMS = "params/my_hand.yaml"

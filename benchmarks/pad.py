@@ -51,8 +51,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr import environment, synthesis
+from hcr.preprocessing import synthesis
 from hcr.recognizer import Recognizer
+from hcr.runs import environment
 
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT / "tests"))  # it starts and drives the servers as the tests do

@@ -37,9 +37,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr import datasets, environment, images, quiet, synthesis
+from hcr import datasets
 from hcr.errors import HcrError
+from hcr.preprocessing import images, synthesis
 from hcr.recognizer import Recognizer
+from hcr.runs import environment, quiet
 
 # Two thirds of a core, in pieces.
 BUSY = """
@@ -107,7 +109,13 @@ def start(folder: Path) -> None:
     text = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     lines = [line.split("|") for line in text.splitlines()[1:] if line.count("|") == 2]
     times = {name.strip(): int(total) / 1000 for _, total, name in lines if total.strip().isdigit()}
-    tops = "numpy", "ai_edge_litert.interpreter", "hcr.environment", "hcr.images", "hcr.files"
+    tops = (
+        "numpy",
+        "ai_edge_litert.interpreter",
+        "hcr.runs.environment",
+        "hcr.preprocessing.images",
+        "hcr.runs.files",
+    )
     say("of the import (ms)", {name: times[name] for name in tops if name in times})
 
 
@@ -175,7 +183,7 @@ def interpreter(path: Path, n: int, threads: int):
 
 def beside_keras(folder: Path, aside: Path) -> None:
     """What needs TensorFlow, in a process of its own."""
-    from hcr.training import start as beginning  # isort: skip
+    from hcr.models import start as beginning  # isort: skip
     import keras
     import tensorflow as tf
 

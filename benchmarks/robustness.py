@@ -10,7 +10,7 @@ What was measured last of the shipped 47 classes stands in docs/results/robustne
 
 Asked are the same pictures throughout, 100 of each class of the validation split, or all of a class
 that has fewer: those whose digests are the least. They are read as they are, and spoilt in each of
-eight ways at five strengths (`hcr.synthesis.spoilt`, after MNIST-C; seed 0). Every share is of
+eight ways at five strengths (`corruptions`, after MNIST-C; seed 0). Every share is of
 pictures that were read right, in per cent. Intervals are of 95 %, over the pictures: Wilson's for
 those as they are; for the means and for what is lost a bootstrap in which a picture is drawn with
 all that became of it (1,000 draws, seed 0). `mean` is over the strengths, and in the last row over
@@ -19,7 +19,7 @@ strength at which fewer than half are. The network's epoch and temperature were 
 split, so that the first column flatters it a little; what is lost is compared on the same pictures.
 
 The network gets these pictures as they are. A scan or a photograph comes in through
-`hcr.images.from_picture`, which tells ink from paper, trims, scales and centres it: the second
+`images.from_picture`, which tells ink from paper, trims, scales and centres it: the second
 table is of the first 20 of each class, taken in by that door after they were spoilt.
 """
 
@@ -31,11 +31,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hcr import datasets, environment, images, metrics
-from hcr.insights import verdicts
-from hcr.metrics.robustness import measure, summary
+from hcr import datasets
+from hcr.evaluation import metrics
+from hcr.evaluation.robustness import measure, summary
+from hcr.preprocessing import corruptions as spoilt
+from hcr.preprocessing import images
 from hcr.recognizer import SHIPPED, Recognizer
-from hcr.synthesis import spoilt
+from hcr.reports import insights_verdicts as verdicts
+from hcr.runs import environment
 
 PER_CLASS, SCANNED, SEED = 100, 20, 0
 

@@ -20,7 +20,8 @@ import sys
 
 import pandas as pd
 
-from hcr import environment, runs
+from hcr import runs
+from hcr.runs import environment
 
 RUNS = {
     "speedrun_first": "speedrun",

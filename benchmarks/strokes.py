@@ -1,4 +1,4 @@
-"""How like EMNIST's pictures `hcr.images.from_strokes` draws, and what changes what it draws.
+"""How like EMNIST's pictures `images.from_strokes` draws, and what changes what it draws.
 
     HCR_DATA=... uv run benchmarks/strokes.py
 
@@ -20,9 +20,12 @@ import pandas as pd
 from PIL import Image
 from scipy import ndimage
 
-from hcr import datasets, environment, figures, files, images, measures
+from hcr import datasets
 from hcr.datasets.strokes import Strokes
 from hcr.plots import look
+from hcr.preprocessing import images, measures
+from hcr.reports import figures
+from hcr.runs import environment, files
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 CLASSES = 47

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from hcr import synthesis
+from hcr.preprocessing import synthesis
 from hcr.recognizer import Recognizer
 
 PROJECT = Path(__file__).resolve().parents[1]

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import nbformat
 
-from hcr import colab
+from hcr.pipeline import colab
 
 PROJECT = Path(__file__).resolve().parents[1]
 STAND_IN = Path(__file__).resolve().parent / "stand_in"

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hcr import files, metrics
+from hcr.evaluation import metrics
+from hcr.runs import files
 
 CHARACTERS = "0123456789"
 MACHINE = {"processor": "AMD EPYC", "cores": 2, "amx": False, "memory_gib": 23.5, "gpu": None}

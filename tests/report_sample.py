@@ -10,7 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from nbformat import NotebookNode
 
-from hcr import exhibits, runs
+from hcr import runs
+from hcr.reports import exhibits
 
 matplotlib.use("Agg")
 

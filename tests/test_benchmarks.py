@@ -8,7 +8,7 @@ import pytest
 from conftest import PROJECT
 
 from hcr.datasets import Split
-from hcr.synthesis import spoilt
+from hcr.preprocessing import corruptions as spoilt
 
 TOLD = re.compile(r"(-?[\d.]+) \((-?[\d.]+) to (-?[\d.]+)\)")
 

@@ -9,9 +9,10 @@ import pytest
 from matplotlib import pyplot
 from PIL import Image
 
-from hcr import browse, datasets, runs
-from hcr.browse import PAGE
+from hcr import datasets, runs
 from hcr.datasets import Split
+from hcr.reports import browse
+from hcr.reports.browse import PAGE
 
 DIGITS = tuple("0123456789")
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import trained
 
-from hcr import images, synthesis
 from hcr.errors import ModelError
+from hcr.preprocessing import images, synthesis
+from hcr.preprocessing.placements import PLACEMENTS, placed
 from hcr.recognizer import Recognizer
-from hcr.synthesis.placements import PLACEMENTS, placed
 
 pytestmark = [
     pytest.mark.browser,

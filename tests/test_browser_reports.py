@@ -4,7 +4,8 @@ import browser
 import pytest
 import report_sample as sample
 
-from hcr import exhibits, report, runs
+from hcr import runs
+from hcr.reports import exhibits, report
 
 pytestmark = [
     pytest.mark.browser,

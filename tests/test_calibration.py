@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from hcr import images, metrics, synthesis
 from hcr.errors import DataError
-from hcr.metrics import calibration
+from hcr.evaluation import calibration, metrics
+from hcr.preprocessing import corruptions as spoilt
+from hcr.preprocessing import images, synthesis
 from hcr.recognizer import Recognizer, _tempered
-from hcr.synthesis import spoilt
 
 
 def drawn(n=20_000, classes=10, spread=2.0, seed=0):

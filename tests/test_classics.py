@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import trained
 
-from hcr import classics
 from hcr.errors import DataError, ParameterError
+from hcr.evaluation import classics
 
 
 @pytest.mark.parametrize("name", classics.CLASSICS)

@@ -14,8 +14,9 @@ import nbformat
 import pytest
 from packaging.requirements import Requirement
 
-from hcr import colab, pipeline
+from hcr import pipeline
 from hcr.errors import RunError
+from hcr.pipeline import colab
 
 PROJECT = Path(__file__).resolve().parents[1]
 STAND_IN = PROJECT / "tests" / "stand_in"

@@ -12,13 +12,19 @@ import pytest
 from html_page import Page
 from made_runs import make
 
-from hcr import comparison, files, metrics, report, runs
-from hcr.comparison import account, frames, words
-from hcr.comparison.front import front
-from hcr.comparison.paired import pairs
+from hcr import runs
 from hcr.errors import ParameterError
-from hcr.metrics.comparison import holm
-from hcr.metrics.seeds import spread
+from hcr.evaluation import compare as comparison
+from hcr.evaluation import compare_account as account
+from hcr.evaluation import compare_frames as frames
+from hcr.evaluation import compare_words as words
+from hcr.evaluation import metrics
+from hcr.evaluation.compare_front import front
+from hcr.evaluation.compare_paired import pairs
+from hcr.evaluation.comparison import holm
+from hcr.evaluation.seeds import spread
+from hcr.reports import report
+from hcr.runs import files
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,10 @@ from conftest import PROJECT
 from html_page import Page
 from test_unipen import arrays, samples, write
 
-from hcr import browse, datasets, report, runs
+from hcr import datasets, runs
 from hcr.datasets import Options, unipen
-from hcr.insights import people
+from hcr.reports import browse, report
+from hcr.reports import insights_people as people
 
 EMPTY = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# T")])
 

@@ -5,9 +5,10 @@ import gzip
 import numpy as np
 import pytest
 
-from hcr import datasets, images, runs, synthesis
+from hcr import datasets, runs
 from hcr.datasets import mnist
 from hcr.errors import DataError, ParameterError
+from hcr.preprocessing import images, synthesis
 
 # Every user's splits are these; another digest means that no earlier figure can be compared.
 SAMPLE_DIGEST = "46dcc337f25633480ec6e78e94cec1524a377af2589c98de93a2dbf1a06d3b8c"

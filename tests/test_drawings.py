@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hcr import images, labels, synthesis
 from hcr.errors import DataError, ParameterError
-from hcr.metrics.drawings import MEAN, by_contributor, interval
-from hcr.synthesis.placements import PAD, PLACEMENTS, placed
+from hcr.evaluation.drawings import MEAN, by_contributor, interval
+from hcr.preprocessing import images, labels, synthesis
+from hcr.preprocessing.placements import PAD, PLACEMENTS, placed
 
 CHARACTERS = "0AaO"
 

@@ -18,11 +18,13 @@ from filelock import FileLock, Timeout
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hcr import drawings, environment, synthesis
-from hcr.drawings import store
-from hcr.drawings.__main__ import main
-from hcr.drawings.form import made, parsed
+from hcr.datasets import drawings_store as store
+from hcr.datasets import own_drawings as drawings
+from hcr.datasets.drawings_command import main
+from hcr.datasets.drawings_form import made, parsed
 from hcr.errors import DataError, ParameterError
+from hcr.preprocessing import synthesis
+from hcr.runs import environment
 
 LINE = [[[10, 10], [10.25, 200]]]
 
@@ -330,7 +332,7 @@ def test_a_reader_waits_for_who_is_appending_just_now(capsys):
 
 KILLED = """
 import os, signal
-from hcr.drawings import store
+from hcr.datasets.own_drawings import store
 drawings = store
 write = store._write
 def half(file, data):
@@ -415,7 +417,9 @@ def test_what_is_taken_back_is_that_one_and_others_stay(capsys):
 
 
 def test_of_two_drawings_alike_one_is_taken_back(monkeypatch):
-    monkeypatch.setattr("hcr.drawings.form._when", lambda when: "2026-08-20T09:12:33.000+00:00")
+    monkeypatch.setattr(
+        "hcr.datasets.drawings_form._when", lambda when: "2026-08-20T09:12:33.000+00:00"
+    )
     one, _ = (drawings.append("A", LINE) for _ in range(2))
     drawings.take_back(one)
     assert said() == "A"
@@ -655,7 +659,7 @@ def test_delete_asks(capsys, monkeypatch):
 def test_delete_is_one_command(capsys):
     draw("AB")
     done = subprocess.run(
-        [sys.executable, "-m", "hcr.drawings", "delete"],
+        [sys.executable, "-m", "hcr.datasets.own_drawings", "delete"],
         cwd=PROJECT,
         stdin=subprocess.DEVNULL,
         capture_output=True,

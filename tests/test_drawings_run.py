@@ -3,7 +3,10 @@
 import pytest
 from conftest import run_all
 
-from hcr import datasets, drawings, files, synthesis
+from hcr import datasets
+from hcr.datasets import own_drawings as drawings
+from hcr.preprocessing import synthesis
+from hcr.runs import files
 
 pytestmark = [pytest.mark.slow, pytest.mark.data]
 

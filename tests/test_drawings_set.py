@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hcr import datasets, drawings, images, labels, synthesis
+from hcr import datasets
 from hcr.datasets import drawings as family
+from hcr.datasets import own_drawings as drawings
 from hcr.errors import DataError
+from hcr.preprocessing import images, labels, synthesis
 
 CHARACTERS = "ABab01"
 KINDS = ("train", "validation", "test")

@@ -7,9 +7,10 @@ import emnist_files
 import numpy as np
 import pytest
 
-from hcr import datasets, images, labels, synthesis
+from hcr import datasets
 from hcr.datasets import Options, archive, emnist, places, subset
 from hcr.errors import DataError
+from hcr.preprocessing import images, labels, synthesis
 
 OFFICIAL = [name for name in emnist.SETS if name != emnist.SUBSET]
 COUNTS = {

@@ -17,11 +17,16 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from test_resampling import answers
 from test_spoilt import measured
 
-from hcr import drawings, exhibits, files, insights, metrics, recognizer, runs, synthesis
+from hcr import recognizer, runs
+from hcr.datasets import own_drawings as drawings
 from hcr.errors import DataError, ModelError, ParameterError
-from hcr.metrics.drawings import MEAN, interval
+from hcr.evaluation import metrics
+from hcr.evaluation.drawings import MEAN, interval
+from hcr.preprocessing import synthesis
+from hcr.preprocessing.placements import PLACEMENTS
 from hcr.recognizer import Recognizer
-from hcr.synthesis.placements import PLACEMENTS
+from hcr.reports import exhibits, insights
+from hcr.runs import files
 
 DIGITS = tuple("0123456789")
 

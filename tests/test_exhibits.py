@@ -11,8 +11,10 @@ import report_sample as sample
 from conftest import PROJECT
 from PIL import Image
 
-from hcr import exhibits, figures, files, runs, tables
-from hcr.exhibits import Result
+from hcr import runs
+from hcr.reports import exhibits, figures, tables
+from hcr.reports.exhibits import Result
+from hcr.runs import files
 
 
 @pytest.fixture

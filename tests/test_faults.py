@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from hcr import metrics
-from hcr.insights import faults
+from hcr.evaluation import metrics
+from hcr.reports import insights_faults as faults
 
 CHARACTERS = "0123456789"
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hcr import files
 from hcr.errors import RunError
+from hcr.runs import files
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ import pytest
 from conftest import PROJECT
 from data_files import NAME, family, made
 
-from hcr import datasets, insights
+from hcr import datasets
 from hcr.datasets import Split, leaks
-from hcr.insights import faults
+from hcr.reports import insights
+from hcr.reports import insights_faults as faults
 
 CHARACTERS = "0123456789"
 N = 20  # pictures of a class

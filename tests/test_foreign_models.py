@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import trained
 
-from hcr import files
 from hcr.errors import ModelError
 from hcr.recognizer import Recognizer, conversion, legacy
 from hcr.recognizer.scaling import SHAPES, Scaling, parse
+from hcr.runs import files
 
 PICTURES = keras2_files.pictures()
 LABELS = {"sequential": "abcdef"[:5], "functional": "abcdefg", "convolution": "0123456789"}
@@ -91,7 +91,7 @@ def test_pictures_as_a_model_wants_them(shape):
 
 def converted(path: Path, scaling: str, labels: str) -> Recognizer:
     """What the converting program makes of `path`, without a process of its own."""
-    from hcr.training.convert import convert
+    from hcr.models.convert import convert
 
     target = path.with_suffix(".tflite")
     convert(path, target, parse(scaling))
@@ -352,7 +352,7 @@ def test_a_file_that_unpacks_to_much_meets_the_limit(keras2, no_tensorflow, monk
 
 @pytest.mark.parametrize("change", ["missing", "shape"])
 def test_weights_that_do_not_fit_are_told(keras2, change):
-    from hcr.training.convert import rebuilt
+    from hcr.models.convert import rebuilt
 
     path = keras2[0] / "sequential.h5"
     with h5py.File(path, "r+") as file:

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 
-from hcr import images, labels, synthesis
 from hcr.errors import DataError
+from hcr.preprocessing import images, labels, synthesis
 
 TEE = [np.array([[20.0, 10.0], [120.0, 10.0]]), np.array([[70.0, 10.0], [70.0, 150.0]])]
 

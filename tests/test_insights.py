@@ -4,9 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hcr import audit, datasets, environment, insights, measures, runs
-from hcr.audit.verdicts import COLUMNS
+from hcr import datasets, runs
 from hcr.datasets.split import Data, Info, Split
+from hcr.evaluation import audit
+from hcr.evaluation.verdicts import COLUMNS
+from hcr.preprocessing import measures
+from hcr.reports import insights
+from hcr.runs import environment
 
 
 def rows(results) -> dict[str, tuple]:

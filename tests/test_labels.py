@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from hcr import labels
 from hcr.errors import DataError, ParameterError
+from hcr.preprocessing import labels
 
 
 def test_label_sets_hold_each_character_once():

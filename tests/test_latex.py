@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import report_sample as sample
 
-from hcr import tables
+from hcr.reports import tables
 
 DOCUMENT = r"""\documentclass{article}
 \usepackage{booktabs,longtable}

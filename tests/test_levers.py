@@ -13,16 +13,17 @@ import pytest
 import trained
 from scipy.special import log_softmax
 
-from hcr import balance, environment, models, training
-from hcr.datasets import Split
+from hcr import models
+from hcr.datasets import Split, balance
 from hcr.errors import ModelError, ParameterError
+from hcr.models import checkpoint, training, weights
 from hcr.models.augment import RandomAffine, RandomDistortion, Switch, layer_of
-from hcr.training import checkpoint, weights
-from hcr.training.averaging import Averaged, answering, learner
-from hcr.training.losses import CodedAccuracy, CrossEntropy, coded, loss_of
-from hcr.training.mixing import Mix, MixedBatches
-from hcr.training.optimizer import optimizer
-from hcr.training.trainer import trainer_of
+from hcr.models.averaging import Averaged, answering, learner
+from hcr.models.losses import CodedAccuracy, CrossEntropy, coded, loss_of
+from hcr.models.mixing import Mix, MixedBatches
+from hcr.models.optimizer import optimizer
+from hcr.models.trainer import trainer_of
+from hcr.runs import environment
 
 OWN = """
 from keras import layers

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
-from hcr import labels, metrics
 from hcr.errors import DataError
-from hcr.metrics import lookalikes
+from hcr.evaluation import lookalikes, metrics
+from hcr.preprocessing import labels
 
 CLASSES = "0O1ILAaDXY"
 

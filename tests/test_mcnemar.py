@@ -7,7 +7,7 @@ import pytest
 from scipy import optimize, stats
 
 from hcr.errors import DataError
-from hcr.metrics.comparison import FEW, each_pair, mcnemar, mcnemar_of, paired_interval
+from hcr.evaluation.comparison import FEW, each_pair, mcnemar, mcnemar_of, paired_interval
 
 # both, only the first, only the second, neither
 TABLES = [

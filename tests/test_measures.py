@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from hcr import datasets, images, measures
+from hcr import datasets
 from hcr.errors import DataError, ParameterError
-from hcr.measures import ink
+from hcr.preprocessing import images, ink, measures
 
 FINE = 8  # points a pixel, along each side, where a shape is drawn
 

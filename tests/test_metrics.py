@@ -9,8 +9,8 @@ from scipy import stats
 from sklearn import metrics as oracle
 from sklearn.calibration import calibration_curve
 
-from hcr import metrics
 from hcr.errors import DataError
+from hcr.evaluation import metrics
 
 CHARACTERS = "0123456789"
 

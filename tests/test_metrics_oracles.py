@@ -11,10 +11,9 @@ from sklearn import metrics as oracle
 from sklearn.calibration import calibration_curve
 from statsmodels.stats.proportion import proportion_confint
 
-from hcr import metrics
-from hcr.metrics import calibration, refusal
-from hcr.metrics.drawings import by_contributor
-from hcr.metrics.seeds import spread
+from hcr.evaluation import calibration, metrics, refusal
+from hcr.evaluation.drawings import by_contributor
+from hcr.evaluation.seeds import spread
 
 CLASSES = 6
 BINS = 15

@@ -10,7 +10,7 @@ from hcr import datasets
 from hcr.datasets import az, leaks, mixed, mnist, places, thinning
 from hcr.datasets.split import Options, Split
 from hcr.errors import DataError
-from hcr.labels import ALPHANUMERIC, LETTERS
+from hcr.preprocessing.labels import ALPHANUMERIC, LETTERS
 
 NONE = Options()
 STAND_INS = ("mnist+emnist-upper", "mnist+emnist-upper-local")

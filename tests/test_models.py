@@ -9,7 +9,7 @@ import pytest
 from hcr import datasets, models
 from hcr.errors import ModelError
 from hcr.models.augment import AMPLITUDES, RandomAffine, layer_of
-from hcr.training import AUGMENTATIONS
+from hcr.models.training import AUGMENTATIONS
 
 # Counted by hand from the layers: kernels, biases and four numbers a channel of a batch norm;
 # kernel times places of a convolution. The five projects' parameters are those they publish.

@@ -4,7 +4,10 @@ import keras
 import pytest
 from conftest import Finished, run_all
 
-from hcr import drawings, files, labels, models, synthesis
+from hcr import models
+from hcr.datasets import own_drawings as drawings
+from hcr.preprocessing import labels, synthesis
+from hcr.runs import files
 
 pytestmark = pytest.mark.slow
 

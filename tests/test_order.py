@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hcr.errors import DataError
-from hcr.metrics import order
+from hcr.evaluation import order
 
 
 def matrix(*cells, size=8, n=200):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from hcr import datasets
-from hcr.audit import orientation
 from hcr.datasets import idx, places
 from hcr.errors import DataError
-from hcr.labels import BYCLASS, BYMERGE, LETTERS
+from hcr.evaluation import orientation
+from hcr.preprocessing.labels import BYCLASS, BYMERGE, LETTERS
 
 # What makes upright pictures, (n, 28, 28), such.
 MADE = {

@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from hcr import datasets, images, synthesis
+from hcr import datasets
 from hcr.datasets import own, own_arrays
 from hcr.datasets.leaks import pixel_hashes
 from hcr.datasets.split import Options
 from hcr.errors import DataError, HcrError, ParameterError
+from hcr.preprocessing import images, synthesis
 
 
 def drawn(char: str, seed: int) -> np.ndarray:

@@ -10,10 +10,8 @@ import numpy as np
 import pytest
 from ipycanvas.canvas import _CANVAS_MANAGER
 
-from hcr import drawings as own
-from hcr import images, synthesis
+from hcr.datasets import own_drawings as own
 from hcr.datasets import unipen
-from hcr.doubt import hesitation
 from hcr.errors import DataError, ModelError, ParameterError
 from hcr.pad import Pad
 from hcr.pad.answer import heated
@@ -22,8 +20,10 @@ from hcr.pad.pace import Pace
 from hcr.pad.paper import FINE
 from hcr.pad.reading import Reading, words
 from hcr.pad.strokes import Drawing
+from hcr.preprocessing import images, synthesis
+from hcr.preprocessing.placements import PLACEMENTS, placed
 from hcr.recognizer import Recognizer
-from hcr.synthesis.placements import PLACEMENTS, placed
+from hcr.recognizer.doubt import hesitation
 
 LABELS = (*"01234567", "<b>", "&")
 

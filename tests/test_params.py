@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hcr import params
 from hcr.errors import ParameterError
-from hcr.params import RunSpec, SuiteSpec
+from hcr.pipeline import params
+from hcr.pipeline.params import RunSpec, SuiteSpec
 
 RUN = 'run: str = "lab"  # the run to write to\n'
 TRAIN = (
@@ -29,7 +29,7 @@ BALANCE = (
     RUN
     + """\
 seed: int = 0  # [0..] where randomness starts
-strategy: str = "none"  # [hcr.balance.STRATEGIES] how to balance
+strategy: str = "none"  # [hcr.datasets.balance.STRATEGIES] how to balance
 kind: str | None = "a"  # [a|b|c] a kind
 """
 )
@@ -651,10 +651,10 @@ def test_the_listing_is_aligned_and_wrapped(root, stages):
 
 
 def test_importing_takes_no_heavy_package():
-    code = "import sys, hcr.params; print(*sys.modules)"
+    code = "import sys, hcr.pipeline.params; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
-    assert "hcr.params" in loaded
+    assert "hcr.pipeline.params" in loaded
     heavy = {"keras", "tensorflow", "matplotlib", "pandas", "numpy", "nbformat", "papermill"}
     assert not heavy & set(loaded)

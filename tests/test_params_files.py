@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hcr import models, params, pipeline, recognizer, training
+from hcr import models, pipeline, recognizer
+from hcr.models import training
+from hcr.pipeline import params
 
 PROJECT = Path(__file__).resolve().parents[1]
 AZ, BALANCED = "mnist+az", "emnist-balanced"

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import EpsImagePlugin, Image
 
-from hcr import datasets, images
+from hcr import datasets
 from hcr.errors import DataError
+from hcr.preprocessing import images
 from hcr.recognizer import Recognizer
 
 posix = pytest.mark.skipif(os.name == "nt", reason="a stand-in for a program of POSIX")

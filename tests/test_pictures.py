@@ -12,8 +12,9 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from scipy import ndimage
 from sklearn.datasets import load_digits
 
-from hcr import datasets, images, synthesis
+from hcr import datasets
 from hcr.errors import DataError
+from hcr.preprocessing import images, synthesis
 
 
 def likeness(one, other):

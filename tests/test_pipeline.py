@@ -5,12 +5,13 @@ import io
 import pytest
 import tiny_project
 
-from hcr import files, pipeline, runs
+from hcr import pipeline, runs
 from hcr.errors import ParameterError
 from hcr.pipeline import STAGES, load_stages, selected
 from hcr.pipeline.fingerprint import fingerprint, modules, outputs, quarantine, why
 from hcr.pipeline.plan import DONE, Outcome, RunPlan
 from hcr.pipeline.progress import MANY, Reporter, clock
+from hcr.runs import files
 
 
 def test_the_real_notebooks_pass_files_on():
@@ -47,7 +48,9 @@ def test_an_unknown_stage_is_refused():
 
 def test_modules_are_followed_through_imports():
     found = modules("from hcr.recognizer import Recognizer")
-    assert {"hcr.recognizer", "hcr.images", "hcr.files", "hcr.errors"} <= set(found)
+    assert {"hcr.recognizer", "hcr.preprocessing.images", "hcr.runs.files", "hcr.errors"} <= set(
+        found
+    )
     assert not [name for name in found if "training" in name or "plots" in name]
     # A package's table names its files as text, so all of them count.
     assert "hcr.datasets.emnist" in modules("from hcr import datasets")

@@ -15,10 +15,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from hcr import figures, measures, metrics, plots
+from hcr import plots
 from hcr.errors import DataError
+from hcr.evaluation import metrics
 from hcr.plots.look import SMALL
 from hcr.plots.sheet import seen
+from hcr.preprocessing import measures
+from hcr.reports import figures
 
 DIGITS = "0123456789"
 MANY = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"

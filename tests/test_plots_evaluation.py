@@ -10,12 +10,13 @@ import pytest
 from matplotlib.patches import Rectangle
 from test_plots import DIGITS, MANY, closed, names, render, some, texts  # noqa: F401
 
-from hcr import metrics, plots
+from hcr import plots
 from hcr.errors import DataError
-from hcr.metrics.refusal import Refusal, risk_coverage
+from hcr.evaluation import metrics
+from hcr.evaluation.refusal import Refusal, risk_coverage
 from hcr.plots import spoiling
 from hcr.plots.look import SMALL
-from hcr.synthesis import spoilt
+from hcr.preprocessing import corruptions as spoilt
 
 
 def confused(*cells, size=10, n=200):

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from test_plots import answers, closed, history, render, texts  # noqa: F401
 
-from hcr import metrics, plots
-from hcr.anatomy import Step
+from hcr import plots
 from hcr.errors import DataError
+from hcr.evaluation import metrics
+from hcr.models.anatomy import Step
 from hcr.plots import network
 from hcr.plots.look import SMALL
 

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 from conftest import PROJECT
 
-from hcr import datasets, files, images, labels, metrics, runs, shipping, synthesis
+from hcr import datasets, runs
 from hcr.errors import ModelError
+from hcr.evaluation import metrics
+from hcr.pipeline import shipping
+from hcr.pipeline.card import drawn
+from hcr.pipeline.shipping_command import main as shipping_main
+from hcr.preprocessing import images, labels, synthesis
 from hcr.recognizer import SHIPPED, Recognizer, chosen
-from hcr.runs import Run
-from hcr.shipping.__main__ import main as shipping_main
-from hcr.shipping.card import drawn
+from hcr.runs import Run, files
 
 PRETRAINED = PROJECT / "hcr" / "pretrained"
 
@@ -79,7 +82,7 @@ def test_the_keras_file_says_the_same(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_its_card_tells_figures_limits_and_how_to_make_it_again(name):
     text = (PRETRAINED / name / "card.md").read_text(encoding="utf-8")
-    assert f"python -m hcr.shipping {name}`" in text
+    assert f"python benchmarks/pretrained.py {name}`" in text
     for heading in ("## Figures", "## Limits", "## Licences"):
         assert heading in text
     assert re.search(r"\| test \| [\d,]+ \| \d\d\.\d\d % \(\d\d\.\d\d % to ", text)

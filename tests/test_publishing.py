@@ -9,9 +9,12 @@ import pytest
 from conftest import PROJECT
 from made_runs import make
 
-from hcr import comparison, files, pipeline, publishing, runs
-from hcr.comparison import frames
+from hcr import pipeline, runs
 from hcr.errors import ParameterError, RunError
+from hcr.evaluation import compare as comparison
+from hcr.evaluation import compare_frames as frames
+from hcr.pipeline import publishing
+from hcr.runs import files
 
 README = "# Title\n\n<!-- results -->\n| old |\n<!-- /results -->\n\nMore.\n"
 
@@ -234,7 +237,7 @@ def test_the_readme_takes_the_table_and_keeps_the_rest(suite, results, readme):
     publishing.write_readme("five", readme)
     text = readme.read_text()
     table = (results / "five" / "results.md").read_text()
-    made = "<!-- made by: uv run python -m hcr.publishing five --readme -->\n"
+    made = "<!-- made by: uv run python -m hcr publish five --readme -->\n"
     assert text == README.replace("| old |\n", made + table)
     assert publishing.outdated(readme) == []
     publishing.write_readme("five", readme)
@@ -247,7 +250,7 @@ def test_a_readme_that_is_not_what_it_was_made_from_is_found(suite, results, rea
     readme.write_text(readme.read_text().replace("97.5 %", "98.5 %"))
     (line,) = publishing.outdated(readme)
     assert "is not what it was made from" in line
-    assert "hcr.publishing five --readme" in line
+    assert "hcr.pipeline.publishing five --readme" in line
     publishing.write_readme("five", readme)
     # A figure that was changed beside the table shows too.
     path = results / "five" / "net-s0" / "metrics.json"
@@ -269,13 +272,13 @@ def test_a_readme_without_marks_is_refused(suite, readme):
 
 
 def test_the_command_says_what_it_did(suite, results, readme, monkeypatch, capsys):
-    monkeypatch.setattr("hcr.environment.root", lambda: readme.parent)
+    monkeypatch.setattr("hcr.runs.environment.root", lambda: readme.parent)
     assert publishing.main(["five", "--readme"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in said] == [
         "five/net-s0", "five/small-s0", "five", "README.md",
     ]  # fmt: skip
-    assert "hcr.publishing five" in readme.read_text()
+    assert "hcr.pipeline.publishing five" in readme.read_text()
     assert publishing.main(["six"]) == 1
     assert "'six'" in capsys.readouterr().err
     for wrong in ([], ["--readme"], ["five", "six"], ["--help"]):

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import trained
 
-from hcr import balance, models, training
+from hcr import models
+from hcr.datasets import balance
 from hcr.errors import ParameterError
-from hcr.training import checkpoint
-from hcr.training.optimizer import WatchedAdam, optimizer, plateau_rate
+from hcr.models import checkpoint, training
+from hcr.models.optimizer import WatchedAdam, optimizer, plateau_rate
 
 OWN = """
 import keras

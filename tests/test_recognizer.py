@@ -15,9 +15,10 @@ import pytest
 import trained
 from PIL import Image, ImageDraw
 
-from hcr import files, images, synthesis
 from hcr.errors import DataError, ModelError
+from hcr.preprocessing import images, synthesis
 from hcr.recognizer import BATCH, Recognizer, read_labels, read_temperature
+from hcr.runs import files
 
 DIGITS = tuple("0123456789")
 
@@ -53,7 +54,7 @@ def test_a_runs_folder_is_all_it_needs(run, recognizer, pictures):
 
 @pytest.mark.parametrize("n", [1, 2, BATCH - 1, BATCH, BATCH + 1, 603])
 def test_probabilities_of_any_number_of_pictures_equal_keras(recognizer, pictures, n):
-    from hcr import training
+    from hcr.models import training
 
     found = recognizer.predict(pictures[:n])
     assert found.shape == (n, 10)
@@ -81,7 +82,7 @@ def test_one_picture_has_one_thread_and_many_have_all(run, pictures, monkeypatch
             super().__init__(*args, num_threads=num_threads, **options)
 
     monkeypatch.setattr(interpreter, "Interpreter", Noted)
-    monkeypatch.setattr("hcr.environment.cores", lambda: 3)
+    monkeypatch.setattr("hcr.runs.environment.cores", lambda: 3)
     found = Recognizer.load(run)
     found.predict(pictures[:1])
     assert threads == [1]

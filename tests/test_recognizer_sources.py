@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import trained
 
-from hcr import files, recognizer, synthesis
+from hcr import recognizer
 from hcr.errors import ModelError, RunError
+from hcr.preprocessing import synthesis
 from hcr.recognizer import SHIPPED, Recognizer, choices, conversion, sources
 from hcr.recognizer.conversion import TOLD
+from hcr.runs import files
 
 DIGITS = tuple("0123456789")
 
@@ -430,7 +432,7 @@ def test_a_program_that_does_not_end_is_one_line(run, program, monkeypatch):
 
 
 def test_a_keras_file_that_unpacks_to_much_is_told_at_once(run, no_process, monkeypatch):
-    from hcr.training import convert
+    from hcr.models import convert
 
     path = rewritten(run / "model.keras", "model.weights.h5", lambda old: old + bytes(4 << 20))
     monkeypatch.setattr(conversion, "MOST", 4 << 20)
@@ -456,7 +458,7 @@ def saved(path: Path, net) -> Path:
 
 
 def test_safe_mode_is_kept(tmp_path):
-    from hcr.training.convert import convert, keras
+    from hcr.models.convert import convert, keras
 
     inputs = keras.Input((28, 28), dtype="uint8")
     flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
@@ -478,7 +480,7 @@ def test_safe_mode_is_kept(tmp_path):
     ],
 )
 def test_a_keras_model_of_another_form_is_told(tmp_path, shape, dtype, units, received):
-    from hcr.training.convert import convert, keras
+    from hcr.models.convert import convert, keras
 
     inputs = keras.Input(shape, dtype=dtype)
     flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
@@ -491,7 +493,7 @@ def test_a_keras_model_of_another_form_is_told(tmp_path, shape, dtype, units, re
 
 @pytest.mark.filterwarnings("ignore:You are saving a model that has not yet been built")
 def test_a_keras_file_that_holds_no_model_is_told(tmp_path):
-    from hcr.training.convert import convert, keras
+    from hcr.models.convert import convert, keras
 
     path = tmp_path / "layer.keras"
     keras.saving.save_model(keras.Sequential([keras.layers.Dense(3)]), path)
@@ -501,7 +503,7 @@ def test_a_keras_file_that_holds_no_model_is_told(tmp_path):
 
 
 def test_a_conversion_that_says_something_else_is_told(tmp_path, monkeypatch):
-    from hcr.training import convert
+    from hcr.models import convert
 
     right = convert.predict
     monkeypatch.setattr(convert, "predict", lambda net, images: right(net, images)[:, ::-1])

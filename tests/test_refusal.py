@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
-from hcr import metrics
 from hcr.errors import DataError
-from hcr.metrics import refusal
+from hcr.evaluation import metrics, refusal
 
 
 def sure_of(confidences, right, classes=3):

@@ -9,7 +9,8 @@ import report_sample as sample
 from html_page import Page
 from report_sample import EVIL, code, error, markdown, notebook, shown, stream
 
-from hcr import figures, report, runs
+from hcr import runs
+from hcr.reports import figures, report
 
 FETCHING = {"src", "srcset", "poster", "data", "action", "formaction", "background"}
 

@@ -4,8 +4,7 @@ import pytest
 import report_sample as sample
 from html_page import Page
 
-from hcr import report
-from hcr.report import words
+from hcr.reports import report, words
 
 
 @pytest.fixture

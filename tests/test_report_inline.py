@@ -5,8 +5,8 @@ import pytest
 import report_sample as sample
 from html_page import Page
 
-from hcr import report
 from hcr.errors import RunError
+from hcr.reports import report
 
 NAMES = ["index.html", "01_eda.html", "03_train.html"]
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from hcr.report import exporter, graph, words
+from hcr.reports import exporter, graph, words
 
 STYLE = (exporter.TEMPLATES / "style.css").read_text(encoding="utf-8")
 GROUNDED = ("done", "failed", "interrupted", "running")

@@ -17,10 +17,14 @@ import pytest
 from conftest import Finished, run_all
 from html_page import Page
 
-from hcr import datasets, drawings, files, images, metrics, synthesis
-from hcr.insights.faults import WARNING
+from hcr import datasets
+from hcr.datasets import own_drawings as drawings
+from hcr.evaluation import metrics
+from hcr.preprocessing import corruptions as spoilt
+from hcr.preprocessing import images, synthesis
 from hcr.recognizer.sources import PACKAGE, SHIPPED
-from hcr.synthesis import spoilt
+from hcr.reports.insights_faults import WARNING
+from hcr.runs import files
 
 pytestmark = pytest.mark.slow
 

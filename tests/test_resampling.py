@@ -7,9 +7,8 @@ import pytest
 from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from hcr import metrics
 from hcr.errors import DataError
-from hcr.metrics import resampling
+from hcr.evaluation import metrics, resampling
 
 
 def answers(n=400, classes=6, seed=0, share=0.7):

@@ -156,7 +156,7 @@ def test_a_changed_module_runs_the_stages_that_import_it_again(tiny, outputs):
         return done.out
 
     assert ran(again()) == ["01_eda", "02_balance"]
-    # Every stage opens its run, and hcr.runs imports hcr.files.
+    # Every stage opens its run, and hcr.runs imports hcr.runs.files.
     with (tiny / "hcr" / "files.py").open("a") as file:
         file.write("\n# changed\n")
     text = again()

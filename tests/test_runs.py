@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from hcr import environment, files, params, runs
+from hcr import runs
 from hcr.errors import RunError
+from hcr.pipeline import params
+from hcr.runs import environment, files
 
 BALANCE = {"dataset": "mnist-sample", "limit": None}
 

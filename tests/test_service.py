@@ -23,8 +23,8 @@ import pytest
 from conftest import PROJECT
 from PIL import Image
 
-from hcr import service, synthesis
-from hcr.recognizer import Recognizer
+from hcr.preprocessing import synthesis
+from hcr.recognizer import Recognizer, service
 
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -33,7 +33,7 @@ def started(*words: str, path: Path | None = None) -> subprocess.Popen:
     """The service, which finds programs in `path` first."""
     paths = [*([str(path)] if path else []), os.environ["PATH"]]
     return subprocess.Popen(
-        [sys.executable, "-m", "hcr.service", *words],
+        [sys.executable, "-m", "hcr.recognizer.service", *words],
         cwd=PROJECT,
         env={**os.environ, "PATH": os.pathsep.join(paths)},
         stdout=subprocess.PIPE,

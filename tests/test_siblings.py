@@ -5,8 +5,10 @@ import pytest
 from made_runs import labels, make
 from scipy import stats
 
-from hcr import files, metrics, runs
-from hcr.comparison import siblings
+from hcr import runs
+from hcr.evaluation import compare_siblings as siblings
+from hcr.evaluation import metrics
+from hcr.runs import files
 
 
 @pytest.fixture(autouse=True)

@@ -9,10 +9,11 @@ import pytest
 from conftest import PROJECT
 from scipy import ndimage
 
-from hcr import images, metrics, synthesis
 from hcr.errors import DataError, ParameterError
-from hcr.synthesis import spoilt
-from hcr.synthesis.spoilt import AMPLITUDES, STRENGTHS, UNITS, spoil
+from hcr.evaluation import metrics
+from hcr.preprocessing import corruptions as spoilt
+from hcr.preprocessing import images, synthesis
+from hcr.preprocessing.corruptions import AMPLITUDES, STRENGTHS, UNITS, spoil
 
 ALL = list(AMPLITUDES)
 

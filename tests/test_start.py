@@ -9,13 +9,18 @@ import pytest
 import trained
 from test_training import StoppedError, assert_same, same_weights, stop_after
 
-from hcr import balance, drawings, exhibits, files, metrics, models, recognizer, training
+from hcr import models, recognizer
+from hcr.datasets import balance
+from hcr.datasets import own_drawings as drawings
 from hcr.errors import ModelError, ParameterError
+from hcr.evaluation import metrics
+from hcr.models import training, weights
+from hcr.models.losses import loss_of
 from hcr.pipeline import RunPlan, load_stages
 from hcr.pipeline.fingerprint import fingerprint
 from hcr.recognizer import SHIPPED, sources
-from hcr.training import weights
-from hcr.training.losses import loss_of
+from hcr.reports import exhibits
+from hcr.runs import files
 
 DIGITS = tuple("0123456789")
 LOW = {"learning_rate": 1e-4, "epochs": 2, "augmentation": "none"}
@@ -125,8 +130,8 @@ def test_a_mean_of_two_begins_from_two(tmp_path):
 def test_of_equals_the_start_is_kept(start, tmp_path, monkeypatch):
     _, before = trained.run()
     score = {"val_loss": 1.0, "val_accuracy": 0.5, "val_balanced_accuracy": 0.5}
-    monkeypatch.setattr("hcr.training.checkpoint.validate", lambda net, split: dict(score))
-    monkeypatch.setattr("hcr.training.weights.measured", lambda answers, split: dict(score))
+    monkeypatch.setattr("hcr.models.checkpoint.validate", lambda net, split: dict(score))
+    monkeypatch.setattr("hcr.models.weights.measured", lambda answers, split: dict(score))
     fitted = trained.fit(tmp_path / "same", start=start, **LOW)
     assert fitted.best_epoch == 0
     assert same_weights(fitted.model, before.model)
@@ -136,7 +141,7 @@ def test_of_equals_the_start_is_kept(start, tmp_path, monkeypatch):
         == 3
     )
     monkeypatch.setattr(
-        "hcr.training.checkpoint.validate",
+        "hcr.models.checkpoint.validate",
         lambda net, split: score | {"val_balanced_accuracy": 0.51},
     )
     fitted = trained.fit(tmp_path / "better", start=start, **LOW)
@@ -210,7 +215,7 @@ def test_what_training_may_begin_from(start, package, tmp_path, monkeypatch):
         shutil.copy(folder / name, package / SHIPPED["emnist"])
     assert recognizer.keras_file("emnist", DIGITS).parent == package / SHIPPED["emnist"]
     shutil.copytree(folder, tmp_path / "runs" / "mine")
-    monkeypatch.setattr("hcr.environment.root", lambda: tmp_path)
+    monkeypatch.setattr("hcr.runs.environment.root", lambda: tmp_path)
     (tmp_path / "notebooks").mkdir()
     for here in (tmp_path, tmp_path / "notebooks"):
         monkeypatch.chdir(here)

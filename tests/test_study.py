@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import trained
 
-from hcr import balance, datasets, runs, study, training
+from hcr import datasets, runs
+from hcr.datasets import balance
 from hcr.errors import ModelError, ParameterError
-from hcr.metrics.seeds import recalls, spread
-from hcr.study import BASELINE, Comparison, Settings
-from hcr.training import network
-from hcr.training.batches import Batches
+from hcr.evaluation import study
+from hcr.evaluation.seeds import recalls, spread
+from hcr.evaluation.study import BASELINE, Comparison, Settings
+from hcr.models import network, training
+from hcr.models.batches import Batches
 
 TINY = Settings(6, 32, model="test_study:tiny", learning_rate=0.02, augmentation="none")
 STRATEGIES = ("none", "undersample", "class_weight", "logit_adjust")

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from hcr import images, labels, synthesis
 from hcr.errors import ParameterError
-from hcr.synthesis import curves, forms
+from hcr.preprocessing import curves, forms, images, labels, synthesis
 
 
 def same(one, other):

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hcr import images, labels, synthesis
 from hcr.datasets import DATASETS, Options, idx, places, synthetic
 from hcr.errors import DataError
+from hcr.preprocessing import images, labels, synthesis
 
 NAMES = sorted(synthetic.CHARACTERS)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hcr.datasets import thinning
 from hcr.datasets.thinning import AZ_COUNTS, MNIST_COUNTS, long_tailed, scaled, thin
 from hcr.errors import ParameterError
-from hcr.labels import ALPHANUMERIC, BALANCED, DIGITS, LETTERS
+from hcr.preprocessing.labels import ALPHANUMERIC, BALANCED, DIGITS, LETTERS
 
 # The capitals of the local stand-in, training part, roughly.
 HAVE = dict.fromkeys(LETTERS, 400) | {"I": 1237, "F": 869, "O": 2471, "S": 2099}

@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 import trained
 
-from hcr import balance, training
+from hcr.datasets import balance
 from hcr.errors import ModelError, ParameterError, RunError
+from hcr.models import checkpoint, exporting, training
+from hcr.models.batches import Batches
 from hcr.recognizer import Recognizer
-from hcr.training import checkpoint, exporting
-from hcr.training.batches import Batches
 
 
 class StoppedError(Exception):

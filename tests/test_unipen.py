@@ -2,10 +2,12 @@ import emnist_files
 import numpy as np
 import pytest
 
-from hcr import datasets, images, insights, labels, runs, synthesis
-from hcr.comparison.member import Member
+from hcr import datasets, runs
 from hcr.datasets import DATASETS, Options, Strokes, unipen
 from hcr.errors import DataError
+from hcr.evaluation.compare_member import Member
+from hcr.preprocessing import images, labels, synthesis
+from hcr.reports import insights
 
 CHARACTERS = "Aac7"
 NAMES = ("apa", "app", "tos", "aga", "val", "lou")

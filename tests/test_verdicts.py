@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from test_spoilt import measured
 
-from hcr import metrics
-from hcr.insights import faults, verdicts
-from hcr.metrics.comparison import mcnemar_of
-from hcr.metrics.refusal import Refusal
+from hcr.evaluation import metrics
+from hcr.evaluation.comparison import mcnemar_of
+from hcr.evaluation.refusal import Refusal
+from hcr.reports import insights_faults as faults
+from hcr.reports import insights_verdicts as verdicts
 
 TEN = np.full(10, 300)
 

@@ -16,9 +16,10 @@ import pytest
 from conftest import PROJECT, SMALL, Finished, environment, run_all, start, wait_for
 from html_page import Page
 
-from hcr import files, models, runs, shipping
-from hcr.pipeline import STAGES
+from hcr import models, runs
+from hcr.pipeline import STAGES, shipping
 from hcr.recognizer import Recognizer
+from hcr.runs import files
 
 pytestmark = pytest.mark.slow
 
@@ -156,7 +157,7 @@ def test_a_finished_run_becomes_a_network_that_ships(small_run: Finished, tmp_pa
     ):
         assert f"{100 * share:.2f} %" in text
     assert "| test | 1,000 |" in text
-    assert "hcr.shipping mnist" in text
+    assert "hcr.pipeline.shipping mnist" in text
     assert record["data"]["licence"] in text
     assert "UNIPEN" not in text
     assert "None" not in text
@@ -248,7 +249,7 @@ def test_tensorflow_is_imported_in_training_alone(small_run: Finished):
 
     for name, stage in pipeline.load_stages().items():
         reached = set(modules(stage.code))
-        assert ("hcr.training" in reached) == (name in ("02_balance", "03_train"))
+        assert ("hcr.models.training" in reached) == (name in ("02_balance", "03_train"))
         assert not re.search(r"import (keras|tensorflow)", stage.code)
 
 

@@ -54,7 +54,7 @@ ACROSS = {
         [],
         "names: list[str] | None = None  # the runs\n"
         "published: bool = True  # whether published ones count\n",
-        'from hcr.comparison import find\nprint("compares", *find(names, published))',
+        'from hcr.evaluation.compare import find\nprint("compares", *find(names, published))',
     ),
 }
 

@@ -7,10 +7,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hcr import balance, datasets, files
+from hcr import datasets
+from hcr.datasets import balance
+from hcr.runs import files
 
 if TYPE_CHECKING:
-    from hcr import training
+    from hcr.models import training
 
 EPOCHS = 3
 
@@ -25,7 +27,7 @@ def data() -> datasets.Data:
 
 def recipe(**changed) -> "training.Recipe":
     """How the network of `run` was trained, but for what is `changed`."""
-    from hcr import training
+    from hcr.models import training
 
     usual = {"model": "hcr_small", "epochs": EPOCHS, "batch_size": 64, "learning_rate": 2e-3}
     return training.Recipe(**{**usual, "augmentation": "affine", "seed": 0, **changed})
@@ -33,7 +35,7 @@ def recipe(**changed) -> "training.Recipe":
 
 def fit(folder: Path, plan: balance.Plan | None = None, **changed) -> "training.Fitted":
     """Train on `data` with checkpoints in `folder`."""
-    from hcr import training
+    from hcr.models import training
 
     found = data()
     plan = plan or balance.plan(found.train.labels)
@@ -43,7 +45,7 @@ def fit(folder: Path, plan: balance.Plan | None = None, **changed) -> "training.
 @cache
 def run() -> tuple[Path, "training.Fitted"]:
     """A run's folder: checkpoints, model.keras, model.tflite, labels.json. Don't change it."""
-    from hcr import training
+    from hcr.models import training
 
     folder = Path(tempfile.mkdtemp(prefix="hcr-trained-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from hcr import files
 from hcr.datasets import download, places
 from hcr.errors import DataError, RunError
+from hcr.runs import files
 
 FAMILY = "emnist"
 ARCHIVE = "gzip.zip"

@@ -17,11 +17,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from hcr import environment
 from hcr.datasets import leaks, places
 from hcr.datasets.split import Info, Options, Split, by_hash
 from hcr.errors import DataError
-from hcr.labels import LETTERS
+from hcr.preprocessing.labels import LETTERS
+from hcr.runs import environment
 
 CACHED = True
 FILE = "A_Z Handwritten Data.csv"

@@ -15,10 +15,10 @@ import numpy as np
 from filelock import FileLock
 
 import hcr
-from hcr import files
 from hcr.datasets import leaks, places
 from hcr.datasets.split import Options, Split, Strokes
 from hcr.errors import DataError, RunError
+from hcr.runs import files
 
 PACKAGE = Path(hcr.__file__).parent
 # What the pictures of an entry hang on, besides the files they are read from.

@@ -1,9 +1,9 @@
-"""A person's own drawings, or those of many people: what the pad has kept (`hcr.drawings`).
+"""A person's own drawings, or those of many people: what the pad has kept (`own_drawings`).
 
     datasets.load("drawings")                     # yours
-    datasets.load("drawings", path="class.jsonl") # a file of `python -m hcr.drawings merge`
+    datasets.load("drawings", path="class.jsonl") # a file of `python -m hcr drawings merge`
 
-Pictures are made from the strokes by `hcr.images.from_strokes`, so they are what the pad has shown
+Pictures are made from the strokes by `images.from_strokes`, so they are what the pad has shown
 the network. Of drawings with equal strokes and character the first is kept.
 
 Where there are three writers or more, the splits keep writers apart: a writer's place among all
@@ -20,9 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr import drawings, environment, images, labels
+from hcr.datasets import own_drawings as drawings
 from hcr.datasets.split import Info, Options, Split, Strokes
 from hcr.errors import DataError
+from hcr.preprocessing import images, labels
+from hcr.runs import environment
 
 # There are few, and who deletes them leaves no copy of the strokes behind.
 CACHED = False

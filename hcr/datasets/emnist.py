@@ -7,7 +7,7 @@ import numpy as np
 from hcr.datasets import archive, idx, places, subset
 from hcr.datasets.split import SPLIT_SEED, Info, Options, Split, stratified
 from hcr.errors import DataError
-from hcr.labels import BALANCED, BYCLASS, BYMERGE, DIGITS, LETTERS, parse_mapping
+from hcr.preprocessing.labels import BALANCED, BYCLASS, BYMERGE, DIGITS, LETTERS, parse_mapping
 
 CACHED = True
 CITATION = (

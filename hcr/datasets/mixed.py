@@ -19,7 +19,7 @@ import numpy as np
 from hcr.datasets import archive, az, emnist, idx, leaks, mnist
 from hcr.datasets.split import Info, Options, Split, by_hash
 from hcr.errors import DataError
-from hcr.labels import ALPHANUMERIC, BYCLASS, DIGITS, LETTERS
+from hcr.preprocessing.labels import ALPHANUMERIC, BYCLASS, DIGITS, LETTERS
 
 CACHED = True
 CAVEAT = "stand-in for MNIST + A–Z"

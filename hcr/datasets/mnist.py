@@ -9,7 +9,7 @@ import numpy as np
 from hcr.datasets import idx, places
 from hcr.datasets.split import SPLIT_SEED, Info, Options, Split, stratified
 from hcr.errors import DataError
-from hcr.labels import DIGITS
+from hcr.preprocessing.labels import DIGITS
 
 CACHED = True
 CITATION = (

@@ -19,12 +19,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from hcr import environment, images
 from hcr.datasets import own_arrays, own_folder
 from hcr.datasets.leaks import pixel_hashes
 from hcr.datasets.own_folder import Found, Pictures
 from hcr.datasets.split import Info, Options, Split, by_hash
 from hcr.errors import DataError, ParameterError, nearest
+from hcr.preprocessing import images
+from hcr.runs import environment
 
 CACHED = True
 
@@ -64,7 +65,7 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     A picture of 28 x 28 whose colours are greys is taken to be framed already and only oriented:
     arrays (IDX, `.npz`) are light ink on dark unless the orientation says otherwise; of a folder's
     picture files, where all of their borders' pixels together have a bright median, light and dark
-    are swapped in all of 28 x 28. Any other picture goes through `hcr.images.from_picture`, which
+    are swapped in all of 28 x 28. Any other picture goes through `images.from_picture`, which
     finds out for each whether its ink is dark. An orientation with `inverted` says that ink is dark
     in every picture. Those without ink are left out and named on the standard error stream.
 

@@ -26,8 +26,8 @@ import numpy as np
 from hcr.datasets import idx
 from hcr.datasets.own_folder import PARTS, Found, Parts, check_parts
 from hcr.errors import DataError
-from hcr.images.pictures import MOST_PIXELS
-from hcr.labels import LABEL_SETS, LETTERS, parse_mapping
+from hcr.preprocessing.labels import LABEL_SETS, LETTERS, parse_mapping
+from hcr.preprocessing.pictures import MOST_PIXELS
 
 # A pair of IDX files
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr import images
 from hcr.errors import DataError
+from hcr.preprocessing import images
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".pgm", ".ppm"}
 SUFFIXES |= {".avif", ".pbm"}

@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
-from hcr import environment
-from hcr.environment import CACHE_VARIABLE
-from hcr.environment import cache_folder as cache
 from hcr.errors import DataError
+from hcr.runs import environment
+from hcr.runs.environment import CACHE_VARIABLE
+from hcr.runs.environment import cache_folder as cache
 
 __all__ = ["CACHE_VARIABLE", "DATA_VARIABLE", "cache", "find", "folders", "missing", "need"]
 

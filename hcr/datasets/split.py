@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from hcr import files
 from hcr.datasets.strokes import Strokes
 from hcr.errors import DataError
+from hcr.runs import files
 
 # One fixed shuffle for every user and seed: figures of different runs stay comparable.
 SPLIT_SEED = 20170217

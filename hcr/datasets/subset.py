@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr import files
 from hcr.datasets.leaks import pixel_hashes
 from hcr.datasets.split import Split
 from hcr.errors import DataError
+from hcr.runs import files
 
 LIST = Path(__file__).with_name("emnist_subset.npz")
 

@@ -1,6 +1,6 @@
 """Pen strokes drawn by program, for every machine, without network and without licence.
 
-Whatever is measured on them is *synthetic*: the forms of `hcr.synthesis`, varied as its hands vary
+Whatever is measured on them is *synthetic*: the forms of `synthesis`, varied as its hands vary
 them. For merged classes, capitals and small letters are drawn in turn, as C and c for the class C.
 
 A drawing's haste and the width of its pen are drawn at random. Both were set beside EMNIST's
@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr import images, labels, synthesis
 from hcr.datasets.split import SPLIT_SEED, Info, Options, Split, Strokes
 from hcr.errors import DataError
+from hcr.preprocessing import images, labels, synthesis
 
 CACHED = True
 CHARACTERS = {
@@ -29,7 +29,10 @@ CHARACTERS = {
     "pen-strokes-10": labels.DIGITS,
 }
 SIZES = (400, 50, 100)  # drawings a class: training, validation, test
-HASTE = (1.1, 0.3)  # `variation` of hcr.synthesis: median, and spread of its logarithm
+HASTE = (
+    1.1,
+    0.3,
+)  # `variation` of hcr.preprocessing.synthesis: median, and spread of its logarithm
 WIDTH = (2.7, 0.24)  # px: the pen, median, and spread of its logarithm
 WIDTHS = (1.8, 4.2)  # px: the thinnest and the thickest pen
 
@@ -102,13 +105,13 @@ def _drawn(characters: str, size: int, part: int) -> Split:
 
 
 def with_pen(picture: np.ndarray, width: float) -> np.ndarray:
-    """A picture of `hcr.images.from_strokes` as if drawn with a pen of another width.
+    """A picture of `hcr.preprocessing.images.from_strokes` as if drawn with a pen of another width.
 
     A pixel's brightness there tells its distance to the nearest line, and with that its brightness
     beside a thicker or thinner line: each of the 256 values becomes another one.
 
     Args:
-        picture: uint8 (28, 28), drawn with a pen of `hcr.images.PEN` px.
+        picture: uint8 (28, 28), drawn with a pen of `hcr.preprocessing.images.PEN` px.
         width: In px at half brightness, from 1.8 to 4.2: further away too little is known.
 
     Returns:

@@ -10,7 +10,7 @@ import numpy as np
 
 from hcr.datasets.split import SPLIT_SEED
 from hcr.errors import ParameterError, nearest
-from hcr.labels import DIGITS, LETTERS
+from hcr.preprocessing.labels import DIGITS, LETTERS
 
 # Read as text where parameters are checked, so it stays a literal.
 THINNING = {

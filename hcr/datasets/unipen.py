@@ -27,10 +27,10 @@ from typing import Any
 
 import numpy as np
 
-from hcr import images, labels
 from hcr.datasets import places
 from hcr.datasets.split import Info, Options, Split, Strokes
 from hcr.errors import DataError
+from hcr.preprocessing import images, labels
 
 CACHED = True
 FILE = "unipen_chars.npz"
@@ -199,7 +199,7 @@ def one_each(
     """A drawing of each class by the validation split's contributors, to look at.
 
     Args:
-        classes: Characters; of 47, `C` is what was drawn as `C` or `c` (`hcr.labels.merge`).
+        classes: Characters; of 47, `C` is what was drawn as `C` or `c` (`labels.merge`).
         seed: Of the choice.
         run: The `hcr.runs.Run` that shows them, whose page then credits the data set.
 

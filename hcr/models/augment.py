@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-# What each of `hcr.training.AUGMENTATIONS` that moves pictures does; {} is what RandomAffine does.
+# What each of `training.AUGMENTATIONS` that moves pictures does; {} is what RandomAffine does.
 AMPLITUDES = {
     "affine": {},
     # As Keras' old ImageDataGenerator with rotation_range=10 and zoom and shifts of 0.1: 0.1 of 28

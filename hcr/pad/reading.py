@@ -6,8 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
-from hcr.doubt import Best, hesitation
 from hcr.errors import ModelError
+from hcr.recognizer.doubt import Best, hesitation
 
 SHOWN = 5  # characters
 

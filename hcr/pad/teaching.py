@@ -8,8 +8,8 @@ import ipywidgets as widgets
 import numpy as np
 
 from hcr.errors import ParameterError
-from hcr.labels import fold_case
 from hcr.pad.answer import error_html
+from hcr.preprocessing.labels import fold_case
 
 
 class Drawings(Protocol):

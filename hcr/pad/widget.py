@@ -9,7 +9,6 @@ import ipywidgets as widgets
 import numpy as np
 from ipycanvas import Canvas
 
-from hcr import images
 from hcr.errors import ParameterError
 from hcr.pad.answer import (
     Shown,
@@ -28,6 +27,7 @@ from hcr.pad.pen import Pen
 from hcr.pad.reading import Best
 from hcr.pad.strokes import Drawing
 from hcr.pad.teaching import Drawings, Teaching
+from hcr.preprocessing import images
 
 # s: between two answers while one draws. One that comes just before the pen is lifted keeps the
 # page busy, so more of them would delay the last one.

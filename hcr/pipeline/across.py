@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hcr import params, runs
+from hcr import runs
 from hcr.errors import ParameterError, nearest
+from hcr.pipeline import params
 from hcr.pipeline.plan import RunPlan
 from hcr.pipeline.stages import ACROSS, load_across
 
@@ -38,7 +39,7 @@ def comparison(
     resolved = params.resolve(spec, declared, overrides)
     if suite is None:
         # Here, because pandas takes half a second to import.
-        from hcr.comparison.finding import find
+        from hcr.evaluation.compare_finding import find
 
         given = resolved[COMPARE]
         if not find(given["names"], given["published"]):

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import hcr
-from hcr import datasets, drawings, files, recognizer, runs
+from hcr import datasets, recognizer, runs
+from hcr.datasets import own_drawings as drawings
 from hcr.errors import RunError
 from hcr.pipeline.stages import Stage
+from hcr.runs import files
 
 PACKAGE = Path(hcr.__file__).parent
 

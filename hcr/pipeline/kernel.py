@@ -152,7 +152,7 @@ class _Engine(NBClientEngine):
 
 
 papermill_engines.register(ENGINE, _Engine)
-# Its inspector drops annotations as `int | None` and then warns; `hcr.params` has checked by now.
+# Its inspector drops annotations as `int | None` and then warns; `params` has checked by now.
 logging.getLogger("papermill").setLevel(logging.ERROR)
 
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hcr import datasets, labels, recognizer, runs
+from hcr import datasets, recognizer, runs
 from hcr.errors import DataError, ModelError, ParameterError, nearest
 from hcr.pipeline.stages import Stage
+from hcr.preprocessing import labels
 
 DONE, FAILED = 0, 1
 

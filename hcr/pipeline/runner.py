@@ -10,13 +10,15 @@ from typing import Any
 import nbformat
 from filelock import FileLock, Timeout
 
-from hcr import environment, files, report, runs
+from hcr import runs
 from hcr.errors import HcrError, RunError
 from hcr.pipeline import fingerprint as prints
 from hcr.pipeline import kernel
 from hcr.pipeline.plan import DONE, FAILED, Outcome, RunPlan
 from hcr.pipeline.progress import Reporter, clock
 from hcr.pipeline.stages import Stage, producers
+from hcr.reports import report
+from hcr.runs import environment, files
 
 # The digest of a file that is not there, and of a section of metrics.json that is not or is empty.
 NOTHING = (None, files.digest(None), files.digest({}))

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hcr import environment, params
 from hcr.errors import ParameterError, nearest
+from hcr.pipeline import params
+from hcr.runs import environment
 
 STAGES = ("01_eda", "02_balance", "03_train", "04_evaluate", "05_draw")
 

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from statistics import mean, stdev
 from typing import Any
 
-from hcr import files, params, runs
+from hcr import runs
+from hcr.pipeline import params
 from hcr.pipeline.plan import DONE, Outcome, RunPlan
+from hcr.runs import files
 
 # What the table takes from the stages' figures, and the record's facts around it.
 TRAINED = ("training_seconds", "parameters", "multiply_adds")

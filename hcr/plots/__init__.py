@@ -5,24 +5,12 @@ the colour-blind; a colour means the same in every notebook (`COLOURS`). Picture
 paper. A function raises `DataError` where its arrays don't belong together.
 """
 
-from hcr.plots.auditing import (
-    conflicts,
-    near_duplicates,
-    neighbour_pairs,
-    suspects,
-    typical,
-)
+from hcr.plots.auditing import conflicts, near_duplicates, neighbour_pairs, suspects, typical
 from hcr.plots.balancing import compared, counts_before_after, repeats
 from hcr.plots.blocks import confusion_blocks, within_blocks
 from hcr.plots.data import class_counts, mean_pictures, samples
 from hcr.plots.drawing import drawings
-from hcr.plots.evaluation import (
-    confusion,
-    mistakes,
-    per_class,
-    predictions,
-    reliability,
-)
+from hcr.plots.evaluation import confusion, mistakes, per_class, predictions, reliability
 from hcr.plots.ink import ink_boxes, measures_by_class, pixel_values
 from hcr.plots.look import COLOURS, style
 from hcr.plots.looking import confused, looked

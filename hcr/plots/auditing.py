@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from hcr import metrics
 from hcr.errors import DataError
+from hcr.evaluation import metrics
 from hcr.plots.look import labelled, pictures, same_length, styled
 from hcr.plots.sheet import message, sheet
 

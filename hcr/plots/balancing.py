@@ -10,8 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from hcr import metrics
 from hcr.errors import DataError
+from hcr.evaluation import metrics
 from hcr.plots.look import (
     COLOURS,
     SMALL,
@@ -111,7 +111,7 @@ def compared(frame: "pd.DataFrame", measures: Sequence[str] | None = None) -> Fi
 
     Args:
         frame: Columns strategy, measure, value, low, high, difference, difference_low,
-            difference_high, shares of 1, as `hcr.study`'s summary gives them. The strategy that
+            difference_high, shares of 1, as `study`'s summary gives them. The strategy that
             comes first is the one that the others are held against.
         measures: Which measures to show, in their order; all where None.
     """

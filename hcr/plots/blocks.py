@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-from hcr import metrics
+from hcr.evaluation import metrics
 from hcr.plots.evaluation import confusion
 from hcr.plots.look import COLOURS, SHARE, SMALL, TEXT, WIDTH, canvas, name_ticks, styled
 from hcr.plots.sheet import message

@@ -9,7 +9,6 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from hcr import measures
 from hcr.errors import DataError
 from hcr.plots.look import (
     INK,
@@ -26,6 +25,7 @@ from hcr.plots.look import (
     styled,
 )
 from hcr.plots.sheet import sheet, sheet_height
+from hcr.preprocessing import measures
 
 # Lines of pictures in one block of a sheet.
 ROWS = 16

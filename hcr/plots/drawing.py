@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
 from hcr.errors import DataError
-from hcr.metrics import percent
+from hcr.evaluation.metrics import percent
 from hcr.plots.look import INK, MONO, TEXT, WIDTH, axes, pictures, same_length, styled
 from hcr.plots.sheet import mark, message, seen
 

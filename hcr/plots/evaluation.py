@@ -9,8 +9,8 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from hcr import metrics
 from hcr.errors import DataError
+from hcr.evaluation import metrics
 from hcr.plots.look import (
     COLOURS,
     SHARE,

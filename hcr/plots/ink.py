@@ -11,8 +11,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from hcr import measures, metrics
 from hcr.errors import DataError
+from hcr.evaluation import metrics
 from hcr.plots.look import (
     AMOUNT,
     COLOURS,
@@ -28,6 +28,7 @@ from hcr.plots.look import (
     styled,
     thousands,
 )
+from hcr.preprocessing import measures
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import ArrayLike
 
-from hcr import metrics
 from hcr.errors import DataError
+from hcr.evaluation import metrics
 
 # Inches. A phone shows a figure of this width at half its size: no text is under 9 points.
 WIDTH = 7.0

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
-from hcr import metrics
-from hcr.metrics.refusal import Refusal
+from hcr.evaluation import metrics
+from hcr.evaluation.refusal import Refusal
 from hcr.plots.look import COLOURS, SMALL, TEXT, axes, percents, styled
 from hcr.plots.several import by_name, lines
 

@@ -13,7 +13,7 @@ from hcr.errors import DataError
 from hcr.plots.look import SMALL, TEXT, WIDTH, axes, canvas, percents, pictures, styled
 from hcr.plots.several import by_name, lines
 from hcr.plots.sheet import sheet
-from hcr.synthesis import spoilt
+from hcr.preprocessing import corruptions as spoilt
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike
 
-from hcr import metrics
 from hcr.errors import DataError
+from hcr.evaluation import metrics
 from hcr.plots.look import (
     ACTIVATION,
     AMOUNT,

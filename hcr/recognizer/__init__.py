@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from hcr import images, runs
+from hcr import runs
 from hcr.errors import ModelError
+from hcr.preprocessing import images
 from hcr.recognizer.network import BATCH, Network
 from hcr.recognizer.occlusion import occlusion
 from hcr.recognizer.origin import inherited, keras_file, keras_files, located, named
@@ -152,7 +153,7 @@ class Recognizer:
 
         Args:
             picture: One character, dark on light or light on dark, of any size: a file's path, a
-                Pillow image, or an array as `hcr.images.from_picture` takes it.
+                Pillow image, or an array as `hcr.preprocessing.images.from_picture` takes it.
 
         Raises:
             DataError: It is no such picture, or its file cannot be read.

@@ -12,14 +12,14 @@ import zipfile
 from contextlib import suppress
 from pathlib import Path
 
-from hcr import environment, files
 from hcr.errors import HcrError, ModelError
 from hcr.recognizer import legacy
 from hcr.recognizer.hdf5 import MOST
 from hcr.recognizer.scaling import Scaling
+from hcr.runs import environment, files
 
 # Run as a program: this room must neither import TensorFlow nor know the room that does.
-PROGRAM = "hcr.training.convert"
+PROGRAM = "hcr.models.convert"
 MAIN = f"import sys; from {__name__} import main; main(*sys.argv[1:])"
 TOLD = 3
 """The exit code of `MAIN` when its last line of output is the error to tell."""

@@ -4,7 +4,7 @@ Keras 3 loads some of these files and refuses others. A Sequential model without
 input, as Keras wrote them up to 2.2, ends in "Kernel shape must have the same length as input, but
 received kernel of shape (3, 3, 1, 32) and input of shape (None, None, 28, 28, 1)", because the
 number of pictures is counted twice. So nothing but the names, the numbers and the weights is taken
-from the file, and `hcr.training.convert` builds the layers anew.
+from the file, and `hcr.models.convert` builds the layers anew.
 """
 
 import json

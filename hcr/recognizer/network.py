@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr import environment, quiet
 from hcr.errors import ModelError
 from hcr.recognizer.scaling import SHAPES, Scaling
+from hcr.runs import environment, quiet
 
 # Pictures at a time. Each takes as long among 8 as among 256 (`benchmarks/recognizer.py`), and the
 # buffers of 64 are small.

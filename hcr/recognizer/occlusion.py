@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hcr import images
 from hcr.errors import ParameterError
-from hcr.images import SIDE
+from hcr.preprocessing import images
+from hcr.preprocessing.images import SIDE
 
 COVER = 6  # px: the square's side, twice a line's width
 STEP = 2  # px: between two places

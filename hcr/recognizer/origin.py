@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hcr import environment
 from hcr.errors import ModelError, nearest
 from hcr.recognizer import sources
 from hcr.recognizer.sources import SHIPPED
+from hcr.runs import environment
 
 FEW = 1000
 """With fewer validation pictures nothing can be told of how sure a network may be."""
@@ -74,8 +74,8 @@ class Inherited:
     """What a network takes over from the one that its training began from.
 
     Attributes:
-        temperature: As `hcr.metrics.calibration` fits it.
-        groups: The classes that are confused, as `hcr.metrics.ambiguity.groups` finds them.
+        temperature: As `hcr.evaluation.calibration` fits it.
+        groups: The classes that are confused, as `hcr.evaluation.ambiguity.groups` finds them.
     """
 
     temperature: float

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hcr import files, runs
+from hcr import runs
 from hcr.errors import ModelError, RunError, nearest
 from hcr.recognizer.conversion import converted
 from hcr.recognizer.scaling import Scaling, parse
+from hcr.runs import files
 
 # Name to its folder in this package, which holds what a run's folder holds: model.tflite and
 # labels.json. The first one is what `Recognizer.load()` gives.

@@ -1,0 +1,271 @@
+"""Runs side by side as a notebook shows them: an exhibit for each question, group by group."""
+
+from collections.abc import Callable, Sequence
+from html import escape
+from os.path import relpath
+
+import numpy as np
+
+from hcr.evaluation import compare_frames as frames
+from hcr.evaluation import compare_words as words
+from hcr.evaluation.compare_gathering import Group, Recipe
+from hcr.evaluation.compare_member import Member
+from hcr.evaluation.compare_paired import pairs
+from hcr.evaluation.metrics import interval_text
+from hcr.plots import comparing
+from hcr.reports import exhibits, tables
+from hcr.reports.exhibits import Exhibit, Result
+from hcr.runs import Run
+
+MOST = 12  # recipes in a figure or a table of pairs; of more, the first on validation
+WIDE = "max-width:75ch"  # as wide as a caption
+
+
+def scope(run: Run, groups: Sequence[Group], problems: dict[str, str]) -> Exhibit:
+    """Which runs are compared, and which may not be ranked against each other."""
+    told = words.scope(groups, problems)
+    members = [each for group in groups for each in group.members]
+    # For the page's title block and footer; by hand the record is of other notebooks, too.
+    if not run.by_hand:
+        run.record_data(words.data(members))
+    run.record(models=sorted({str(each.parameters.get("model")) for each in members}))
+    parts = [_paragraph(each) for each in told]
+    if members:
+        labels = {
+            each.name: recipe.label
+            for group in groups
+            for recipe in group.recipes
+            for each in (*recipe.members, *recipe.others)
+        }
+        frame = frames.members(members, labels)
+        shown, common = frames.narrow(frame)
+        caption = f"The runs. Validation and test: class-balanced accuracy. {common}"
+        formats: dict[str, tables.Format] = {"validation": ".1%", "test": ".1%", "n": ",d"}
+        formats |= {f"training,{frames.NBSP}s": ",.0f"}
+        parts.append(exhibits.table(run, frame, "runs", caption, formats, shown).html)
+        parts.append(_links(run, members))
+        parts += [_paragraph(each) for each in words.sources(members)]
+    return _exhibit(parts, "\n".join(told))
+
+
+def ranking(run: Run, groups: Sequence[Group]) -> Exhibit:
+    """Each group's recipes by their rank on validation, the test beside it."""
+
+    def show(group: Group, name: Callable[[str], str]) -> list[Exhibit]:
+        figures = frames.figures(group)
+        caption = f"{group.title}: {words.COLUMNS} {words.about(group)}"
+        told = frames.ranking(group)
+        table = exhibits.table(run, figures, name("ranking"), caption, shown=told)
+        shown = figures[(figures["split"] != "accuracy") & (figures["rank"] <= MOST)]
+        caption = (
+            f"{group.title}: class-balanced accuracy of each recipe, by rank. Bars are 95 % "
+            f"intervals; with several seeds, the test's holds other seeds too.{_only(group)}"
+        )
+        drawn = comparing.ranked(shown)
+        figure = exhibits.figure(run, drawn, name("ranking"), caption, headline=True)
+        return [table, figure, _said(words.standing(group))]
+
+    single = [each for each in groups if len(each.recipes) == 1]
+    parts = [_several(groups, show)]
+    if single:
+        parts.append(_said(words.ALONE))
+        caption = f"Recipes that stand alone: {words.COLUMNS}"
+        parts.append(exhibits.table(run, frames.alone(single), "alone", caption))
+    return _exhibit([each.html for each in parts], "\n".join(each.text for each in parts))
+
+
+def parameters(run: Run, groups: Sequence[Group]) -> Exhibit:
+    """The parameters in which the recipes of each group differ."""
+
+    def show(group: Group, name: Callable[[str], str]) -> list[Exhibit]:
+        caption = (
+            f"{group.title}: the parameters that differ, by rank; all others are the same. A dash: "
+            "the run's notebooks did not have it."
+        )
+        frame = frames.parameters(group.recipes)
+        return [exhibits.table(run, frame, name("parameters"), caption)]
+
+    return _several(groups, show)
+
+
+def costs(run: Run, groups: Sequence[Group]) -> Exhibit:
+    """What each recipe costs in seconds, parameters and latency, and which are worth it."""
+
+    def show(group: Group, name: Callable[[str], str]) -> list[Exhibit]:
+        found = frames.prices(group)
+        prices = frames.costs(found)
+        shown, made = frames.machine_letters(prices)
+        caption = (
+            f"{group.title}: class-balanced accuracy on validation against its price. A full disc "
+            "is on the front: nothing cheaper is as good. Grey bars are 95 % intervals. "
+            f"{'Times have a front for each machine. ' if 'machine' in shown else ''}"
+            f"{made}{_only(group)} {words.built_on(group.recipes[:MOST])}"
+        ).strip()
+        drawn = comparing.prices(frames.starred(found.head(MOST)))
+        figure = exhibits.figure(run, drawn, name("prices"), caption, headline=True)
+        caption = (
+            f"{group.title}: the prices. Times are compared between runs of one machine only. "
+            f"Seconds are {words.TIMES} {made} {words.built_on(group.recipes)}"
+        ).strip()
+        formats: dict[str, tables.Format] = {"parameters": ",.0f", "multiply-adds": ",.0f"}
+        formats |= {f"training,{frames.NBSP}s": ",.0f", f"{frames.TIMES} the shortest": ",.1f"}
+        formats |= {f"strokes to answer,{frames.NBSP}ms": ".2f"}
+        return [figure, exhibits.table(run, found, name("prices"), caption, formats, shown)]
+
+    return _several(groups, show)
+
+
+def curves(run: Run, groups: Sequence[Group]) -> Exhibit:
+    """Every recipe's learning curve on one axis."""
+
+    def show(group: Group, name: Callable[[str], str]) -> list[Exhibit]:
+        chosen = group.recipes[:MOST]
+        found = [(each.label, frames.history(each)) for each in chosen]
+        found = [(label, frame) for label, frame in found if frame is not None]
+        if not found:
+            return [_said(f"{group.title}: no run has a history of its training.")]
+        caption = (
+            f"{group.title}: class-balanced accuracy on validation after each epoch; a dot marks "
+            "the epoch that was kept. Of several seeds the line is the mean, and the band goes "
+            f"from the lowest to the highest.{_only(group)}"
+        )
+        drawn = comparing.histories(found)
+        return [exhibits.figure(run, drawn, name("histories"), caption)]
+
+    return _several(groups, show)
+
+
+def tests(run: Run, groups: Sequence[Group]) -> Exhibit:
+    """McNemar's test between every two recipes of a group."""
+
+    def show(group: Group, name: Callable[[str], str]) -> list[Exhibit]:
+        found = pairs(group, MOST)
+        if not found:
+            return [_said(f"{group.title}: the answers to test, predictions.npz, are missing.")]
+        labels = list(dict.fromkeys(r.label for each in found for r in (each.first, each.second)))
+        values, told = np.zeros((2, len(labels), len(labels)))
+        for each in found:
+            at = labels.index(each.first.label), labels.index(each.second.label)
+            values[at], told[at] = each.difference, each.told_apart
+        n = f"n = {group.first.n:,}"
+        caption = (
+            f"{group.title}: accuracy of each row's recipe less that of each column's, in points "
+            f"({n}). In brackets: not told apart.{_only(group)}"
+        )
+        shown = []
+        if len(labels) > 2:
+            drawn = comparing.differences(values, told, labels)
+            shown = [exhibits.figure(run, drawn, name("differences"), caption)]
+        caption = (
+            f"{group.title}: McNemar's test of each pair on the same {group.first.n:,} pictures; "
+            "the difference in accuracy with its 95 % interval, the p-value, and the p-value "
+            f"corrected for the number of pairs (Holm).{_over_seeds(group)}"
+        )
+        formats = dict.fromkeys(("p", "p, corrected"), frames.probability)
+        table = exhibits.table(run, frames.tests(found), name("tests"), caption, formats)
+        return [*shown, _said(words.verdict(found)), table]
+
+    return _several(groups, show)
+
+
+def results(run: Run, groups: Sequence[Group]) -> Exhibit:
+    """The first of each ranking, and `metrics.json` with every ranking."""
+    rows = [exhibits.count("groups", len(groups), "Sets of test pictures, ranked apart")]
+    for place, group in enumerate(each for each in groups if len(each.recipes) > 1):
+        rows += _first(group, place)
+    numbers = [
+        {
+            "data": group.first.data.get("name"),
+            "test": group.first.test,
+            "validation": group.first.validation,
+            "n": group.first.n,
+            "test_openings": group.openings,
+            "ranking": frames.figures(group).to_dict("records"),
+        }
+        for group in groups
+    ]
+    return exhibits.results(run, rows, rankings=numbers)
+
+
+def _first(group: Group, place: int) -> list[Result]:
+    """The headline of a ranking."""
+    recipe = group.recipes[0]
+    end, data = f"_{place + 1}" if place else "", group.first.data.get("name")
+    rows = [exhibits.text(f"first{end}", recipe.label, f"First on validation, {data}")]
+    for split, n in (("validation", group.first.n_validation), ("test", group.first.n)):
+        found = recipe.figures[split]
+        note = f"n = {n:,}" if n else ""
+        if found.low == found.low and n:
+            note = interval_text(found.low, found.high, n)
+        note = "; ".join(filter(None, (recipe.label, note))) + f", {_seeds(recipe)}"
+        label = f"Class-balanced accuracy, {split}, {data}"
+        key = f"{split}_balanced_accuracy{end}"
+        rows.append(exhibits.share(key, found.value, label, note, headline=True))
+    return rows
+
+
+def _several(
+    groups: Sequence[Group], show: Callable[[Group, Callable[[str], str]], list[Exhibit]]
+) -> Exhibit:
+    """What `show` gives for each group with two recipes or more, below one another.
+
+    It is given the group and what makes an exhibit's name one of this group. Where there are
+    several groups, each has its heading.
+    """
+    groups = [each for each in groups if len(each.recipes) > 1]
+    if not groups:
+        return _said("There are no two recipes to compare.")
+    titles = [group.title for group in groups]
+    parts, texts = [], []
+    for place, group in enumerate(groups):
+        if len(groups) > 1:
+            twice = titles.count(group.title) > 1
+            title = f"{group.title}, {words.identity(group.first)}" if twice else group.title
+            parts.append(f"<h3>{escape(title)}</h3>")
+        found = show(group, lambda name, end=f"_{place + 1}" if place else "": name + end)
+        parts += [each.html for each in found]
+        texts += [each.text for each in found]
+    return _exhibit(parts, "\n".join(texts))
+
+
+def _links(run: Run, members: Sequence[Member]) -> str:
+    """Links to the runs' own pages, where they are; a notebook opened by hand has none."""
+    there = [each for each in members if (each.folder / "index.html").is_file()]
+    if run.by_hand or not there:
+        return ""
+    links = [
+        f'<a href="{escape(relpath(each.folder / "index.html", run.folder))}">'
+        f"{escape(each.name)}</a>"
+        for each in there
+    ]
+    return f'<p style="{WIDE}">Their reports: {", ".join(links)}.</p>'
+
+
+def _only(group: Group) -> str:
+    more = len(group.recipes) - MOST
+    return (
+        f" Only the first {MOST} on validation; {more} more are in the table." if more > 0 else ""
+    )
+
+
+def _over_seeds(group: Group) -> str:
+    """What belongs to one seed and what to all, where there are several."""
+    if all(len(each.members) == 1 for each in group.recipes):
+        return ""
+    return " Counts and p-values are of the seeds named; the difference is of all that both have."
+
+
+def _seeds(recipe: Recipe) -> str:
+    return words.counted(len(recipe.members), "seed")
+
+
+def _said(text: str) -> Exhibit:
+    return Exhibit(f'<div class="hcr-comparison">{_paragraph(text)}</div>', text)
+
+
+def _exhibit(parts: Sequence[str], text: str) -> Exhibit:
+    return Exhibit(f'<div class="hcr-comparison">{"".join(parts)}</div>', text)
+
+
+def _paragraph(text: str) -> str:
+    return f'<p style="{WIDE}">{escape(text)}</p>'

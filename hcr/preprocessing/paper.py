@@ -1,0 +1,240 @@
+"""Which of a picture's greys are ink: the paper, which of the two is light, and blank paper.
+
+Ink and paper are parted by Otsu's threshold (Otsu 1979, IEEE Transactions on Systems, Man and
+Cybernetics 9(1), 62-66). Paper may be uneven, and is then what is left when all that is finer than
+half the picture is closed (a morphological closing of the greys).
+
+A picture is blank where nothing on it has the form of ink. Soft or tightly cropped ink has no sharp
+edge, but more form than shade, which a polynomial of the third degree in row and column follows;
+fine ink fills little of the picture, but has edges. Both must rise above the noise.
+"""
+
+import numpy as np
+
+from hcr.preprocessing.contract import SIDE
+
+_PAPER = 64  # px: the finest grid on which uneven paper is looked for
+_FAINT = 0.06  # of white: a picture with less between ink and paper is blank
+_MIXED = 0.78  # Otsu's measure: below it much ink and paper are one lump, such as noise (0.71)
+_STEEPNESS = 1.5  # of the cut between ink and paper: greys below a third of Otsu's are paper
+_FORM = 16  # px: the grid on which form is told from shade
+_SHADE = 0.2  # of the spread on that grid: less is left of shade, more of ink (0.23 and more)
+_LUMP = 0.04  # of white: the spread that form must have where the greys are one lump
+_LITTLE = 0.1  # of the picture: so little ink may escape Otsu's threshold
+_TOUCHED = 0.1  # of the border: ink that covers less of it may have a margin
+_DARK = 0.1  # of the border: by so much light ink must be likelier than dark ink
+
+
+def ink(grey: np.ndarray, inverted: bool | None) -> np.ndarray:
+    """How much ink there is, half where ink and paper meet; none on blank paper.
+
+    Args:
+        grey: Lightness, float32 (h, w) of 0..1.
+        inverted: True for dark ink, False for light ink, None to find it out.
+
+    Returns:
+        Float32 (h, w) of 0..1.
+    """
+    from scipy import ndimage
+
+    soft = ndimage.gaussian_filter(grey, 0.7) if min(grey.shape) > 2 * SIDE else grey
+    sides = [inverted]
+    if inverted is None:
+        likely = _is_inverted(_small(soft))
+        sides = [likely, not likely]
+    noise = _noise(grey)
+    for is_dark in sides:
+        found = _light_ink(-soft if is_dark else soft, noise)
+        if found.any():
+            break
+    return found
+
+
+def _light_ink(soft: np.ndarray, noise: float) -> np.ndarray:
+    """`ink` of what has light ink on dark paper, where pixels have so much `noise`."""
+    above, form = _above_paper(soft), _form(soft, noise)
+    threshold, apart, contrast = _otsu(above)
+    found = above > threshold
+    if apart < _MIXED and found.mean() > 0.2:
+        is_ink = form > _LUMP
+    else:
+        # A bar that is cut out tightly is nothing but ink and a rim.
+        solid = apart > 0.9 and found.mean() > 0.8
+        is_ink = solid or form > 0 or bool(_edges(above).any())
+    if is_ink and contrast >= _FAINT:
+        return _cut(above, threshold)
+    # So little ink that Otsu's threshold parts shade or noise.
+    above = np.maximum(soft - _uneven(soft), 0)
+    edges = _edges(above)
+    if edges.any():
+        threshold = float(np.median(above[edges])) / 2
+        if (above > threshold).mean() < _LITTLE:
+            return _cut(above, threshold)
+    return np.zeros_like(soft)
+
+
+def _cut(above: np.ndarray, threshold: float) -> np.ndarray:
+    """How much ink there is, 0..1, where half is reached at `threshold`."""
+    from scipy import ndimage
+
+    level = np.clip(0.5 + _STEEPNESS * (above - threshold) / (2 * threshold), 0, 1)
+    near = ndimage.binary_dilation(_without_specks(above > threshold), iterations=2)
+    return np.where(near, level, 0)
+
+
+def _form(soft: np.ndarray, noise: float) -> float:
+    """The spread on a coarse grid of what is neither paper nor shade; 0 where it may be noise."""
+    small = _small(soft)
+    coarse = reduced(small, _FORM)
+    # Averages of pixels have less noise, by the root of the pixels' number.
+    noise = max(noise * max(coarse.shape) / max(soft.shape), _noise(coarse))
+    above = reduced(np.maximum(small - _uneven(small), 0), _FORM)
+    form = float(_without_shade(above).std())
+    return form if form**2 - noise**2 > (_SHADE * float(coarse.std())) ** 2 else 0.0
+
+
+def _edges(above: np.ndarray) -> np.ndarray:
+    """Where there is what is too fine for the coarse grid, and too high for noise, bool (h, w)."""
+    coarse = reduced(above, min(_FORM, (max(above.shape) + 1) // 2))
+    fine = above - resized(coarse, above.shape[::-1])
+    return fine > max(_FAINT, 10 * _spread(fine))
+
+
+def _without_shade(grey: np.ndarray) -> np.ndarray:
+    """`grey` without the polynomial of the third degree, in row and column, that is nearest."""
+    height, width = grey.shape
+    y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)
+    terms = np.stack([(y**i * x**j).ravel() for i in range(4) for j in range(4 - i)], axis=1)
+    factors = np.linalg.lstsq(terms, grey.ravel(), rcond=None)[0]
+    return grey - (terms @ factors).reshape(grey.shape)
+
+
+def _noise(grey: np.ndarray) -> float:
+    """The standard deviation of the noise from pixel to pixel.
+
+    By the mask of Immerkaer 1996 (Computer Vision and Image Understanding 64(2), 300-302), which
+    passes over slopes and straight edges; the median, for lines are few.
+    """
+    from scipy import ndimage
+
+    mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
+    return _spread(ndimage.convolve(grey, mask))
+
+
+def _spread(values: np.ndarray) -> float:
+    """The standard deviation of most of `values`: of a normal distribution, 1.48 of the median."""
+    return 1.48 * float(np.median(np.abs(values - np.median(values))))
+
+
+def _is_inverted(soft: np.ndarray) -> bool:
+    """Whether dark ink lies on light paper: paper has the border, and ink hangs together.
+
+    Ink without a margin may have most of the border; then what would be ink if it were the paper
+    lies in pieces: notches, corners and what is enclosed. Where that is close, ink is dark.
+    """
+    dark, of_dark = _as_ink(_above_paper(-soft))
+    light, of_light = _as_ink(_above_paper(soft))
+    evidence = light - dark
+    if min(dark, light) > _TOUCHED:
+        evidence += of_dark - of_light
+    return bool(evidence > -_DARK)
+
+
+def _as_ink(above: np.ndarray) -> tuple[float, float]:
+    """How much of the border is ink, and how much of the ink is in its largest piece."""
+    from scipy import ndimage
+
+    found = above > _otsu(above)[0]
+    pieces, _ = ndimage.label(found, structure=np.ones((3, 3)))
+    areas = np.bincount(pieces.ravel())[1:]
+    border = np.concatenate([found[0], found[-1], found[1:-1, 0], found[1:-1, -1]])
+    return float(border.mean()), float(areas.max(initial=0) / max(areas.sum(), 1))
+
+
+def _above_paper(soft: np.ndarray) -> np.ndarray:
+    """By how much `soft`, light ink on dark paper, is lighter than the paper; 0 and more.
+
+    The paper is flat or uneven, whichever leaves ink and paper better apart.
+    """
+    flat = np.median(soft[soft <= _otsu(soft)[0]])
+    both = (np.maximum(soft - paper, 0) for paper in (flat, _uneven(soft)))
+    return max(both, key=lambda above: _otsu(above)[1])
+
+
+def _uneven(soft: np.ndarray) -> np.ndarray:
+    """The paper at each place: `soft` without what is finer than half of the picture."""
+    from scipy import ndimage
+
+    small = _small(soft)
+    reach = 2 * (max(small.shape) // 4) + 1
+    paper = ndimage.grey_opening(small, size=(reach, reach))
+    return resized(ndimage.gaussian_filter(paper, reach / 8), soft.shape[::-1])
+
+
+def _small(grey: np.ndarray) -> np.ndarray:
+    return reduced(grey, _PAPER)
+
+
+def _otsu(values: np.ndarray) -> tuple[float, float, float]:
+    """Otsu's threshold; how far it parts `values`, 0..1; and between the means of both sides.
+
+    The second is the variance between the two sides by the variance of all.
+    """
+    low, high = float(values.min()), float(values.max())
+    if high - low < 1e-6:
+        return low, 0.0, 0.0
+    counts, edges = np.histogram(values, bins=128, range=(low, high))
+    middles = (edges[1:] + edges[:-1]) / 2
+    below, total = np.cumsum(counts)[:-1], counts.sum()
+    sums = np.cumsum(counts * middles)
+    first = sums[:-1] / np.maximum(below, 1)
+    second = (sums[-1] - sums[:-1]) / np.maximum(total - below, 1)
+    between = below * (total - below) * (second - first) ** 2 / total**2
+    best = int(np.argmax(between))
+    # Where nothing lies between the sides, every cut is as good: the middle of them.
+    last = len(between) - 1 - int(np.argmax(between[::-1] >= between[best] * (1 - 1e-9)))
+    spread = float((counts * (middles - sums[-1] / total) ** 2).sum() / total)
+    threshold = float(first[best] + second[best]) / 2 if last > best else float(edges[best + 1])
+    return threshold, float(between[best]) / spread, float(second[best] - first[best])
+
+
+def _without_specks(found: np.ndarray) -> np.ndarray:
+    """`found` without the pieces that are smaller than a dot of the same pen would be."""
+    from scipy import ndimage
+
+    pieces, n = ndimage.label(found, structure=np.ones((3, 3)))
+    if n == 1:
+        return found
+    areas = np.bincount(pieces.ravel())[1:]
+    width = line_width(pieces == 1 + int(np.argmax(areas)))
+    # A round dot as wide as the line has an area of 0.79 of the width's square.
+    keep = np.flatnonzero(areas >= min(0.4 * width**2, 0.25 * areas.max())) + 1
+    return np.isin(np.arange(n + 1), keep)[pieces]
+
+
+def line_width(found: np.ndarray) -> float:
+    """The width of the lines of `found`, in pixels."""
+    from scipy import ndimage
+
+    # In a band the mean distance to the edge is a quarter of its width.
+
+    padded = np.pad(found, 1)
+    inside = ndimage.distance_transform_edt(padded)[padded]
+    return 4 * (float(inside.mean()) - 0.5)
+
+
+def reduced(grey: np.ndarray, longest: int) -> np.ndarray:
+    """`grey`, or a smaller copy of it where it is wider or higher than `longest` pixels."""
+    height, width = grey.shape
+    scale = longest / max(height, width)
+    if scale >= 1:
+        return grey
+    return resized(grey, (max(1, round(width * scale)), max(1, round(height * scale))))
+
+
+def resized(grey: np.ndarray, size: tuple[int, int], box: tuple | None = None) -> np.ndarray:
+    """Bicubic, (width, height); where it makes smaller, over all pixels that are underneath."""
+    from PIL import Image
+
+    image = Image.fromarray(np.ascontiguousarray(grey, dtype=np.float32))
+    return np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=box))

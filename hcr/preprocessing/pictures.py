@@ -1,0 +1,230 @@
+"""Pictures from outside, scans, photos, cut-outs, become the contract picture.
+
+The steps are those of EMNIST (Cohen, Afshar, Tapson and van Schaik 2017, arXiv:1702.05373, section
+II): ink from paper (`paper`), blur, crop to the ink, centre it with its proportions
+kept, pad, resize to 28 x 28 with bicubic interpolation, stretch to 0..255. NIST's pictures were
+black and white; here the paper comes first.
+
+The lengths are those of `from_strokes`, so that a drawing on a pad and a scan of the same drawing
+give the same picture.
+"""
+
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hcr.errors import DataError
+from hcr.preprocessing import paper
+from hcr.preprocessing.contract import SIDE
+from hcr.preprocessing.strokes import BLUR, INK, PEN
+
+# What Pillow decodes by itself: any other may start a program, as EPS starts Ghostscript.
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "AVIF")
+MOST_BYTES = 200_000_000  # of a file
+MOST_PIXELS = 64_000_000
+MOST_SIDE = 20_000  # px
+
+_LARGEST = 512  # px: larger pictures are made smaller first
+_FINE = 1.9  # px, at 28 x 28: finer lines are widened to `PEN` (EMNIST: 2.4 at the lower quartile)
+_ROUND = 0.6  # `line_width` by longer side: above it the ink is a dot (a disc has 0.67)
+
+_AS_THEY_ARE = ("1", "L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I;16L", "I;16N")
+_RULE = "A picture must be a Pillow image or an array of greys, RGB or RGBA, such as uint8 (h, w)."
+
+
+class TooLargeError(DataError):
+    """More was sent than is taken."""
+
+
+def read_picture(
+    file: Path | bytes, most_bytes: int = MOST_BYTES, most_pixels: int = MOST_PIXELS
+) -> np.ndarray:
+    """The pixels of a picture's file, for `from_picture`. No other function opens such files.
+
+    Args:
+        file: Its path, or its content.
+        most_bytes: Of the file, before it is read.
+        most_pixels: Before they are decoded.
+
+    Returns:
+        Of the first frame, turned as its EXIF says: bool or uint8, (h, w), (h, w, 2), (h, w, 3) or
+        (h, w, 4); uint16 or int32 (h, w) where it is deeper; float32 of 0..1 for the mode F.
+
+    Raises:
+        TooLargeError: More bytes or pixels, or a side of more than `MOST_SIDE`.
+        DataError: There is no such file, it is none of `FORMATS`, or it is broken.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    path = file if isinstance(file, Path) else None
+    try:
+        size = path.stat().st_size if path else len(file)
+        if path and not path.is_file():  # a pipe would be waited for
+            raise OSError("what is no file")
+        if size > most_bytes:
+            raise Image.DecompressionBombError(f"{size:,} bytes")
+        Image.init()
+        formats = [each for each in FORMATS if each in Image.OPEN]
+        # Of a damaged file Pillow may warn without end, each time in other words.
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(path or io.BytesIO(file), formats=formats) as picture,
+        ):
+            sizes = [picture.size]
+            if picture.format == "TIFF":  # a tile is decoded whole, though it may be the larger
+                sizes.append((picture.tag_v2.get(322, 1), picture.tag_v2.get(323, 1)))
+            for width, height in sizes:
+                if width * height > most_pixels or max(width, height) > MOST_SIDE:
+                    raise Image.DecompressionBombError(f"{width:,} x {height:,} pixels")
+            return _pixels(picture)
+    except FileNotFoundError:
+        raise DataError(f"There is no picture {path}. Give the path of one.") from None
+    except Exception as error:  # what a decoder may raise is nowhere written
+        kind, rule = DataError, f"a whole picture ({', '.join(FORMATS)})"
+        if isinstance(error, Image.DecompressionBombError):
+            kind = TooLargeError
+            rule = f"at most {most_bytes:,} bytes, {most_pixels:,} pixels and {MOST_SIDE:,} a side"
+        reason = " ".join(str(error).replace(f" {str(path)!r}", "").split())[:200].rstrip(".:")
+        if isinstance(error, UnidentifiedImageError):
+            reason = f"{size:,} bytes that are none"
+        raise kind(
+            f"{path or 'What is sent'} must be {rule}. Received: {reason or type(error).__name__}. "
+            "Save it anew, as a smaller PNG for example."
+        ) from error
+
+
+def from_picture(picture: Any, *, inverted: bool | None = None) -> np.ndarray:
+    """Make a picture of one character from outside look as EMNIST would show it.
+
+    Args:
+        picture: A Pillow image of any mode (the first frame; turned as its EXIF says), or an array
+            (h, w), (h, w, 1), RGB (h, w, 3), with alpha (h, w, 2) or (h, w, 4): bool, integers of
+            0..255 (or 0..65535 where one is above 255), or floats of 0..1. What is transparent is
+            white. Any size from 1 x 1.
+        inverted: True for dark ink on light paper, False for light ink on dark. None: it is found
+            out. Ink is what has less of the picture's border, and where both have some of it, what
+            hangs together; where that is close, dark ink is taken to be likelier. A bold character
+            that is cut out without any margin may still be taken for its paper: 4 of 36 printed
+            ones.
+
+    Returns:
+        uint8 (28, 28), ink 255 on 0. The longer side of the ink has `INK` pixels, whatever its size
+        and place were; specks finer than the line are dropped; lines finer than EMNIST's are
+        widened; a lone dot is as small as `from_strokes` draws a tap. A picture without ink gives
+        an empty picture. It is one character: several side by side are framed together. A picture
+        that keeps the contract is framed anew like any other.
+
+    Raises:
+        DataError: Another type, shape or range, or a Pillow image whose file cannot be read.
+    """
+    grey = paper.reduced(_grey(picture), _LARGEST)
+    ink = paper.ink(grey, inverted)
+    if not ink.any():
+        return np.zeros((SIDE, SIDE), dtype=np.uint8)
+    rows, columns = (np.flatnonzero(ink.max(axis=axis)) for axis in (1, 0))
+    return _framed(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+
+
+def _grey(picture: Any) -> np.ndarray:
+    """Lightness, float32 (h, w) of 0..1."""
+    from PIL import Image
+
+    if isinstance(picture, Image.Image):
+        try:
+            picture = _pixels(picture)
+        except Exception as error:
+            raise DataError(
+                f"A picture must be one that Pillow can read. Received: {error}. "
+                "Save it anew, as PNG for example."
+            ) from error
+    if not isinstance(picture, np.ndarray):
+        raise DataError(f"{_RULE} Received: {type(picture).__name__}.")
+    shape = picture.shape
+    channels = shape[2] if len(shape) == 3 else 1
+    if len(shape) not in (2, 3) or channels not in (1, 2, 3, 4) or 0 in shape:
+        hint = " Give one picture at a time." if len(shape) == 4 else ""
+        raise DataError(f"{_RULE} Received: shape {shape}.{hint}")
+    kind = picture.dtype.kind
+    if kind not in "buif":
+        raise DataError(f"{_RULE} Received: {picture.dtype}.")
+    values = picture.astype(np.float32)
+    low, high = float(values.min()), float(values.max())
+    if not (low >= 0 and high <= (1 if kind == "f" else 65535)):
+        ranges = "Integers must be in 0..255 or 0..65535, floats in 0..1."
+        raise DataError(f"{_RULE} {ranges} Received: {picture.dtype} from {low:g} to {high:g}.")
+    if kind in "ui":
+        values /= 255 if high <= 255 else 65535
+    values = values.reshape(*shape[:2], channels)
+    if channels in (1, 2):
+        grey = values[..., 0]
+    else:
+        grey = values[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32)
+    if channels in (2, 4):
+        alpha = values[..., -1]
+        grey = grey * alpha + (1 - alpha)
+    return grey
+
+
+def _pixels(picture: Any) -> np.ndarray:
+    """A Pillow image of any mode as `read_picture` gives it."""
+    from PIL import ImageOps
+
+    picture = ImageOps.exif_transpose(picture)
+    if "transparency" in picture.info or picture.mode in ("PA", "La", "RGBa"):
+        picture = picture.convert("RGBA")
+    elif picture.mode == "F":
+        # Its range is nowhere written, and contrast is all that counts.
+        values = np.asarray(picture)
+        return (values - values.min()) / max(float(np.ptp(values)), 1e-9)
+    elif picture.mode == "I":
+        return np.clip(np.asarray(picture), 0, 65535)
+    elif picture.mode not in _AS_THEY_ARE:
+        picture = picture.convert("RGB")
+    return np.asarray(picture)
+
+
+def _framed(ink: np.ndarray) -> np.ndarray:
+    """Ink, float (h, w) of 0..1, centred and as large as EMNIST's: uint8 (28, 28)."""
+    from scipy import ndimage
+
+    left, top, right, bottom = _box(ink)
+    side, width = max(right - left, bottom - top), paper.line_width(ink >= 0.5)
+    pixels = INK / side  # of the result, for one here
+    wider = 0.0
+    if width > _ROUND * side:
+        pixels = 2 * PEN / side
+    elif width * pixels < _FINE:
+        # The line grows on both sides, and what is drawn shrinks a little for it.
+        wider = (PEN - width * pixels) / 2 / pixels
+        pixels = INK / (side + 2 * wider)
+    half = SIDE / 2 / pixels
+    beyond = [half - (right - left) / 2, half - (bottom - top) / 2]
+    x, y = (int(np.ceil(max(each, wider))) + 2 for each in beyond)
+    ink = np.pad(ink, ((y, y), (x, x)))
+    if wider:
+        ink = np.clip(wider + 1 - ndimage.distance_transform_edt(ink < 0.5), 0, 1)
+    # What the picture's own pixels have blurred already (a box has a variance of 1/12) counts.
+    sigma = np.sqrt(max(BLUR**2 - pixels**2 / 6, 0)) / pixels
+    ink = ndimage.gaussian_filter(ink, sigma) if sigma > 0.2 else ink
+    x, y = (left + right) / 2 + x, (top + bottom) / 2 + y
+    small = paper.resized(ink, (SIDE, SIDE), (x - half, y - half, x + half, y + half))
+    small = np.clip(small, 0, None)
+    return np.rint(small * (255 / small.max())).astype(np.uint8)
+
+
+def _box(ink: np.ndarray) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom of what is ink, to parts of a pixel: where half of it is reached."""
+    found = []
+    for profile in (ink.max(axis=0), ink.max(axis=1)):
+        padded = np.concatenate([[0], profile, [0]])
+        inside = np.flatnonzero(padded >= 0.5)
+        ends = []
+        for last, beyond in ((inside[0], inside[0] - 1), (inside[-1], inside[-1] + 1)):
+            share = (padded[last] - 0.5) / max(padded[last] - padded[beyond], 1e-6)
+            ends.append(last + (beyond - last) * share - 0.5)
+        found.append(ends)
+    (left, right), (top, bottom) = found
+    return left, top, right, bottom

@@ -1,0 +1,142 @@
+"""Pen strokes become the contract picture.
+
+EMNIST made its pictures so (Cohen, Afshar, Tapson and van Schaik 2017, arXiv:1702.05373, section
+II and figure 1): NIST's binary 128 x 128 picture is blurred with sigma = 1, cropped to the ink,
+centred in a square with its proportions kept and 2 pixels of border, resized to 28 x 28 with
+bicubic interpolation, and its brightness stretched to 0..255. `from_strokes` gives what that gives,
+but computes it straight at 28 x 28: a pixel's brightness follows from its distance to the nearest
+line, through the profile of a blurred line. So nothing is rounded to a finer grid on the way, and
+the pad's size and the drawing's place and scale drop out.
+
+The three lengths were measured on 2,820 pictures of `emnist-subset-train` (60 of each of the 47
+classes), beside as many UNIPEN drawings that went through `from_strokes`. Each picture is enlarged
+five times (bicubic) and cut at half brightness; the line's width is twice the median, on the
+ridge, of the distance to the edge. Medians, EMNIST / ours: longer side of the ink 22.6 / 22.4 px;
+width of the line 2.83 / 2.80 px (EMNIST's quartiles are 2.40 and 3.51, ours 2.80 and 2.83, since
+our pen is always the same); twice area over perimeter 3.10 / 3.06 px; ink in all 135 / 137 pixels;
+greyness, the sum of 4 v (1 - v) over the sum of v, 0.78 / 0.78. EMNIST centres the box of the ink
+on the picture. MNIST does not: there the box has 20 px and the centre of mass is in the middle.
+"""
+
+from collections.abc import Iterable
+from math import erf, sqrt
+
+import numpy as np
+
+from hcr.errors import DataError
+from hcr.preprocessing.contract import SIDE
+
+INK = 22.7  # px: the longer side of the ink, at half brightness
+PEN = 2.7  # px: the width of a line, at half brightness
+BLUR = 0.48  # px: sigma of NIST's blur and of the resizing together
+
+_SPACING = 0.15  # px: points nearer than this along a line are passed over
+_CHUNK = 64  # segments at a time, so that what is computed fits the processor's cache
+_TAP = 1e-6  # a drawing no larger than this is a single point
+_HUGE = 1e12
+_PLACES = np.arange(SIDE, dtype=np.float32) - np.float32((SIDE - 1) / 2)
+_OFFSETS = np.linspace(0.0, PEN / 2 + 4 * BLUR, 256)
+
+
+def _profile() -> np.ndarray:
+    """Brightness, 255 to 0, at `_OFFSETS` from the middle of a blurred line."""
+    scale = BLUR * sqrt(2)
+    across = [erf((PEN / 2 - d) / scale) + erf((PEN / 2 + d) / scale) for d in _OFFSETS]
+    return 255 * np.array(across) / across[0]
+
+
+_BRIGHTNESS = _profile()
+
+
+def from_strokes(strokes: Iterable) -> np.ndarray:
+    """Draw pen strokes as EMNIST would show them.
+
+    `strokes` is a list of (k, 2) arrays or lists of points, x right and y down, in any unit. The
+    result is one uint8 (28, 28) picture, ink 255 on 0. It depends neither on the drawing's place
+    and size (a pixel differs by 2 at most) nor on how densely the points lie along a line (by 32
+    at most, 0.5 on average), nor on the order of the strokes. An empty pad gives an empty picture;
+    a drawing that is one point gives a disc in the middle, twice as wide as the pen; a stroke of
+    one point within a drawing gives a dot as wide as the pen. Repeated points change nothing, and
+    no point is outside: there is no pad here.
+
+    Raises `DataError` for another shape, and for NaN, infinity or numbers beyond 1e12.
+    """
+    found = _points(strokes)
+    if not found:
+        return np.zeros((SIDE, SIDE), dtype=np.uint8)
+    every = np.concatenate(found)
+    low, high = every.min(axis=0), every.max(axis=0)
+    size = float((high - low).max())
+    if size <= _TAP:
+        distance = np.hypot(_PLACES[:, None], _PLACES) - PEN / 2
+    else:
+        middle, scale = (low + high) / 2, (INK - PEN) / size
+        lines = [_thinned((points - middle) * scale) for points in found]
+        # A lone point is a segment from itself to itself.
+        starts = np.concatenate([line[:-1] if len(line) > 1 else line for line in lines])
+        ends = np.concatenate([line[1:] if len(line) > 1 else line for line in lines])
+        distance = np.sqrt(_squared_distance(starts.astype(np.float32), ends.astype(np.float32)))
+    brightness = np.interp(distance, _OFFSETS, _BRIGHTNESS, right=0.0)
+    return np.rint(brightness * (255 / brightness.max())).astype(np.uint8)
+
+
+def _points(strokes: Iterable) -> list[np.ndarray]:
+    """The strokes that hold a point, each as float64 (k, 2)."""
+    rule = "Strokes must be a list of (k, 2) arrays of finite numbers, x right and y down."
+    if isinstance(strokes, str | bytes | dict) or not isinstance(strokes, Iterable):
+        raise DataError(f"{rule} Received: {type(strokes).__name__}.")
+    found = []
+    for index, stroke in enumerate(strokes):
+        try:
+            points = np.asarray(stroke, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise DataError(f"{rule} Received: no such array (stroke {index}).") from None
+        if points.shape in ((0,), (0, 2)):
+            continue
+        if points.ndim != 2 or points.shape[1] != 2:
+            hint = " Put a single stroke into a list." if points.shape == (2,) else ""
+            raise DataError(f"{rule} Received: shape {points.shape} (stroke {index}).{hint}")
+        if not (np.abs(points) <= _HUGE).all():
+            raise DataError(
+                f"{rule} Received: NaN, infinity or a number beyond {_HUGE:g} (stroke {index})."
+            )
+        found.append(points)
+    return found
+
+
+def _thinned(points: np.ndarray) -> np.ndarray:
+    """The first point in every `_SPACING` of the line's length, and the last point."""
+    steps = np.diff(points, axis=0)
+    slots = np.floor(np.cumsum(np.hypot(steps[:, 0], steps[:, 1])) / _SPACING)
+    keep = np.ones(len(points), dtype=bool)
+    keep[1:] = np.diff(slots, prepend=0.0) != 0
+    keep[-1] = True
+    return points[keep]
+
+
+def _squared_distance(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Squared distance (28, 28) of each pixel to the nearest of n segments, (n, 2) float32 each."""
+    nearest = np.full((SIDE, SIDE), np.inf, dtype=np.float32)
+    for begin in range(0, len(starts), _CHUNK):
+        start = starts[begin : begin + _CHUNK]
+        step = ends[begin : begin + _CHUNK] - start
+        length = np.maximum((step * step).sum(axis=1, keepdims=True), np.float32(1e-12))
+        # Pixels that these segments cannot reach are left out.
+        low = np.minimum(start, start + step).min(axis=0) - _OFFSETS[-1]
+        high = np.maximum(start, start + step).max(axis=0) + _OFFSETS[-1]
+        (left, top), (end, bottom) = np.searchsorted(_PLACES, low), np.searchsorted(_PLACES, high)
+        # Everything is a part that depends on x plus one that depends on y.
+        right, down = _PLACES[left:end] - start[:, :1], _PLACES[top:bottom] - start[:, 1:]
+        share = step / length
+        along = (right * share[:, :1])[:, None, :] + (down * share[:, 1:])[:, :, None]
+        foot = np.clip(along, 0, 1)
+        # |p - foot|^2 = |p|^2 - foot (2 along - foot) |step|^2, in place to spare memory.
+        along *= 2
+        along -= foot
+        along *= foot
+        along *= length[:, :, None]
+        square = (right * right)[:, None, :] + (down * down)[:, :, None]
+        square -= along
+        window = nearest[top:bottom, left:end]
+        np.minimum(window, square.min(axis=0), out=window)
+    return np.maximum(nearest, 0, out=nearest)
