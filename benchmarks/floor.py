@@ -33,7 +33,9 @@ def main(dataset: str, n: int) -> None:
     """Fit each classifier and print a line."""
     data = datasets.load(dataset, seed=SEED)
     n_classes, asked = len(data.characters), data.validation
-    train = stratified_sample(data.train, min(n, len(data.train)), SEED, n_classes)
+    train = data.train.take(
+        stratified_sample(data.train.labels, min(n, len(data.train)), SEED, n_classes)
+    )
     hardware = environment.facts()["hardware"]
     caveat = f" ({data.info.caveat})" if data.info.caveat else ""
     print(

@@ -21,7 +21,9 @@ EPOCHS = 3
 def data() -> datasets.Data:
     """400 digits to train on, 100 to choose on."""
     found = datasets.load("mnist-sample", limit=400)
-    found.validation = datasets.split.stratified_sample(found.validation, 100, 0, 10)
+    found.validation = found.validation.take(
+        datasets.split.stratified_sample(found.validation.labels, 100, 0, 10)
+    )
     return found
 
 

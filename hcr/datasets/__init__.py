@@ -190,15 +190,21 @@ def _shrink(data: Data, thin: str, factor: float, limit: int | None, seed: int) 
     n_classes = len(data.characters)
     if thin != "none":
         chosen, scale = thinning.thin(data.train.labels, data.characters, thin, seed)
-        data.train = data.train.take(chosen)
-        data.changed |= {"thin": thin, "thin_scale": scale}
+        _keep(data, chosen, thin=thin, thin_scale=scale)
     if factor != 1:
         chosen = thinning.long_tailed(data.train.labels, n_classes, factor, seed)
-        data.train = data.train.take(chosen)
-        data.changed["imbalance_factor"] = factor
+        _keep(data, chosen, imbalance_factor=factor)
     if limit is not None:
-        data.train = stratified_sample(data.train, limit, seed, n_classes)
-        data.changed["limit"] = limit
+        chosen = stratified_sample(data.train.labels, limit, seed, n_classes)
+        _keep(data, chosen, limit=limit)
+
+
+def _keep(data: Data, chosen: np.ndarray, **changed: Any) -> None:
+    data.changed |= changed
+    if len(chosen) == len(data.train):
+        return
+    data.train = data.train.take(chosen)
+    data.indices = chosen if data.indices is None else data.indices[chosen]
 
 
 def _options(name: str, path: str | None, orientation: str) -> Options:

@@ -124,6 +124,7 @@ class Data:
         read_test: Reads the test split.
         leaks: What the leak guard found and removed, as `hcr.datasets.leaks.guard` reports it.
         changed: How the training split was made smaller on purpose, by the options of `load`.
+        indices: int64 (m,), which images of the whole training split were kept on purpose, or None.
         on_test_opened: Called when `test` is first used, with the name, the number of pictures and
             the split's digest.
     """
@@ -136,6 +137,7 @@ class Data:
     read_test: Callable[[], Split]
     leaks: dict[str, int] = field(default_factory=dict)
     changed: dict[str, Any] = field(default_factory=dict)
+    indices: np.ndarray | None = None
     on_test_opened: Callable[[str, int, str], None] | None = field(default=None, repr=False)
 
     @property
@@ -247,8 +249,8 @@ def stratified(labels: np.ndarray, shares: Sequence[float], seed: int) -> list[n
     return [np.sort(np.concatenate(part)) for part in parts]
 
 
-def stratified_sample(split: Split, limit: int, seed: int, n_classes: int) -> Split:
-    """At most `limit` pictures of `split`, every class with its share and at least one picture.
+def stratified_sample(labels: np.ndarray, limit: int, seed: int, n_classes: int) -> np.ndarray:
+    """Indices of at most `limit` of `labels`, every class with its share and at least one.
 
     Raises `DataError` where `limit` is less than the number of classes.
     """
@@ -257,10 +259,10 @@ def stratified_sample(split: Split, limit: int, seed: int, n_classes: int) -> Sp
             f"limit must leave a picture for each of the {n_classes} classes. Received: {limit}. "
             f"Give at least {n_classes}, or null for all."
         )
-    if limit >= len(split):
-        return split
-    counts = np.bincount(split.labels, minlength=n_classes)
-    exact = counts * (limit / len(split))
+    if limit >= len(labels):
+        return np.arange(len(labels))
+    counts = np.bincount(labels, minlength=n_classes)
+    exact = counts * (limit / len(labels))
     quota = np.minimum(counts, np.maximum(1, np.floor(exact).astype(int)))
     # Those that are furthest below their share get what rounding down has left over.
     for label in np.argsort(quota - exact, kind="stable"):
@@ -271,7 +273,7 @@ def stratified_sample(split: Split, limit: int, seed: int, n_classes: int) -> Sp
         quota[np.argmax(quota)] -= 1
     rng = np.random.default_rng([seed, SPLIT_SEED])
     chosen = [
-        rng.permutation(np.flatnonzero(split.labels == label))[: quota[label]]
+        rng.permutation(np.flatnonzero(labels == label))[: quota[label]]
         for label in range(n_classes)
     ]
-    return split.take(np.sort(np.concatenate(chosen)))
+    return np.sort(np.concatenate(chosen))
