@@ -1,4 +1,4 @@
-"""The parameters cell of a notebook: types, ranges, choices, help; the names of earlier releases."""
+"""A notebook's parameters cell: types, ranges, choices, help; the names of earlier releases."""
 
 # Names, and values, of an earlier release: accepted with a note. `STAGE.key` or `STAGE.key=value`
 # to the same; a key may move to another stage or into a dict parameter (`STAGE.recipe.key`).
