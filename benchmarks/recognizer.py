@@ -41,7 +41,7 @@ from hcr import datasets
 from hcr.errors import HcrError
 from hcr.preprocessing import images, synthesis
 from hcr.recognizer import Recognizer
-from hcr.runs import environment, quiet
+from hcr.runs import environment
 
 # Two thirds of a core, in pieces.
 BUSY = """
@@ -167,7 +167,7 @@ def interpreter(path: Path, n: int, threads: int):
     """A function of n pictures."""
     from ai_edge_litert.interpreter import Interpreter
 
-    with quiet.native_stderr():
+    with environment.quiet_stderr():
         found = Interpreter(model_path=str(path), num_threads=threads)
         entry, end = found.get_input_details()[0]["index"], found.get_output_details()[0]["index"]
         found.resize_tensor_input(entry, (n, 28, 28))
@@ -188,7 +188,7 @@ def beside_keras(folder: Path, aside: Path) -> None:
     import tensorflow as tf
 
     pictures = np.load(aside / "pictures.npy")
-    with quiet.native_stderr():
+    with environment.quiet_stderr():
         net = keras.saving.load_model(folder / "model.keras", compile=False)
     recognizer = Recognizer.load(folder)
     ours, theirs = [], []
@@ -214,7 +214,7 @@ def beside_keras(folder: Path, aside: Path) -> None:
         if name != "float32":
             options["optimizations"] = [tf.lite.Optimize.DEFAULT]
         path = aside / f"{name.split()[0]}.tflite"
-        with beginning.silenced(), quiet.native_stderr():
+        with beginning.silenced(), environment.quiet_stderr():
             net.export(str(path), format="litert", verbose=False, **options)
         other = Recognizer.load(path, recognizer.labels)
         found = other.predict(pictures)

@@ -1,4 +1,4 @@
-"""A small run with reports' raw material: exhibits made here, put into notebooks by hand."""
+"""A small run with reports' raw material: outputs made here, put into notebooks by hand."""
 
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from nbformat import NotebookNode
 
-from hcr import runs
-from hcr.reports import exhibits
+from hcr import reports, runs
 
 matplotlib.use("Agg")
 
@@ -33,7 +32,7 @@ def shown(**data: Any) -> NotebookNode:
     return v4.new_output("display_data", {key.replace("_", "/", 1): data[key] for key in data})
 
 
-def exhibit(made: exhibits.Exhibit) -> NotebookNode:
+def exhibit(made: reports.Output) -> NotebookNode:
     return shown(text_html=made._repr_html_(), text_plain=repr(made))
 
 
@@ -105,12 +104,12 @@ def executed(run: runs.Run, text: str = "A") -> NotebookNode:
         ),
         code(PARAMETERS, tags=("parameters",)),
         code('run = "x"\nepochs = 9\n', tags=("injected-parameters",)),
-        code("from hcr import exhibits, runs"),
+        code("from hcr import reports, runs"),
         markdown("## Classes\n\nThe share is $n_c / N$.\n\n### Counts\n\nRead it so."),
-        code("counts", exhibit(exhibits.figure(run, bars(text), "counts", text, headline=True))),
-        code("table", exhibit(exhibits.table(run, frame(30, text), "counts", text))),
+        code("counts", exhibit(reports.figure(run, bars(text), "counts", text, headline=True))),
+        code("table", exhibit(reports.table(run, frame(30, text), "counts", text))),
         markdown("## Pictures"),
-        code("pictures", exhibit(exhibits.figure(run, pictures(), "first", "The first ones"))),
+        code("pictures", exhibit(reports.figure(run, pictures(), "first", "The first ones"))),
         code(
             "print(text)",
             stream(text),
@@ -121,13 +120,13 @@ def executed(run: runs.Run, text: str = "A") -> NotebookNode:
         code(
             "results",
             exhibit(
-                exhibits.results(
-                    run, [exhibits.Result("pictures", 1, text, "98.4 %", text, headline=True)]
+                reports.results(
+                    run, [reports.Result("pictures", 1, text, "98.4 %", text, headline=True)]
                 )
             ),
         ),
         markdown("## Environment"),
-        code("environment", exhibit(exhibits.environment(run))),
+        code("environment", exhibit(reports.environment(run))),
     )
 
 

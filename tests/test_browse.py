@@ -9,10 +9,10 @@ import pytest
 from matplotlib import pyplot
 from PIL import Image
 
-from hcr import datasets, runs
+from hcr import datasets, reports, runs
 from hcr.datasets import Split
-from hcr.reports import browse
-from hcr.reports.browse import PAGE
+from hcr.reports import galleries
+from hcr.reports.galleries import PAGE
 
 DIGITS = tuple("0123456789")
 
@@ -68,7 +68,7 @@ def answers(split: Split, wrong: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_in_a_report_the_samples_are_a_still_figure(reported, split):
-    shown = browse.samples(reported, split, DIGITS)
+    shown = galleries.samples(reported, split, DIGITS)
     assert shown._repr_html_().startswith('<figure class="hcr-figure"')
     (entry,) = runs.read(reported.folder)["stages"]["01_eda"]["figures"]
     assert entry["file"] == "figures/01_samples.png"
@@ -79,7 +79,7 @@ def test_in_a_report_the_samples_are_a_still_figure(reported, split):
 
 def test_in_a_report_the_map_is_a_still_figure(reported, split):
     chosen, places = laid_out(split)
-    shown = browse.regions(reported, split, chosen, places, DIGITS)
+    shown = galleries.regions(reported, split, chosen, places, DIGITS)
     assert "60 training pictures on a plane" in shown._repr_html_()
     (entry,) = runs.read(reported.folder)["stages"]["01_eda"]["figures"]
     assert entry["file"] == "figures/01_map.png"
@@ -87,26 +87,26 @@ def test_in_a_report_the_map_is_a_still_figure(reported, split):
 
 
 def test_in_a_report_the_mistakes_are_a_still_figure(reported, split):
-    shown = browse.mistakes(reported, split, *answers(split, 60), DIGITS, name="mistakes")
+    shown = galleries.mistakes(reported, split, *answers(split, 60), DIGITS, name="mistakes")
     assert "The mistakes of which the network was surest." in shown._repr_html_()
     assert reported.path("figures/01_mistakes.png").is_file()
 
 
 def test_without_mistakes_the_report_says_so(reported, split):
-    shown = browse.mistakes(reported, split, *answers(split, 0), DIGITS)
+    shown = galleries.mistakes(reported, split, *answers(split, 0), DIGITS)
     assert "No mistakes." in shown._repr_html_()
 
 
 def test_without_pictures_the_report_stays_whole(reported, run, split):
     nothing = split.take(np.zeros(0, np.int64))
-    assert browse.samples(reported, nothing, DIGITS)._repr_html_()
-    assert size(parts(browse.samples(run, nothing, DIGITS))[2].value)
+    assert galleries.samples(reported, nothing, DIGITS)._repr_html_()
+    assert size(parts(galleries.samples(run, nothing, DIGITS))[2].value)
     predicted = np.zeros(0, np.int64)
-    assert browse.mistakes(reported, nothing, predicted, np.zeros((0, 10)), DIGITS)
+    assert galleries.mistakes(reported, nothing, predicted, np.zeros((0, 10)), DIGITS)
 
 
 def test_by_hand_a_class_is_chosen_and_paged_through(run, split):
-    chosen, page, picture = parts(browse.samples(run, split, DIGITS))
+    chosen, page, picture = parts(galleries.samples(run, split, DIGITS))
     # A class without a picture is not offered.
     classes = (f"{digit}  ({35 if digit != '3' else 100})" for digit in "012345678")
     assert chosen.options == ("a few of each", *classes)
@@ -142,9 +142,9 @@ def test_by_hand_a_class_is_chosen_and_paged_through(run, split):
 
 def test_each_step_draws_once(run, split, monkeypatch):
     drawn = []
-    real = browse._png
-    monkeypatch.setattr(browse, "_png", lambda axes: drawn.append(1) or real(axes))
-    chosen, page, _ = parts(browse.samples(run, split, DIGITS))
+    real = galleries._png
+    monkeypatch.setattr(galleries, "_png", lambda axes: drawn.append(1) or real(axes))
+    chosen, page, _ = parts(galleries.samples(run, split, DIGITS))
     chosen.value = "3  (100)"
     page.value = 3
     chosen.value = "1  (35)"
@@ -161,16 +161,16 @@ def laid_out(split: Split) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_by_hand_regions_of_the_map_come_most_mixed_first(run, split, monkeypatch):
-    monkeypatch.setattr(browse, "PAGE", 30)
+    monkeypatch.setattr(galleries, "PAGE", 30)
     captions = []
-    real = browse.sheet
+    real = galleries.sheet
     monkeypatch.setattr(
-        browse,
+        galleries,
         "sheet",
         lambda pictures, columns, texts: captions.append(texts) or real(pictures, columns, texts),
     )
     map_of = laid_out(split)
-    chosen, page, picture = parts(browse.regions(run, split, *map_of, DIGITS))
+    chosen, page, picture = parts(galleries.regions(run, split, *map_of, DIGITS))
     assert chosen.options == ("the whole map", "1: 1 2  (40)", "2: 0  (20)")
     whole = picture.value
     assert size(whole)[0] == size(whole)[1]
@@ -194,14 +194,14 @@ def doubts() -> pd.DataFrame:
 
 def test_by_hand_suspects_are_chosen_by_pair(run, split, monkeypatch):
     sheets = []
-    real = browse.plots.suspects
+    real = galleries.plots.suspects
 
     def note(pictures, given, suggested, characters, indices, **options):
         sheets.append((pictures, given, suggested, indices))
         return real(pictures, given, suggested, characters, indices, **options)
 
-    monkeypatch.setattr(browse.plots, "suspects", note)
-    chosen, page, picture = parts(browse.suspects(run, split, doubts(), DIGITS))
+    monkeypatch.setattr(galleries.plots, "suspects", note)
+    chosen, page, picture = parts(galleries.suspects(run, split, doubts(), DIGITS))
     pairs = ("0 or rather 6  (30)", "3 or rather 5  (20)")
     assert chosen.options == ("all  (50)", *pairs)
     assert page.max == 2
@@ -215,28 +215,28 @@ def test_by_hand_suspects_are_chosen_by_pair(run, split, monkeypatch):
 
 
 def test_in_a_report_the_suspects_are_a_still_figure(reported, split):
-    some = browse.suspects(reported, split, doubts(), DIGITS)
+    some = galleries.suspects(reported, split, doubts(), DIGITS)
     assert (
         "Suspected label errors, the most suspect first: the label, an arrow" in some._repr_html_()
     )
     assert "index in the training split" in some._repr_html_()
-    noted = browse.suspects(reported, split, doubts(), DIGITS, note="Somebody looked.")
+    noted = galleries.suspects(reported, split, doubts(), DIGITS, note="Somebody looked.")
     assert "training split. Somebody looked." in noted._repr_html_()
-    none = browse.suspects(reported, split, doubts().iloc[:0], DIGITS)
+    none = galleries.suspects(reported, split, doubts().iloc[:0], DIGITS)
     assert "No suspect." in none._repr_html_()
 
 
 def test_by_hand_mistakes_are_chosen_by_pair(run, split, monkeypatch):
     sheets = []
-    real = browse.plots.mistakes
+    real = galleries.plots.mistakes
 
     def note(pictures, labels, predicted, probabilities, characters, **options):
         sheets.append((labels, predicted, probabilities.max(axis=1)))
         return real(pictures, labels, predicted, probabilities, characters, **options)
 
-    monkeypatch.setattr(browse.plots, "mistakes", note)
+    monkeypatch.setattr(galleries.plots, "mistakes", note)
     predicted, probabilities = answers(split, 60)
-    chosen, page, picture = parts(browse.mistakes(run, split, predicted, probabilities, DIGITS))
+    chosen, page, picture = parts(galleries.mistakes(run, split, predicted, probabilities, DIGITS))
     assert chosen.options[0] == "all  (60)"
     assert page.max == 2
     pairs = dict(option.split("  ") for option in chosen.options[1:])
@@ -258,28 +258,28 @@ def test_by_hand_mistakes_are_chosen_by_pair(run, split, monkeypatch):
 
 def test_by_hand_doubted_labels_are_the_first_that_can_be_chosen(run, split, monkeypatch):
     sheets = []
-    real = browse.plots.mistakes
+    real = galleries.plots.mistakes
 
     def note(pictures, labels, predicted, probabilities, characters, **options):
         sheets.append(probabilities.max(axis=1))
         return real(pictures, labels, predicted, probabilities, characters, **options)
 
-    monkeypatch.setattr(browse.plots, "mistakes", note)
+    monkeypatch.setattr(galleries.plots, "mistakes", note)
     predicted, probabilities = answers(split, 60)
     sure = probabilities.max(axis=1) > probabilities.max(axis=1)[51]
     given = split, predicted, probabilities, DIGITS, "browse"
     chosen, page, _ = parts(
-        browse.mistakes(run, *given, doubted=sure & (predicted != split.labels))
+        galleries.mistakes(run, *given, doubted=sure & (predicted != split.labels))
     )
     assert chosen.options[:2] == ("doubted labels  (8)", "all  (60)")
     assert page.max == 1
     assert sheets[-1].tolist() == sorted(probabilities.max(axis=1)[52:60], reverse=True)
-    none = browse.mistakes(run, *given, doubted=np.zeros(len(split), bool))
+    none = galleries.mistakes(run, *given, doubted=np.zeros(len(split), bool))
     assert parts(none)[0].options[0] == "all  (60)"
 
 
 def test_by_hand_without_mistakes_there_is_nothing_to_choose(run, split):
-    chosen, page, picture = parts(browse.mistakes(run, split, *answers(split, 0), DIGITS))
+    chosen, page, picture = parts(galleries.mistakes(run, split, *answers(split, 0), DIGITS))
     assert chosen.options == ("all  (0)",)
     assert page.max == 1
     assert size(picture.value)
@@ -287,8 +287,8 @@ def test_by_hand_without_mistakes_there_is_nothing_to_choose(run, split):
 
 def test_characters_are_text(reported, run, split):
     characters = ("<b>&$", *DIGITS[1:])
-    assert "<b>" not in browse.samples(reported, split, characters)._repr_html_()
-    chosen, _, _ = parts(browse.samples(run, split, characters))
+    assert "<b>" not in galleries.samples(reported, split, characters)._repr_html_()
+    chosen, _, _ = parts(galleries.samples(run, split, characters))
     assert chosen.options[1] == "<b>&$  (35)"
 
 
@@ -314,7 +314,7 @@ def reading(strokes):
 
 
 def test_in_a_report_drawings_are_a_still_figure(reported):
-    shown = browse.drawings(reported, pens(), reading, "gallery", "As drawn.", headline=True)
+    shown = galleries.drawings(reported, pens(), reading, "gallery", "As drawn.", headline=True)
     assert "As drawn." in shown._repr_html_()
     (entry,) = runs.read(reported.folder)["stages"]["01_eda"]["figures"]
     assert (entry["file"], entry["headline"]) == ("figures/01_gallery.png", True)
@@ -323,7 +323,7 @@ def test_in_a_report_drawings_are_a_still_figure(reported):
 
 def test_by_hand_nothing_is_found_or_drawn_until_it_is_asked_for(run):
     found = []
-    box = browse.drawings(run, pens(2, found), reading, "gallery", "As <drawn>.")
+    box = galleries.drawings(run, pens(2, found), reading, "gallery", "As <drawn>.")
     button, shown = box.children
     assert "As &lt;drawn&gt;." in shown.value
     assert (found, run.folder.exists()) == ([], False)
@@ -338,23 +338,23 @@ def test_by_hand_nothing_is_found_or_drawn_until_it_is_asked_for(run):
 def test_drawings_are_read_as_they_were_put_on_the_pad(reported, monkeypatch):
     read, shown = [], []
     monkeypatch.setattr(
-        browse.plots, "drawings", lambda strokes, *given, **more: shown.append(strokes) or {}
+        galleries.plots, "drawings", lambda strokes, *given, **more: shown.append(strokes) or {}
     )
-    monkeypatch.setattr(browse.exhibits, "figure", lambda *given, **more: None)
+    monkeypatch.setattr(reports, "figure", lambda *given, **more: None)
 
     def reading(strokes):
         read.append(strokes)
         return [("1", 1.0)]
 
-    browse.drawings(reported, pens(), reading, "people", "As drawn.", placement="large")
+    galleries.drawings(reported, pens(), reading, "people", "As drawn.", placement="large")
     assert [np.ptp(np.concatenate(each), axis=0).max() for each in read] == [250, 250]
     assert all(one is other for one, other in zip(read, shown[0], strict=True))
 
 
 def test_where_there_is_no_drawing_that_is_said(run, reported):
-    told = browse.drawings(reported, pens(0), reading, "people", "As drawn.", nothing="<None>.")
+    told = galleries.drawings(reported, pens(0), reading, "people", "As drawn.", nothing="<None>.")
     assert told._repr_html_() == "<p>&lt;None&gt;.</p>"
-    box = browse.drawings(run, pens(0), reading, "people", "As drawn.", nothing="None.")
+    box = galleries.drawings(run, pens(0), reading, "people", "As drawn.", nothing="None.")
     box.children[0].click()
     assert box.children[-1].value == "<p>None.</p>"
 
@@ -367,7 +367,7 @@ def test_what_goes_wrong_while_drawing_is_shown_and_may_be_tried_again(run):
             raise wrong.pop()
         return pens()()
 
-    box = browse.drawings(run, find, reading, "people", "As drawn.")
+    box = galleries.drawings(run, find, reading, "people", "As drawn.")
     button, shown = box.children
     button.click()
     assert "ValueError: no &lt;file&gt;" in shown.value

@@ -4,8 +4,7 @@ import browser
 import pytest
 import report_sample as sample
 
-from hcr import runs
-from hcr.reports import exhibits, report
+from hcr import reports, runs
 
 pytestmark = [
     pytest.mark.browser,
@@ -29,21 +28,21 @@ def folder(tmp_path_factory):
         run = sample.open_run(tmp_path_factory.mktemp("outputs"), patch)
         notebook = sample.executed(run)
         record = sample.record(run)
-        write(run, "01_eda", report.notebook_html(notebook, record, "01_eda"))
-        write(run, "index", report.index_html(record, run.folder))
+        write(run, "01_eda", reports.notebook_html(notebook, record, "01_eda"))
+        write(run, "index", reports.index_html(record, run.folder))
         for name, rows in (("sorted", slice(None)), ("short", slice(7))):
-            made = exhibits.table(run, sample.unsorted().iloc[rows], name, "Sorted", FORMATS)
+            made = reports.table(run, sample.unsorted().iloc[rows], name, "Sorted", FORMATS)
             table = sample.notebook(
                 sample.markdown("# Sort"), sample.code("t", sample.exhibit(made))
             )
-            write(run, name, report.notebook_html(table, record, "01_eda"))
+            write(run, name, reports.notebook_html(table, record, "01_eda"))
         failing = sample.code("fit()", sample.error("ValueError", "x " * 200, "long line " * 90))
         broken = sample.notebook(sample.markdown("# Train\n\n## Fit"), failing)
-        write(run, "03_train", report.notebook_html(broken, record, "03_train"))
+        write(run, "03_train", reports.notebook_html(broken, record, "03_train"))
         evil = sample.executed(run, sample.EVIL)
         evil_record = sample.record(run, sample.EVIL)
-        write(run, "evil", report.notebook_html(evil, evil_record, "01_eda"))
-        write(run, "evil_index", report.index_html(evil_record, run.folder))
+        write(run, "evil", reports.notebook_html(evil, evil_record, "01_eda"))
+        write(run, "evil_index", reports.index_html(evil_record, run.folder))
     return run.folder
 
 
@@ -204,7 +203,7 @@ def test_no_card_stands_alone_in_the_last_row(chromium, tmp_path, width):
     rows = [{"label": f"Figure {i}", "text": "98.4 %", "note": ""} for i in range(6)]
     record = {"run": "six", "status": "done", "stages": {"04_evaluate": {"headline": rows}}}
     page = tmp_path / "six.html"
-    page.write_text(report.index_html(record, tmp_path), encoding="utf-8")
+    page.write_text(reports.index_html(record, tmp_path), encoding="utf-8")
     tops = "[...document.querySelectorAll('.cards li')].map(e => e.getBoundingClientRect().top)"
     with browser.visit(chromium, page, width) as it:
         found = it.page.evaluate(tops)

@@ -12,7 +12,7 @@ import pytest
 from html_page import Page
 from made_runs import make
 
-from hcr import runs
+from hcr import reports, runs
 from hcr.errors import ParameterError
 from hcr.evaluation import compare as comparison
 from hcr.evaluation import compare_account as account
@@ -23,7 +23,6 @@ from hcr.evaluation.compare_front import front
 from hcr.evaluation.compare_paired import pairs
 from hcr.evaluation.comparison import holm
 from hcr.evaluation.seeds import spread
-from hcr.reports import report
 from hcr.runs import files
 
 
@@ -539,7 +538,7 @@ def test_the_title_block_and_the_footer_say_what_the_runs_share(outputs, page):
 
     def text():
         account.scope(page, gathered(), {})
-        shown = Page(report.notebook_html(cells, runs.read(page.folder), "06_compare")).text
+        shown = Page(reports.notebook_html(cells, runs.read(page.folder), "06_compare")).text
         return " ".join(shown.split())
 
     said = text()

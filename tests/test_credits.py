@@ -8,9 +8,8 @@ from conftest import PROJECT
 from html_page import Page
 from test_unipen import arrays, samples, write
 
-from hcr import datasets, runs
+from hcr import datasets, reports, runs
 from hcr.datasets import Options, unipen
-from hcr.reports import browse, report
 from hcr.reports import insights_people as people
 
 EMPTY = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# T")])
@@ -19,8 +18,10 @@ EMPTY = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# T")])
 def credited(run: runs.Run) -> dict[str, bool]:
     """Whether a stage's page holds UNIPEN's licence; and the run's front page."""
     record = runs.read(run.folder) or {"run": "quick"}
-    pages = {each: report.notebook_html(EMPTY, record, each) for each in ("04_evaluate", "05_draw")}
-    pages["index"] = report.index_html(record, run.folder)
+    pages = {
+        each: reports.notebook_html(EMPTY, record, each) for each in ("04_evaluate", "05_draw")
+    }
+    pages["index"] = reports.index_html(record, run.folder)
     return {name: "CC BY 4.0 on Zenodo" in Page(html).text for name, html in pages.items()}
 
 
@@ -42,7 +43,7 @@ def test_05_draw_credits_peoples_drawings_where_it_shows_them(
         return [("A", 0.75)]
 
     reader = SimpleNamespace(read_strokes=read, replay=read)
-    names = {"browse": browse, "unipen": unipen, "model": reader, "gallery": reader}
+    names = {"reports": reports, "unipen": unipen, "model": reader, "gallery": reader}
     shown = eval(cell, names | {"labels": "A7", "seed": 0, "out": run})
     if by_hand:
         assert not run.folder.exists()
@@ -63,6 +64,6 @@ def test_a_data_set_that_holds_it_credits_it_once(tmp_path):
     known = {key: getattr(info, key) for key in ("title", "licence", "citation", "url")}
     run.record_data({"name": "emnist-subset+unipen"} | known)
     run.also(unipen.CREDIT)
-    html = report.notebook_html(EMPTY, runs.read(run.folder), "05_draw")
+    html = reports.notebook_html(EMPTY, runs.read(run.folder), "05_draw")
     assert len(Page(html).classed("credit")) == 1
     assert unipen.info("unipen", Options()).citation in " ".join(Page(html).text.split())

@@ -17,7 +17,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from test_resampling import answers
 from test_spoilt import measured
 
-from hcr import recognizer, runs
+from hcr import recognizer, reports, runs
 from hcr.datasets import own_drawings as drawings
 from hcr.errors import DataError, ModelError, ParameterError
 from hcr.evaluation import metrics
@@ -25,7 +25,7 @@ from hcr.evaluation.drawings import MEAN, interval
 from hcr.preprocessing import synthesis
 from hcr.preprocessing.placements import PLACEMENTS
 from hcr.recognizer import Recognizer
-from hcr.reports import exhibits, insights
+from hcr.reports import insights
 from hcr.runs import files
 
 DIGITS = tuple("0123456789")
@@ -116,7 +116,7 @@ def test_pictures_of_few_hands_are_told_beside_the_tests_that_count_them_as_inde
         assert said in told[1]
         (gain,) = (
             each
-            for each in exhibits.against(
+            for each in reports.against(
                 true,
                 one.argmax(axis=1),
                 other.argmax(axis=1),

@@ -11,9 +11,8 @@ import report_sample as sample
 from conftest import PROJECT
 from PIL import Image
 
-from hcr import runs
-from hcr.reports import exhibits, figures, tables
-from hcr.reports.exhibits import Result
+from hcr import reports, runs
+from hcr.reports import Result, figures, tables
 from hcr.runs import files
 
 
@@ -27,7 +26,7 @@ def entries(run: runs.Run, key: str) -> list[dict]:
 
 
 def test_figure_is_a_small_svg_without_date_or_address(run):
-    exhibits.figure(run, sample.bars(), "counts", "Pictures a class", alt="Ten bars")
+    reports.figure(run, sample.bars(), "counts", "Pictures a class")
     svg = run.path("figures/01_counts.svg").read_text(encoding="utf-8")
     assert len(svg) < 25_000
     assert "<metadata" not in svg
@@ -37,7 +36,7 @@ def test_figure_is_a_small_svg_without_date_or_address(run):
             "name": "01_counts",
             "file": "figures/01_counts.svg",
             "caption": "Pictures a class",
-            "alt": "Ten bars",
+            "alt": "Figure: pictures against class.",
             "headline": False,
         }
     ]
@@ -51,14 +50,14 @@ def test_alternative_text_says_what_the_labels_say(run):
     other.plot([1, 2], label="train")
     other.plot([2, 1], label="a\n<b>")
     figure.legend()
-    html = exhibits.figure(run, figure, "two", "The caption.").html
+    html = reports.figure(run, figure, "two", "The caption.").html
     told = "Figure: pictures against class; Left: Loss; series: train, a &lt;b&gt;."
     assert f'alt="{told}"' in html
     assert entries(run, "figures")[0]["alt"] == told.replace("&lt;", "<").replace("&gt;", ">")
     assert figures.described(sample.pictures()) == "Figure: 16 pictures."
     bare = sample.bars("")
     bare.axes[0].set_ylabel("")
-    assert 'alt="The caption."' in exhibits.figure(run, bare, "bare", "The caption.").html
+    assert 'alt="The caption."' in reports.figure(run, bare, "bare", "The caption.").html
 
 
 def test_same_figure_gives_the_same_bytes(tmp_path):
@@ -76,7 +75,7 @@ def test_rounding_leaves_the_drawing_as_it_was():
 @pytest.mark.parametrize("picture", [True, False])
 def test_pictures_become_a_png_of_twice_the_size(run, picture):
     drawn = sample.bars() if picture else sample.pictures()
-    shown = exhibits.figure(run, drawn, "first", "First", picture=picture)
+    shown = reports.figure(run, drawn, "first", "First", raster=picture)
     with Image.open(run.path("figures/01_first.png")) as image:
         assert image.mode == "P"
         width = int(re.search(r'width="(\d+)"', shown.html)[1])
@@ -89,7 +88,7 @@ def test_large_svg_becomes_a_png(run):
 
     drawn = Figure()
     drawn.subplots().pcolormesh(np.random.default_rng(0).random((60, 60)))
-    exhibits.figure(run, drawn, "heat", "Heat")
+    reports.figure(run, drawn, "heat", "Heat")
     assert entries(run, "figures")[0]["file"] == "figures/01_heat.png"
 
 
@@ -112,10 +111,10 @@ def test_size_of_a_figure_is_its_size_in_inches():
 
 
 def test_figure_drawn_again_replaces_its_entry_and_its_other_form(run):
-    exhibits.figure(run, sample.bars(), "same", "One")
-    exhibits.figure(run, sample.bars(), "same", "Two", picture=True)
+    reports.figure(run, sample.bars(), "same", "One")
+    reports.figure(run, sample.bars(), "same", "Two", raster=True)
     assert [path.name for path in run.path("figures").iterdir()] == ["01_same.png"]
-    exhibits.figure(run, sample.bars(), "same", "Three")
+    reports.figure(run, sample.bars(), "same", "Three")
     assert [path.name for path in run.path("figures").iterdir()] == ["01_same.svg"]
     assert [each["caption"] for each in entries(run, "figures")] == ["Three"]
 
@@ -128,7 +127,7 @@ def test_figure_is_closed_whatever_it_was_given_as(run):
     _, axes = pyplot.subplots(1, 2)
     given = [pyplot.figure(), pyplot.subplots()[1], axes, sns.relplot(data, x="x", y="y", col="c")]
     for number, each in enumerate(given):
-        exhibits.figure(run, each, f"n{number}", "A figure")
+        reports.figure(run, each, f"n{number}", "A figure")
     assert pyplot.get_fignums() == []
     assert len(entries(run, "figures")) == len(given)
 
@@ -136,18 +135,18 @@ def test_figure_is_closed_whatever_it_was_given_as(run):
 @pytest.mark.parametrize("name", ["../up", "Upper", "", "a/b", "a b", "a.b"])
 def test_name_that_is_no_name_is_refused(run, name):
     with pytest.raises(ValueError, match="must be lower-case"):
-        exhibits.figure(run, sample.bars(), name, "A figure")
+        reports.figure(run, sample.bars(), name, "A figure")
     with pytest.raises(ValueError, match="must be lower-case"):
-        exhibits.table(run, sample.frame(3), name, "A table")
+        reports.table(run, sample.frame(3), name, "A table")
 
 
 def test_what_a_name_holds_is_text(run):
     evil = sample.EVIL
     frame = pd.DataFrame({evil: [evil], "n": [1]}, index=pd.Index([evil], name=evil))
     made = [
-        exhibits.figure(run, sample.bars(evil), "a", evil, alt=evil),
-        exhibits.table(run, frame, "b", evil),
-        exhibits.results(run, [Result("k", evil, evil, evil, evil, headline=True)]),
+        reports.figure(run, sample.bars(evil), "a", evil),
+        reports.table(run, frame, "b", evil),
+        reports.results(run, [Result("k", evil, evil, evil, evil, headline=True)]),
     ]
     for each in made:
         assert "<script" not in each.html
@@ -165,7 +164,7 @@ def test_table_is_written_whole_and_shown_in_house_style(run):
             "mixed": [None, 1.23456],
         }
     )
-    shown = exhibits.table(run, frame, "t", "A table", formats={"share": ".1%"})
+    shown = reports.table(run, frame, "t", "A table", formats={"share": ".1%"})
     pd.testing.assert_frame_equal(pd.read_csv(run.path("tables/01_t.csv")), frame)
     cells = re.findall(r"<td[^>]*>(.*?)</td>", shown.html)
     rows = [
@@ -221,7 +220,7 @@ def test_a_table_is_latex_too(run):
             "share": [0.98412, np.nan, 0.5, -0.25, 0.0],
         }
     )
-    shown = exhibits.table(run, frame, "t", "100 % of $5 & more_so.", formats={"share": ".1%"})
+    shown = reports.table(run, frame, "t", "100 % of $5 & more_so.", formats={"share": ".1%"})
     tex = latex(run, "t")
     check_form(tex)
     assert tex.startswith("% \\usepackage{booktabs}\n\\begin{table}\n")
@@ -240,7 +239,7 @@ def test_a_table_is_latex_too(run):
 
 def test_latex_of_a_long_table_goes_over_pages_and_keeps_the_index(run):
     frame = sample.frame(40, "A").set_index("character")
-    exhibits.table(run, frame, "long", "Long")
+    reports.table(run, frame, "long", "Long")
     tex = latex(run, "long")
     check_form(tex)
     assert tex.startswith("% \\usepackage{booktabs,longtable}\n\\begin{longtable}{lrr")
@@ -266,7 +265,7 @@ def test_every_letter_that_a_page_has_is_one_that_latex_has():
 
 def test_what_a_page_has_no_room_for_is_in_the_csv(run):
     frame = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
-    shown = exhibits.table(run, frame, "t", "Wide.", shown=frame[["b"]])
+    shown = reports.table(run, frame, "t", "Wide.", shown=frame[["b"]])
     assert list(pd.read_csv(run.path("tables/01_t.csv"))) == ["a", "b"]
     assert rows_of(latex(run, "t")) == [["b"], ["3"], ["4"]]
     assert shown.html.count("<td") == 2
@@ -274,19 +273,19 @@ def test_what_a_page_has_no_room_for_is_in_the_csv(run):
 
 def test_named_index_is_kept_and_names_the_rows(run):
     frame = pd.DataFrame({"n": [1, 2]}, index=pd.Index(["a", "b"], name="character"))
-    shown = exhibits.table(run, frame, "t", "A table")
+    shown = reports.table(run, frame, "t", "A table")
     assert run.path("tables/01_t.csv").read_text(encoding="utf-8") == "character,n\na,1\nb,2\n"
     assert re.findall(r'<th scope="row"[^>]*>(.*?)</th>', shown.html) == ["a", "b"]
 
 
 def test_long_table_scrolls(run):
-    assert "max-height" not in exhibits.table(run, sample.frame(20), "a", "Short").html
-    assert "max-height" in exhibits.table(run, sample.frame(21), "b", "Long").html
+    assert "max-height" not in reports.table(run, sample.frame(20), "a", "Short").html
+    assert "max-height" in reports.table(run, sample.frame(21), "b", "Long").html
 
 
 def test_empty_table_is_shown(run):
     empty = pd.DataFrame({"a": pd.Series(dtype=float)})
-    html = exhibits.table(run, empty, "t", "Nothing found").html
+    html = reports.table(run, empty, "t", "Nothing found").html
     assert re.findall(r"<tbody>.*</tbody>", html) == [
         '<tbody><tr><td colspan="1" style="text-align:left">none</td></tr></tbody>'
     ]
@@ -298,7 +297,7 @@ def test_results_fill_metrics_and_the_headline(run):
         Result("accuracy", np.float32(0.5), "Accuracy", "50.0 %", "n = 2", headline=True),
         Result("broken", float("nan"), "Broken", tables.MISSING),
     ]
-    shown = exhibits.results(run, rows, matrix=np.eye(2, dtype=int), nested={1: np.bool_(True)})
+    shown = reports.results(run, rows, matrix=np.eye(2, dtype=int), nested={1: np.bool_(True)})
     section = files.read_json(run.path("metrics.json"))["01_eda"]
     assert section == {
         "accuracy": 0.5,
@@ -319,52 +318,52 @@ def test_results_fill_metrics_and_the_headline(run):
 def test_what_is_found_out_later_stands_beside_the_results(run):
     first = Result("accuracy", 0.5, "Accuracy", "50.0 %", headline=True)
     later = Result("gain", {"low": np.float32(0.25)}, "Gain", "+1 point", headline=True)
-    exhibits.results(run, [first], accuracy_low=0.25)
+    reports.results(run, [first], accuracy_low=0.25)
     before = run.path("tables/01_results.csv").read_bytes()
-    shown = exhibits.added(run, [later], "start", "Beside its start.")
+    shown = reports.results(run, [later], name="start", caption="Beside its start.")
     assert "+1 point" in shown.html
     whole = {"accuracy": 0.5, "accuracy_low": 0.25, "gain": {"low": 0.25}}
     assert files.read_json(run.path("metrics.json"))["01_eda"] == whole
     assert [each["key"] for each in entries(run, "headline")] == ["accuracy", "gain"]
     assert run.path("tables/01_results.csv").read_bytes() == before
     assert "+1 point" in run.path("tables/01_start.csv").read_text(encoding="utf-8")
-    exhibits.noted(run, more=float("nan"), few=np.int64(3))
+    reports.note(run, more=float("nan"), few=np.int64(3))
     noted = whole | {"more": None, "few": 3}
     assert files.read_json(run.path("metrics.json"))["01_eda"] == noted
     # Results written anew take nothing over.
-    exhibits.results(run, [first])
+    reports.results(run, [first])
     assert files.read_json(run.path("metrics.json"))["01_eda"] == {"accuracy": 0.5}
     assert [each["key"] for each in entries(run, "headline")] == ["accuracy"]
 
 
 def test_environment_tells_where_a_result_was_made(run):
-    shown = exhibits.environment(run).html
+    shown = reports.environment(run).html
     for part in ("Commit", "Processor", "Seconds so far", "numpy", np.__version__):
         assert part in shown
 
 
 def test_results_are_worded_for_people():
-    share = exhibits.share("a", 0.98349, "Accuracy", "n = 5", headline=True)
+    share = reports.share("a", 0.98349, "Accuracy", "n = 5", headline=True)
     assert (share.value, share.text, share.note, share.headline) == (
         0.98349,
         "98.3\xa0%",
         "n = 5",
         True,
     )
-    assert exhibits.share("a", float("nan"), "Accuracy").text == "n/a"
-    count = exhibits.count("n", np.int64(116323), "Pictures")
+    assert reports.share("a", float("nan"), "Accuracy").text == "n/a"
+    count = reports.count("n", np.int64(116323), "Pictures")
     assert (count.value, count.text, type(count.value)) == (116323, "116,323", int)
-    assert exhibits.number("t", 12.345, "Time", ".1f s").text == "12.3\xa0s"
-    assert exhibits.number("t", 12.345, "Ratio").text == "12.3"
-    assert exhibits.text("s", "none", "Strategy").text == "none"
+    assert reports.number("t", 12.345, "Time", ".1f s").text == "12.3\xa0s"
+    assert reports.number("t", 12.345, "Ratio").text == "12.3"
+    assert reports.text("s", "none", "Strategy").text == "none"
 
 
 def test_a_caveat_stands_beside_every_figure_table_and_result(run, monkeypatch):
     run.record_data({"name": "pen-strokes", "caveat": "synthetic"})
     shown = [
-        exhibits.figure(run, sample.bars(), "counts", "Pictures a class."),
-        exhibits.table(run, pd.DataFrame({"a": [1]}), "few", "A few."),
-        exhibits.results(run, [exhibits.share("accuracy", 0.9, "Accuracy", headline=True)]),
+        reports.figure(run, sample.bars(), "counts", "Pictures a class."),
+        reports.table(run, pd.DataFrame({"a": [1]}), "few", "A few."),
+        reports.results(run, [reports.share("accuracy", 0.9, "Accuracy", headline=True)]),
     ]
     for each in shown:
         assert "synthetic" in each.html
@@ -372,20 +371,20 @@ def test_a_caveat_stands_beside_every_figure_table_and_result(run, monkeypatch):
         assert entries(run, key)[0]["caption"].endswith(" Data: synthetic.")
     assert entries(run, "headline")[0]["note"] == "synthetic"
     assert files.read_json(run.path("metrics.json"))["01_eda"]["caveat"] == "synthetic"
-    noted = exhibits.results(run, [exhibits.share("accuracy", 0.9, "Accuracy", "n = 10")])
+    noted = reports.results(run, [reports.share("accuracy", 0.9, "Accuracy", "n = 10")])
     assert "synthetic; n = 10" in noted.html
     # A stage that reads no data of its own, as 05_draw, says it too.
     later = runs.open(run.name, "05_draw")
-    exhibits.figure(later, sample.bars(), "drawn", "Drawn.")
+    reports.figure(later, sample.bars(), "drawn", "Drawn.")
     (entry,) = runs.read(run.folder)["stages"]["05_draw"]["figures"]
     assert entry["caption"] == "Drawn. Data: synthetic."
     # Other data in the same folder end it.
     later.record_data({"name": "mnist-sample", "caveat": ""})
-    assert exhibits.figure(later, sample.bars(), "drawn", "Drawn.").text == "Figure: Drawn."
+    assert reports.figure(later, sample.bars(), "drawn", "Drawn.").text == "Figure: Drawn."
 
 
 def test_a_live_figure_is_drawn_anew_in_its_place(run, monkeypatch):
-    assert exhibits.live(run, bars, "So far.") is None
+    assert reports.live(run, bars, "So far.") is None
     from IPython import display
     from matplotlib import pyplot
 
@@ -401,7 +400,7 @@ def test_a_live_figure_is_drawn_anew_in_its_place(run, monkeypatch):
 
     monkeypatch.setattr(display, "display", show)
     monkeypatch.setattr(run, "by_hand", True)
-    update = exhibits.live(run, bars, "So far.")
+    update = reports.live(run, bars, "So far.")
     for heights in ([1, 2], [3, 1], [2, 2]):
         update(heights)
     assert [how for how, _ in seen] == ["display", "update", "update"]
@@ -421,10 +420,10 @@ def bars(heights):
 
 def test_a_negative_number_has_a_minus_sign(run):
     frame = pd.DataFrame({"name": ["a-b"], "whole": [-3], "part": [-0.25], "told": [-1.5]})
-    html = exhibits.table(run, frame, "minus", "Below nothing.", formats={"told": "+.1f"}).html
+    html = reports.table(run, frame, "minus", "Below nothing.", formats={"told": "+.1f"}).html
     for text in ("a-b", "−3<", "−0.2500<", "−1.5<"):
         assert text in html
-    assert exhibits.number("x", -2.5, "X", ".1f s").text == "−2.5\N{NO-BREAK SPACE}s"
+    assert reports.number("x", -2.5, "X", ".1f s").text == "−2.5\N{NO-BREAK SPACE}s"
     assert (run.folder / "tables").exists()
     (csv,) = (run.folder / "tables").glob("*minus.csv")
     assert "-0.25" in csv.read_text()

@@ -44,7 +44,7 @@ FLOORS = {
     "tables": 3,
     "anatomy": 4,
     "classics": 4,
-    "exhibits": 4,
+    "show": 4,
     "pad": 4,
     "plots": 4,
     "training": 4,
@@ -283,7 +283,7 @@ def test_the_headline_is_written_before_another_model_sees_the_test_pictures(sta
         "written": [
             n.lineno
             for n in ast.walk(tree)
-            if isinstance(n, ast.Call) and ast.unparse(n.func) == "exhibits.results"
+            if isinstance(n, ast.Call) and ast.unparse(n.func) == "reports.results"
         ],
     }
     opened, (written,) = min(lines["opened"]), lines["written"]

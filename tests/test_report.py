@@ -9,8 +9,8 @@ import report_sample as sample
 from html_page import Page
 from report_sample import EVIL, code, error, markdown, notebook, shown, stream
 
-from hcr import runs
-from hcr.reports import figures, report
+from hcr import reports, runs
+from hcr.reports import figures
 
 FETCHING = {"src", "srcset", "poster", "data", "action", "formaction", "background"}
 
@@ -29,13 +29,13 @@ def pages(tmp_path_factory):
             run = sample.open_run(tmp_path_factory.mktemp(name), patch)
             executed = sample.executed(run, text)
             record = sample.record(run, text)
-            found[name, "notebook"] = report.notebook_html(executed, record, "01_eda")
-            found[name, "index"] = report.index_html(record, run.folder)
+            found[name, "notebook"] = reports.notebook_html(executed, record, "01_eda")
+            found[name, "index"] = reports.index_html(record, run.folder)
     return found
 
 
 def render(*cells, record=None, stage="01_eda") -> str:
-    return report.notebook_html(notebook(*cells), record or {"run": "quick"}, stage)
+    return reports.notebook_html(notebook(*cells), record or {"run": "quick"}, stage)
 
 
 KINDS = pytest.mark.parametrize("kind", ["notebook", "index"])
@@ -105,8 +105,8 @@ def test_what_a_stage_shows_besides_is_credited_on_its_page_and_on_the_front(run
     run.also({"name": "digits too", "licence": "other", "citation": "LeCun 1998"})
     record = runs.read(run.folder)
     executed = notebook(markdown("# T"))
-    with_it, without = (report.notebook_html(executed, record, each) for each in ("01_eda", "x"))
-    for html in (with_it, report.index_html(record, run.folder)):
+    with_it, without = (reports.notebook_html(executed, record, each) for each in ("01_eda", "x"))
+    for html in (with_it, reports.index_html(record, run.folder)):
         text = " ".join(Page(html).text.split())
         assert "Data: Pens <b>. Guyon 1994 Licence: CC BY." in text
         assert len(Page(html).classed("credit")) == 2
@@ -127,9 +127,9 @@ def test_the_title_block_says_what_a_figure_needs(pages, kind):
 def test_same_input_gives_the_same_page(run, kind):
     executed, record = sample.executed(run), sample.record(run)
     made = {
-        report.notebook_html(executed, record, "01_eda")
+        reports.notebook_html(executed, record, "01_eda")
         if kind == "notebook"
-        else report.index_html(record, run.folder)
+        else reports.index_html(record, run.folder)
         for _ in range(2)
     }
     assert len(made) == 1
@@ -165,7 +165,7 @@ def test_title_block_and_contents(pages):
 def test_contents_name_only_the_sections_that_are_shown(tmp_path):
     record = {"run": "x", "command": "uv run run_all.py", "versions": {"python": "3"}}
     for given, there in ((record, ["environment", "openings", "again"]), ({}, ["openings"])):
-        page = Page(report.index_html(given, tmp_path))
+        page = Page(reports.index_html(given, tmp_path))
         assert [each["id"] for each in page.all("h2")] == there
         links = [each["href"] for each in page.all("a") if each["href"] != "#content"]
         # One section alone needs no table of contents.
@@ -338,8 +338,8 @@ def test_templates_of_the_working_folder_are_not_taken(tmp_path, monkeypatch):
     [{}, {"run": "x", "stages": {}}, {"stages": {"01_eda": {}}, "data": {}, "test_openings": [{}]}],
 )
 def test_record_that_lacks_much_still_gives_pages(record, tmp_path):
-    assert "</html>" in report.index_html(record, tmp_path)
-    assert "</html>" in report.notebook_html(notebook(), record, "01_eda")
+    assert "</html>" in reports.index_html(record, tmp_path)
+    assert "</html>" in reports.notebook_html(notebook(), record, "01_eda")
 
 
 def test_notebook_in_a_kernel_shows_each_figure_once(run, tmp_path):
@@ -349,16 +349,16 @@ def test_notebook_in_a_kernel_shows_each_figure_once(run, tmp_path):
         markdown("# T\n\nQ?"),
         code(
             "import report_sample as sample\nfrom matplotlib import pyplot\n"
-            "from hcr import exhibits, runs\n"
+            "from hcr import reports, runs\n"
             "run = runs.open('quick', stage='01_eda')\n"
             "_, axes = pyplot.subplots()\naxes.plot([1, 2])\n"
-            "exhibits.figure(run, axes, 'line', 'A line')"
+            "reports.figure(run, axes, 'line', 'A line')"
         ),
-        code("exhibits.table(run, sample.frame(3), 'few', 'Few rows')"),
+        code("reports.table(run, sample.frame(3), 'few', 'Few rows')"),
     )
     resources = {"metadata": {"path": sample.__file__.rpartition("/")[0]}}
     NotebookClient(executed, kernel_name="python3", resources=resources).execute()
-    page = Page(report.notebook_html(executed, runs.read(run.folder), "01_eda"))
+    page = Page(reports.notebook_html(executed, runs.read(run.folder), "01_eda"))
     assert len(page.all("img")) == 1
     assert page.all("img")[0]["alt"] == "A line"
     assert "Few rows" in page.text

@@ -4,7 +4,8 @@ import pytest
 import report_sample as sample
 from html_page import Page
 
-from hcr.reports import report, words
+from hcr import reports
+from hcr.reports import words
 
 
 @pytest.fixture
@@ -14,7 +15,7 @@ def run(tmp_path, monkeypatch):
 
 def test_index_shows_the_run(run):
     sample.executed(run)
-    page = Page(report.index_html(sample.record(run), run.folder))
+    page = Page(reports.index_html(sample.record(run), run.folder))
     links = [each["href"] for each in page.all("a")]
     for stage in ("01_eda", "02_balance", "03_train", "04_evaluate", "05_draw"):
         assert f"{stage}.html" in links
@@ -31,7 +32,7 @@ def test_index_leads_to_the_failed_stage(run):
     record["status"] = record["stages"]["03_train"]["status"] = "failed"
     record["stages"]["03_train"]["error"] = {"heading": "Fit", "exception": "ValueError: bad"}
     record["stages"]["04_evaluate"].update(status="waiting", seconds=None)
-    page = Page(report.index_html(record, run.folder))
+    page = Page(reports.index_html(record, run.folder))
     assert len(page.classed("banner")) == 1
     assert "ValueError: bad" in page.text
     links = [each["href"] for each in page.all("a")]
@@ -46,7 +47,7 @@ def test_index_leaves_out_pictures_that_are_missing_or_elsewhere(run, tmp_path):
     figures = record["stages"]["01_eda"]["figures"]
     for file in ("../secret.svg", "figures/none.svg", "run.json", ""):
         figures.append({"file": file, "caption": "c", "alt": "a", "headline": True})
-    assert len(Page(report.index_html(record, run.folder)).all("img")) == 1
+    assert len(Page(reports.index_html(record, run.folder)).all("img")) == 1
 
 
 def test_the_data_line_says_how_the_training_split_was_cut():

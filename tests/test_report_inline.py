@@ -5,8 +5,8 @@ import pytest
 import report_sample as sample
 from html_page import Page
 
+from hcr import reports
 from hcr.errors import RunError
-from hcr.reports import report
 
 NAMES = ["index.html", "01_eda.html", "03_train.html"]
 
@@ -19,15 +19,15 @@ def folder(tmp_path_factory):
         record = sample.record(run)
         executed = sample.executed(run)
         for stage in ("01_eda", "03_train"):
-            html = report.notebook_html(executed, record, stage)
+            html = reports.notebook_html(executed, record, stage)
             run.path(f"{stage}.html").write_text(html, encoding="utf-8")
-        html = report.index_html(record, run.folder)
+        html = reports.index_html(record, run.folder)
         run.path("index.html").write_text(html, encoding="utf-8")
     return run.folder
 
 
 def test_every_page_is_in_it_whole_and_the_front_one_first(folder):
-    page = Page(report.inline(folder)._repr_html_())
+    page = Page(reports.inline(folder)._repr_html_())
     assert page.wrong == page.open == []
     assert [each["data-page"] for each in page.all("details")] == NAMES
     for name, attrs in zip(NAMES, page.all("iframe"), strict=True):
@@ -38,18 +38,18 @@ def test_every_page_is_in_it_whole_and_the_front_one_first(folder):
 
 
 def test_text_stands_for_it_where_no_html_can_be_shown(folder):
-    assert repr(report.inline(folder)) == f"{folder}: {', '.join(NAMES)}"
+    assert repr(reports.inline(folder)) == f"{folder}: {', '.join(NAMES)}"
 
 
 def test_a_run_without_pages_is_told(tmp_path):
     with pytest.raises(RunError, match=r"index\.html\. Received: none there\. Run it first\."):
-        report.inline(tmp_path)
+        reports.inline(tmp_path)
 
 
 @pytest.mark.browser
 def test_links_lead_from_page_to_page_and_within_one(folder, tmp_path):
     # Two runs in one notebook: a link opens its own run's page.
-    html = report.inline(folder)._repr_html_()
+    html = reports.inline(folder)._repr_html_()
     path = tmp_path / "notebook.html"
     path.write_text(f"<!doctype html><meta charset=utf-8><body>{html}{html}</body>")
     unfolded = "[...document.querySelectorAll('details')].map(e => e.open)"

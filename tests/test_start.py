@@ -9,7 +9,7 @@ import pytest
 import trained
 from test_training import StoppedError, assert_same, same_weights, stop_after
 
-from hcr import models, recognizer
+from hcr import models, recognizer, reports
 from hcr.datasets import balance
 from hcr.datasets import own_drawings as drawings
 from hcr.errors import ModelError, ParameterError
@@ -19,7 +19,6 @@ from hcr.models.losses import loss_of
 from hcr.pipeline import RunPlan, load_stages
 from hcr.pipeline.fingerprint import fingerprint
 from hcr.recognizer import SHIPPED, sources
-from hcr.reports import exhibits
 from hcr.runs import files
 
 DIGITS = tuple("0123456789")
@@ -383,7 +382,7 @@ def test_the_verdict_says_no_more_than_the_figures(right, sure):
     predicted = before if right is None else 1 - np.array(right)
     if sure == "better":
         before, predicted = np.ones(100, int), 1 - np.array(right)
-    found = exhibits.against(labels, predicted, before, "chosen on them", "", on=", here")
+    found = reports.against(labels, predicted, before, "chosen on them", "", on=", here")
     start, balanced, gain = found
     assert [each.label for each in found] == [
         "Accuracy of its start, here",
@@ -402,4 +401,4 @@ def test_the_verdict_says_no_more_than_the_figures(right, sure):
     assert start.value == (before == 0).mean()
     assert gain.value["difference"] == pytest.approx((predicted == 0).mean() - start.value)
     assert "-" not in gain.text
-    assert exhibits.against(labels, predicted, None) == []
+    assert reports.against(labels, predicted, None) == []

@@ -6,6 +6,7 @@ from os.path import relpath
 
 import numpy as np
 
+from hcr import reports
 from hcr.evaluation import compare_frames as frames
 from hcr.evaluation import compare_words as words
 from hcr.evaluation.compare_gathering import Group, Recipe
@@ -13,15 +14,14 @@ from hcr.evaluation.compare_member import Member
 from hcr.evaluation.compare_paired import pairs
 from hcr.evaluation.metrics import interval_text
 from hcr.plots import comparing
-from hcr.reports import exhibits, tables
-from hcr.reports.exhibits import Exhibit, Result
+from hcr.reports import Output, Result, tables
 from hcr.runs import Run
 
 MOST = 12  # recipes in a figure or a table of pairs; of more, the first on validation
 WIDE = "max-width:75ch"  # as wide as a caption
 
 
-def scope(run: Run, groups: Sequence[Group], problems: dict[str, str]) -> Exhibit:
+def scope(run: Run, groups: Sequence[Group], problems: dict[str, str]) -> Output:
     """Which runs are compared, and which may not be ranked against each other."""
     told = words.scope(groups, problems)
     members = [each for group in groups for each in group.members]
@@ -42,27 +42,27 @@ def scope(run: Run, groups: Sequence[Group], problems: dict[str, str]) -> Exhibi
         caption = f"The runs. Validation and test: class-balanced accuracy. {common}"
         formats: dict[str, tables.Format] = {"validation": ".1%", "test": ".1%", "n": ",d"}
         formats |= {f"training,{frames.NBSP}s": ",.0f"}
-        parts.append(exhibits.table(run, frame, "runs", caption, formats, shown).html)
+        parts.append(reports.table(run, frame, "runs", caption, formats, shown).html)
         parts.append(_links(run, members))
         parts += [_paragraph(each) for each in words.sources(members)]
     return _exhibit(parts, "\n".join(told))
 
 
-def ranking(run: Run, groups: Sequence[Group]) -> Exhibit:
+def ranking(run: Run, groups: Sequence[Group]) -> Output:
     """Each group's recipes by their rank on validation, the test beside it."""
 
-    def show(group: Group, name: Callable[[str], str]) -> list[Exhibit]:
+    def show(group: Group, name: Callable[[str], str]) -> list[Output]:
         figures = frames.figures(group)
         caption = f"{group.title}: {words.COLUMNS} {words.about(group)}"
         told = frames.ranking(group)
-        table = exhibits.table(run, figures, name("ranking"), caption, shown=told)
+        table = reports.table(run, figures, name("ranking"), caption, shown=told)
         shown = figures[(figures["split"] != "accuracy") & (figures["rank"] <= MOST)]
         caption = (
             f"{group.title}: class-balanced accuracy of each recipe, by rank. Bars are 95 % "
             f"intervals; with several seeds, the test's holds other seeds too.{_only(group)}"
         )
         drawn = comparing.ranked(shown)
-        figure = exhibits.figure(run, drawn, name("ranking"), caption, headline=True)
+        figure = reports.figure(run, drawn, name("ranking"), caption, headline=True)
         return [table, figure, _said(words.standing(group))]
 
     single = [each for each in groups if len(each.recipes) == 1]
@@ -70,28 +70,28 @@ def ranking(run: Run, groups: Sequence[Group]) -> Exhibit:
     if single:
         parts.append(_said(words.ALONE))
         caption = f"Recipes that stand alone: {words.COLUMNS}"
-        parts.append(exhibits.table(run, frames.alone(single), "alone", caption))
+        parts.append(reports.table(run, frames.alone(single), "alone", caption))
     return _exhibit([each.html for each in parts], "\n".join(each.text for each in parts))
 
 
-def parameters(run: Run, groups: Sequence[Group]) -> Exhibit:
+def parameters(run: Run, groups: Sequence[Group]) -> Output:
     """The parameters in which the recipes of each group differ."""
 
-    def show(group: Group, name: Callable[[str], str]) -> list[Exhibit]:
+    def show(group: Group, name: Callable[[str], str]) -> list[Output]:
         caption = (
             f"{group.title}: the parameters that differ, by rank; all others are the same. A dash: "
             "the run's notebooks did not have it."
         )
         frame = frames.parameters(group.recipes)
-        return [exhibits.table(run, frame, name("parameters"), caption)]
+        return [reports.table(run, frame, name("parameters"), caption)]
 
     return _several(groups, show)
 
 
-def costs(run: Run, groups: Sequence[Group]) -> Exhibit:
+def costs(run: Run, groups: Sequence[Group]) -> Output:
     """What each recipe costs in seconds, parameters and latency, and which are worth it."""
 
-    def show(group: Group, name: Callable[[str], str]) -> list[Exhibit]:
+    def show(group: Group, name: Callable[[str], str]) -> list[Output]:
         found = frames.prices(group)
         prices = frames.costs(found)
         shown, made = frames.machine_letters(prices)
@@ -102,7 +102,7 @@ def costs(run: Run, groups: Sequence[Group]) -> Exhibit:
             f"{made}{_only(group)} {words.built_on(group.recipes[:MOST])}"
         ).strip()
         drawn = comparing.prices(frames.starred(found.head(MOST)))
-        figure = exhibits.figure(run, drawn, name("prices"), caption, headline=True)
+        figure = reports.figure(run, drawn, name("prices"), caption, headline=True)
         caption = (
             f"{group.title}: the prices. Times are compared between runs of one machine only. "
             f"Seconds are {words.TIMES} {made} {words.built_on(group.recipes)}"
@@ -110,15 +110,15 @@ def costs(run: Run, groups: Sequence[Group]) -> Exhibit:
         formats: dict[str, tables.Format] = {"parameters": ",.0f", "multiply-adds": ",.0f"}
         formats |= {f"training,{frames.NBSP}s": ",.0f", f"{frames.TIMES} the shortest": ",.1f"}
         formats |= {f"strokes to answer,{frames.NBSP}ms": ".2f"}
-        return [figure, exhibits.table(run, found, name("prices"), caption, formats, shown)]
+        return [figure, reports.table(run, found, name("prices"), caption, formats, shown)]
 
     return _several(groups, show)
 
 
-def curves(run: Run, groups: Sequence[Group]) -> Exhibit:
+def curves(run: Run, groups: Sequence[Group]) -> Output:
     """Every recipe's learning curve on one axis."""
 
-    def show(group: Group, name: Callable[[str], str]) -> list[Exhibit]:
+    def show(group: Group, name: Callable[[str], str]) -> list[Output]:
         chosen = group.recipes[:MOST]
         found = [(each.label, frames.history(each)) for each in chosen]
         found = [(label, frame) for label, frame in found if frame is not None]
@@ -130,15 +130,15 @@ def curves(run: Run, groups: Sequence[Group]) -> Exhibit:
             f"from the lowest to the highest.{_only(group)}"
         )
         drawn = comparing.histories(found)
-        return [exhibits.figure(run, drawn, name("histories"), caption)]
+        return [reports.figure(run, drawn, name("histories"), caption)]
 
     return _several(groups, show)
 
 
-def tests(run: Run, groups: Sequence[Group]) -> Exhibit:
+def tests(run: Run, groups: Sequence[Group]) -> Output:
     """McNemar's test between every two recipes of a group."""
 
-    def show(group: Group, name: Callable[[str], str]) -> list[Exhibit]:
+    def show(group: Group, name: Callable[[str], str]) -> list[Output]:
         found = pairs(group, MOST)
         if not found:
             return [_said(f"{group.title}: the answers to test, predictions.npz, are missing.")]
@@ -155,22 +155,22 @@ def tests(run: Run, groups: Sequence[Group]) -> Exhibit:
         shown = []
         if len(labels) > 2:
             drawn = comparing.differences(values, told, labels)
-            shown = [exhibits.figure(run, drawn, name("differences"), caption)]
+            shown = [reports.figure(run, drawn, name("differences"), caption)]
         caption = (
             f"{group.title}: McNemar's test of each pair on the same {group.first.n:,} pictures; "
             "the difference in accuracy with its 95 % interval, the p-value, and the p-value "
             f"corrected for the number of pairs (Holm).{_over_seeds(group)}"
         )
         formats = dict.fromkeys(("p", "p, corrected"), frames.probability)
-        table = exhibits.table(run, frames.tests(found), name("tests"), caption, formats)
+        table = reports.table(run, frames.tests(found), name("tests"), caption, formats)
         return [*shown, _said(words.verdict(found)), table]
 
     return _several(groups, show)
 
 
-def results(run: Run, groups: Sequence[Group]) -> Exhibit:
+def results(run: Run, groups: Sequence[Group]) -> Output:
     """The first of each ranking, and `metrics.json` with every ranking."""
-    rows = [exhibits.count("groups", len(groups), "Sets of test pictures, ranked apart")]
+    rows = [reports.count("groups", len(groups), "Sets of test pictures, ranked apart")]
     for place, group in enumerate(each for each in groups if len(each.recipes) > 1):
         rows += _first(group, place)
     numbers = [
@@ -184,14 +184,14 @@ def results(run: Run, groups: Sequence[Group]) -> Exhibit:
         }
         for group in groups
     ]
-    return exhibits.results(run, rows, rankings=numbers)
+    return reports.results(run, rows, rankings=numbers)
 
 
 def _first(group: Group, place: int) -> list[Result]:
     """The headline of a ranking."""
     recipe = group.recipes[0]
     end, data = f"_{place + 1}" if place else "", group.first.data.get("name")
-    rows = [exhibits.text(f"first{end}", recipe.label, f"First on validation, {data}")]
+    rows = [reports.text(f"first{end}", recipe.label, f"First on validation, {data}")]
     for split, n in (("validation", group.first.n_validation), ("test", group.first.n)):
         found = recipe.figures[split]
         note = f"n = {n:,}" if n else ""
@@ -200,13 +200,13 @@ def _first(group: Group, place: int) -> list[Result]:
         note = "; ".join(filter(None, (recipe.label, note))) + f", {_seeds(recipe)}"
         label = f"Class-balanced accuracy, {split}, {data}"
         key = f"{split}_balanced_accuracy{end}"
-        rows.append(exhibits.share(key, found.value, label, note, headline=True))
+        rows.append(reports.share(key, found.value, label, note, headline=True))
     return rows
 
 
 def _several(
-    groups: Sequence[Group], show: Callable[[Group, Callable[[str], str]], list[Exhibit]]
-) -> Exhibit:
+    groups: Sequence[Group], show: Callable[[Group, Callable[[str], str]], list[Output]]
+) -> Output:
     """What `show` gives for each group with two recipes or more, below one another.
 
     It is given the group and what makes an exhibit's name one of this group. Where there are
@@ -259,12 +259,12 @@ def _seeds(recipe: Recipe) -> str:
     return words.counted(len(recipe.members), "seed")
 
 
-def _said(text: str) -> Exhibit:
-    return Exhibit(f'<div class="hcr-comparison">{_paragraph(text)}</div>', text)
+def _said(text: str) -> Output:
+    return Output(f'<div class="hcr-comparison">{_paragraph(text)}</div>', text)
 
 
-def _exhibit(parts: Sequence[str], text: str) -> Exhibit:
-    return Exhibit(f'<div class="hcr-comparison">{"".join(parts)}</div>', text)
+def _exhibit(parts: Sequence[str], text: str) -> Output:
+    return Output(f'<div class="hcr-comparison">{"".join(parts)}</div>', text)
 
 
 def _paragraph(text: str) -> str:

@@ -2,10 +2,9 @@
 
 from html import escape
 
-from hcr import plots
+from hcr import plots, reports
 from hcr.evaluation.study_comparison import BALANCED, BASELINE, Comparison
-from hcr.reports import exhibits
-from hcr.reports.exhibits import Exhibit, Result
+from hcr.reports import Output, Result
 from hcr.runs import Run
 
 HOW = (
@@ -35,7 +34,7 @@ ANSWERS = (
 )
 
 
-def account(run: Run, found: Comparison | None) -> Exhibit:
+def account(run: Run, found: Comparison | None) -> Output:
     """Everything that a reader is shown of a study, in one piece; its files are left in the run.
 
     These are the figure `study`, the table `study` and, not shown, the table `study_runs`: every
@@ -47,14 +46,14 @@ def account(run: Run, found: Comparison | None) -> Exhibit:
     """
     if found is None:
         line = "The study is off, and its figures are left out. On: -p 02_balance.study=true"
-        return Exhibit(f'<div class="hcr-study">{_paragraph(line)}</div>', line)
+        return Output(f'<div class="hcr-study">{_paragraph(line)}</div>', line)
     caption = "What each strategy buys, on the validation split."
     drawn = plots.compared(found.summary(), found.shown)
-    figure = exhibits.figure(run, drawn, "study", caption, headline=True)
+    figure = reports.figure(run, drawn, "study", caption, headline=True)
     caption = f"In per cent; in the rows Δ the paired difference to {BASELINE} in points; "
-    table = exhibits.table(run, found.table(), "study", caption + "with 95 % intervals.")
+    table = reports.table(run, found.table(), "study", caption + "with 95 % intervals.")
     caption = "Each training of the study: the measures, and every class's recall."
-    exhibits.table(run, found.runs(), "study_runs", caption)
+    reports.table(run, found.runs(), "study_runs", caption)
 
     others = sorted(found.strategies[1:], key=lambda name: name != FIRST)
     note = f" Data: {run.caveat}." if run.caveat else ""
@@ -69,7 +68,7 @@ def account(run: Run, found: Comparison | None) -> Exhibit:
         _paragraph(words) + f'<ul style="{WIDE}">{items}</ul>' if verdicts else "",
     ]
     text = "\n".join((figure.text, table.text, *verdicts))
-    return Exhibit(f'<div class="hcr-study">{"".join(parts)}</div>', text)
+    return Output(f'<div class="hcr-study">{"".join(parts)}</div>', text)
 
 
 def headlines(found: Comparison | None) -> list[Result]:
@@ -81,7 +80,7 @@ def headlines(found: Comparison | None) -> list[Result]:
     label = "Balanced accuracy on validation"
     texts = found.texts(BALANCED) if found else {}
     return [
-        exhibits.text(f"study_{name}", value, f"{label}, {name}", note, headline=True)
+        reports.text(f"study_{name}", value, f"{label}, {name}", note, headline=True)
         for name, (value, note) in texts.items()
     ]
 

@@ -19,7 +19,7 @@ from hcr.models.network import predict
 from hcr.recognizer import Recognizer, legacy
 from hcr.recognizer.conversion import check_archive
 from hcr.recognizer.scaling import SHAPES, Scaling, parse
-from hcr.runs import files, quiet
+from hcr.runs import environment, files
 
 MOST_DIFFERENT = 1e-3
 LEGACY = (".h5", ".hdf5")
@@ -49,7 +49,7 @@ def convert(source: Path, target: Path, scaling: Scaling | None = None) -> None:
             f"(n, classes). Received: {_told(ends)}. Make scaling to [0, 1] a layer of the model, "
             "or say how it was trained, as scaling='0..1'."
         )
-    with files.writing(target) as aside, start.silenced(), quiet.native_stderr():
+    with files.writing(target) as aside, start.silenced(), environment.quiet_stderr():
         # Keras 3.13 takes no Path here.
         net.export(str(aside), format="litert", verbose=False)
     pictures = np.random.default_rng(0).integers(0, 256, (9, 28, 28), np.uint8)
@@ -74,7 +74,7 @@ def load(source: Path) -> keras.Model:
     for name in models.MODELS:
         models.builder(name)  # Layers of our own are known once their module is imported.
     try:
-        with start.silenced(), quiet.native_stderr():
+        with start.silenced(), environment.quiet_stderr():
             net = keras.saving.load_model(source, compile=False, safe_mode=True)
     # A stranger's file may break at any place of Keras or h5py, with any exception.
     except Exception as error:

@@ -5,10 +5,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hcr.runs import quiet
+from hcr.runs import environment
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-with quiet.native_stderr():
+with environment.quiet_stderr():
     import keras
 
 BACKEND = keras.backend.backend()

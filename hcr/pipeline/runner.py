@@ -10,14 +10,13 @@ from typing import Any
 import nbformat
 from filelock import FileLock, Timeout
 
-from hcr import runs
+from hcr import reports, runs
 from hcr.errors import HcrError, RunError
 from hcr.pipeline import fingerprint as prints
 from hcr.pipeline import kernel
 from hcr.pipeline.plan import DONE, FAILED, Outcome, RunPlan
 from hcr.pipeline.progress import Reporter, clock
 from hcr.pipeline.stages import Stage, producers
-from hcr.reports import report
 from hcr.runs import environment, files
 
 # The digest of a file that is not there, and of a section of metrics.json that is not or is empty.
@@ -172,7 +171,7 @@ class _Runner:
         try:
             # What stands there at the end is of now: no time says so where a clock is behind.
             if prints.outputs(stage, self.folder).get("metrics.json") not in NOTHING:
-                runs.Run(self.plan.name, stage.name, self.folder, by_hand=False).metrics({})
+                runs.Run(self.plan.name, stage.name, self.folder, by_hand=False).clear_metrics()
             failure = self._execute(stage)
         except BaseException as error:
             failed = {"error": {"exception": f"{type(error).__name__}: {error}"}}
@@ -263,7 +262,7 @@ class _Runner:
         if not again and page.is_file() and record["stages"][stage.name].get("look") == look:
             return
         notebook = nbformat.read(source, as_version=4)
-        files.write_text(page, report.notebook_html(notebook, record, stage.name))
+        files.write_text(page, reports.notebook_html(notebook, record, stage.name))
         self._note(stage, html=page.name, notebook=source.name, look=look)
 
     def _complete(self) -> bool:
@@ -298,7 +297,7 @@ class _Runner:
                 if (self.folder / f"{name}.ipynb").is_file():
                     self._write_page(self.plan.stages[name], again=True)
         if not self.plan.kind:
-            files.write_text(self.plan.page, report.index_html(record, self.folder))
+            files.write_text(self.plan.page, reports.index_html(record, self.folder))
         return record
 
     def _record(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from hcr.errors import ModelError
 from hcr.recognizer.scaling import SHAPES, Scaling
-from hcr.runs import environment, quiet
+from hcr.runs import environment
 
 # Pictures at a time. Each takes as long among 8 as among 256 (`benchmarks/recognizer.py`), and the
 # buffers of 64 are small.
@@ -95,7 +95,7 @@ class _Interpreter:
         # Here and not on top, so that a module can import this one without the interpreter.
         from ai_edge_litert.interpreter import Interpreter
 
-        with quiet.native_stderr():
+        with environment.quiet_stderr():
             self._interpreter = Interpreter(model_content=content, num_threads=threads)
             self._interpreter.allocate_tensors()
         self.entries = self._interpreter.get_input_details()

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from hcr import runs
+from hcr import reports, runs
 from hcr.evaluation import audit, metrics
-from hcr.reports import exhibits
-from hcr.reports.exhibits import Result
+from hcr.reports import Result
 from hcr.reports.insights_wording import counted, interval
 from hcr.runs import environment
 
@@ -27,10 +26,10 @@ def of_copies(copies: audit.Duplicates, near: pd.DataFrame, report: dict[str, in
     note = f"{near['differ'].sum():,} under two labels; n = {near.attrs['n']:,} looked at"
     removed = sum(each for key, each in report.items() if key.startswith("removed"))
     return [
-        exhibits.count("leaks", removed, "Pictures removed by the leak guard"),
-        exhibits.count("copies", copies.extra, "Exact copies within train"),
-        exhibits.count("conflicts", len(copies.conflicts), "Equal pictures under two labels"),
-        exhibits.count("near_copies", len(near), "Pairs that are nearly the same", note),
+        reports.count("leaks", removed, "Pictures removed by the leak guard"),
+        reports.count("copies", copies.extra, "Exact copies within train"),
+        reports.count("conflicts", len(copies.conflicts), "Equal pictures under two labels"),
+        reports.count("near_copies", len(near), "Pairs that are nearly the same", note),
     ]
 
 
@@ -85,14 +84,14 @@ def of_suspects(frame: pd.DataFrame, hashes: np.ndarray, characters: Sequence[st
     """
     n, doubted = frame.attrs["n"], int(frame["issue"].sum())
     note = f"n = {n:,}; {metrics.percent(frame.attrs['accuracy'])} are read as labelled"
-    rows = [exhibits.count("suspects", doubted, "Suspected label errors", note)]
+    rows = [reports.count("suspects", doubted, "Suspected label errors", note)]
     held = _judged(hashes)
     if len(held):
         wrong = int((held == "wrong").sum())
         others = (f"{(held == name).sum()} {name}" for name in audit.VERDICTS if name != "wrong")
         note = f"{interval(wrong, len(held))} looked at, {VERDICTS}; {', '.join(others)}"
         rows.append(
-            exhibits.share("precision", wrong / len(held), "Of the most suspect, wrong", note)
+            reports.share("precision", wrong / len(held), "Of the most suspect, wrong", note)
         )
     return rows
 

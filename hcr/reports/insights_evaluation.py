@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from hcr import reports
 from hcr.datasets import Data
 from hcr.evaluation import metrics, resampling
-from hcr.reports import exhibits
+from hcr.reports import Result
 from hcr.reports import insights_verdicts as verdicts
-from hcr.reports.exhibits import Result
 from hcr.reports.insights_wording import counted, minus
 
 # Column of the tables to the figure's name in `metrics.json`, and to that of its interval.
@@ -50,14 +50,14 @@ def headline(
     notes["log_loss"] = f"95 %: {low:.4f} to {high:.4f}; n = {n:,}{told}"
     balanced = metrics.balanced_accuracy(true, predicted, classes)
     rows = [
-        exhibits.share(
+        reports.share(
             "accuracy",
             metrics.accuracy(true, predicted),
             data.accuracy_of(data.test),
             notes["accuracy"],
             headline=True,
         ),
-        exhibits.share(
+        reports.share(
             "balanced_accuracy",
             balanced,
             "Class-balanced accuracy",
@@ -67,12 +67,12 @@ def headline(
     ]
     for k in (each for each in resampling.FIRST if each < classes):
         share, name = metrics.top_k(true, probabilities, k), f"top{k}"
-        rows.append(exhibits.share(name, share, f"Right among the first {k}", notes[name]))
+        rows.append(reports.share(name, share, f"Right among the first {k}", notes[name]))
     loss, error = metrics.log_loss(true, probabilities), metrics.ece(true, probabilities)
     rows += [
-        exhibits.number("log_loss", loss, "Log loss", ".4f", notes["log_loss"]),
-        exhibits.share("ece", error, "Calibration error (ECE)", notes["ece"]),
-        exhibits.count("n", n, "Test pictures"),
+        reports.number("log_loss", loss, "Log loss", ".4f", notes["log_loss"]),
+        reports.share("ece", error, "Calibration error (ECE)", notes["ece"]),
+        reports.count("n", n, "Test pictures"),
     ]
     return rows, {
         f"{key}_{end}": value

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from hcr import reports
 from hcr.datasets import balance
 from hcr.evaluation import audit, metrics
 from hcr.preprocessing import measures
-from hcr.reports import exhibits
-from hcr.reports.exhibits import Result
+from hcr.reports import Result
 from hcr.reports.insights_wording import counted, interval, minus
 
 MOST = 5  # classes or pairs that are named in one line
@@ -26,11 +26,11 @@ def of_classes(counts: np.ndarray, characters: Sequence[str]) -> list[Result]:
     found = balance.imbalance(counts)
     span = f"{counts.max():,} over {counts[counts > 0].min():,}"
     rows = [
-        exhibits.count("train", counts.sum(), "Training pictures", headline=True),
-        exhibits.count("classes", len(counts), "Classes", _empty(found.empty)),
-        exhibits.number("imbalance", found.ratio, "Largest class over smallest", note=span),
-        exhibits.number("gini", found.gini, "Gini coefficient of the classes", ".2f", "0: equal"),
-        exhibits.number(
+        reports.count("train", counts.sum(), "Training pictures", headline=True),
+        reports.count("classes", len(counts), "Classes", _empty(found.empty)),
+        reports.number("imbalance", found.ratio, "Largest class over smallest", note=span),
+        reports.number("gini", found.gini, "Gini coefficient of the classes", ".2f", "0: equal"),
+        reports.number(
             "effective_classes",
             found.effective_classes,
             "Effective number of classes",
@@ -41,7 +41,7 @@ def of_classes(counts: np.ndarray, characters: Sequence[str]) -> list[Result]:
     if counts.max() > counts.min():
         few = np.argsort(counts, kind="stable")[:MOST]
         numbers = "; ".join(f"{each:,}" for each in counts[few])
-        rows.append(exhibits.text("rarest", _named(few, characters), "Rarest classes", numbers))
+        rows.append(reports.text("rarest", _named(few, characters), "Rarest classes", numbers))
     return rows
 
 
@@ -64,23 +64,23 @@ def of_ink(
     ends = [f"“{characters[at]}” {slant[at]:z.0f}" for at in (slant.idxmin(), slant.idxmax())]
     leaning = f"{' to '.join(ends)}, partly by their form"
     rows = [
-        exhibits.share("ink", frame["ink"].mean(), "Mean share of ink"),
-        exhibits.count("blank", (frame["ink"] == 0).sum(), "Pictures without ink"),
-        exhibits.number(
+        reports.share("ink", frame["ink"].mean(), "Mean share of ink"),
+        reports.count("blank", (frame["ink"] == 0).sum(), "Pictures without ink"),
+        reports.number(
             "stroke",
             stroke[0.5],
             "Median line width",
             ".2f px",
             f"90 % are from {stroke[0.05]:.2f} to {stroke[0.95]:.2f} px",
         ),
-        exhibits.number(
+        reports.number(
             "slant",
             frame["slant"].median(),
             "Median slant to the right, in degrees",
             "z.1f",
             note=leaning,
         ),
-        exhibits.text(
+        reports.text(
             "widest_spread",
             _named(widest, characters),
             "Classes whose pictures differ most",
@@ -104,10 +104,10 @@ def of_pairs(found: audit.Neighbours) -> list[Result]:
         shares += f" of the {counted(found.wrong, 'picture')} with a neighbour of another class"
     note = interval(found.right, found.n)
     return [
-        exhibits.share(
+        reports.share(
             "neighbour_accuracy", found.accuracy, "Nearest neighbour of the same class", note
         ),
-        exhibits.text("confused", names or "none", "Pairs that will be confused", shares),
+        reports.text("confused", names or "none", "Pairs that will be confused", shares),
     ]
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hcr import reports
 from hcr.datasets import Data
-from hcr.reports import exhibits
 from hcr.reports.insights_wording import counted
 from hcr.runs import Run
 
@@ -83,7 +83,7 @@ def blanks(run: Run, frame: pd.DataFrame, labels: np.ndarray, characters: Sequen
         return ""
     own = labels[found]
     listed = pd.DataFrame({"index": found, "character": [characters[each] for each in own]})
-    exhibits.table(run, listed, "blank", "Training pictures without ink.")
+    reports.table(run, listed, "blank", "Training pictures without ink.")
     one = len(found) == 1
     return (
         f"> **Warning.** {len(found):,} of {counted(len(frame), 'training picture')} "

@@ -137,18 +137,22 @@ class Run:
         entry = {"stage": self.stage, "dataset": dataset, "n": n, "digest": digest, "when": now()}
         update(self.folder, lambda record: record.setdefault("test_openings", []).append(entry))
 
-    def metrics(self, section: dict[str, Any], beside: bool = False) -> None:
-        """Write this stage's section of `metrics.json`; the other stages' sections stay.
+    def metrics(self, section: dict[str, Any]) -> None:
+        """Add `section` to this stage's section of `metrics.json`; the other stages' stay."""
+        self._write_metrics(lambda before: before | section)
 
-        With `beside` the section's own other entries stay, too.
-        """
+    def clear_metrics(self) -> None:
+        """Take this stage's section out of `metrics.json`."""
+        self._write_metrics(lambda before: {})
+
+    def _write_metrics(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         path = self.path("metrics.json")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / ".metrics.lock"):
-                before = read_metrics(self.folder)
-                own = {**before.get(self.stage, {}), **section} if beside else section
-                files.write_json(path, dict(sorted({**before, self.stage: own}.items())))
+                metrics = read_metrics(self.folder)
+                metrics[self.stage] = change(metrics.get(self.stage, {}))
+                files.write_json(path, dict(sorted(metrics.items())))
         except OSError as error:
             raise files.disk_error(error, path) from error
 
@@ -297,3 +301,4 @@ def _begin_by_hand(run: Run) -> None:
         record.setdefault("stages", {})[run.stage] = stage
 
     update(run.folder, change)
+    run.clear_metrics()

@@ -4,6 +4,8 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -170,3 +172,23 @@ def _output(*command: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Discard what is written to file descriptor 2; Python's exceptions come through.
+
+    TensorFlow and LiteRT write there before any of their settings can stop them.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is none, as under pythonw
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from hcr import plots
+from hcr import plots, reports
 from hcr.datasets import Split
 from hcr.plots.sheet import message, sheet
 from hcr.preprocessing import images, measures
 from hcr.preprocessing.placements import placed
-from hcr.reports import exhibits
 from hcr.runs import Run
 
 PAGE = 40
@@ -230,20 +229,20 @@ def drawings(
         nothing: What is said where `find` gives no drawing.
     """
 
-    def draw() -> exhibits.Exhibit:
+    def draw() -> reports.Output:
         strokes, meant = find()
         if not len(strokes):
-            return exhibits.Exhibit(f"<p>{escape(nothing)}</p>", nothing)
+            return reports.Output(f"<p>{escape(nothing)}</p>", nothing)
         strokes = [placed(each, placement) for each in strokes] if placement else strokes
         seen = np.stack([images.from_strokes(each) for each in strokes])
         best = [read(each)[0] for each in strokes]
         axes = plots.drawings(strokes, seen, best, meant, columns, pad=pad)
-        return exhibits.figure(run, axes, name, caption, headline=headline, picture=True)
+        return reports.figure(run, axes, name, caption, headline=headline, raster=True)
 
     return _asked(draw, caption) if run.by_hand else draw()
 
 
-def _asked(draw: Callable[[], exhibits.Exhibit], caption: str) -> widgets.VBox:
+def _asked(draw: Callable[[], reports.Output], caption: str) -> widgets.VBox:
     """A button, in whose place stands what it draws."""
     button = widgets.Button(description="Draw it", tooltip=f"Draw: {caption}")
     shown = widgets.HTML(f"<p>{escape(caption)}</p>")
@@ -275,8 +274,8 @@ def _browse(
     Where the cover is none of the groups, it is the first that can be chosen.
     """
     if not run.by_hand:
-        return exhibits.figure(
-            run, cover.draw(), name, cover.caption, headline=cover.headline, picture=True
+        return reports.figure(
+            run, cover.draw(), name, cover.caption, headline=cover.headline, raster=True
         )
     names = list(dict.fromkeys((cover.name, *groups)))
     one = np.zeros(1, int)

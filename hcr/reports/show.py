@@ -12,33 +12,15 @@ import pandas as pd
 
 from hcr import runs
 from hcr.reports import figures, tables
-from hcr.reports.rows import Result, against, count, number, share, text
+from hcr.reports.rows import Result, against, count, number, share, text  # noqa: F401
 from hcr.runs import environment as place
 from hcr.runs import files
-
-__all__ = [
-    "Exhibit",
-    "Result",
-    "added",
-    "against",
-    "count",
-    "environment",
-    "figure",
-    "live",
-    "noted",
-    "number",
-    "results",
-    "saved",
-    "share",
-    "table",
-    "text",
-]
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
 @dataclass(frozen=True)
-class Exhibit:
+class Output:
     """What a cell ends with, so that it is shown: HTML, or one line of text in a terminal."""
 
     html: str
@@ -63,10 +45,9 @@ def figure(
     drawn: Any,
     name: str,
     caption: str,
-    alt: str | None = None,
     headline: bool = False,
-    picture: bool = False,
-) -> Exhibit:
+    raster: bool = False,
+) -> Output:
     """Save a Matplotlib figure as `figures/<NN>_<name>.svg` or `.png`, close it, and show it.
 
     Args:
@@ -74,24 +55,22 @@ def figure(
         drawn: A `Figure`, an `Axes`, an array of `Axes`, or a seaborn grid.
         name: Lower-case letters, digits, `_` and `-`.
         caption: Plain text below the figure.
-        alt: What a reader who cannot see it should know beside the caption; where None, what the
-            figure's own labels say, and the caption where it has none.
         headline: Whether the run's front page shows it.
-        picture: Whether it is made of pictures, so that a PNG suits it better.
+        raster: Whether it is made of images, so that a PNG suits it better.
     """
     from matplotlib import pyplot
 
     whole = (drawn.flat[0] if isinstance(drawn, np.ndarray) else drawn).figure.figure
     caption = _with_caveat(run, caption)
-    alt = alt or figures.described(whole) or caption
-    path = figures.save(whole, run.path(f"figures/{_stem(run, name)}.svg"), picture)
+    alt = figures.described(whole) or caption
+    path = figures.save(whole, run.path(f"figures/{_stem(run, name)}.svg"), raster)
     # An open figure would be shown a second time by the notebook.
     pyplot.close(whole)
     file = f"figures/{path.name}"
     entry = {"name": path.stem, "file": file, "caption": caption, "alt": alt, "headline": headline}
     # By name, because another drawing of it may be of the other form.
     run.append("figures", entry, same="name")
-    return Exhibit(figures.html(path.read_bytes(), caption, alt), f"Figure: {caption}")
+    return Output(figures.html(path.read_bytes(), caption, alt), f"Figure: {caption}")
 
 
 def live(run: runs.Run, draw: Callable[[Any], Any], caption: str) -> Callable[[Any], None] | None:
@@ -112,11 +91,11 @@ def live(run: runs.Run, draw: Callable[[Any], Any], caption: str) -> Callable[[A
         drawn = draw(found)
         data = figures.svg(drawn)
         pyplot.close(drawn)
-        exhibit = Exhibit(figures.html(data, caption, caption), f"Figure: {caption}")
+        output = Output(figures.html(data, caption, caption), f"Figure: {caption}")
         if shown is None:
-            shown = display(exhibit, display_id=True)
+            shown = display(output, display_id=True)
         else:
-            shown.update(exhibit)
+            shown.update(output)
 
     return update
 
@@ -128,7 +107,7 @@ def table(
     caption: str,
     formats: Mapping[str, tables.Format] | None = None,
     shown: pd.DataFrame | None = None,
-) -> Exhibit:
+) -> Output:
     """Save `frame` as `tables/<NN>_<name>.csv` and, as it is shown, as `.tex`; show it.
 
     Args:
@@ -146,7 +125,7 @@ def table(
     files.write_text(
         run.path(entry["file"]), frame.to_csv(index=_indexed(frame), lineterminator="\n")
     )
-    told = frame if shown is None else shown
+    told = _intervals(frame if shown is None else shown, formats or {})
     heads = told.index.nlevels if _indexed(told) else 0
     if heads:
         names = [name or "" for name in told.index.names]
@@ -154,42 +133,56 @@ def table(
     label = f"tab:{run.name.replace('/', ':')}:{stem}"
     files.write_text(run.path(entry["latex"]), tables.latex(told, caption, formats or {}, label))
     run.append("tables", entry, same="file")
-    return Exhibit(tables.html(told, caption, formats or {}, heads), f"Table: {caption}")
+    return Output(tables.html(told, caption, formats or {}, heads), f"Table: {caption}")
 
 
-def saved(run: runs.Run, frame: pd.DataFrame, name: str, caption: str) -> Exhibit:
-    """Save `frame`, which is too large to be looked at, as `table` does, and name its file."""
-    shown = table(run, frame, name, caption)
-    file = f"tables/{_stem(run, name)}.csv"
-    return Exhibit(f"<p>{escape(caption)} In <code>{file}</code>.</p>", f"{shown.text} In {file}.")
-
-
-def results(run: runs.Run, rows: Iterable[Result], **extra: Any) -> Exhibit:
-    """Write `rows` as the stage's section of `metrics.json`, and show them as a table.
+def results(
+    run: runs.Run,
+    rows: Iterable[Result],
+    name: str = "results",
+    caption: str = "Results.",
+    **extra: Any,
+) -> Output:
+    """Write `rows` into the stage's section of `metrics.json`, and show them as a table.
 
     `extra` goes to `metrics.json` only. What is not finite becomes null there.
     """
-    return _written(run, list(rows), extra, "results", "Results.")
+    rows = list(rows)
+    section = {row.key: row.value for row in rows} | extra
+    if run.caveat:
+        section["caveat"] = run.caveat
+        rows = [replace(row, note="; ".join(filter(None, (run.caveat, row.note)))) for row in rows]
+    note(run, **section)
+    for row in rows:
+        if row.headline:
+            entry = {"key": row.key, "label": row.label, "text": row.text, "note": row.note}
+            run.append("headline", entry, same="key")
+    columns = {"Figure": "label", "Value": "text", "Note": "note"}
+    if not any(row.note for row in rows):
+        del columns["Note"]
+    told = {key: [getattr(row, of) for row in rows] for key, of in columns.items()}
+    return table(run, pd.DataFrame(told).set_index("Figure"), name, caption)
 
 
-def added(run: runs.Run, rows: Iterable[Result], name: str, caption: str) -> Exhibit:
-    """As `results`, of what a stage finds out after them: beside what they have written.
+def warnings(run: runs.Run, texts: Iterable[str | None]) -> Output:
+    """Show `texts`, one or two plain sentences each, and put them on the run's front page.
 
-    Args:
-        run: The run to leave it in.
-        rows: Further results.
-        name: Of their table, lower-case letters, digits, `_` and `-`.
-        caption: Of that.
+    What is None or empty is left out; where nothing is left, nothing is shown.
     """
-    return _written(run, list(rows), {}, name, caption, beside=True)
+    kept = [each for each in texts if each]
+    for warning in kept:
+        run.append("warnings", {"text": warning}, same="text")
+    items = "".join(f"<p><strong>Warning.</strong> {escape(each)}</p>" for each in kept)
+    html = f'<div class="hcr-warnings" role="note">{items}</div>' if kept else ""
+    return Output(html, "\n".join(f"Warning: {each}" for each in kept) or "No warnings.")
 
 
-def noted(run: runs.Run, **values: Any) -> None:
+def note(run: runs.Run, **values: Any) -> None:
     """Put `values` beside the stage's results in `metrics.json`, and nowhere else."""
-    run.metrics({key: _plain(value) for key, value in values.items()}, beside=True)
+    run.metrics({key: _plain(value) for key, value in values.items()})
 
 
-def environment(run: runs.Run) -> Exhibit:
+def environment(run: runs.Run) -> Output:
     """Show commit, seed, elapsed seconds, hardware and the packages' versions."""
     record = runs.read(run.folder)
     facts = record if record.get("versions") else place.facts() | record
@@ -209,43 +202,32 @@ def environment(run: runs.Run) -> Exhibit:
     }
     rows |= facts["versions"]
     frame = pd.DataFrame({"What": list(rows), "Value": [str(value) for value in rows.values()]})
-    return Exhibit(tables.html(frame, "Environment", {}, 1, 30, False), "Table: Environment")
-
-
-def _written(
-    run: runs.Run,
-    rows: list[Result],
-    extra: Mapping[str, Any],
-    name: str,
-    caption: str,
-    beside: bool = False,
-) -> Exhibit:
-    """Write `rows` and `extra`, in place of the section or `beside` it, and show the rows."""
-    section = {row.key: row.value for row in rows} | extra
-    if run.caveat:
-        section["caveat"] = run.caveat
-        rows = [replace(row, note="; ".join(filter(None, (run.caveat, row.note)))) for row in rows]
-    run.metrics({key: _plain(value) for key, value in section.items()}, beside=beside)
-    headline = [
-        {"key": row.key, "label": row.label, "text": row.text, "note": row.note}
-        for row in rows
-        if row.headline
-    ]
-    if not beside:
-        run.record(headline=headline)
-    for each in headline if beside else ():
-        run.append("headline", each, same="key")
-    columns = {"Figure": "label", "Value": "text", "Note": "note"}
-    if not any(row.note for row in rows):
-        del columns["Note"]
-    told = {key: [getattr(row, of) for row in rows] for key, of in columns.items()}
-    frame = pd.DataFrame(told).set_index("Figure")
-    return table(run, frame, name, caption)
+    return Output(tables.html(frame, "Environment", {}, 1, 30, False), "Table: Environment")
 
 
 def _indexed(frame: pd.DataFrame) -> bool:
     """Whether the index of `frame` says something."""
     return frame.index.name is not None or not isinstance(frame.index, pd.RangeIndex)
+
+
+def _intervals(frame: pd.DataFrame, formats: Mapping[str, tables.Format]) -> pd.DataFrame:
+    """`frame` with `low` and `high`, or `x_low` and `x_high`, in one column `95 %` or `x, 95 %`."""
+    columns: dict[Any, Any] = {}
+    for at, name in enumerate(frame.columns):
+        stem = str(name).removesuffix("low")
+        if str(name).endswith("low") and f"{stem}high" in frame:
+            form = formats.get(name, ".1%")
+            ends = zip(frame[name], frame[f"{stem}high"], strict=True)
+            key = f"{stem.rstrip('_')}, 95 %" if stem else "95 %"
+            columns[key] = [
+                f"{tables.typeset(f'{low:{form}} to {high:{form}}'.replace('%', ''))}"
+                if low == low
+                else ""
+                for low, high in ends
+            ]
+        elif not (str(name).endswith("high") and f"{str(name)[:-4]}low" in frame):
+            columns[name] = frame.iloc[:, at]
+    return pd.DataFrame(columns, index=frame.index)
 
 
 def _with_caveat(run: runs.Run, caption: str) -> str:
