@@ -45,7 +45,7 @@ from pathlib import Path
 import numpy as np
 
 from hcr import datasets
-from hcr.datasets import balance
+from hcr.datasets import balancing
 from hcr.evaluation.seeds import spread
 from hcr.models import training
 from hcr.runs import environment, files
@@ -106,15 +106,15 @@ def main(asked: argparse.Namespace) -> None:
 
 def _train(recipe: training.Recipe, data: datasets.Data, steps: int) -> dict:
     """One training: which validation pictures were read right, bit by bit, and the seconds."""
-    n_classes, plan = len(data.characters), balance.plan(data.train.labels)
+    n_classes, plan = len(data.characters), balancing.plan(data.train.labels)
     begun, process = time.perf_counter(), time.process_time()
     net = training.fit_steps(recipe, data.train, plan, n_classes, steps)
     seconds = time.process_time() - process
     wall = time.perf_counter() - begun
     answers = training.predict(net, data.validation.images)
-    shares = balance.prior(plan.counts(data.train.labels, n_classes))
+    shares = balancing.prior(plan.counts(data.train.labels, n_classes))
     without = recipe.loss == "balanced_softmax"
-    taken = answers if without else balance.adjust(answers, shares)
+    taken = answers if without else balancing.adjust(answers, shares)
     right = [each.argmax(axis=1) == data.validation.labels for each in (answers, taken)]
     print(f"  {wall:.0f} s, val_accuracy {right[0].mean():.4f}", flush=True)
     packed = [np.packbits(each).tobytes().hex() for each in right]

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from hcr import datasets, models, pipeline
-from hcr.datasets import balance, own, thinning
+from hcr.datasets import balancing, own, thinning
 from hcr.pipeline import params
 from hcr.recognizer.sources import SHIPPED
 
@@ -160,7 +160,7 @@ def test_importing_anything_else_leaves_tensorflow_alone():
         ("models/__init__.py", models.MODELS),
         ("datasets/thinning.py", thinning.THINNING),
         ("datasets/own.py", own.ORIENTATIONS),
-        ("balance/__init__.py", balance.STRATEGIES),
+        ("balance/__init__.py", balancing.STRATEGIES),
         ("recognizer/sources.py", SHIPPED),
         ("training/__init__.py", None),
     ],

@@ -14,7 +14,7 @@ import trained
 from scipy.special import log_softmax
 
 from hcr import models
-from hcr.datasets import Split, balance
+from hcr.datasets import Split, balancing
 from hcr.errors import ModelError, ParameterError
 from hcr.models import checkpoint, training, weights
 from hcr.models.augment import RandomAffine, RandomDistortion, Switch, layer_of
@@ -174,7 +174,7 @@ def test_the_loss_learns_from_an_answer_that_is_all_wrong():
 
 def test_only_a_lever_changes_the_loss():
     labels = np.repeat([0, 1, 2], [10, 30, 60])
-    split, plan = Split(np.zeros((100, 28, 28), np.uint8), labels), balance.plan(labels)
+    split, plan = Split(np.zeros((100, 28, 28), np.uint8), labels), balancing.plan(labels)
     assert loss_of(trained.recipe(), plan, split, 4) == "sparse_categorical_crossentropy"
     assert loss_of(trained.recipe(label_smoothing=0.1), plan, split, 4).shift is None
     assert isinstance(loss_of(trained.recipe(mixing="mixup"), plan, split, 4), CrossEntropy)
@@ -183,7 +183,7 @@ def test_only_a_lever_changes_the_loss():
     expected = np.log(np.array([10, 30, 60, 0.5]) / 100.5)
     np.testing.assert_allclose(loss_of(balanced, plan, split, 4).shift, expected, rtol=1e-6)
     # The prior is what the loss sees: weights that even it out leave nothing to correct.
-    even = balance.plan(labels, "class_weight")
+    even = balancing.plan(labels, "class_weight")
     np.testing.assert_allclose(loss_of(balanced, even, split, 3).shift, np.log([1 / 3] * 3))
 
 
@@ -198,7 +198,7 @@ def of_two_sets(n: int = 600) -> Split:
 
 def test_each_set_has_a_prior_of_its_own():
     split, recipe = of_two_sets(), trained.recipe(loss="balanced_softmax")
-    plan = balance.plan(split.labels)
+    plan = balancing.plan(split.labels)
     loss = loss_of(recipe, plan, split, 2)
     np.testing.assert_allclose(np.exp(loss.shift), [[0.8, 0.2], [0.1, 0.9]])
     _, p = answers(4, 2)
@@ -216,7 +216,7 @@ def test_each_set_has_a_prior_of_its_own():
     assert numpy(metric.result()) == 1
     # A class that a set lacks is no better off for it than a rare one.
     lacking = Split(split.images[:3], np.array([0, 0, 1]), sources=np.array([0, 0, 1]))
-    shift = np.array(loss_of(recipe, balance.plan(lacking.labels), lacking, 2).shift)
+    shift = np.array(loss_of(recipe, balancing.plan(lacking.labels), lacking, 2).shift)
     assert np.isfinite(shift).all()
     assert (shift.argmin(axis=1) == [1, 0]).all()
     with pytest.raises(ParameterError, match="cannot be mixed .* mixing=mixup"):
@@ -231,13 +231,13 @@ def test_a_network_that_tells_the_sets_apart_does_not_learn_their_priors(own):
         ("cross_entropy", [[0.8, 0.2], [0.1, 0.9]]),
     ):
         recipe = trained.recipe(**own | {"loss": loss, "learning_rate": 0.01})
-        net = training.fit_steps(recipe, split, balance.plan(split.labels), 2, 300)
+        net = training.fit_steps(recipe, split, balancing.plan(split.labels), 2, 300)
         assert training.predict(net, asked) == pytest.approx(np.array(expected), abs=0.1), loss
 
 
 def test_the_prior_is_taken_out_once(tmp_path):
     data = trained.data()
-    plan = balance.plan(data.train.labels, "logit_adjust")
+    plan = balancing.plan(data.train.labels, "logit_adjust")
     recipe = trained.recipe(loss="balanced_softmax")
     with pytest.raises(ParameterError, match="taken out once. Received: loss=balanced") as error:
         trained.fit(tmp_path, plan, loss="balanced_softmax")
@@ -253,7 +253,7 @@ def test_what_is_learnt_by_the_balanced_loss_lacks_the_prior(own):
     split = Split(np.zeros((100, 28, 28), np.uint8), labels)
     for loss, expected in (("cross_entropy", [0.1, 0.3, 0.6]), ("balanced_softmax", [1 / 3] * 3)):
         recipe = trained.recipe(**{**own, "loss": loss, "learning_rate": 0.2})
-        net = training.fit_steps(recipe, split, balance.plan(labels), 3, 60)
+        net = training.fit_steps(recipe, split, balancing.plan(labels), 3, 60)
         found = training.predict(net, split.images[:1])[0]
         np.testing.assert_allclose(found, expected, atol=0.02)
 
@@ -302,7 +302,7 @@ def test_averaging_leaves_the_steps_alone_and_answers_in_their_place(own, tmp_pa
 
 def test_a_training_by_steps_answers_with_the_average_too(own):
     data = trained.data()
-    plan, own["schedule"] = balance.plan(data.train.labels), "constant"
+    plan, own["schedule"] = balancing.plan(data.train.labels), "constant"
     # An average that forgets at once is what the step before the last left.
     nets = [
         training.fit_steps(trained.recipe(**own, ema=ema), data.train, plan, 10, steps)
@@ -344,9 +344,9 @@ def test_weight_decay_takes_from_kernels_alone():
 
 def mixed(mixing: str, alpha: float = 1.0, weights=None, epoch: int = 0) -> MixedBatches:
     train = trained.data().train
-    plan = balance.plan(train.labels)
+    plan = balancing.plan(train.labels)
     if weights is not None:
-        plan = balance.Plan(plan.indices, weights.astype(np.float32), "class_weight")
+        plan = balancing.Plan(plan.indices, weights.astype(np.float32), "class_weight")
     how = {"n_classes": 10, "mixing": mixing, "alpha": alpha}
     return MixedBatches(train, plan, 64, 0, epoch, **how)
 
@@ -531,7 +531,7 @@ def test_in_the_last_epochs_pictures_are_not_varied(own, tmp_path, monkeypatch):
 
 def test_the_answers_of_a_teacher_are_learned():
     folder, fitted = trained.run()
-    train, plan = trained.data().train, balance.plan(trained.data().train.labels)
+    train, plan = trained.data().train, balancing.plan(trained.data().train.labels)
     wrong = Split(train.images, (train.labels + 1) % 10)
     told = training.predict(fitted.model, train.images).argmax(axis=1)
     agreed = {}
@@ -573,7 +573,7 @@ def test_of_several_teachers_the_mean_counts(tmp_path):
     expected = sum(training.predict(each, images) for each in (fitted.model, other)) / 2
     np.testing.assert_allclose(training.predict(found, images), expected, atol=1e-6)
     recipe = trained.recipe(teacher=f"{folder},{tmp_path / 'other.keras'}")
-    plan = balance.plan(trained.data().train.labels)
+    plan = balancing.plan(trained.data().train.labels)
     net = training.fit_steps(recipe, trained.data().train, plan, 10, 2)
     assert net.count_params() == other.count_params()
     with pytest.raises(ModelError, match="Received: 'nowhere'"):

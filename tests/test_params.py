@@ -29,7 +29,7 @@ BALANCE = (
     RUN
     + """\
 seed: int = 0  # [0..] where randomness starts
-strategy: str = "none"  # [hcr.datasets.balance.STRATEGIES] how to balance
+strategy: str = "none"  # [hcr.datasets.balancing.STRATEGIES] how to balance
 kind: str | None = "a"  # [a|b|c] a kind
 """
 )

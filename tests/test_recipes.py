@@ -8,7 +8,7 @@ import pytest
 import trained
 
 from hcr import models
-from hcr.datasets import balance
+from hcr.datasets import balancing
 from hcr.errors import ParameterError
 from hcr.models import checkpoint, training
 from hcr.models.optimizer import WatchedAdam, optimizer, plateau_rate
@@ -115,7 +115,7 @@ def test_a_plateau_reaches_the_steps_and_the_history(own, tmp_path, monkeypatch)
 
 def test_a_training_by_steps_has_no_plateau():
     data = trained.data()
-    plan = balance.plan(data.train.labels)
+    plan = balancing.plan(data.train.labels)
     with pytest.raises(ParameterError, match="needs no validation. Received: plateau") as error:
         training.fit_steps(trained.recipe(schedule="plateau"), data.train, plan, 10, 1)
     assert "\n" not in str(error.value)

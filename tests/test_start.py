@@ -10,7 +10,7 @@ import trained
 from test_training import StoppedError, assert_same, same_weights, stop_after
 
 from hcr import models, recognizer, reports
-from hcr.datasets import balance
+from hcr.datasets import balancing
 from hcr.datasets import own_drawings as drawings
 from hcr.errors import ModelError, ParameterError
 from hcr.evaluation import metrics
@@ -176,7 +176,7 @@ def test_the_checkpoint_hangs_on_the_weights_and_not_on_their_name(start, tmp_pa
 
 def test_a_training_by_steps_begins_there_too(start):
     data = trained.data()
-    plan = balance.plan(data.train.labels)
+    plan = balancing.plan(data.train.labels)
     losses = [
         training.validate(
             training.fit_steps(trained.recipe(**LOW, start=each), data.train, plan, 10, 1),
@@ -349,7 +349,7 @@ def test_little_is_asked_of_a_class_that_is_not_there():
     for loss in ("balanced_softmax", "cross_entropy"):
         recipe = trained.recipe(loss=loss)
         given = type(split)(split.images, labels)
-        function = keras.losses.get(loss_of(recipe, balance.plan(labels), given, 3))
+        function = keras.losses.get(loss_of(recipe, balancing.plan(labels), given, 3))
         answers = np.full((1, 3), 1 / 3, np.float32)
 
         def value(p, function=function):

@@ -8,7 +8,7 @@ import pytest
 import trained
 
 from hcr import datasets, runs
-from hcr.datasets import balance
+from hcr.datasets import balancing
 from hcr.errors import ModelError, ParameterError
 from hcr.evaluation import study
 from hcr.evaluation.seeds import recalls, spread
@@ -112,13 +112,13 @@ def test_a_study_that_was_stopped_goes_on_and_ends_the_same(
 
 
 def test_other_data_settings_or_code_are_trained_anew(first, data, folder, monkeypatch):
-    plan = balance.plan(data.train.labels)
+    plan = balancing.plan(data.train.labels)
     before = study._Trainer(data, TINY, folder).path(0, plan)
     assert before.is_file()
     others = [
         study._Trainer(data, dataclasses.replace(TINY, steps=7), folder).path(0, plan),
         study._Trainer(data, TINY, folder).path(2, plan),
-        study._Trainer(data, TINY, folder).path(0, balance.plan(data.train.labels, "cap")),
+        study._Trainer(data, TINY, folder).path(0, balancing.plan(data.train.labels, "cap")),
         study._Trainer(datasets.load("mnist-sample"), TINY, folder).path(0, plan),
     ]
     monkeypatch.setattr(training, "code_digest", lambda model: "other")
@@ -128,7 +128,7 @@ def test_other_data_settings_or_code_are_trained_anew(first, data, folder, monke
 
 
 def test_logit_adjust_reads_what_none_answered(first, data, folder):
-    plan = balance.plan(data.train.labels)
+    plan = balancing.plan(data.train.labels)
     path = study._Trainer(data, TINY, folder).path(0, plan)
     with np.load(path) as saved:
         answers = saved["probabilities"]
@@ -334,7 +334,7 @@ def test_recalls_of_classes_without_pictures_are_undefined():
 
 
 def test_a_number_of_steps_takes_whole_passes_and_full_batches():
-    plan = balance.plan(trained.data().train.labels, "undersample", per_class=5)
+    plan = balancing.plan(trained.data().train.labels, "undersample", per_class=5)
     batches = Batches(trained.data().train, plan, 32, 0, 0, steps=5)
     assert len(batches) == 5
     assert [len(batches[i][1]) for i in range(5)] == [32] * 5
@@ -348,7 +348,7 @@ def test_a_number_of_steps_takes_whole_passes_and_full_batches():
 
 def test_a_network_of_so_many_steps_is_the_same_twice():
     found = trained.data()
-    plan = balance.plan(found.train.labels, "class_weight")
+    plan = balancing.plan(found.train.labels, "class_weight")
     recipe = trained.recipe(model=TINY.model)
     nets = [training.fit_steps(recipe, found.train, plan, 10, 3) for _ in range(2)]
     for one, other in zip(*(net.get_weights() for net in nets), strict=True):
@@ -357,8 +357,8 @@ def test_a_network_of_so_many_steps_is_the_same_twice():
 
 def test_a_plan_with_tau_gives_a_network_that_answers_without_the_prior(data, tmp_path):
     plain, plan = (
-        balance.plan(data.train.labels, "none"),
-        balance.plan(data.train.labels, "logit_adjust", tau=0.7),
+        balancing.plan(data.train.labels, "none"),
+        balancing.plan(data.train.labels, "logit_adjust", tau=0.7),
     )
     recipe = trained.recipe(epochs=2, model=TINY.model, augmentation="none")
     args = recipe, data.train, data.validation
@@ -366,8 +366,8 @@ def test_a_plan_with_tau_gives_a_network_that_answers_without_the_prior(data, tm
     after = training.fit(*args, plan, 10, tmp_path / "adjusted")
     if before.best_epoch == after.best_epoch:
         pictures = data.validation.images
-        shares = balance.prior(np.bincount(data.train.labels))
-        expected = balance.adjust(training.predict(before.model, pictures), shares, 0.7)
+        shares = balancing.prior(np.bincount(data.train.labels))
+        expected = balancing.adjust(training.predict(before.model, pictures), shares, 0.7)
         np.testing.assert_allclose(training.predict(after.model, pictures), expected, atol=1e-5)
     # The training itself is the same; what is judged is the network as it will answer.
     assert after.history["loss"].tolist() == before.history["loss"].tolist()
@@ -397,7 +397,7 @@ def test_every_usual_end_of_a_network_can_be_shifted_and_comes_back(last):
     before = training.predict(net, pictures)
     with training.shifted(net, np.log(shares)):
         found = training.predict(net, pictures)
-    np.testing.assert_allclose(found, balance.adjust(before, shares), atol=1e-6)
+    np.testing.assert_allclose(found, balancing.adjust(before, shares), atol=1e-6)
     np.testing.assert_array_equal(training.predict(net, pictures), before)
 
 
@@ -417,4 +417,4 @@ def test_a_network_that_ends_otherwise_is_refused(last):
 
 
 def test_the_baseline_is_a_strategy():
-    assert BASELINE in balance.STRATEGIES
+    assert BASELINE in balancing.STRATEGIES

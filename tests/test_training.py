@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import trained
 
-from hcr.datasets import balance
+from hcr.datasets import balancing
 from hcr.errors import ModelError, ParameterError, RunError
 from hcr.models import checkpoint, exporting, training
 from hcr.models.batches import Batches
@@ -147,7 +147,7 @@ def keeper(folder: Path, **changed) -> checkpoint.Checkpoint:
     """What `fit` makes to take up the checkpoint in `folder`, without building and training."""
     data = trained.data()
     recipe = trained.recipe(**changed)
-    plan = balance.plan(data.train.labels)
+    plan = balancing.plan(data.train.labels)
     key = training._key(recipe, data.train, data.validation, plan)
     return checkpoint.Checkpoint(None, data.validation, folder, key, recipe)
 
@@ -245,15 +245,15 @@ def test_a_checkpoint_of_another_recipe_is_not_taken_up(folder, changed):
 
 def test_a_checkpoint_hangs_on_data_plan_and_code(monkeypatch, tmp_path):
     data, recipe = trained.data(), trained.recipe()
-    plan = balance.plan(data.train.labels)
+    plan = balancing.plan(data.train.labels)
     less = data.train.take(np.arange(399))
     keys = {
         training._key(recipe, data.train, data.validation, plan),
         training._key(recipe, less, data.validation, plan),
         training._key(recipe, data.train, less, plan),
-        training._key(recipe, data.train, data.validation, balance.plan(less.labels)),
+        training._key(recipe, data.train, data.validation, balancing.plan(less.labels)),
         training._key(
-            recipe, data.train, data.validation, balance.Plan(plan.indices, plan.weights * 2, "")
+            recipe, data.train, data.validation, balancing.Plan(plan.indices, plan.weights * 2, "")
         ),
     }
     assert len(keys) == 5
@@ -313,7 +313,7 @@ def test_weights_reach_the_loss(tmp_path):
     labels = data.train.labels
     # Nines weigh nothing: a network that sees the weights has no reason ever to say nine.
     weights = np.where(labels == 9, 0, 10 / 9).astype(np.float32)
-    plan = balance.Plan(np.arange(len(labels)), weights, "class_weight")
+    plan = balancing.Plan(np.arange(len(labels)), weights, "class_weight")
     weighted = trained.fit(tmp_path, plan, augmentation="none", epochs=2)
     nines = data.train.images[labels == 9]
     share = training.predict(weighted.model, nines)[:, 9].mean()
@@ -332,13 +332,13 @@ def test_an_unknown_augmentation_or_schedule_offers_the_nearest():
 # Batches
 
 
-def batches(plan: balance.Plan, epoch: int = 0, seed: int = 0) -> Batches:
+def batches(plan: balancing.Plan, epoch: int = 0, seed: int = 0) -> Batches:
     return Batches(trained.data().train, plan, 64, seed, epoch)
 
 
 def test_an_epoch_holds_each_draw_of_the_plan_once():
     data = trained.data()
-    plan = balance.plan(data.train.labels, "oversample", per_class=50)
+    plan = balancing.plan(data.train.labels, "oversample", per_class=50)
     found = batches(plan)
     assert len(found) == 8
     parts = [found[i] for i in range(len(found))]
@@ -352,7 +352,7 @@ def test_an_epoch_holds_each_draw_of_the_plan_once():
 
 
 def test_the_order_follows_from_seed_and_epoch_alone():
-    plan = balance.plan(trained.data().train.labels)
+    plan = balancing.plan(trained.data().train.labels)
     running = batches(plan)
     orders = [running.order]
     for _ in range(2):
@@ -367,7 +367,7 @@ def test_each_pictures_weight_goes_with_it():
     data = trained.data()
     labels = data.train.labels
     weights = (1 + labels).astype(np.float32)
-    found = batches(balance.Plan(np.arange(len(labels)), weights, "class_weight"))
+    found = batches(balancing.Plan(np.arange(len(labels)), weights, "class_weight"))
     for i in range(len(found)):
         _, values, own = found[i]
         np.testing.assert_array_equal(own, 1 + values)
@@ -419,7 +419,7 @@ def state(*paths: Path) -> list[tuple[int, bytes]]:
 def test_the_history_so_far_is_shown_after_each_epoch(folder, tmp_path):
     seen = []
     found = trained.data()
-    plan = balance.plan(found.train.labels)
+    plan = balancing.plan(found.train.labels)
     rest = trained.recipe(), found.train, found.validation, plan, 10, folder
     fitted = training.fit(*rest, after_epoch=seen.append)
     # Two epochs were in the checkpoint.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hcr import datasets
-from hcr.datasets import balance
+from hcr.datasets import balancing
 from hcr.runs import files
 
 if TYPE_CHECKING:
@@ -35,12 +35,12 @@ def recipe(**changed) -> "training.Recipe":
     return training.Recipe(**{**usual, "augmentation": "affine", "seed": 0, **changed})
 
 
-def fit(folder: Path, plan: balance.Plan | None = None, **changed) -> "training.Fitted":
+def fit(folder: Path, plan: balancing.Plan | None = None, **changed) -> "training.Fitted":
     """Train on `data` with checkpoints in `folder`."""
     from hcr.models import training
 
     found = data()
-    plan = plan or balance.plan(found.train.labels)
+    plan = plan or balancing.plan(found.train.labels)
     return training.fit(recipe(**changed), found.train, found.validation, plan, 10, folder)
 
 

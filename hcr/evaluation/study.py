@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from hcr.datasets import Data, balance
+from hcr.datasets import Data, balancing
 from hcr.errors import ModelError, ParameterError
 from hcr.evaluation.study_account import account, headlines
 from hcr.evaluation.study_comparison import BASELINE, Comparison
@@ -58,12 +58,12 @@ def compare(
 
     Args:
         data: The data set.
-        strategies: Keys of `balance.STRATEGIES`; `none` comes first, and is added where it lacks,
+        strategies: Keys of `balancing.STRATEGIES`; `none` comes first, and is added where it lacks,
             because the others are held against it.
         seeds: Of the plans, the networks' first weights, the order and the augmentation.
         folder: Where each training's answers are kept, 4 bytes a class and validation picture.
         settings: How each network is trained.
-        per_class: Of `undersample`; see `balance.plans`.
+        per_class: Of `undersample`; see `balancing.plans`.
         beta: Of `effective_number`.
         tau: Of `logit_adjust`.
         rare: The characters whose recall is a measure of its own; the two with the fewest
@@ -84,7 +84,7 @@ def compare(
     counts = np.bincount(data.train.labels, minlength=n_classes)
     rare = _rare(rare, data.characters, counts)
     planned = {
-        seed: balance.plans(
+        seed: balancing.plans(
             data.train.labels,
             names,
             per_class=per_class,
@@ -103,8 +103,8 @@ def compare(
     for seed, name, plan in jobs:
         answers = trainer.answers(seed, name, plan)
         if plan.tau:
-            shares = balance.prior(plan.counts(data.train.labels, n_classes))
-            answers = balance.adjust(answers, shares, plan.tau)
+            shares = balancing.prior(plan.counts(data.train.labels, n_classes))
+            answers = balancing.adjust(answers, shares, plan.tau)
         right[names.index(name), seeds.index(seed)] = answers.argmax(axis=1) == labels
     return Comparison(
         strategies=names,
@@ -112,7 +112,7 @@ def compare(
         right=right,
         labels=labels,
         characters=tuple(data.characters),
-        shares=balance.prior(counts),
+        shares=balancing.prior(counts),
         rare=rare,
         draws={name: len(plan) for name, plan in planned[seeds[0]].items()},
         trained=trainer.trained,
@@ -136,7 +136,7 @@ class _Trainer:
         )
         self.trained, self.seconds = 0, 0.0
 
-    def expect(self, jobs: Iterable[tuple[int, str, balance.Plan]]) -> None:
+    def expect(self, jobs: Iterable[tuple[int, str, balancing.Plan]]) -> None:
         """Note what will be asked for, to tell how much is left."""
         paths = dict.fromkeys(self.path(seed, plan) for seed, _, plan in jobs)
         self.missing = [path for path in paths if _read(path) is None]
@@ -144,12 +144,12 @@ class _Trainer:
         if found:
             print(f"found {found} of {self.total} trainings of before", flush=True)
 
-    def path(self, seed: int, plan: balance.Plan) -> Path:
+    def path(self, seed: int, plan: balancing.Plan) -> Path:
         """Where the answers of this training are kept."""
         key = files.digest(self.common, seed, plan.indices.tobytes(), plan.weights.tobytes())
         return self.folder / f"{key[:20]}.npz"
 
-    def answers(self, seed: int, name: str, plan: balance.Plan) -> np.ndarray:
+    def answers(self, seed: int, name: str, plan: balancing.Plan) -> np.ndarray:
         """Probabilities, float32 (n, classes), of the validation pictures."""
         path = self.path(seed, plan)
         found = _read(path)
@@ -172,7 +172,7 @@ class _Trainer:
         )
         return found
 
-    def _train(self, seed: int, plan: balance.Plan) -> np.ndarray:
+    def _train(self, seed: int, plan: balancing.Plan) -> np.ndarray:
         how, n_classes = self.settings, len(self.data.characters)
         recipe = self.training.Recipe(
             model=how.model,

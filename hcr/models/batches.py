@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from hcr.datasets import Split
-from hcr.datasets.balance import Plan
+from hcr.datasets.balancing import Plan
 from hcr.models.losses import coded
 
 

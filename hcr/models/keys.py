@@ -11,7 +11,7 @@ import numpy as np
 
 from hcr import models
 from hcr.datasets import Split
-from hcr.datasets.balance import Plan
+from hcr.datasets.balancing import Plan
 from hcr.models import start
 from hcr.recognizer import keras_files
 from hcr.runs import files

@@ -8,8 +8,7 @@ import numpy as np
 from keras import ops
 
 from hcr.datasets import Split
-from hcr.datasets.balance import Plan, prior
-from hcr.datasets.prior import log_shares
+from hcr.datasets.balancing import Plan, log_prior, prior
 from hcr.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -127,4 +126,4 @@ def _log_prior(counts: np.ndarray) -> np.ndarray:
     A class that a set lacks counts as half a picture: of a share of 0 there is no logarithm. So
     little is asked of it that a network which knows it from elsewhere hardly unlearns it.
     """
-    return log_shares(prior(np.where(counts > 0, counts, 0.5)), 1.0)
+    return log_prior(prior(np.where(counts > 0, counts, 0.5)), 1.0)

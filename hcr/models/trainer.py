@@ -7,7 +7,7 @@ import numpy as np
 
 from hcr import models
 from hcr.datasets import Split
-from hcr.datasets.balance import Plan
+from hcr.datasets.balancing import Plan
 from hcr.models import start, weights
 from hcr.models.augment import Switch, layer_of
 from hcr.models.averaging import Averaged

@@ -14,7 +14,7 @@ import pandas as pd
 
 from hcr import models
 from hcr.datasets import Split
-from hcr.datasets.balance import Plan
+from hcr.datasets.balancing import Plan
 from hcr.errors import ParameterError, nearest
 from hcr.models.averaging import answering
 from hcr.models.checkpoint import Checkpoint, finished, resume

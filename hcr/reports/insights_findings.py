@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from hcr import reports
-from hcr.datasets import balance
+from hcr.datasets import balancing
 from hcr.evaluation import audit, metrics
 from hcr.preprocessing import measures
 from hcr.reports import Result
@@ -23,16 +23,16 @@ def of_classes(counts: np.ndarray, characters: Sequence[str]) -> list[Result]:
         counts: Training pictures a class, int (classes,).
         characters: The classes' names.
     """
-    found = balance.imbalance(counts)
+    found = balancing.imbalance(counts)
     span = f"{counts.max():,} over {counts[counts > 0].min():,}"
     rows = [
         reports.count("train", counts.sum(), "Training pictures", headline=True),
-        reports.count("classes", len(counts), "Classes", _empty(found.empty)),
-        reports.number("imbalance", found.ratio, "Largest class over smallest", note=span),
-        reports.number("gini", found.gini, "Gini coefficient of the classes", ".2f", "0: equal"),
+        reports.count("classes", len(counts), "Classes", _empty(int((counts == 0).sum()))),
+        reports.number("imbalance", found["ratio"], "Largest class over smallest", note=span),
+        reports.number("gini", found["gini"], "Gini coefficient of the classes", ".2f", "0: equal"),
         reports.number(
             "effective_classes",
-            found.effective_classes,
+            found["effective_classes"],
             "Effective number of classes",
             note="so many equal ones are as hard to guess",
         ),

@@ -1,0 +1,328 @@
+"""Balancing: which training images a network sees, how often and with what weight.
+
+A plan is indices and weights over the training split, never images.
+"""
+
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hcr.errors import DataError, ParameterError, nearest
+from hcr.runs import files
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Name to what it does; read as text where parameters are checked, so it stays a literal.
+STRATEGIES = {
+    "none": "every training image once, all of equal weight",
+    "undersample": "at most per_class images of a class, drawn without repeats",
+    "oversample": "classes with fewer than per_class images repeat some",
+    "cap": "exactly per_class images of every class: large ones lose, small ones repeat",
+    "class_weight": "every image once, weighted so that each class counts the same",
+    "effective_number": "every image once, weighted by its class's effective number of samples",
+    "logit_adjust": "every image once; after training, the class prior is removed from the logits",
+    "even_writers": "every image once; drawings of writers with few drawings weigh more",
+}
+
+# Those that draw images of a class more or less often; per_class says how many.
+RESAMPLING = ("undersample", "oversample", "cap")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to train on.
+
+    Attributes:
+        indices: int64 (m,), into the training split; an image may occur several times.
+        weights: float32 (m,), at least 0, of mean 1.
+        strategy: A key of `STRATEGIES`.
+        data: The digest of the dataset.
+        tau: The power of the training prior that the network's answers are divided by; 0 for none.
+    """
+
+    indices: np.ndarray
+    weights: np.ndarray
+    strategy: str
+    data: str = ""
+    tau: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def counts(self, labels: np.ndarray, n_classes: int) -> np.ndarray:
+        """The sum of the weights in each class, float64 (n_classes,): what the loss sees."""
+        return np.bincount(labels[self.indices], weights=self.weights, minlength=n_classes)
+
+    def repeats(self, n: int) -> np.ndarray:
+        """How often each of the `n` training images is drawn, int64 (n,)."""
+        return np.bincount(self.indices, minlength=n)
+
+    def shift(self, labels: np.ndarray, n_classes: int) -> np.ndarray | None:
+        """What is subtracted from the trained network's logits, float64 (n_classes,), or None."""
+        if not self.tau:
+            return None
+        return log_prior(prior(self.counts(labels, n_classes)), self.tau)
+
+    def save(self, path: Path) -> None:
+        """Write the plan as `.npz`, whole or not at all."""
+        with files.writing(path) as aside:
+            np.savez_compressed(aside, **vars(self))
+
+
+def load(path: Path, data: str | None = None) -> Plan:
+    """Read a plan that `Plan.save` wrote.
+
+    Raises `DataError` where it isn't one, or was made for a dataset whose digest is not `data`.
+    """
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as saved:
+            plan = Plan(
+                saved["indices"],
+                saved["weights"],
+                str(saved["strategy"]),
+                str(saved["data"]),
+                float(saved["tau"]),
+            )
+        if plan.indices.ndim != 1 or plan.indices.shape != plan.weights.shape:
+            raise ValueError(f"{plan.indices.shape} indices and {plan.weights.shape} weights")
+    # An `.npy` file gives an array, which is no context: TypeError.
+    except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, zlib.error) as error:
+        raise DataError(
+            f"{path} must be a balancing plan. Received: {error}. Run 02_balance again."
+        ) from error
+    if data is not None and plan.data != data:
+        raise DataError(
+            f"{path} must be made for this dataset ({data[:12]}). Received: one for "
+            f"{plan.data[:12]}. Run 02_balance again."
+        )
+    return plan
+
+
+def plan(
+    labels: np.ndarray,
+    strategy: str = "none",
+    *,
+    per_class: int | None = None,
+    beta: float = 0.999,
+    tau: float = 1.0,
+    writers: np.ndarray | None = None,
+    seed: int = 0,
+    data: str = "",
+) -> Plan:
+    """Plan the training on a split with these `labels`; the same arguments give the same plan.
+
+    Args:
+        labels: int (n,), of the training split.
+        strategy: A key of `STRATEGIES`.
+        per_class: Images per class; None takes the smallest class for `undersample`, the largest
+            for `oversample` and the median for `cap`.
+        beta: Of `effective_number`, in [0, 1); near 1 every class counts the same.
+        tau: Of `logit_adjust`, above 0: the power of the prior that answers are divided by.
+        writers: Of `even_writers`: str (n,), empty where unknown; such images weigh 1. Each
+            writer's share of the drawings becomes the square root of what it was.
+        seed: Random seed of the draws.
+        data: The dataset's digest, kept in the plan.
+
+    Raises:
+        ParameterError: `strategy` is unknown, `per_class` below 1 or without use, `beta` or `tau`
+            out of range, or no writer known.
+    """
+    if strategy not in STRATEGIES:
+        raise ParameterError(
+            f"strategy must be one of {', '.join(STRATEGIES)}. "
+            f"Received: {strategy!r}.{nearest(strategy, STRATEGIES)}"
+        )
+    _check(strategy, per_class, beta, tau)
+    everything, labels = np.arange(len(labels)), np.asarray(labels)
+    if strategy == "even_writers":
+        return Plan(everything, _even_weights(writers), strategy, data)
+    present, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if strategy in RESAMPLING:
+        default = {"undersample": counts.min(), "oversample": counts.max()}
+        target = int(default.get(strategy, np.median(counts))) if per_class is None else per_class
+        bound = {"undersample": np.minimum, "oversample": np.maximum}.get(strategy)
+        wanted = np.full_like(counts, target) if bound is None else bound(counts, target)
+        quotas = dict(zip(present.tolist(), wanted.tolist(), strict=True))
+        draw = _undersampled if strategy == "undersample" and len(present) > 1 else _repeated
+        indices = draw(labels, quotas, seed)
+        return Plan(indices, np.ones(len(indices), np.float32), strategy, data)
+    weights = np.ones(len(present))
+    if strategy == "class_weight":
+        weights = 1 / counts
+    elif strategy == "effective_number":
+        weights = 1 / effective_numbers(counts, beta)
+    weights = weights[inverse]
+    # Of mean 1 over the images, so that a learning rate means the same under every strategy.
+    weights = (weights / weights.mean()).astype(np.float32)
+    return Plan(everything, weights, strategy, data, tau if strategy == "logit_adjust" else 0.0)
+
+
+def plans(
+    labels: np.ndarray,
+    strategies: Iterable[str] | None = None,
+    *,
+    per_class: int | None = None,
+    writers: np.ndarray | None = None,
+    **options: float,
+) -> dict[str, Plan]:
+    """One plan for each of `strategies` (None: all that are `possible`); see `plan`.
+
+    `per_class` is that of `undersample` alone: with one number for all three, `cap` would differ
+    from it by nothing where every class has as many, and `oversample` from `none`.
+    """
+    names = possible(writers) if strategies is None else strategies
+    number = {"undersample": per_class}
+    return {
+        name: plan(labels, name, per_class=number.get(name), writers=writers, **options)
+        for name in names
+    }
+
+
+def possible(writers: np.ndarray | None) -> tuple[str, ...]:
+    """The strategies that need no more than `writers`, as of `plan`."""
+    unknown = writers is None or not (writers != "").any()
+    return tuple(name for name in STRATEGIES if not (unknown and name == "even_writers"))
+
+
+def compare_plans(plans: Mapping[str, Plan], labels: np.ndarray, n_classes: int) -> "pd.DataFrame":
+    """One row per plan: what it draws in an epoch, and how the classes then compare.
+
+    Returns columns strategy, draws, distinct (images drawn at least once), never drawn, most
+    repeated (draws of one image), smallest class, largest class (sums of weights, classes without
+    an image left out) and ratio of the two.
+    """
+    import pandas as pd
+
+    rows = []
+    present = np.bincount(labels, minlength=n_classes) > 0
+    for name, plan in plans.items():
+        repeats, counts = plan.repeats(len(labels)), plan.counts(labels, n_classes)[present]
+        rows.append(
+            {
+                "strategy": name,
+                "draws": len(plan),
+                "distinct": int((repeats > 0).sum()),
+                "never drawn": int((repeats == 0).sum()),
+                "most repeated": int(repeats.max()),
+                "smallest class": float(counts.min()),
+                "largest class": float(counts.max()),
+                "ratio": float(counts.max() / counts.min()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def imbalance(counts: ArrayLike) -> dict[str, float]:
+    """How unequal the classes with these `counts`, (classes,), are; empty ones are left out.
+
+    Returns ratio (largest class over smallest), gini (Gini's coefficient, from 0 to below 1: the
+    mean difference of two classes over twice their mean) and effective_classes (exp of the shares'
+    entropy: as many classes of equal size are as hard to guess; Hill 1973, order 1).
+    """
+    counts = np.sort(np.asarray(counts, dtype=np.float64))
+    counts = counts[counts > 0]
+    shares, k = counts / counts.sum(), len(counts)
+    # Over sorted shares this equals sum |x_i - x_j| / (2 k^2 mean), without the k^2 differences.
+    gini = 2 * (np.arange(1, k + 1) * shares).sum() / k - (k + 1) / k
+    return {
+        "ratio": float(counts[-1] / counts[0]),
+        "gini": max(0.0, float(gini)),
+        "effective_classes": float(np.exp(-(shares * np.log(shares)).sum())),
+    }
+
+
+def effective_numbers(counts: ArrayLike, beta: float = 0.999) -> np.ndarray:
+    """(1 - beta^n) / (1 - beta) of each count n, float64; `beta` in [0, 1).
+
+    Cui, Jia, Lin, Song and Belongie (2019), Class-balanced loss based on effective number of
+    samples, CVPR: the more images a class has, the more a further one resembles those.
+    """
+    counts = np.asarray(counts, dtype=np.float64)
+    if beta == 0:
+        return np.minimum(counts, 1.0)
+    # expm1 and log1p, because 1 - beta^n loses its digits where beta is close to 1.
+    return -np.expm1(counts * np.log1p(beta - 1)) / (1 - beta)
+
+
+def prior(counts: ArrayLike) -> np.ndarray:
+    """The share of each class, float64 (classes,) of sum 1, from counts or sums of weights."""
+    counts = np.asarray(counts, dtype=np.float64)
+    return counts / counts.sum()
+
+
+def adjust(probabilities: np.ndarray, shares: ArrayLike, tau: float = 1.0) -> np.ndarray:
+    """Probabilities (n, classes) divided by the training prior to the power `tau`, of sum 1 again.
+
+    The post-hoc logit adjustment of Menon, Jayasumana, Rawat, Jain, Veit and Kumar (2021),
+    Long-tail learning via logit adjustment, ICLR. With `tau` 1 the answers are, by Bayes' rule,
+    those for classes of equal share. A class of share 0, never seen in training, is not raised.
+    """
+    raised = probabilities * np.exp(-log_prior(shares, tau))
+    return (raised / raised.sum(axis=1, keepdims=True)).astype(probabilities.dtype)
+
+
+def log_prior(shares: ArrayLike, tau: float) -> np.ndarray:
+    """`tau * log(share)`, float64 (classes,); 0 for a share of 0, whose logarithm is not finite."""
+    shares = np.asarray(shares, dtype=np.float64)
+    return tau * np.log(np.where(shares > 0, shares, 1.0))
+
+
+def _undersampled(labels: np.ndarray, quotas: Mapping[int, int], seed: int) -> np.ndarray:
+    """Sorted indices of `quotas[label]` images of each class, none twice."""
+    # The draws of imbalanced-learn's RandomUnderSampler, which published plans come from.
+    state = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([seed, 2])))
+    chosen = []
+    for label, quota in quotas.items():
+        rows = np.flatnonzero(labels == label)
+        chosen.append(rows[state.choice(len(rows), size=quota, replace=False)])
+    return np.sort(np.concatenate(chosen)).astype(np.int64)
+
+
+def _repeated(labels: np.ndarray, quotas: Mapping[int, int], seed: int) -> np.ndarray:
+    """Sorted indices of `quotas[label]` images of each class, in whole passes over the class.
+
+    No image is drawn twice before every one of its class was drawn once; drawing with replacement
+    would never repeat a third of a class that is doubled, and take others four times.
+    """
+    rng = np.random.default_rng([seed, 2])
+    chosen = [
+        np.resize(rng.permutation(np.flatnonzero(labels == label)), quota)
+        for label, quota in quotas.items()
+    ]
+    return np.sort(np.concatenate(chosen))
+
+
+def _even_weights(writers: np.ndarray | None) -> np.ndarray:
+    """The weights, float32 (n,), of `even_writers`; of mean 1 over the drawings."""
+    if "even_writers" not in possible(writers):
+        raise ParameterError(
+            "even_writers must know who drew the training images. Received: a dataset without "
+            "writers. Choose another strategy, or a dataset of drawings, as emnist-subset+unipen."
+        )
+    _, inverse, counts = np.unique(writers, return_inverse=True, return_counts=True)
+    drawn = writers != ""
+    weights = 1 / np.sqrt(counts[inverse])
+    return np.where(drawn, weights / weights[drawn].mean(), 1.0).astype(np.float32)
+
+
+def _check(strategy: str, per_class: int | None, beta: float, tau: float) -> None:
+    if per_class is not None and per_class < 1:
+        raise ParameterError(f"per_class must be an integer of at least 1. Received: {per_class}.")
+    if per_class is not None and strategy not in RESAMPLING:
+        raise ParameterError(
+            f"per_class goes with the strategies {', '.join(RESAMPLING)}. Received: "
+            f"per_class={per_class} with {strategy}. Drop it, or choose one of these."
+        )
+    if strategy == "effective_number" and not 0 <= beta < 1:
+        raise ParameterError(f"beta must be at least 0 and below 1, as 0.999. Received: {beta}.")
+    if strategy == "logit_adjust" and not 0 < tau < np.inf:
+        raise ParameterError(
+            f"tau must be above 0, as 1. Received: {tau}. The strategy none leaves the prior."
+        )
