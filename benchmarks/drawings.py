@@ -6,7 +6,7 @@ MODEL is what `Recognizer.load` takes: a shipped model's name, a run's folder, a
 the shipped 47 classes. Asked are UNIPEN's contributors of the validation split, or with --test
 those of the test split, from which nothing may be chosen, and `lou`, who gave too few to count.
 
-Every drawing is put on a pad of 280 x 280 pixels in four ways (`hcr.preprocessing.placements`), in
+Every drawing is put on a pad of 280 x 280 pixels in four ways (`hcr.preprocessing.synthesis`), in
 whole pixels, and read as the pad reads it, `from_strokes` and all. Printed are, for each placement,
 the shares that were read right in per cent: exact (the right one of the model's classes), folded
 (right but for case), top 3 (folded, one of the three best), and folded among digits, capitals and
@@ -22,7 +22,7 @@ import pandas as pd
 
 from hcr.datasets import unipen
 from hcr.evaluation.drawings import KINDS, MEAN, interval
-from hcr.preprocessing.placements import PLACEMENTS
+from hcr.preprocessing.synthesis import PLACEMENTS
 from hcr.recognizer import SHIPPED, Recognizer
 from hcr.reports import insights_people as people
 from hcr.runs import files

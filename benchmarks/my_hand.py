@@ -27,7 +27,7 @@ from hcr.datasets import own_drawings as drawings
 from hcr.datasets import unipen
 from hcr.datasets.split import Options
 from hcr.errors import DataError
-from hcr.preprocessing.placements import PAD, placed
+from hcr.preprocessing.synthesis import PAD, place_on_pad
 from hcr.runs import environment, files
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -77,7 +77,7 @@ def kept(contributor: str, each: int) -> int:
         for index in own:
             # A pen put down once is no drawing.
             with suppress(DataError):
-                drawings.append(character, placed(strokes[index], "large"), contributor, PAD)
+                drawings.append(character, place_on_pad(strokes[index], "large"), contributor, PAD)
                 n += 1
     return n
 

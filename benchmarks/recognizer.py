@@ -39,7 +39,7 @@ import numpy as np
 
 from hcr import datasets
 from hcr.errors import HcrError
-from hcr.preprocessing import images, synthesis
+from hcr.preprocessing import from_strokes, synthesis
 from hcr.recognizer import Recognizer
 from hcr.runs import environment
 
@@ -76,7 +76,7 @@ def main() -> None:
     recognizer.read_strokes(drawings[0])
     say("answer", spread(timed(lambda i: recognizer.read_strokes(drawings[i]), len(drawings))))
     say("steps, medians", recognizer.time_strokes(drawings))
-    pictures = np.stack([images.from_strokes(each) for each in drawings])
+    pictures = np.stack([from_strokes(each) for each in drawings])
     batches(recognizer.path, pictures)
     pauses(recognizer.path, pictures)
     with tempfile.TemporaryDirectory() as aside:

@@ -19,7 +19,7 @@ strength at which fewer than half are. The network's epoch and temperature were 
 split, so that the first column flatters it a little; what is lost is compared on the same pictures.
 
 The network gets these pictures as they are. A scan or a photograph comes in through
-`images.from_picture`, which tells ink from paper, trims, scales and centres it: the second
+`from_picture`, which tells ink from paper, trims, scales and centres it: the second
 table is of the first 20 of each class, taken in by that door after they were spoilt.
 """
 
@@ -34,8 +34,7 @@ import pandas as pd
 from hcr import datasets
 from hcr.evaluation import metrics
 from hcr.evaluation.robustness import measure, summary
-from hcr.preprocessing import corruptions as spoilt
-from hcr.preprocessing import images
+from hcr.preprocessing import corruptions, from_picture
 from hcr.recognizer import SHIPPED, Recognizer
 from hcr.reports import insights_verdicts as verdicts
 from hcr.runs import environment
@@ -48,12 +47,12 @@ def main(asked: argparse.Namespace) -> None:
     recognizer = Recognizer.load(asked.model)
     data = datasets.load(asked.dataset, seed=SEED)
     characters = data.characters
-    chosen = spoilt.sample(data.validation.images, data.validation.labels, PER_CLASS, SEED)
+    chosen = corruptions.sample(data.validation.images, data.validation.labels, PER_CLASS, SEED)
     few = data.validation.take(chosen)
     begun = time.perf_counter()
     frame, table = asked_of(recognizer, few, characters)
     seconds = time.perf_counter() - begun
-    fewer = few.take(spoilt.sample(few.images, few.labels, SCANNED, SEED))
+    fewer = few.take(corruptions.sample(few.images, few.labels, SCANNED, SEED))
     scanned = asked_of(recognizer, fewer, characters, taken_in)
     hardware = environment.facts()["hardware"]
     counts = np.bincount(few.labels, minlength=len(characters))
@@ -103,7 +102,7 @@ def asked_of(
 
 def taken_in(pictures: np.ndarray) -> np.ndarray:
     """Pictures as a scan's are taken in, uint8 (n, 28, 28)."""
-    return np.stack([images.from_picture(each) for each in pictures])
+    return np.stack([from_picture(each) for each in pictures])
 
 
 def about() -> str:
@@ -118,13 +117,14 @@ def rows(frame: pd.DataFrame, table: pd.DataFrame) -> list[str]:
     found.append("|" + "---|" * 10)
     for row in pd.concat([each, last]).to_dict("records"):
         name, told, half = row["corruption"], "", ""
-        if name in spoilt.AMPLITUDES:
-            told = f"{', '.join(f'{a:g}' for a in spoilt.AMPLITUDES[name])} {spoilt.UNITS[name]}"
+        if name in corruptions.CORRUPTIONS:
+            amplitudes = ", ".join(f"{a:g}" for a in corruptions.CORRUPTIONS[name])
+            told = f"{amplitudes} {corruptions.UNITS[name]}"
             own = frame[(frame["corruption"] == name) & (frame["accuracy"] < 0.5)]
             half = str(int(own["strength"].min())) if len(own) else "never"
         mean = f"{share(row['mean'])} ({share(row['low'])} to {share(row['high'])})"
         lost = f"{share(row['lost'])} ({share(row['lost_low'])} to {share(row['lost_high'])})"
-        shares = [share(row[str(each)]) for each in spoilt.STRENGTHS]
+        shares = [share(row[str(each)]) for each in corruptions.STRENGTHS]
         found.append(f"| {' | '.join([name, told, *shares, mean, lost, half])} |")
     return found
 

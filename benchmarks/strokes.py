@@ -1,4 +1,4 @@
-"""How like EMNIST's pictures `images.from_strokes` draws, and what changes what it draws.
+"""How like EMNIST's pictures `from_strokes` draws, and what changes what it draws.
 
     HCR_DATA=... uv run benchmarks/strokes.py
 
@@ -23,7 +23,8 @@ from scipy import ndimage
 from hcr import datasets
 from hcr.datasets.strokes import Strokes
 from hcr.plots import look
-from hcr.preprocessing import images, measures
+from hcr.preprocessing import SIDE, from_strokes
+from hcr.preprocessing import ink as ink_statistics
 from hcr.reports import figures
 from hcr.runs import environment, files
 
@@ -39,10 +40,10 @@ def main() -> None:
     """Measure, and write the page's tables and its figure."""
     emnist, unipen = (datasets.load(name).train for name in ("emnist-subset", "unipen"))
     frames = {
-        "EMNIST": measured(emnist.images[measures.draw_evenly(emnist.labels, 60 * CLASSES)]),
-        "from_strokes": measured(unipen.images[measures.draw_evenly(unipen.labels, 60 * CLASSES)]),
+        "EMNIST": measured(emnist.images[draw_evenly(emnist.labels, 60 * CLASSES)]),
+        "from_strokes": measured(unipen.images[draw_evenly(unipen.labels, 60 * CLASSES)]),
     }
-    chosen = measures.draw_evenly(unipen.labels, 20 * CLASSES)
+    chosen = draw_evenly(unipen.labels, 20 * CLASSES)
     drawings = [unipen.strokes[int(i)] for i in chosen]
     picture = draw(frames)
     dense = many(unipen.strokes)
@@ -55,15 +56,24 @@ def main() -> None:
     print("written:", page, figures.save(picture, DOCS / "strokes"))
 
 
+def draw_evenly(labels: np.ndarray, n: int, seed: int = 0) -> np.ndarray:
+    """Indices of `n` images, about as many of each class."""
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    order = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    sizes = np.bincount(labels)
+    rank = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.sort(order[np.argsort(rank, kind="stable")[:n]])
+
+
 # How the pictures look
 
 
 def measured(pictures: np.ndarray) -> pd.DataFrame:
     """One row a picture: lengths in pixels, ink in the sum of the pixels' shares."""
-    found = measures.of(pictures)
+    found = ink_statistics.measure(pictures)
     area = pictures[0].size
     values = pictures / 255.0
-    centre = (images.SIDE - 1) / 2
+    centre = (SIDE - 1) / 2
     return pd.DataFrame(
         {
             "line width, 2 ink / edge (px)": found["stroke"],
@@ -190,8 +200,8 @@ def changes(drawings: list[Drawing], dense: list[Drawing]) -> str:
 
 def row(name: str, change: Callable[[Drawing], Drawing], drawings: list[Drawing]) -> dict[str, str]:
     """What one change does to the pictures of `drawings`."""
-    before = [images.from_strokes(each) for each in drawings]
-    after = [images.from_strokes(change(each)) for each in drawings]
+    before = [from_strokes(each) for each in drawings]
+    after = [from_strokes(change(each)) for each in drawings]
     largest, mean, alike = (np.array(each) for each in zip(*compared(before, after), strict=True))
     return {
         "the same drawing": name,
@@ -223,7 +233,7 @@ def seconds(strokes: Strokes) -> str:
     for i in rng.choice(len(strokes), 3000, replace=False):
         drawing = strokes[int(i)]
         start = time.perf_counter()
-        images.from_strokes(drawing)
+        from_strokes(drawing)
         spent.append(1000 * (time.perf_counter() - start))
         points.append(sum(map(len, drawing)))
     machine = environment.hardware()

@@ -8,7 +8,7 @@ import pytest
 from conftest import PROJECT
 
 from hcr.datasets import Split
-from hcr.preprocessing import corruptions as spoilt
+from hcr.preprocessing import corruptions
 
 TOLD = re.compile(r"(-?[\d.]+) \((-?[\d.]+) to (-?[\d.]+)\)")
 
@@ -39,11 +39,11 @@ def test_the_means_over_corruptions_have_intervals_over_the_pictures():
     chance = Chance(labels)
     frame, table = bench["asked_of"](chance, Split(pictures, labels), "ab")
     right = np.array(chance.right, float)
-    assert right.shape == (1 + 5 * len(spoilt.AMPLITUDES), n)
+    assert right.shape == (1 + 5 * len(corruptions.CORRUPTIONS), n)
     lines = bench["rows"](frame, table)
     told = {line.split("|")[1].strip(): TOLD.findall(line) for line in lines[2:]}
     assert list(told)[-1] == "mean"
-    parts = dict(zip(spoilt.AMPLITUDES, right[1:].reshape(-1, 5, n), strict=True))
+    parts = dict(zip(corruptions.CORRUPTIONS, right[1:].reshape(-1, 5, n), strict=True))
     for name, its in (parts | {"mean": right[1:]}).items():
         mean = its.mean(axis=0)
         for found, values in zip(told[name], (mean, right[0] - mean), strict=True):

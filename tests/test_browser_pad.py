@@ -12,8 +12,8 @@ import pytest
 import trained
 
 from hcr.errors import ModelError
-from hcr.preprocessing import images, synthesis
-from hcr.preprocessing.placements import PLACEMENTS, placed
+from hcr.preprocessing import from_strokes, synthesis
+from hcr.preprocessing.synthesis import PLACEMENTS, place_on_pad
 from hcr.recognizer import Recognizer
 
 pytestmark = [
@@ -215,7 +215,7 @@ def test_small_and_in_a_corner_they_are_read_as_well(pad, reader):
     sure = []
     for label in reader.labels:
         shape = synthesis.character(label, [7, ord(label)])
-        where = [few(placed(shape, each)) for each in PLACEMENTS]
+        where = [few(place_on_pad(shape, each)) for each in PLACEMENTS]
         best = [reader.read_strokes(strokes)[0] for strokes in where]
         wide = all(np.ptp(stroke, axis=0).max() > 6 for strokes in where for stroke in strokes)
         if wide and all(found == label and share > 0.95 for found, share in best):
@@ -514,7 +514,7 @@ def test_the_picture_is_what_the_network_sees(pad, drawings):
             return [...context.getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 == 0);
         }"""
     )
-    expected = images.from_strokes(strokes).astype(int)
+    expected = from_strokes(strokes).astype(int)
     # The page sends whole pixels of the screen, which the pad's place need not fall on.
     assert np.abs(np.reshape(seen, (28, 28)) - expected).mean() < 4
 

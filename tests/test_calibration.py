@@ -8,8 +8,7 @@ from scipy.special import softmax
 
 from hcr.errors import DataError
 from hcr.evaluation import calibration, metrics
-from hcr.preprocessing import corruptions as spoilt
-from hcr.preprocessing import images, synthesis
+from hcr.preprocessing import corruptions, from_strokes, synthesis
 from hcr.recognizer import Recognizer, _tempered
 
 
@@ -122,11 +121,11 @@ def test_it_lowers_the_calibration_error_of_a_network_made_too_sure():
     for part, first in (("validation", 0), ("test", 500)):
         # Spoilt, for it errs too seldom on plain drawings.
         drawn = [
-            images.from_strokes(synthesis.character(each, first + place))
+            from_strokes(synthesis.character(each, first + place))
             for each in letters
             for place in range(8)
         ]
-        spoiled = spoilt.spoil(np.stack(drawn), "noise", 4)
+        spoiled = corruptions.corrupt(np.stack(drawn), "noise", 4)
         labels = np.repeat([network.labels.index(each) for each in letters], 8)
         parts[part] = calibration.apply(network.predict(spoiled), 1 / 4), labels
     sure, labels = parts["test"]

@@ -8,7 +8,7 @@ import pytest
 from hcr import datasets, runs
 from hcr.datasets import mnist
 from hcr.errors import DataError, ParameterError
-from hcr.preprocessing import images, synthesis
+from hcr.preprocessing import check_images, from_strokes, synthesis
 
 # Every user's splits are these; another digest means that no earlier figure can be compared.
 SAMPLE_DIGEST = "46dcc337f25633480ec6e78e94cec1524a377af2589c98de93a2dbf1a06d3b8c"
@@ -30,7 +30,7 @@ def test_the_sample_has_its_counts_and_keeps_the_picture_contract(sample):
         "test": [100] * 10,
     }
     for part in (sample.train, sample.validation, sample.test):
-        images.check(part.images)
+        check_images(part.images)
         assert part.labels.dtype == np.int64
         assert part.images.flags.c_contiguous
         # Ink is bright on a dark ground.
@@ -62,7 +62,7 @@ def mean_picture(data: datasets.Data, char: str) -> np.ndarray:
 
 
 def mean_drawing(char: str) -> np.ndarray:
-    drawings = [images.from_strokes(synthesis.character(char, seed)) for seed in range(20)]
+    drawings = [from_strokes(synthesis.character(char, seed)) for seed in range(20)]
     return np.mean(drawings, axis=0)
 
 

@@ -6,8 +6,8 @@ from scipy import stats
 
 from hcr.errors import DataError, ParameterError
 from hcr.evaluation.drawings import MEAN, by_contributor, interval
-from hcr.preprocessing import images, labels, synthesis
-from hcr.preprocessing.placements import PAD, PLACEMENTS, placed
+from hcr.preprocessing import from_strokes, labels, synthesis
+from hcr.preprocessing.synthesis import PAD, PLACEMENTS, place_on_pad
 
 CHARACTERS = "0AaO"
 
@@ -78,7 +78,7 @@ def test_a_placed_drawing_is_in_whole_pixels_of_the_pad(placement):
     size, edge = PLACEMENTS[placement]
     for char in "Ilg7":
         strokes = [2 + 5 * stroke for stroke in synthesis.character(char, 3)]
-        found = placed(strokes, placement)
+        found = place_on_pad(strokes, placement)
         points = np.concatenate(found)
         assert (points == np.rint(points)).all()
         low, high = points.min(axis=0), points.max(axis=0)
@@ -93,15 +93,15 @@ def test_a_placed_drawing_is_in_whole_pixels_of_the_pad(placement):
 def test_placed_and_drawn_it_is_the_same_picture():
     for char in labels.BYCLASS:
         strokes = synthesis.character(char, 1)
-        large, *others = (images.from_strokes(placed(strokes, each)) for each in PLACEMENTS)
+        large, *others = (from_strokes(place_on_pad(strokes, each)) for each in PLACEMENTS)
         for other in others:
             # What is left is the rounding to whole pixels: half of one is 0.2 of a picture's.
             assert np.abs(large.astype(int) - other).mean() < 8, char
 
 
 def test_what_has_no_extent_and_no_placement():
-    assert placed([], "small") == []
-    (point,) = placed([[[3, 4], [3, 4]]], "small in a corner")
+    assert place_on_pad([], "small") == []
+    (point,) = place_on_pad([[[3, 4], [3, 4]]], "small in a corner")
     assert point.tolist() == [[6, 6], [6, 6]]
     with pytest.raises(ParameterError, match="no placement 'smal'.*Did you mean 'small'"):
-        placed([[[0, 0]]], "smal")
+        place_on_pad([[[0, 0]]], "smal")

@@ -11,7 +11,7 @@ from hcr import datasets
 from hcr.datasets import drawings as family
 from hcr.datasets import own_drawings as drawings
 from hcr.errors import DataError
-from hcr.preprocessing import images, labels, synthesis
+from hcr.preprocessing import check_images, from_strokes, labels, synthesis
 
 CHARACTERS = "ABab01"
 KINDS = ("train", "validation", "test")
@@ -47,10 +47,10 @@ def test_pictures_are_those_of_the_pad_with_strokes_and_writers():
     kept = drawings.read()
     n = 0
     for split in (data.train, data.validation, data.test):
-        images.check(split.images)
+        check_images(split.images)
         assert len(split.strokes) == len(split.writers) == len(split)
         for i in range(len(split)):
-            assert (images.from_strokes(split.strokes[i]) == split.images[i]).all()
+            assert (from_strokes(split.strokes[i]) == split.images[i]).all()
             ends = [(each.character, each.strokes[0][0].tolist()) for each in kept]
             character = data.characters[split.labels[i]]
             assert (character, pytest.approx(split.strokes[i][0][0].tolist())) in ends

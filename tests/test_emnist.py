@@ -10,7 +10,7 @@ import pytest
 from hcr import datasets
 from hcr.datasets import Options, archive, emnist, places, subset
 from hcr.errors import DataError
-from hcr.preprocessing import images, labels, synthesis
+from hcr.preprocessing import check_images, from_strokes, labels, synthesis
 
 OFFICIAL = [name for name in emnist.SETS if name != emnist.SUBSET]
 COUNTS = {
@@ -75,7 +75,7 @@ def test_a_set_is_read_upright_with_labels_from_nought(data, name):
     assert pictures_of(found.train, found.validation) == expected
     assert np.abs(found.counts["validation"] - np.bincount(values) / 10).max() <= 0.5
     for split in (found.train, found.validation, found.test):
-        images.check(split.images)
+        check_images(split.images)
         assert split.labels.dtype == np.int64
 
 
@@ -299,7 +299,7 @@ def test_the_real_pictures_are_upright(name, digits):
     seven = digits.train.images[digits.train.labels == 7].mean(axis=0)
     assert alike(means["7"], seven) > alike(means["7"].T, seven) + 0.2
     for char, found in means.items():
-        drawings = [images.from_strokes(synthesis.character(char, seed)) for seed in range(20)]
+        drawings = [from_strokes(synthesis.character(char, seed)) for seed in range(20)]
         drawn = np.mean(drawings, axis=0)
         assert alike(found, drawn) > alike(found.T, drawn) + 0.3, char
 

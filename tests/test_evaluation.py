@@ -23,7 +23,7 @@ from hcr.errors import DataError, ModelError, ParameterError
 from hcr.evaluation import metrics
 from hcr.evaluation.drawings import MEAN, interval
 from hcr.preprocessing import synthesis
-from hcr.preprocessing.placements import PLACEMENTS
+from hcr.preprocessing.synthesis import PLACEMENTS
 from hcr.recognizer import Recognizer
 from hcr.reports import insights
 from hcr.runs import files

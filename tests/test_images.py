@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 
 from hcr.errors import DataError
-from hcr.preprocessing import images, labels, synthesis
+from hcr.preprocessing import check_images, from_strokes, labels, synthesis
 
 TEE = [np.array([[20.0, 10.0], [120.0, 10.0]]), np.array([[70.0, 10.0], [70.0, 150.0]])]
 
@@ -51,24 +51,24 @@ def test_agrees_with_the_steps_of_the_paper():
     likeness = []
     for char in labels.BYCLASS:
         strokes = synthesis.character(char, 5)
-        pair = images.from_strokes(strokes), as_the_paper_says(strokes)
+        pair = from_strokes(strokes), as_the_paper_says(strokes)
         likeness.append(np.corrcoef(pair[0].ravel(), pair[1].ravel())[0, 1])
     assert min(likeness) > 0.91
     assert np.mean(likeness) > 0.96
 
 
 def test_contract_and_upright():
-    picture = images.from_strokes(TEE)
+    picture = from_strokes(TEE)
     assert picture.shape == (28, 28)
     assert picture.dtype == np.uint8
     assert picture.max() == 255
     assert picture[:6].sum() > 2 * picture[-6:].sum()  # the bar of the T is above
-    assert images.check(picture[None]).shape == (1, 28, 28)
+    assert check_images(picture[None]).shape == (1, 28, 28)
 
 
 def test_fills_the_picture_as_emnist_does():
-    rows = np.flatnonzero(images.from_strokes(TEE).max(axis=1) >= 128)
-    columns = np.flatnonzero(images.from_strokes(TEE).max(axis=0) >= 128)
+    rows = np.flatnonzero(from_strokes(TEE).max(axis=1) >= 128)
+    columns = np.flatnonzero(from_strokes(TEE).max(axis=0) >= 128)
     assert (rows[0], rows[-1]) == (3, 24)
     assert columns[0] == 27 - columns[-1]
 
@@ -82,7 +82,7 @@ def test_fills_the_picture_as_emnist_does():
 )
 def test_place_and_scale_do_not_matter(strokes, scale, right, down):
     moved = [stroke * scale + (right, down) for stroke in strokes]
-    assert difference(images.from_strokes(moved), images.from_strokes(strokes)).max() <= 2
+    assert difference(from_strokes(moved), from_strokes(strokes)).max() <= 2
 
 
 @settings(max_examples=60, deadline=None)
@@ -95,7 +95,7 @@ def test_density_order_and_direction_do_not_matter(strokes, points, random):
         denser = np.column_stack([np.interp(wanted, lengths, stroke[:, a]) for a in (0, 1)])
         other.append(denser[::-1] if random.random() < 0.5 else denser)
     random.shuffle(other)
-    off = difference(images.from_strokes(other), images.from_strokes(strokes))
+    off = difference(from_strokes(other), from_strokes(strokes))
     assert off.max() <= 32
     assert off.mean() <= 0.5
 
@@ -117,7 +117,7 @@ def test_points_on_straight_lines_may_be_missing(strokes, step):
         denser.append(np.column_stack(columns))
     for one, other in zip(sparser(denser, step), corners, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-12)
-    off = difference(images.from_strokes(denser), images.from_strokes(corners))
+    off = difference(from_strokes(denser), from_strokes(corners))
     assert off.max() <= 32
     assert off.mean() <= 0.5
 
@@ -128,7 +128,7 @@ def test_a_fast_hand_draws_nearly_the_same_curves(char, seed):
     strokes = synthesis.character(char, seed)
     points = np.concatenate(strokes)
     sparse = sparser(strokes, max(1, len(points) // 30))  # half a second at 60 points a second
-    pair = images.from_strokes(strokes), images.from_strokes(sparse)
+    pair = from_strokes(strokes), from_strokes(sparse)
     assert np.corrcoef(pair[0].ravel(), pair[1].ravel())[0, 1] > 0.975
     assert difference(*pair).mean() < 9
 
@@ -143,7 +143,7 @@ def test_the_pads_size_and_pixel_ratio_do_not_matter(strokes, form, shift):
     size, ratio, most = form
     # A screen of `ratio` device pixels each tells positions in that many parts of a pixel.
     drawn = [np.round((stroke * size + shift) * ratio) / ratio for stroke in strokes]
-    off = difference(images.from_strokes(drawn), images.from_strokes(strokes))
+    off = difference(from_strokes(drawn), from_strokes(strokes))
     assert off.mean() <= most
 
 
@@ -151,7 +151,7 @@ def test_the_pads_size_and_pixel_ratio_do_not_matter(strokes, form, shift):
 @given(some_drawings, st.integers(2, 5))
 def test_repeated_points_do_not_matter(strokes, times):
     repeated = [np.repeat(stroke, times, axis=0) for stroke in strokes]
-    assert difference(images.from_strokes(repeated), images.from_strokes(strokes)).max() <= 1
+    assert difference(from_strokes(repeated), from_strokes(strokes)).max() <= 1
 
 
 def test_a_line_that_leaves_the_pad_is_drawn_to_where_it_went():
@@ -160,15 +160,15 @@ def test_a_line_that_leaves_the_pad_is_drawn_to_where_it_went():
     strokes = [np.array([[-90.0, 20.0], [140.0, -60.0], [size + 80.0, size + 30.0]])]
     inside = [(stroke + 100) / 3 for stroke in strokes]
     assert all(((stroke > 0) & (stroke < size)).all() for stroke in inside)
-    assert difference(images.from_strokes(strokes), images.from_strokes(inside)).max() <= 2
+    assert difference(from_strokes(strokes), from_strokes(inside)).max() <= 2
     cut = [np.clip(stroke, 0, size) for stroke in strokes]
-    assert difference(images.from_strokes(cut), images.from_strokes(strokes)).mean() > 5
+    assert difference(from_strokes(cut), from_strokes(strokes)).mean() > 5
 
 
 @pytest.mark.parametrize("turn", [0, 1])
 def test_a_line_may_be_straight_up_or_across(turn):
     straight = [np.roll(np.array([[5.0, 5.0], [5.0, 105.0]]), turn, axis=1)]
-    picture = images.from_strokes(straight)
+    picture = from_strokes(straight)
     picture = picture.T if turn else picture
     assert (picture[:, 13] == picture[:, 14]).all()
     rows = np.flatnonzero(picture[:, 13] >= 128)
@@ -178,17 +178,17 @@ def test_a_line_may_be_straight_up_or_across(turn):
 
 def test_lists_of_integers_will_do():
     lists = [stroke.astype(int).tolist() for stroke in TEE]
-    assert (images.from_strokes(lists) == images.from_strokes(TEE)).all()
+    assert (from_strokes(lists) == from_strokes(TEE)).all()
 
 
 @pytest.mark.parametrize("empty", [[], [[]], [np.zeros((0, 2))], ()])
 def test_an_empty_pad_is_an_empty_picture(empty):
-    assert not images.from_strokes(empty).any()
+    assert not from_strokes(empty).any()
 
 
 @pytest.mark.parametrize("tap", [[[(7, 7)]], [[(3, 3)] * 9], [[(0, 0)], [(0, 0)]], [[(1e9, -5)]]])
 def test_a_tap_is_a_disc_in_the_middle(tap):
-    picture = images.from_strokes(tap)
+    picture = from_strokes(tap)
     assert (picture == picture[::-1]).all()
     assert (picture == picture.T).all()
     assert picture[13, 13] == 255
@@ -197,7 +197,7 @@ def test_a_tap_is_a_disc_in_the_middle(tap):
 
 
 def test_a_dot_over_a_stroke_is_kept():
-    picture = images.from_strokes([[(0, 20), (0, 60)], [(0, 0)]])
+    picture = from_strokes([[(0, 20), (0, 60)], [(0, 0)]])
     assert picture[4, 13] > 200
     assert picture[8, 13] < 60
     assert picture[20, 13] > 200
@@ -220,7 +220,7 @@ def test_a_dot_over_a_stroke_is_kept():
 )
 def test_no_strokes(strokes, received):
     with pytest.raises(DataError, match=received):
-        images.from_strokes(strokes)
+        from_strokes(strokes)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_no_strokes(strokes, received):
 )
 def test_check_says_what_is_wrong(wrong, received):
     with pytest.raises(DataError, match=received):
-        images.check(wrong)
+        check_images(wrong)
 
 
 def test_quick_enough_to_draw_with():
@@ -244,7 +244,7 @@ def test_quick_enough_to_draw_with():
     seconds = []
     for strokes in drawings * 3:
         start = time.perf_counter()
-        images.from_strokes(strokes)
+        from_strokes(strokes)
         seconds.append(time.perf_counter() - start)
     # About 0.2 ms where nothing else runs; 2 ms still tells a slip from a busy machine.
     assert np.median(seconds) < 2e-3

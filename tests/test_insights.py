@@ -8,7 +8,7 @@ from hcr import datasets, runs
 from hcr.datasets.split import Data, Info, Split
 from hcr.evaluation import audit
 from hcr.evaluation.verdicts import COLUMNS
-from hcr.preprocessing import measures
+from hcr.preprocessing import ink as ink_statistics
 from hcr.reports import insights
 from hcr.runs import environment
 
@@ -79,16 +79,16 @@ def test_pictures_without_ink_are_warned_of_and_listed(tmp_path):
     run.folder.mkdir()
     images = np.full((6, 28, 28), 9, np.uint8)
     labels = np.array([0, 1, 2, 0, 1, 2])
-    assert insights.blanks(run, measures.of(images), labels, "abc") == ""
+    assert insights.blanks(run, ink_statistics.measure(images), labels, "abc") == ""
     assert not (run.folder / "tables").exists()
     images[[1, 4]] = 0
-    said = insights.blanks(run, measures.of(images), labels, "abc")
+    said = insights.blanks(run, ink_statistics.measure(images), labels, "abc")
     assert said.startswith("> **Warning.** 2 of 6 training pictures hold no ink, in 1 of 3 classes")
     assert "tables/01_blank.csv" in said
     listed = (run.folder / "tables" / "01_blank.csv").read_text()
     assert listed == "index,character\n1,b\n4,b\n"
     images[4] = 9
-    said = insights.blanks(run, measures.of(images), labels, "abc")
+    said = insights.blanks(run, ink_statistics.measure(images), labels, "abc")
     assert said.startswith("> **Warning.** 1 of 6 training pictures holds no ink")
 
 
@@ -112,7 +112,7 @@ def test_ink_is_told_of_the_pictures_at_hand():
             image[4 + row, shift % 8 + (20 - row) // 2 : shift % 8 + (20 - row) // 2 + 3] = 255
         images[2 * shift + 1] = image
     images[39] = 0
-    frame = measures.of(images)
+    frame = ink_statistics.measure(images)
     found = rows(insights.of_ink(frame, images, labels, "ab"))
     assert found["ink"][0] == pytest.approx(39 * 60 / (40 * 784))
     assert found["blank"][0] == 1
@@ -122,7 +122,9 @@ def test_ink_is_told_of_the_pictures_at_hand():
     ones = labels[1::2]
     (slant,) = (
         each
-        for each in insights.of_ink(measures.of(images[1::2, :, ::-1]), images[1::2], ones, "ab")
+        for each in insights.of_ink(
+            ink_statistics.measure(images[1::2, :, ::-1]), images[1::2], ones, "ab"
+        )
         if each.key == "slant"
     )
     assert slant.text.startswith("\N{MINUS SIGN}")

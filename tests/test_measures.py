@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from hcr import datasets
-from hcr.errors import DataError, ParameterError
-from hcr.preprocessing import images, ink, measures
+from hcr.preprocessing import PEN, from_strokes
+from hcr.preprocessing import ink as ink_statistics
 
 FINE = 8  # points a pixel, along each side, where a shape is drawn
 
@@ -37,7 +36,7 @@ def ring(radius: float, width: float) -> np.ndarray:
 
 
 def one(picture: np.ndarray) -> dict[str, float]:
-    return measures.of(picture[None]).iloc[0].to_dict()
+    return ink_statistics.measure(picture[None]).iloc[0].to_dict()
 
 
 @pytest.mark.parametrize("width", [2.0, 3.0, 4.3])
@@ -66,7 +65,7 @@ def test_blur_and_a_paler_pen_hardly_change_the_width():
 
 def test_the_pen_of_drawings_is_found_again():
     stroke = np.array([[0.0, 0], [40, 100], [80, 0]])
-    assert one(images.from_strokes([stroke]))["stroke"] == pytest.approx(images.PEN, rel=0.12)
+    assert one(from_strokes([stroke]))["stroke"] == pytest.approx(PEN, rel=0.12)
 
 
 @pytest.mark.parametrize("slant", [-30, -10, 0, 10, 30])
@@ -95,11 +94,11 @@ def test_box_centre_and_ink_of_a_rectangle():
 
 
 def test_a_blank_picture_has_no_ink_and_nothing_else():
-    frame = measures.of(np.stack([np.zeros((28, 28), np.uint8), bar(3)]))
+    frame = ink_statistics.measure(np.stack([np.zeros((28, 28), np.uint8), bar(3)]))
     assert frame["ink"][0] == 0
     assert frame.drop(columns="ink").iloc[0].isna().all()
     assert frame.iloc[1].notna().all()
-    assert list(frame) == list(measures.COLUMNS)
+    assert list(frame) == list(ink_statistics.COLUMNS)
 
 
 def test_a_faint_pixel_is_a_box():
@@ -111,15 +110,15 @@ def test_a_faint_pixel_is_a_box():
 
 def test_a_memory_map_is_measured_as_its_pictures_are(tmp_path):
     rng = np.random.default_rng(0)
-    pictures = rng.integers(0, 256, (3 * ink.CHUNK + 5, 28, 28)).astype(np.uint8)
+    pictures = rng.integers(0, 256, (3 * ink_statistics.CHUNK + 5, 28, 28)).astype(np.uint8)
     np.save(tmp_path / "images.npy", pictures)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
-    frame = measures.of(mapped)
+    frame = ink_statistics.measure(mapped)
     assert len(frame) == len(pictures)
     # Every picture is in its row: alone it gives the same.
-    for row in (0, ink.CHUNK - 1, ink.CHUNK, len(pictures) - 1):
+    for row in (0, ink_statistics.CHUNK - 1, ink_statistics.CHUNK, len(pictures) - 1):
         assert one(pictures[row]) == pytest.approx(frame.iloc[row].to_dict(), rel=1e-4)
-    assert measures.pixel_counts(mapped).tolist() == np.bincount(pictures.ravel()).tolist()
+    assert ink_statistics.pixel_counts(mapped).tolist() == np.bincount(pictures.ravel()).tolist()
 
 
 def test_no_copy_of_all_pictures_is_made(tmp_path):
@@ -129,9 +128,9 @@ def test_no_copy_of_all_pictures_is_made(tmp_path):
     pictures[:] = bar(3)
     labels = np.arange(len(pictures)) % 3
     tracemalloc.start()
-    measures.of(pictures)
-    measures.mean_and_spread(pictures, labels, 3)
-    measures.pixel_counts(pictures)
+    ink_statistics.measure(pictures)
+    ink_statistics.mean_and_spread(pictures, labels, 3)
+    ink_statistics.pixel_counts(pictures)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < pictures.nbytes / 3
@@ -141,7 +140,7 @@ def test_mean_and_spread_are_exact():
     rng = np.random.default_rng(1)
     pictures = rng.integers(0, 256, (700, 28, 28)).astype(np.uint8)
     labels = rng.integers(0, 3, 700)
-    mean, spread = measures.mean_and_spread(pictures, labels, 4)
+    mean, spread = ink_statistics.mean_and_spread(pictures, labels, 4)
     for index in range(3):
         own = pictures[labels == index].astype(float)
         np.testing.assert_allclose(mean[index], own.mean(axis=0))
@@ -153,95 +152,28 @@ def test_mean_and_spread_are_exact():
 def test_pictures_without_ink_do_not_make_a_mean_paler():
     pictures = np.zeros((300, 28, 28), np.uint8)
     pictures[::2] = 200
-    mean, spread = measures.mean_and_spread(pictures, np.zeros(300, int), 2)
+    mean, spread = ink_statistics.mean_and_spread(pictures, np.zeros(300, int), 2)
     assert (mean[0] == 200).all()
     assert (spread[0] == 0).all()
-    mean, _ = measures.mean_and_spread(pictures[1::2], np.zeros(150, int), 1)
+    mean, _ = ink_statistics.mean_and_spread(pictures[1::2], np.zeros(150, int), 1)
     assert np.isnan(mean).all()
 
 
 def test_white_pictures_do_not_overflow():
     pictures = np.full((300, 28, 28), 255, np.uint8)
-    mean, spread = measures.mean_and_spread(pictures, np.zeros(300, int), 1)
+    mean, spread = ink_statistics.mean_and_spread(pictures, np.zeros(300, int), 1)
     assert (mean == 255).all()
     assert (spread == 0).all()
 
 
 def test_by_class_gives_medians_and_quartiles():
     pictures = np.stack([bar(2), bar(3), bar(4), bar(3, 20), np.zeros((28, 28), np.uint8)])
-    table = measures.by_class(measures.of(pictures), [0, 0, 0, 1, 1], "abc")
+    table = ink_statistics.by_class(ink_statistics.measure(pictures), [0, 0, 0, 1, 1], "abc")
     assert table["character"].tolist() == ["a", "b", "c"]
     assert table["n"].tolist() == [3, 2, 0]
-    strokes = measures.of(pictures)["stroke"]
+    strokes = ink_statistics.measure(pictures)["stroke"]
     assert table["stroke"][0] == pytest.approx(strokes[1])
     assert table["stroke 25 %"][0] == pytest.approx((strokes[0] + strokes[1]) / 2)
     # The blank picture has no slant to count.
     assert table["slant"][1] == pytest.approx(20, abs=0.5)
     assert table.loc[2].drop(["character", "n"]).isna().all()
-
-
-def test_what_does_not_fit_is_refused():
-    with pytest.raises(DataError, match="uint8 of shape"):
-        measures.of(np.zeros((2, 28, 28)))
-    with pytest.raises(DataError, match="uint8 of shape"):
-        measures.pixel_counts(np.zeros((28, 28), np.uint8))
-    with pytest.raises(DataError, match="one label a picture"):
-        measures.mean_and_spread(np.zeros((2, 28, 28), np.uint8), [0], 1)
-    with pytest.raises(DataError, match="one label a picture"):
-        measures.by_class(measures.of(bar(3)[None]), [0, 1], "ab")
-
-
-@pytest.mark.data
-def test_emnists_lines_are_as_wide_as_the_slow_way_says():
-    train = datasets.load("emnist-subset").train
-    chosen = measures.draw_evenly(train.labels, 60 * 47)
-    assert measures.of(train.images[chosen])["stroke"].median() == pytest.approx(2.9, abs=0.1)
-
-
-# The plane
-
-
-def groups(n: int = 40) -> tuple[np.ndarray, np.ndarray]:
-    """Three groups far from each other in ten dimensions."""
-    rng = np.random.default_rng(0)
-    labels = np.arange(n) % 3
-    return rng.normal(size=(n, 10)) + 30 * np.eye(3, 10)[labels], labels
-
-
-def test_what_is_alike_lies_together():
-    features, labels = groups()
-    places = measures.lay_out(features)
-    assert places.shape == (40, 2)
-    assert places.dtype == np.float32
-    assert places.min(axis=0).tolist() == [0, 0]
-    assert places.max(axis=0).tolist() == [1, 1]
-    far = np.linalg.norm(places[:, None] - places, axis=2)
-    np.fill_diagonal(far, np.inf)
-    assert (labels[far.argmin(axis=1)] == labels).all()
-    np.testing.assert_array_equal(places, measures.lay_out(features))
-
-
-def test_a_map_of_too_few_or_of_equal_pictures():
-    with pytest.raises(DataError, match="at least 8"):
-        measures.lay_out(np.zeros((7, 3)))
-    assert np.isfinite(measures.lay_out(np.zeros((9, 3)))).all()
-    assert np.isfinite(measures.lay_out(groups(8)[0][:, :1])).all()
-
-
-def test_regions_are_numbered_from_the_upper_left():
-    corners = np.array([[0.9, 0.9], [0.1, 0.1], [0.9, 0.1], [0.1, 0.9]])
-    places = np.repeat(corners, 5, axis=0) + np.tile(np.linspace(0, 0.02, 5), 4)[:, None]
-    assert measures.regions(places, 4).tolist() == [3] * 5 + [0] * 5 + [1] * 5 + [2] * 5
-    assert set(measures.regions(corners, 9)) == {0, 1, 2, 3}
-    with pytest.raises(ParameterError, match="at least 1"):
-        measures.regions(places, 0)
-
-
-def test_an_even_draw_takes_all_of_a_rare_class():
-    labels = np.repeat([0, 1, 3], [1000, 4, 100])
-    chosen = measures.draw_evenly(labels, 64, seed=3)
-    assert np.bincount(labels[chosen]).tolist() == [30, 4, 0, 30]
-    assert (np.diff(chosen) > 0).all()
-    assert not np.array_equal(chosen, measures.draw_evenly(labels, 64, seed=4))
-    assert len(measures.draw_evenly(labels, 5000)) == len(labels)
-    assert len(measures.draw_evenly(labels, 0)) == 0

@@ -19,12 +19,12 @@ from hcr.datasets import own, own_arrays
 from hcr.datasets.leaks import pixel_hashes
 from hcr.datasets.split import Options
 from hcr.errors import DataError, HcrError, ParameterError
-from hcr.preprocessing import images, synthesis
+from hcr.preprocessing import from_picture, from_strokes, read_picture, synthesis
 
 
 def drawn(char: str, seed: int) -> np.ndarray:
     """A contract picture."""
-    return images.from_strokes(synthesis.character(char, seed))
+    return from_strokes(synthesis.character(char, seed))
 
 
 def save(picture: np.ndarray | Image.Image, path: Path) -> Path:
@@ -180,11 +180,11 @@ def test_other_sizes_are_framed_as_from_picture_does(tmp_path):
     for name, image in {"dark.png": big, "light.png": light}.items():
         save(image, tmp_path / "A" / name)
     folder(tmp_path, "B", 3)
-    expected = {images.from_picture(image).tobytes() for image in (big, light)}
+    expected = {from_picture(image).tobytes() for image in (big, light)}
     assert together(tmp_path)["A"] == expected
     # Where it is told that ink is dark, it is.
     told = together(tmp_path, "inverted")["A"]
-    assert images.from_picture(light, inverted=True).tobytes() in told
+    assert from_picture(light, inverted=True).tobytes() in told
 
 
 def test_a_coloured_or_see_through_picture_of_28_by_28_goes_through_from_picture(tmp_path):
@@ -195,7 +195,7 @@ def test_a_coloured_or_see_through_picture_of_28_by_28_goes_through_from_picture
     save(ink, tmp_path / "A" / "ink.png")
     save(red, tmp_path / "A" / "red.png")
     folder(tmp_path, "B", 3)
-    expected = {images.from_picture(picture).tobytes() for picture in (ink, red)}
+    expected = {from_picture(picture).tobytes() for picture in (ink, red)}
     assert together(tmp_path)["A"] == expected
     for raw in expected:
         picture = np.frombuffer(raw, np.uint8).reshape(28, 28)
@@ -396,7 +396,7 @@ def test_no_broken_byte_raises_anything_else(tmp_path):
             path.write_bytes(damaged)
             # Some are still whole enough; nothing but DataError may come of the others.
             with suppress(DataError):
-                images.read_picture(path)
+                read_picture(path)
         path.unlink()
 
 
@@ -646,7 +646,7 @@ def test_arrays_of_another_size_or_in_colour(tmp_path):
     for name, values in {"big": big, "colour": colour, "small": small_colour}.items():
         np.savez(tmp_path / f"{name}.npz", images=values, labels=labels, characters="AB")
     assert together(tmp_path / "small.npz")["A"] == {drawn("A", i).tobytes() for i in range(3)}
-    expected = {images.from_picture(picture).tobytes() for picture in big[::2]}
+    expected = {from_picture(picture).tobytes() for picture in big[::2]}
     assert together(tmp_path / "big.npz")["A"] == expected
     assert together(tmp_path / "colour.npz")["A"] == expected
 

@@ -20,8 +20,8 @@ from hcr.pad.pace import Pace
 from hcr.pad.paper import FINE
 from hcr.pad.reading import Reading, words
 from hcr.pad.strokes import Drawing
-from hcr.preprocessing import images, synthesis
-from hcr.preprocessing.placements import PLACEMENTS, placed
+from hcr.preprocessing import from_strokes, synthesis
+from hcr.preprocessing.synthesis import PLACEMENTS, place_on_pad
 from hcr.recognizer import Recognizer
 from hcr.recognizer.doubt import hesitation
 
@@ -127,7 +127,7 @@ def test_mouse(pad, reads):
     assert [stroke.tolist() for stroke in pad.strokes] == [[[10, 10], [50, 10], [50, 80]]]
     picture = reads.pictures[-1]
     assert picture.shape == (1, 28, 28)
-    assert (picture[0] == images.from_strokes(pad.strokes)).all()
+    assert (picture[0] == from_strokes(pad.strokes)).all()
     assert pad.best == [("<b>", 0.7), ("5", 0.15), ("&", 0.1), ("3", 0.05), ("0", 0)]
     assert pad.error is None
 
@@ -179,7 +179,7 @@ def test_a_second_finger_ends_the_stroke(pad):
 def test_a_tap_that_trembles_is_a_point(pad):
     drag(pad, (100, 100), (101, 102))
     assert [stroke.shape for stroke in pad.strokes] == [(1, 2)]
-    assert (pad.image == images.from_strokes([[(0, 0)]])).all()
+    assert (pad.image == from_strokes([[(0, 0)]])).all()
 
 
 def test_undo_redo_clear(pad):
@@ -295,7 +295,7 @@ def shipped():
 def test_what_is_placed_and_replayed_is_read_as_its_strokes_are(shipped, placement):
     pad = Pad({"shipped": shipped})
     for i, label in enumerate(shipped.labels):
-        strokes = placed(synthesis.character(label, i), placement)
+        strokes = place_on_pad(synthesis.character(label, i), placement)
         best, expected = pad.replay(strokes), shipped.read_strokes(strokes)
         assert best[0][0] == expected[0][0], label
         assert best[0][1] == pytest.approx(expected[0][1], abs=1e-5)
@@ -308,8 +308,8 @@ def test_peoples_drawings_are_replayed_for_each_of_47_characters(shipped):
     assert len(strokes) == len(meant) == 47
     assert set(meant) == set(shipped.labels)
     assert set(whose) <= {"tos", "imp"}
-    best = [pad.replay(placed(each, "large"))[0][0] for each in strokes]
-    expected = [shipped.read_strokes(placed(each, "large"))[0][0] for each in strokes]
+    best = [pad.replay(place_on_pad(each, "large"))[0][0] for each in strokes]
+    expected = [shipped.read_strokes(place_on_pad(each, "large"))[0][0] for each in strokes]
     # A mouse that trembles is a point: a stroke of less than three pixels.
     assert sum(a == b for a, b in zip(best, expected, strict=True)) >= 46
 
@@ -409,7 +409,7 @@ def test_it_answers_before_the_pen_is_lifted(pad, reads):
     time.sleep(0.35)
     send(pad, "mouse_move", (100, 100))
     assert len(reads.pictures) == 2
-    assert (reads.pictures[-1][0] == images.from_strokes([[(10, 10), (100, 100)]])).all()
+    assert (reads.pictures[-1][0] == from_strokes([[(10, 10), (100, 100)]])).all()
 
 
 def test_it_does_not_answer_every_move(pad, reads):
@@ -418,7 +418,7 @@ def test_it_does_not_answer_every_move(pad, reads):
         send(pad, "mouse_move", (place % 250, place % 199))
     send(pad, "mouse_up", (10, 20))
     assert len(reads.pictures) < 20
-    assert (reads.pictures[-1][0] == images.from_strokes(pad.strokes)).all()
+    assert (reads.pictures[-1][0] == from_strokes(pad.strokes)).all()
 
 
 def test_a_pause_brings_line_and_answer_up_to_date(reads, sent):
@@ -433,7 +433,7 @@ def test_a_pause_brings_line_and_answer_up_to_date(reads, sent):
 
     pad = asyncio.run(pause())
     assert pad._drawing.drawing
-    assert (reads.pictures[-1][0] == images.from_strokes(pad.strokes)).all()
+    assert (reads.pictures[-1][0] == from_strokes(pad.strokes)).all()
     assert 'data-points="10"' in pad._answer.value
     assert len(sent) == 1
 
@@ -849,7 +849,7 @@ def test_it_is_the_whole_drawing_that_was_read(reads):
         send(pad, "mouse_move", (10, place))
     strokes = pad.strokes
     click(pad, "Keep")
-    assert any((each[0] == images.from_strokes(strokes)).all() for each in reads.pictures)
+    assert any((each[0] == from_strokes(strokes)).all() for each in reads.pictures)
 
 
 def test_a_model_that_fails_has_no_count(reads):

@@ -12,7 +12,7 @@ from PIL import EpsImagePlugin, Image
 
 from hcr import datasets
 from hcr.errors import DataError
-from hcr.preprocessing import images
+from hcr.preprocessing import TooLargeError, from_picture, read_picture
 from hcr.recognizer import Recognizer
 
 posix = pytest.mark.skipif(os.name == "nt", reason="a stand-in for a program of POSIX")
@@ -32,8 +32,8 @@ def test_no_picture_starts_a_program(tmp_path, monkeypatch):
     assert mark.exists()  # so it would be
     mark.unlink()
     for read in (
-        lambda: images.read_picture(path),
-        lambda: images.read_picture(malformed.EPS),
+        lambda: read_picture(path),
+        lambda: read_picture(malformed.EPS),
         lambda: Recognizer.load().read_image(path),
         lambda: datasets.load("own", path=str(tmp_path / "own")),
     ):
@@ -62,22 +62,22 @@ def tiff(tile: int) -> bytes:
 )
 def test_what_is_too_large_is_not_decoded(content, monkeypatch):
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("decoded"))
-    with pytest.raises(images.TooLargeError, match="Received"):
-        images.read_picture(content)
+    with pytest.raises(TooLargeError, match="Received"):
+        read_picture(content)
 
 
 def test_a_file_of_too_many_bytes_is_not_opened(tmp_path, monkeypatch):
     monkeypatch.setattr("PIL.Image.open", lambda *given, **more: pytest.fail("opened"))
     (tmp_path / "x.png").write_bytes(malformed.FILES[0])
     for file in (tmp_path / "x.png", malformed.FILES[0]):
-        with pytest.raises(images.TooLargeError, match="bytes"):
-            images.read_picture(file, most_bytes=len(malformed.FILES[0]) - 1)
+        with pytest.raises(TooLargeError, match="bytes"):
+            read_picture(file, most_bytes=len(malformed.FILES[0]) - 1)
 
 
 def test_pixels_are_counted_by_who_asks():
-    assert images.read_picture(malformed.FILES[0], most_pixels=3000).shape == (50, 60, 3)
-    with pytest.raises(images.TooLargeError, match="60 x 50"):
-        images.read_picture(malformed.FILES[0], most_pixels=2999)
+    assert read_picture(malformed.FILES[0], most_pixels=3000).shape == (50, 60, 3)
+    with pytest.raises(TooLargeError, match="60 x 50"):
+        read_picture(malformed.FILES[0], most_pixels=2999)
 
 
 @pytest.mark.parametrize("form", ["MPO", "GIF", "TIFF", "PNG", "WEBP"])
@@ -87,7 +87,7 @@ def test_of_several_frames_the_first_is_taken(form):
     dark.save(file, form, save_all=True, append_images=[light, light])
     with Image.open(io.BytesIO(file.getvalue())) as several:
         assert several.n_frames > 1
-    assert images.read_picture(file.getvalue()).max() <= 5
+    assert read_picture(file.getvalue()).max() <= 5
 
 
 @pytest.mark.parametrize(
@@ -107,20 +107,20 @@ def test_whatever_a_decoder_raises_is_one_error(error, monkeypatch):
 
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
     with pytest.raises(DataError, match="whole picture"):
-        images.read_picture(malformed.FILES[0])
+        read_picture(malformed.FILES[0])
     with Image.open(io.BytesIO(malformed.FILES[0])) as picture, pytest.raises(DataError):
-        images.from_picture(picture)
+        from_picture(picture)
 
 
 @pytest.mark.parametrize("start", malformed.OTHERS, ids=repr)
 def test_files_of_other_kinds_are_no_pictures(start):
     for rest in (b"", bytes(300), np.random.default_rng(0).bytes(300)):
         with pytest.raises(DataError, match="whole picture"):
-            images.read_picture(start + rest)
+            read_picture(start + rest)
 
 
 @posix
 def test_a_pipe_in_the_place_of_a_picture_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "x.png")
     with pytest.raises(DataError, match="whole picture"):
-        images.read_picture(tmp_path / "x.png")
+        read_picture(tmp_path / "x.png")

@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 
 from hcr import datasets
 from hcr.errors import DataError
-from hcr.preprocessing import images, synthesis
+from hcr.preprocessing import check_images, from_picture, from_strokes, synthesis
 
 
 def likeness(one, other):
@@ -44,20 +44,18 @@ def bytes_of(grey):
 CHARS = "A5gRit"
 DRAWINGS = {char: synthesis.character(char, 5) for char in CHARS}
 SCANS = {char: scan(strokes) for char, strokes in DRAWINGS.items()}
-AS_DRAWN = {char: images.from_strokes(strokes) for char, strokes in DRAWINGS.items()}
+AS_DRAWN = {char: from_strokes(strokes) for char, strokes in DRAWINGS.items()}
 
 
 def worst(change):
     """The least likeness to the pen's picture over `CHARS`, after `change` of the scan."""
-    return min(
-        likeness(images.from_picture(change(grey)), AS_DRAWN[char]) for char, grey in SCANS.items()
-    )
+    return min(likeness(from_picture(change(grey)), AS_DRAWN[char]) for char, grey in SCANS.items())
 
 
 def test_a_scan_is_what_the_pen_gives():
     for char, grey in SCANS.items():
-        picture = images.from_picture(bytes_of(grey))
-        assert images.check(picture[None]).max() == 255
+        picture = from_picture(bytes_of(grey))
+        assert check_images(picture[None]).max() == 255
         assert likeness(picture, AS_DRAWN[char]) > 0.985, char
 
 
@@ -65,12 +63,12 @@ def test_it_follows_what_nists_pictures_went_through():
     # NIST: black and white, 128 x 128, characters of about 44 pixels, lines of about 5.
     for char, strokes in DRAWINGS.items():
         grey = scan(strokes, size=44, pen=5, canvas=(128, 128)) > 0.5
-        assert likeness(images.from_picture(grey), AS_DRAWN[char]) > 0.97, char
+        assert likeness(from_picture(grey), AS_DRAWN[char]) > 0.97, char
 
 
 def test_the_longer_side_is_as_long_as_emnists_and_in_the_middle():
     for grey in SCANS.values():
-        picture = images.from_picture(bytes_of(grey))
+        picture = from_picture(bytes_of(grey))
         for axis in (0, 1):
             ink = np.flatnonzero(picture.max(axis=axis) >= 128)
             assert abs(ink[0] - (27 - ink[-1])) <= 1
@@ -137,11 +135,11 @@ def test_paper_and_light_do_not_matter(change):
 def test_a_fine_pen_is_widened(pen):
     for char, strokes in DRAWINGS.items():
         grey = scan(strokes, size=120, pen=pen)
-        assert likeness(images.from_picture(bytes_of(grey)), AS_DRAWN[char]) > 0.97, char
+        assert likeness(from_picture(bytes_of(grey)), AS_DRAWN[char]) > 0.97, char
 
 
 def test_a_broad_pen_stays_broad():
-    broad = images.from_picture(bytes_of(scan(DRAWINGS["A"], pen=24)))
+    broad = from_picture(bytes_of(scan(DRAWINGS["A"], pen=24)))
     assert broad.sum() > 1.3 * AS_DRAWN["A"].sum()
 
 
@@ -157,7 +155,7 @@ def test_size_and_place_do_not_matter(char, size, right, down, light):
     pen = size * 0.12
     side = int(size + 2 * pen) + 4
     grey = scan(DRAWINGS[char], size, pen, (side + right, side + down), (pen, pen))
-    picture = images.from_picture(bytes_of(1 - grey if light else grey))
+    picture = from_picture(bytes_of(1 - grey if light else grey))
     assert likeness(picture, AS_DRAWN[char]) > 0.96
 
 
@@ -167,16 +165,16 @@ def test_a_tight_crop_is_the_same(char, pen):
     grey = scan(synthesis.character(char, 3), pen=pen, at=(30, 45))
     rows, columns = np.nonzero(grey < 0.5)
     tight = grey[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    whole = images.from_picture(bytes_of(grey))
+    whole = from_picture(bytes_of(grey))
     for change in (lambda g: g, lambda g: 1 - g):
-        assert likeness(images.from_picture(bytes_of(change(tight))), whole) > 0.97
+        assert likeness(from_picture(bytes_of(change(tight))), whole) > 0.97
 
 
 def test_a_letters_dot_stays_and_dust_goes():
     i_with_dust = bytes_of(SCANS["i"])
     i_with_dust[5:7, 5:7] = 0
     i_with_dust[190:193, 100:102] = 0
-    picture = images.from_picture(i_with_dust)
+    picture = from_picture(i_with_dust)
     assert likeness(picture, AS_DRAWN["i"]) > 0.98
     rows = (picture >= 128).any(axis=1)
     assert np.abs(np.diff(rows.astype(int))).sum() == 4  # a dot, a gap, a stem
@@ -186,13 +184,13 @@ def test_a_lone_dot_is_as_small_as_a_tap():
     big = np.full((300, 200), 255, np.uint8)
     y, x = np.indices(big.shape)
     big[(y - 80) ** 2 + (x - 100) ** 2 < 40**2] = 0
-    assert likeness(images.from_picture(big), images.from_strokes([[(0, 0)]])) > 0.97
+    assert likeness(from_picture(big), from_strokes([[(0, 0)]])) > 0.97
 
 
 def on_wide_paper(grey):
     """What a dark character gives that has all the paper it needs."""
     paper = np.pad(grey, max(grey.shape), constant_values=255)
-    return images.from_picture(paper, inverted=True)
+    return from_picture(paper, inverted=True)
 
 
 @pytest.mark.parametrize("side", [8, 16, 32, 40, 64, 100])
@@ -203,7 +201,7 @@ def test_a_soft_character_that_fills_the_picture_is_no_blank_paper(side):
         grey = np.asarray(small.resize((side, side), Image.Resampling.BICUBIC))
         expected = on_wide_paper(grey)
         for picture in (grey, 255 - grey, 127 + grey // 2):
-            assert likeness(images.from_picture(picture), expected) > 0.85
+            assert likeness(from_picture(picture), expected) > 0.85
 
 
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
@@ -226,17 +224,17 @@ def test_print_out_of_focus_comes_out_as_itself(name, margin, blur):
     for char in PRINTED[::3] + "I":
         grey = printed(char, name, margin, blur)
         # A blurred pen is broader, and where it is fine the crop takes some of it.
-        sharp = images.from_picture(printed(char, name, margin, 0), inverted=True)
-        assert likeness(images.from_picture(grey, inverted=True), sharp) > 0.75, char
+        sharp = from_picture(printed(char, name, margin, 0), inverted=True)
+        assert likeness(from_picture(grey, inverted=True), sharp) > 0.75, char
 
 
 def test_bold_print_without_a_margin_mostly_tells_its_ink():
     right = {True: 0, False: 0}
     for char in PRINTED:
         grey = printed(char, "DejaVuSans-Bold", 0, 0)
-        expected = images.from_picture(grey, inverted=True)
+        expected = from_picture(grey, inverted=True)
         for dark in right:
-            found = images.from_picture(grey if dark else 255 - grey)
+            found = from_picture(grey if dark else 255 - grey)
             right[dark] += likeness(found, expected) > 0.85
     # The border alone gives 26 of 36 for both.
     assert right[True] >= 32
@@ -246,15 +244,15 @@ def test_bold_print_without_a_margin_mostly_tells_its_ink():
 def test_a_tight_bar_is_a_bar():
     bar = printed("I", "DejaVuSans", 0, 0)
     for picture in (bar, 255 - bar):
-        assert images.from_picture(picture)[14, 12:16].max() > 200
+        assert from_picture(picture)[14, 12:16].max() > 200
 
 
 def test_where_it_is_close_the_ink_is_dark():
     # Half the picture, either way: nothing tells the two apart.
     halves = np.repeat(np.repeat([[0, 255], [255, 0]], 20, axis=0), 20, axis=1).astype(np.uint8)
-    expected = images.from_picture(halves, inverted=True)
-    assert likeness(images.from_picture(halves), expected) > 0.99
-    assert likeness(images.from_picture(halves), images.from_picture(255 - halves)) < 0
+    expected = from_picture(halves, inverted=True)
+    assert likeness(from_picture(halves), expected) > 0.99
+    assert likeness(from_picture(halves), from_picture(255 - halves)) < 0
 
 
 def lamp(shape):
@@ -283,7 +281,7 @@ def vignette(shape):
 )
 def test_paper_alone_is_empty_whatever_the_light(paper, sigma, shape):
     picture = bytes_of(noisy(sigma)(paper(shape)))
-    assert not images.from_picture(picture).any()
+    assert not from_picture(picture).any()
 
 
 @pytest.mark.parametrize(
@@ -298,7 +296,7 @@ def test_paper_alone_is_empty_whatever_the_light(paper, sigma, shape):
 def test_little_ink_on_much_paper_is_found(change):
     for char, strokes in DRAWINGS.items():
         grey = scan(strokes, size=40, pen=3, canvas=(300, 300), at=(200, 90))
-        found = images.from_picture(bytes_of(change(grey)), inverted=True)
+        found = from_picture(bytes_of(change(grey)), inverted=True)
         assert likeness(found, AS_DRAWN[char]) > 0.9, char
 
 
@@ -308,13 +306,13 @@ def test_blotchy_paper_is_empty(grain):
         spots = np.random.default_rng(seed).normal(size=shape)
         spots = ndimage.gaussian_filter(spots, grain)
         spots *= 0.03 / spots.std()
-        assert not images.from_picture(bytes_of(0.8 + spots)).any(), shape
-        assert not images.from_picture(bytes_of(vignette(shape) + spots)).any(), shape
+        assert not from_picture(bytes_of(0.8 + spots)).any(), shape
+        assert not from_picture(bytes_of(vignette(shape) + spots)).any(), shape
 
 
 def test_what_hardly_differs_from_the_paper_is_no_ink():
-    assert not images.from_picture(bytes_of(0.96 + 0.03 * SCANS["A"])).any()
-    assert images.from_picture(bytes_of(0.86 + 0.1 * SCANS["A"])).any()
+    assert not from_picture(bytes_of(0.96 + 0.03 * SCANS["A"])).any()
+    assert from_picture(bytes_of(0.86 + 0.1 * SCANS["A"])).any()
 
 
 @pytest.mark.parametrize(
@@ -343,7 +341,7 @@ def test_what_hardly_differs_from_the_paper_is_no_ink():
     ],
 )
 def test_a_blank_picture_is_an_empty_picture(blank):
-    picture = images.from_picture(blank.astype(np.uint8))
+    picture = from_picture(blank.astype(np.uint8))
     assert picture.shape == (28, 28)
     assert picture.dtype == np.uint8
     assert not picture.any()
@@ -353,18 +351,18 @@ def test_inverted_can_be_told():
     # A ring that touches all sides: the border alone would say that the ring is paper.
     y, x = np.indices((60, 60)) - 29.5
     ring = np.where(np.maximum(np.abs(x), np.abs(y)) > 20, 0, 255).astype(np.uint8)
-    found, told = images.from_picture(ring), images.from_picture(ring, inverted=True)
+    found, told = from_picture(ring), from_picture(ring, inverted=True)
     assert found[14, 14] > 200
     assert not found[:6].any()
     assert told[14, 14] == 0
     assert told[3, 14] > 200
-    assert (images.from_picture(255 - ring, inverted=False) == told).all()
+    assert (from_picture(255 - ring, inverted=False) == told).all()
 
 
 def test_every_mode_of_pillow_and_numpy_gives_the_same():
     grey = bytes_of(SCANS["R"])
     image = Image.fromarray(grey)
-    expected = images.from_picture(grey)
+    expected = from_picture(grey)
     deep = Image.fromarray(grey.astype(np.uint16) * 257)
     assert deep.mode == "I;16"
     see_through = np.zeros((*grey.shape, 4), np.uint8)
@@ -389,9 +387,9 @@ def test_every_mode_of_pillow_and_numpy_gives_the_same():
         "not contiguous": np.repeat(grey, 2, axis=1)[:, ::2],
     }
     for name, picture in alike.items():
-        assert likeness(images.from_picture(picture), expected) > 0.995, name
+        assert likeness(from_picture(picture), expected) > 0.995, name
     for name, picture in {"1": image.convert("1", dither=0), "bool": grey > 127}.items():
-        assert likeness(images.from_picture(picture), expected) > 0.97, name
+        assert likeness(from_picture(picture), expected) > 0.97, name
 
 
 def test_a_phones_photo_is_turned_as_it_says():
@@ -400,16 +398,16 @@ def test_a_phones_photo_is_turned_as_it_says():
     exif[0x0112] = 6  # to be turned by 90 degrees clockwise
     file = io.BytesIO()
     photo.save(file, "jpeg", exif=exif, quality=95)
-    assert likeness(images.from_picture(Image.open(file)), AS_DRAWN["R"]) > 0.97
+    assert likeness(from_picture(Image.open(file)), AS_DRAWN["R"]) > 0.97
 
 
 def test_the_picture_given_stays_as_it_is():
     grey = bytes_of(SCANS["A"])
     before = grey.copy()
-    images.from_picture(grey)
+    from_picture(grey)
     assert (grey == before).all()
     grey.flags.writeable = False
-    images.from_picture(grey)
+    from_picture(grey)
 
 
 @pytest.mark.parametrize(
@@ -431,7 +429,7 @@ def test_the_picture_given_stays_as_it_is():
 )
 def test_no_picture(wrong, received):
     with pytest.raises(DataError, match=received) as error:
-        images.from_picture(wrong)
+        from_picture(wrong)
     assert "\n" not in str(error.value)
 
 
@@ -442,7 +440,7 @@ def test_a_file_that_is_cut_short_is_told():
         Image.open(io.BytesIO(file.getvalue()[:3000])) as picture,
         pytest.raises(DataError, match="Pillow can read. Received: .*truncated.* Save it anew"),
     ):
-        images.from_picture(picture)
+        from_picture(picture)
 
 
 @pytest.mark.data
@@ -452,7 +450,7 @@ def test_emnists_own_pictures_come_out_as_they_went_in():
     for picture in pictures:
         big = Image.fromarray(picture).resize((140, 140), Image.Resampling.BICUBIC)
         paper = np.pad(255 - np.asarray(big), ((30, 80), (10, 90)), constant_values=255)
-        alike.append(likeness(images.from_picture(paper), picture))
+        alike.append(likeness(from_picture(paper), picture))
     # Some of EMNIST's are off the middle or framed with a speck, and are framed anew.
     assert np.median(alike) > 0.96
     assert np.quantile(alike, 0.1) > 0.85

@@ -20,7 +20,7 @@ from hcr.errors import DataError
 from hcr.evaluation import metrics
 from hcr.plots.look import SMALL
 from hcr.plots.sheet import seen
-from hcr.preprocessing import measures
+from hcr.preprocessing import ink as ink_statistics
 from hcr.reports import figures
 
 DIGITS = "0123456789"
@@ -187,7 +187,7 @@ def test_measures_by_class_has_a_line_a_class_and_marks_the_ends():
     images = np.zeros((6, 28, 28), np.uint8)
     for label, rows in enumerate([14, 2, 7]):
         images[2 * label : 2 * label + 2, 3 : 3 + rows, 4:20] = 255
-    figure = plots.measures_by_class(measures.of(images), [0, 0, 1, 1, 2, 2], "abc")
+    figure = plots.measures_by_class(ink_statistics.measure(images), [0, 0, 1, 1, 2, 2], "abc")
     titles = [ax.get_title(loc="left") for ax in figure.axes]
     assert titles == ["Ink", "Line width", "Slant", "Width", "Height"]
     assert names(figure.axes[0].yaxis) == ["a", "b", "c"]
@@ -204,18 +204,23 @@ def test_measures_by_class_has_a_line_a_class_and_marks_the_ends():
 def test_measures_by_class_takes_absent_and_many_classes():
     images, labels = some(94, 47)
     assert (
-        len(names(plots.measures_by_class(measures.of(images), labels, MANY).axes[0].yaxis)) == 47
+        len(
+            names(
+                plots.measures_by_class(ink_statistics.measure(images), labels, MANY).axes[0].yaxis
+            )
+        )
+        == 47
     )
     images, labels = some(4, 2)
     images[0] = 0
-    render(plots.measures_by_class(measures.of(images), labels, "abc"))
+    render(plots.measures_by_class(ink_statistics.measure(images), labels, "abc"))
 
 
 def test_ink_boxes_cover_the_pictures():
     images = np.zeros((3, 28, 28), np.uint8)
     images[0, 4:24, 4:24] = 255
     images[1, 10, 10] = images[1, 12, 12] = 255
-    figure = plots.ink_boxes(measures.of(images))
+    figure = plots.ink_boxes(ink_statistics.measure(images))
     left = figure.axes[0].images[0].get_array()
     # The gap between two marks lies in their box; the blank picture doesn't count.
     assert left[11, 11] == 1
@@ -228,7 +233,7 @@ def test_ink_boxes_cover_the_pictures():
 def test_centres_within_one_pixel_lie_in_a_window_of_ten():
     """As MNIST's, which were centred by whole pixels."""
     rng = np.random.default_rng(0)
-    frame = measures.of(np.full((500, 28, 28), 255, np.uint8))
+    frame = ink_statistics.measure(np.full((500, 28, 28), 255, np.uint8))
     frame["x"], frame["y"] = rng.uniform(13.5, 14.5, (2, 500))
     right = plots.ink_boxes(frame).axes[1]
     counts = right.images[0].get_array()
@@ -245,13 +250,13 @@ def test_centres_within_one_pixel_lie_in_a_window_of_ten():
 
 
 def test_ink_boxes_at_the_edge_of_the_picture():
-    frame = measures.of(np.full((2, 28, 28), 255, np.uint8))
+    frame = ink_statistics.measure(np.full((2, 28, 28), 255, np.uint8))
     assert (plots.ink_boxes(frame).axes[0].images[0].get_array() == 1).all()
 
 
 def test_ink_boxes_refuses_blank_pictures():
     with pytest.raises(DataError, match="blank"):
-        plots.ink_boxes(measures.of(np.zeros((2, 28, 28), np.uint8)))
+        plots.ink_boxes(ink_statistics.measure(np.zeros((2, 28, 28), np.uint8)))
 
 
 def test_counts_before_after():
@@ -506,8 +511,8 @@ def every():
     yield plots.class_counts({"train": np.arange(10)}, DIGITS)
     yield plots.mean_pictures(images, true, DIGITS)
     yield plots.pixel_values(images)
-    yield plots.measures_by_class(measures.of(images), true, DIGITS)
-    yield plots.ink_boxes(measures.of(images))
+    yield plots.measures_by_class(ink_statistics.measure(images), true, DIGITS)
+    yield plots.ink_boxes(ink_statistics.measure(images))
     yield plots.counts_before_after(np.arange(10), np.arange(10), DIGITS)
     yield plots.repeats([0, 1, 1], 3)
     yield plots.curves(history(), chosen=2)
@@ -559,7 +564,7 @@ def test_labels_are_text_and_never_formulas():
         plots.class_counts({"$train$": [1, 2, 3, 4]}, TRICKY),
         plots.class_counts({"train": [1, 2, 3, 4]}, TRICKY, ax=Figure().add_subplot()),
         plots.mean_pictures(images, labels, TRICKY),
-        plots.measures_by_class(measures.of(images), labels, TRICKY),
+        plots.measures_by_class(ink_statistics.measure(images), labels, TRICKY),
         plots.confusion(matrix, TRICKY),
         plots.per_class(metrics.per_class(labels, read, TRICKY)),
         plots.mistakes(images, labels, read, probabilities, TRICKY),

@@ -16,7 +16,7 @@ from hcr.evaluation import metrics
 from hcr.evaluation.refusal import Refusal, risk_coverage
 from hcr.plots import spoiling
 from hcr.plots.look import SMALL
-from hcr.preprocessing import corruptions as spoilt
+from hcr.preprocessing import corruptions
 
 
 def confused(*cells, size=10, n=200):
@@ -204,7 +204,7 @@ def test_what_is_no_curve_is_told():
 # Spoilt pictures
 
 
-def measured(names=tuple(spoilt.AMPLITUDES), drop=0.1):
+def measured(names=tuple(corruptions.CORRUPTIONS), drop=0.1):
     rows = []
     for place, name in enumerate(names):
         for strength in range(6):
@@ -217,7 +217,7 @@ def measured(names=tuple(spoilt.AMPLITUDES), drop=0.1):
 
 def test_every_corruption_has_its_panel():
     figure = plots.robustness(measured(), split="validation")
-    names = [*spoilt.AMPLITUDES, "mean of all"]
+    names = [*corruptions.CORRUPTIONS, "mean of all"]
     assert [ax.get_title(loc="left") for ax in figure.axes] == names
     mean = figure.axes[-1]
     np.testing.assert_allclose(mean.lines[0].get_ydata(), 0.9 - 0.1 * np.arange(6) - 3.5 / 1000)
@@ -236,7 +236,7 @@ def test_every_corruption_has_its_panel():
 
 
 def test_every_corruption_is_told():
-    assert list(spoiling.TOLD) == list(spoilt.AMPLITUDES)
+    assert list(spoiling.TOLD) == list(corruptions.CORRUPTIONS)
 
 
 def test_fewer_corruptions_and_several_models():
@@ -247,7 +247,7 @@ def test_fewer_corruptions_and_several_models():
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["one", "two"]
     render(figure, "svg")
-    figure = plots.robustness(measured(tuple(spoilt.AMPLITUDES)[:4]), columns=2)
+    figure = plots.robustness(measured(tuple(corruptions.CORRUPTIONS)[:4]), columns=2)
     assert [ax.axison for ax in figure.axes] == [True, True, True, True, True, False]
     alone = plots.robustness(measured(("blur",)))
     assert [ax.get_title(loc="left") for ax in alone.axes] == ["blur"]
@@ -263,15 +263,15 @@ def test_the_sheet_shows_every_corruption_at_every_strength():
     ax = plots.spoilt_pictures(images, seed=3)
     board = ax.images[0].get_array()
     step = 28 + 3
-    for row, name in enumerate(spoilt.AMPLITUDES):
+    for row, name in enumerate(corruptions.CORRUPTIONS):
         for strength in range(6):
-            expected = images if strength == 0 else spoilt.spoil(images, name, strength, 3)
+            expected = images if strength == 0 else corruptions.corrupt(images, name, strength, 3)
             for which in range(2):
                 top, left = row * step + 1, (2 * strength + which) * step + 1
                 shown = board[top : top + 28, left : left + 28]
                 np.testing.assert_array_equal(shown, expected[which])
     found = texts(ax)
-    assert found == ["as it is", *(f"strength {i}" for i in range(1, 6)), *spoilt.AMPLITUDES]
+    assert found == ["as it is", *(f"strength {i}" for i in range(1, 6)), *corruptions.CORRUPTIONS]
 
 
 @pytest.mark.parametrize("n", [0, 7])

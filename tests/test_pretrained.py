@@ -14,7 +14,7 @@ from hcr.evaluation import metrics
 from hcr.pipeline import shipping
 from hcr.pipeline.card import drawn
 from hcr.pipeline.shipping_command import main as shipping_main
-from hcr.preprocessing import images, labels, synthesis
+from hcr.preprocessing import from_strokes, labels, synthesis
 from hcr.recognizer import SHIPPED, Recognizer, chosen
 from hcr.runs import Run, files
 
@@ -24,7 +24,7 @@ PRETRAINED = PROJECT / "hcr" / "pretrained"
 def share_right(recognizer: Recognizer, n: int = 4) -> float:
     """The share of synthetic drawings, careful ones, that are read right."""
     drawn = [(char, seed) for char in recognizer.labels for seed in range(n)]
-    pictures = [images.from_strokes(synthesis.character(char, seed)) for char, seed in drawn]
+    pictures = [from_strokes(synthesis.character(char, seed)) for char, seed in drawn]
     best = recognizer.predict(np.stack(pictures)).argmax(axis=1)
     return float(np.mean([recognizer.labels[i] == drawn[k][0] for k, i in enumerate(best)]))
 
@@ -69,7 +69,7 @@ def test_the_first_is_the_47_classes():
 def test_the_keras_file_says_the_same(tmp_path, monkeypatch):
     monkeypatch.setenv("HCR_CACHE", str(tmp_path))
     folder = PRETRAINED / "emnist"
-    pictures = [images.from_strokes(synthesis.character(each, 1)) for each in labels.BALANCED]
+    pictures = [from_strokes(synthesis.character(each, 1)) for each in labels.BALANCED]
     keras, litert = (
         Recognizer.load(folder / file).predict(np.stack(pictures))
         for file in ("model.keras", "model.tflite")

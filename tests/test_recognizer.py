@@ -16,7 +16,7 @@ import trained
 from PIL import Image, ImageDraw
 
 from hcr.errors import DataError, ModelError
-from hcr.preprocessing import images, synthesis
+from hcr.preprocessing import from_picture, from_strokes, synthesis
 from hcr.recognizer import BATCH, Recognizer, read_labels, read_temperature
 from hcr.runs import files
 
@@ -128,7 +128,7 @@ def test_strokes_are_read_as_their_picture(recognizer):
     assert chances == sorted(chances, reverse=True)
     assert sum(chances) == pytest.approx(1, abs=1e-5)
     assert all(type(chance) is float for chance in chances)
-    expected = recognizer.predict(images.from_strokes(strokes)[None])[0]
+    expected = recognizer.predict(from_strokes(strokes)[None])[0]
     assert answer[0] == (DIGITS[expected.argmax()], pytest.approx(expected.max()))
     assert dict(answer)["3"] == pytest.approx(expected[3])
 
@@ -150,7 +150,7 @@ def drawn(strokes, ink=0, paper=255, side=200) -> np.ndarray:
 @pytest.mark.parametrize("form", ["array", "negative", "image", "path", "text"])
 def test_a_picture_is_read_whatever_it_comes_as(recognizer, tmp_path, form):
     scan = drawn(synthesis.character("7", 1), *((255, 0) if form == "negative" else (0, 255)))
-    expected = recognizer.best(recognizer.predict(images.from_picture(scan)[None])[0])
+    expected = recognizer.best(recognizer.predict(from_picture(scan)[None])[0])
     given = {"array": scan, "negative": scan, "image": Image.fromarray(scan)}.get(form)
     if given is None:
         Image.fromarray(scan).save(tmp_path / "seven.png")
@@ -163,7 +163,7 @@ def test_a_picture_is_read_whatever_it_comes_as(recognizer, tmp_path, form):
 def test_a_scan_and_a_drawing_look_the_same_and_are_read_the_same(recognizer):
     for char in "0147":
         strokes = synthesis.character(char, 1)
-        pair = images.from_picture(drawn(strokes)), images.from_strokes(strokes)
+        pair = from_picture(drawn(strokes)), from_strokes(strokes)
         assert np.corrcoef(pair[0].ravel(), pair[1].ravel())[0, 1] > 0.9
         by_scan, by_pen = recognizer.read_image(drawn(strokes)), recognizer.read_strokes(strokes)
         assert by_scan[0][0] == by_pen[0][0]
@@ -256,7 +256,7 @@ def test_groups_that_are_none_are_told(run, value):
 
 def test_where_it_looked_is_where_the_ink_is(recognizer):
     strokes = synthesis.character("7", 1)
-    picture = images.from_strokes(strokes)
+    picture = from_strokes(strokes)
     label = int(recognizer.predict(picture[None])[0].argmax())
     found = recognizer.occlusion(picture, label)
     assert np.abs(found).max() > 0

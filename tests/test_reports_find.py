@@ -20,8 +20,7 @@ from html_page import Page
 from hcr import datasets
 from hcr.datasets import own_drawings as drawings
 from hcr.evaluation import metrics
-from hcr.preprocessing import corruptions as spoilt
-from hcr.preprocessing import images, synthesis
+from hcr.preprocessing import corruptions, from_strokes, synthesis
 from hcr.recognizer.sources import PACKAGE, SHIPPED
 from hcr.reports.insights_faults import WARNING
 from hcr.runs import files
@@ -43,13 +42,13 @@ def drawn(each: int, first: int) -> tuple[np.ndarray, np.ndarray]:
     """
     found = np.stack(
         [
-            images.from_strokes(synthesis.character(character, first + place))
+            from_strokes(synthesis.character(character, first + place))
             for character in CHARACTERS
             for place in range(each)
         ]
     )
     digits = 10 * each
-    found[:digits] = spoilt.spoil(found[:digits], "scale", 2)
+    found[:digits] = corruptions.corrupt(found[:digits], "scale", 2)
     return found, np.repeat(np.arange(len(CHARACTERS)), each)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from hcr.datasets import DATASETS, Options, idx, places, synthetic
 from hcr.errors import DataError
-from hcr.preprocessing import images, labels, synthesis
+from hcr.preprocessing import PEN, check_images, from_strokes, labels, synthesis
 
 NAMES = sorted(synthetic.CHARACTERS)
 
@@ -45,7 +45,7 @@ def test_every_class_has_as_many(name, monkeypatch):
     splits = synthetic.read(name, Options())
     n = len(synthetic.CHARACTERS[name])
     for split, size in zip(splits, (2, 1, 1), strict=True):
-        assert images.check(split.images).shape[0] == len(split.strokes) == n * size
+        assert check_images(split.images).shape[0] == len(split.strokes) == n * size
         assert (np.bincount(split.labels, minlength=n) == size).all()
         assert split.labels.dtype == np.int64
     assert (splits[0].images[:n] != splits[0].images[n:]).any(axis=(1, 2)).all()
@@ -82,7 +82,7 @@ def test_a_picture_is_made_from_its_strokes(small):
     """But for the pen's width, which turns each brightness into another one."""
     for split in small:
         for i in range(0, len(split), 97):
-            plain, picture = images.from_strokes(split.strokes[i]).ravel(), split.images[i].ravel()
+            plain, picture = from_strokes(split.strokes[i]).ravel(), split.images[i].ravel()
             order = np.argsort(plain, kind="stable")
             for value in np.unique(plain):
                 assert np.ptp(picture[plain == value]) == 0
@@ -92,7 +92,7 @@ def test_a_picture_is_made_from_its_strokes(small):
 
 @pytest.mark.parametrize("width", [1.8, 2.7, 3.4, 4.2])
 def test_a_pen_of_another_width(width):
-    line = images.from_strokes([np.array([[0.0, 0.0], [0.3, 1.0]])])
+    line = from_strokes([np.array([[0.0, 0.0], [0.3, 1.0]])])
     drawn = synthetic.with_pen(line, width)
     assert drawn.dtype == np.uint8
     # Across the line, far from its ends: the ink in all is as wide as the pen.
@@ -103,8 +103,8 @@ def test_a_pen_of_another_width(width):
 
 
 def test_the_usual_pen_changes_nothing():
-    picture = images.from_strokes(synthesis.character("R", 3))
-    assert np.abs(synthetic.with_pen(picture, images.PEN).astype(int) - picture).max() <= 2
+    picture = from_strokes(synthesis.character("R", 3))
+    assert np.abs(synthetic.with_pen(picture, PEN).astype(int) - picture).max() <= 2
 
 
 def ink(pictures):

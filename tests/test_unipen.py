@@ -6,7 +6,7 @@ from hcr import datasets, runs
 from hcr.datasets import DATASETS, Options, Strokes, unipen
 from hcr.errors import DataError
 from hcr.evaluation.compare_member import Member
-from hcr.preprocessing import images, labels, synthesis
+from hcr.preprocessing import check_images, from_strokes, labels, synthesis
 from hcr.reports import insights
 
 CHARACTERS = "Aac7"
@@ -68,10 +68,10 @@ def test_split_by_contributor(monkeypatch, tmp_path):
     assert sorted(set(test.writers)) == ["aga", "val"]
     assert [len(split) for split in (train, validation, test)] == [8, 4, 8]
     for split in (train, validation, test):
-        images.check(split.images)
+        check_images(split.images)
         assert len(split.strokes) == len(split.writers) == len(split)
         for i in range(len(split)):
-            assert (images.from_strokes(split.strokes[i]) == split.images[i]).all()
+            assert (from_strokes(split.strokes[i]) == split.images[i]).all()
 
 
 def test_labels_of_both_sets(monkeypatch, tmp_path):
@@ -310,8 +310,8 @@ def test_the_real_file_stands_upright(whole):
     those = unipen.split(contributors) == 0
     for character in "LFJ7PAT":
         chosen = rng.permutation(np.flatnonzero(those & (characters == character)))[:60]
-        mean = np.mean([images.from_strokes(strokes[i]) for i in chosen], axis=0)
-        drawn = images.from_strokes(synthesis.character(character)).astype(float)
+        mean = np.mean([from_strokes(strokes[i]) for i in chosen], axis=0)
+        drawn = from_strokes(synthesis.character(character)).astype(float)
         turned = [drawn.T, drawn[::-1], drawn[:, ::-1], drawn[::-1, ::-1]]
         likeness = [np.corrcoef(mean.ravel(), each.ravel())[0, 1] for each in (drawn, *turned)]
         assert np.argmax(likeness) == 0, (character, likeness)
@@ -327,4 +327,4 @@ def test_strokes_and_pictures_of_the_real_file_go_together(whole, monkeypatch):
     for split in unipen.read("unipen-62", Options()):
         assert (np.bincount(split.labels, minlength=62) > 0).all()
         for i in range(0, len(split), 200):
-            assert (images.from_strokes(split.strokes[i]) == split.images[i]).all()
+            assert (from_strokes(split.strokes[i]) == split.images[i]).all()

@@ -3,7 +3,7 @@
     datasets.load("drawings")                     # yours
     datasets.load("drawings", path="class.jsonl") # a file of `python -m hcr drawings merge`
 
-Pictures are made from the strokes by `images.from_strokes`, so they are what the pad has shown
+Pictures are made from the strokes by `from_strokes`, so they are what the pad has shown
 the network. Of drawings with equal strokes and character the first is kept.
 
 Where there are three writers or more, the splits keep writers apart: a writer's place among all
@@ -23,7 +23,7 @@ import numpy as np
 from hcr.datasets import own_drawings as drawings
 from hcr.datasets.split import Info, Options, Split, Strokes
 from hcr.errors import DataError
-from hcr.preprocessing import images, labels
+from hcr.preprocessing import from_strokes, labels
 from hcr.runs import environment
 
 # There are few, and who deletes them leaves no copy of the strokes behind.
@@ -71,7 +71,7 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
             f"drawings, at most {most} of a character, in {path}. {REMEDY}"
         )
     strokes = Strokes.of(each.strokes for each in found)
-    pictures = np.stack([images.from_strokes(each.strokes) for each in found])
+    pictures = np.stack([from_strokes(each.strokes) for each in found])
     whole = Split(pictures, values, strokes, writers)
     train, validation, test = (whole.take(np.flatnonzero(parts == part)) for part in range(3))
     return train, validation, test

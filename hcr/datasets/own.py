@@ -24,7 +24,7 @@ from hcr.datasets.leaks import pixel_hashes
 from hcr.datasets.own_folder import Found, Pictures
 from hcr.datasets.split import Info, Options, Split, by_hash
 from hcr.errors import DataError, ParameterError, nearest
-from hcr.preprocessing import images
+from hcr.preprocessing import SIDE, from_picture
 from hcr.runs import environment
 
 CACHED = True
@@ -65,7 +65,7 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     A picture of 28 x 28 whose colours are greys is taken to be framed already and only oriented:
     arrays (IDX, `.npz`) are light ink on dark unless the orientation says otherwise; of a folder's
     picture files, where all of their borders' pixels together have a bright median, light and dark
-    are swapped in all of 28 x 28. Any other picture goes through `images.from_picture`, which
+    are swapped in all of 28 x 28. Any other picture goes through `from_picture`, which
     finds out for each whether its ink is dark. An orientation with `inverted` says that ink is dark
     in every picture. Those without ink are left out and named on the standard error stream.
 
@@ -154,14 +154,14 @@ def _upright(found: Found, orientation: str) -> dict[str, Split]:
 
 def _of_contract(pictures: Pictures, n: int, inverted: bool) -> tuple[np.ndarray, np.ndarray]:
     """Pictures as uint8 (n, 28, 28), and which of them are as their files have them, bool (n,)."""
-    if isinstance(pictures, np.ndarray) and pictures.shape[1:] == (images.SIDE, images.SIDE):
+    if isinstance(pictures, np.ndarray) and pictures.shape[1:] == (SIDE, SIDE):
         return (255 - pictures if inverted else pictures), np.ones(n, bool)
-    made, as_is = np.zeros((n, images.SIDE, images.SIDE), np.uint8), np.zeros(n, bool)
+    made, as_is = np.zeros((n, SIDE, SIDE), np.uint8), np.zeros(n, bool)
     for i, picture in enumerate(_with_progress(pictures, n)):
         framed = _framed(picture)
         as_is[i] = framed is not None
         if framed is None:
-            made[i] = images.from_picture(picture, inverted=True if inverted else None)
+            made[i] = from_picture(picture, inverted=True if inverted else None)
         else:
             made[i] = 255 - framed if inverted else framed
     return made, as_is
@@ -177,9 +177,9 @@ def _framed(picture: np.ndarray) -> np.ndarray | None:
     """A picture of 28 x 28 greys, as `read_picture` gives it: uint8 (28, 28); None for others."""
     if picture.dtype == bool:
         picture = picture.astype(np.uint8) * np.uint8(255)
-    if picture.shape[:2] != (images.SIDE, images.SIDE) or picture.dtype != np.uint8:
+    if picture.shape[:2] != (SIDE, SIDE) or picture.dtype != np.uint8:
         return None
-    greys = picture.reshape(images.SIDE, images.SIDE, -1)
+    greys = picture.reshape(SIDE, SIDE, -1)
     opaque = greys.shape[2] in (1, 3) or bool((greys[..., -1] == 255).all())
     colours = greys[..., : 3 if greys.shape[2] > 2 else 1]
     return greys[..., 0] if opaque and (colours == colours[..., :1]).all() else None

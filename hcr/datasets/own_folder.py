@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from hcr.errors import DataError
-from hcr.preprocessing import images
+from hcr.preprocessing import read_picture
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".pgm", ".ppm"}
 SUFFIXES |= {".avif", ".pbm"}
@@ -77,7 +77,7 @@ def find(path: Path) -> Found:
         for part, by_char in listed.items():
             counts = [len(by_char.get(char, [])) for char in characters]
             labels = np.repeat(np.arange(len(counts)), counts)
-            parts[part] = map(images.read_picture, ordered[part]), labels
+            parts[part] = map(read_picture, ordered[part]), labels
         return parts
 
     def name(part: str, place: int) -> str:

@@ -11,15 +11,13 @@ height 0.70, 0.90, 1.05 / 0.73, 0.91, 1.00. People vary more.
 """
 
 from functools import cache
-from importlib.util import find_spec
 from math import erf, sqrt
 from pathlib import Path
 
 import numpy as np
 
 from hcr.datasets.split import SPLIT_SEED, Info, Options, Split, Strokes
-from hcr.errors import DataError
-from hcr.preprocessing import images, labels, synthesis
+from hcr.preprocessing import BLUR, PEN, from_strokes, labels, synthesis
 
 CACHED = True
 CHARACTERS = {
@@ -56,16 +54,8 @@ def info(name: str, options: Options) -> Info:
 
 
 def sources(name: str, options: Options) -> list[Path]:
-    """The fonts, and this module. Raises `DataError` where the fonts are not installed."""
-    spec = find_spec("HersheyFonts")
-    for folder in (spec.submodule_search_locations if spec else None) or []:
-        fonts = Path(folder) / "HersheyFonts.py"
-        if fonts.is_file():
-            return [fonts, Path(__file__)]
-    raise DataError(
-        f"{name} is drawn with the package Hershey-Fonts, and its fonts are not there. "
-        "Install it with: uv sync"
-    )
+    """The table of letter forms, and this module."""
+    return [synthesis.FORMS, Path(__file__)]
 
 
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:
@@ -95,7 +85,7 @@ def _drawn(characters: str, size: int, part: int) -> Split:
                 for stroke in strokes
             ]
             drawings.append(strokes)
-            pictures.append(with_pen(images.from_strokes(strokes), width))
+            pictures.append(with_pen(from_strokes(strokes), width))
     order = np.arange(len(drawings)).reshape(len(characters), size).T.ravel()
     return Split(
         np.stack([pictures[i] for i in order]),
@@ -105,13 +95,13 @@ def _drawn(characters: str, size: int, part: int) -> Split:
 
 
 def with_pen(picture: np.ndarray, width: float) -> np.ndarray:
-    """A picture of `hcr.preprocessing.images.from_strokes` as if drawn with a pen of another width.
+    """A picture of `hcr.preprocessing.from_strokes` as if drawn with a pen of another width.
 
     A pixel's brightness there tells its distance to the nearest line, and with that its brightness
     beside a thicker or thinner line: each of the 256 values becomes another one.
 
     Args:
-        picture: uint8 (28, 28), drawn with a pen of `hcr.preprocessing.images.PEN` px.
+        picture: uint8 (28, 28), drawn with a pen of `hcr.preprocessing.PEN` px.
         width: In px at half brightness, from 1.8 to 4.2: further away too little is known.
 
     Returns:
@@ -130,14 +120,12 @@ def _values(width: int) -> np.ndarray:
 
 def _line(width: float) -> np.ndarray:
     """Brightness, up to 1, at the distances `_GRID` from the middle of a blurred line."""
-    scale = images.BLUR * sqrt(2)
+    scale = BLUR * sqrt(2)
     near, far = (width / 2 - _GRID) / scale, (width / 2 + _GRID) / scale
     return (_ERF(near) + _ERF(far)) / 2
 
 
 _ERF = np.vectorize(erf, otypes=[float])
-_GRID = np.linspace(0, images.PEN / 2 + 4 * images.BLUR, 256)
+_GRID = np.linspace(0, PEN / 2 + 4 * BLUR, 256)
 # Where a line of the usual pen has each brightness, 0 to 255.
-_DISTANCES = np.interp(
-    np.arange(256), 255 * (_line(images.PEN) / _line(images.PEN)[0])[::-1], _GRID[::-1]
-)
+_DISTANCES = np.interp(np.arange(256), 255 * (_line(PEN) / _line(PEN)[0])[::-1], _GRID[::-1])

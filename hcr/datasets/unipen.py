@@ -30,7 +30,7 @@ import numpy as np
 from hcr.datasets import places
 from hcr.datasets.split import Info, Options, Split, Strokes
 from hcr.errors import DataError
-from hcr.preprocessing import images, labels
+from hcr.preprocessing import SIDE, from_strokes, labels
 
 CACHED = True
 FILE = "unipen_chars.npz"
@@ -232,11 +232,11 @@ def one_each(
 def _pictures(drawings: Strokes, what: str) -> np.ndarray:
     from tqdm import tqdm
 
-    found = np.empty((len(drawings), images.SIDE, images.SIDE), np.uint8)
+    found = np.empty((len(drawings), SIDE, SIDE), np.uint8)
     # A bar for who waits at a terminal; a log need not hold it.
     quiet = len(drawings) < 5000 or not sys.stderr.isatty()
     for i in tqdm(range(len(drawings)), what, unit=" pictures", disable=quiet, mininterval=1):
-        found[i] = images.from_strokes(drawings[i])
+        found[i] = from_strokes(drawings[i])
     return found
 
 

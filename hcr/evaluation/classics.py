@@ -10,7 +10,7 @@ import numpy as np
 
 from hcr.errors import DataError, ParameterError, nearest
 from hcr.evaluation.features import BINS, CELL, KINDS
-from hcr.preprocessing import images as pictures
+from hcr.preprocessing import check_images
 
 if TYPE_CHECKING:
     from sklearn.base import ClassifierMixin
@@ -40,7 +40,7 @@ class Classic:
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """The class, int64 (n,), of each picture, uint8 (n, 28, 28)."""
-        pictures.check(images)
+        check_images(images)
         if not len(images):
             return np.zeros(0, np.int64)
         parts = [
@@ -65,7 +65,7 @@ def fit(name: str, images: np.ndarray, labels: np.ndarray, seed: int = 0) -> Cla
     """
     if name not in CLASSICS:
         raise ParameterError(f"There is no classifier {name!r}.{nearest(name, CLASSICS)}")
-    pictures.check(images)
+    check_images(images)
     labels = np.asarray(labels)
     if len(labels) != len(images) or len(np.unique(labels)) < 2:
         raise DataError(

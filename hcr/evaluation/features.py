@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from hcr.errors import DataError, ParameterError, nearest
-from hcr.preprocessing import images as pictures
+from hcr.preprocessing import check_images
 
 # Pictures at a time: what is computed of them stays below 100 MB.
 CHUNK = 4096
@@ -41,7 +41,7 @@ def features(
     from sklearn.decomposition import PCA
     from threadpoolctl import threadpool_limits
 
-    pictures.check(images)
+    check_images(images)
     if of not in KINDS:
         raise ParameterError(
             f"of must be one of {', '.join(KINDS)}. Received: {of!r}." + nearest(of, KINDS)

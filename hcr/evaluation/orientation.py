@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 
 from hcr.errors import DataError, ParameterError
-from hcr.preprocessing import images, synthesis
+from hcr.preprocessing import check_images, from_strokes, synthesis
 
 # What was done to upright pictures, and what undoes it, in words.
 WAYS = {
@@ -92,7 +92,7 @@ def check(
     Raises:
         DataError: The pictures break the picture contract, or there is none, or not one label each.
     """
-    images.check(pictures)
+    check_images(pictures)
     labels = np.asarray(labels)
     if not len(pictures) or labels.shape != (len(pictures),):
         raise DataError(
@@ -166,7 +166,7 @@ def _drawings(character: str) -> np.ndarray | None:
         drawn = [synthesis.character(character, seed, form=None) for seed in range(DRAWINGS)]
     except ParameterError:
         return None
-    return _normed(np.array([images.from_strokes(strokes) for strokes in drawn]))
+    return _normed(np.array([from_strokes(strokes) for strokes in drawn]))
 
 
 def _normed(pictures: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from hcr.errors import DataError
 from hcr.evaluation import resampling
 from hcr.evaluation.counts import balanced_accuracy, labels, same_length
 from hcr.evaluation.intervals import wilson
-from hcr.preprocessing import corruptions as spoilt
+from hcr.preprocessing.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ def measure(
     pictures: np.ndarray,
     true: ArrayLike,
     seed: int = 0,
-    corruptions: Iterable[str] = tuple(spoilt.AMPLITUDES),
+    corruptions: Iterable[str] = tuple(CORRUPTIONS),
 ) -> tuple["pd.DataFrame", np.ndarray]:
     """The accuracy on the same pictures as they are and under every corruption and strength.
 
@@ -29,10 +29,10 @@ def measure(
 
     Args:
         predict: From uint8 (n, 28, 28) to probabilities, float (n, classes), as a recognizer's.
-        pictures: uint8 (n, 28, 28); `synthesis.spoilt.sample` chooses some of each class.
+        pictures: uint8 (n, 28, 28); `corruptions.sample` chooses some of each class.
         true: Class indices, shape (n,).
         seed: Of the corruptions.
-        corruptions: Keys of `spoilt.AMPLITUDES`.
+        corruptions: Keys of `CORRUPTIONS`.
 
     Returns:
         A row a corruption and strength, from 0, the pictures as they are, to 5: corruption,
@@ -65,9 +65,9 @@ def measure(
     plain, rows = row(pictures), []
     for name in corruptions:
         rows.append({"corruption": name, "strength": 0, "amplitude": np.nan, **plain})
-        for strength in spoilt.STRENGTHS:
-            given = spoilt.spoil(pictures, name, strength, seed)
-            amplitude = spoilt.AMPLITUDES[name][strength - 1]
+        for strength in STRENGTHS:
+            given = corrupt(pictures, name, strength, seed)
+            amplitude = CORRUPTIONS[name][strength - 1]
             its = {"corruption": name, "strength": strength, "amplitude": amplitude}
             rows.append({**its, **row(given)})
     return pd.DataFrame(rows), np.array(hits)

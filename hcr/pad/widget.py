@@ -27,7 +27,7 @@ from hcr.pad.pen import Pen
 from hcr.pad.reading import Best
 from hcr.pad.strokes import Drawing
 from hcr.pad.teaching import Drawings, Teaching
-from hcr.preprocessing import images
+from hcr.preprocessing import from_strokes
 
 # s: between two answers while one draws. One that comes just before the pen is lifted keeps the
 # page busy, so more of them would delay the last one.
@@ -57,7 +57,7 @@ class Pad(widgets.VBox):
         self._unread: Exception | None = None
         # A cell may replay strokes while a person draws: JupyterLab has a thread for each.
         self._lock = threading.RLock()
-        self._drawing, self._shown = Drawing(), Shown(images.from_strokes([]))
+        self._drawing, self._shown = Drawing(), Shown(from_strokes([]))
         self._paper = Paper(size, self._guard)
         self._pen = Pen(self._drawing, size, self._moved, self._ended, self._guard)
         self._reading = Pace(self._guard(self._read), _OFTEN)
@@ -223,7 +223,7 @@ class Pad(widgets.VBox):
     def _read(self) -> None:
         """Answer anew for what is drawn."""
         strokes = self.strokes
-        image = images.from_strokes(strokes)
+        image = from_strokes(strokes)
         self._shown = Shown(image)
         if self.error is self._unread:
             self.error = None

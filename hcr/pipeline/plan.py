@@ -96,7 +96,7 @@ def _check_looked_at(given: dict[str, Any]) -> None:
         known = datasets.info(given["dataset"], **options).characters
     except DataError:
         return  # Data that are not there are told of where they are read.
-    labels.chosen(given["looked_at"], known)
+    labels.parse_characters(given["looked_at"], known)
 
 
 def _check_reader(given: dict[str, Any]) -> None:

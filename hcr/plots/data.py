@@ -25,7 +25,7 @@ from hcr.plots.look import (
     styled,
 )
 from hcr.plots.sheet import sheet, sheet_height
-from hcr.preprocessing import measures
+from hcr.preprocessing import ink as ink_statistics
 
 # Lines of pictures in one block of a sheet.
 ROWS = 16
@@ -125,7 +125,7 @@ def class_counts(
 def mean_pictures(images: ArrayLike, labels: ArrayLike, characters: Sequence[str]) -> Figure:
     """Each class's mean picture and, beneath, the standard deviation of each pixel."""
     found, classes = labelled(images, labels, characters)
-    mean, spread = measures.mean_and_spread(found, classes, len(characters))
+    mean, spread = ink_statistics.mean_and_spread(found, classes, len(characters))
     columns = len(characters) if 6 <= len(characters) <= 12 else 12
     figure = canvas(2 * (sheet_height(mean.shape, columns, characters) + 0.4))
     upper, lower = figure.subplots(2)

@@ -28,7 +28,7 @@ from hcr.plots.look import (
     styled,
     thousands,
 )
-from hcr.preprocessing import measures
+from hcr.preprocessing import ink as ink_statistics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ NARROWEST = 5
 @styled
 def pixel_values(images: ArrayLike, bins: int = 32, ax: Axes | None = None) -> Axes:
     """Histogram of the pixels' values, 0 paper to 255 ink, on a logarithmic scale."""
-    values = measures.pixel_counts(_bytes(pictures(images)))
+    values = ink_statistics.pixel_counts(_bytes(pictures(images)))
     edges = np.linspace(0, 256, bins + 1)
     heights = np.add.reduceat(values, edges[:-1].astype(int))
     ax = axes(ax, 3.0)

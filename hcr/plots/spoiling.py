@@ -13,7 +13,7 @@ from hcr.errors import DataError
 from hcr.plots.look import SMALL, TEXT, WIDTH, axes, canvas, percents, pictures, styled
 from hcr.plots.several import by_name, lines
 from hcr.plots.sheet import sheet
-from hcr.preprocessing import corruptions as spoilt
+from hcr.preprocessing import corruptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,24 +92,29 @@ def spoilt_pictures(images: ArrayLike, seed: int = 0, ax: Axes | None = None) ->
             f"images must be 1 to 6 pictures of uint8. Received: {len(found)}, {found.dtype}."
         )
     tiles = []
-    for name in spoilt.AMPLITUDES:
+    for name in corruptions.CORRUPTIONS:
         tiles.append(found)
-        tiles += [spoilt.spoil(found, name, each, seed) for each in spoilt.STRENGTHS]
-    columns = len(found) * (1 + len(spoilt.STRENGTHS))
+        tiles += [corruptions.corrupt(found, name, each, seed) for each in corruptions.STRENGTHS]
+    columns = len(found) * (1 + len(corruptions.STRENGTHS))
     # Room for the names at the left.
     wide = 1.45
     board = np.concatenate(tiles)
-    height = (WIDTH - wide) * len(spoilt.AMPLITUDES) / columns + 0.35
+    height = (WIDTH - wide) * len(corruptions.CORRUPTIONS) / columns + 0.35
     ax = axes(ax, height)
     sheet(board, columns, ax=ax)
     across, down = ax.get_xlim()[1] + 0.5, ax.get_ylim()[0] + 0.5
-    step = across / (1 + len(spoilt.STRENGTHS))
+    step = across / (1 + len(corruptions.STRENGTHS))
     style = {"size": SMALL, "color": TEXT["quiet"]}
-    for i, text in enumerate(("as it is", *(f"strength {each}" for each in spoilt.STRENGTHS))):
+    for i, text in enumerate(("as it is", *(f"strength {each}" for each in corruptions.STRENGTHS))):
         ax.text((i + 0.5) * step, -4, text, ha="center", va="bottom", **style)
-    for i, name in enumerate(spoilt.AMPLITUDES):
+    for i, name in enumerate(corruptions.CORRUPTIONS):
         ax.text(
-            -6, (i + 0.5) * down / len(spoilt.AMPLITUDES), name, ha="right", va="center", size=10
+            -6,
+            (i + 0.5) * down / len(corruptions.CORRUPTIONS),
+            name,
+            ha="right",
+            va="center",
+            size=10,
         )
     return ax
 
@@ -134,6 +139,6 @@ def _panel(ax: Axes, name: str, first: bool, lowest: bool) -> None:
         ax.tick_params(labelbottom=True)
     if name in TOLD:
         factor, words = TOLD[name]
-        ends = [f"{factor * spoilt.AMPLITUDES[name][end]:g}" for end in (0, -1)]
+        ends = [f"{factor * corruptions.CORRUPTIONS[name][end]:g}" for end in (0, -1)]
         text = words.format(" to ".join(ends))
         ax.text(0, 1.04, text, transform=ax.transAxes, size=SMALL, color=TEXT["quiet"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hcr.errors import DataError, ParameterError, nearest
+from hcr.errors import DataError, ParameterError
 
 DIGITS = "0123456789"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -26,43 +26,30 @@ LABEL_SETS = {
 """Name of a label set -> its characters; a character's place is its index."""
 
 
-def characters(name: str) -> tuple[str, ...]:
-    """The characters of the label set `name`, in the order of their indices.
-
-    Raises `ParameterError` for an unknown name.
-    """
-    if name not in LABEL_SETS:
-        raise ParameterError(
-            f"A label set must be one of {', '.join(LABEL_SETS)}. Received: {name!r}."
-            + nearest(name, LABEL_SETS)
-        )
-    return tuple(LABEL_SETS[name])
-
-
-def chosen(text: str, known: Sequence[str], name: str = "looked_at") -> list[int]:
+def parse_characters(text: str, known: Sequence[str], name: str = "saliency_for") -> list[int]:
     """The indices in `known` of the characters in `text`, in its order, each once.
 
-    Blanks and commas between them count for nothing, but where they are characters themselves.
+    Blanks and commas between them are skipped, unless they are characters themselves.
 
     Raises `ParameterError` where one is not known, or there is none; `name` is the parameter's.
     """
     place = {character: i for i, character in enumerate(known)}
-    asked = [each for each in text if each in place or each not in " ,"]
-    wrong = sorted({each for each in asked if each not in place})
-    if wrong or not asked:
+    characters = [char for char in text if char in place or char not in " ,"]
+    unknown = sorted(set(characters) - set(place))
+    if unknown or not characters:
         raise ParameterError(
-            f"{name} must hold characters of the data set ({''.join(known)}), one behind the "
-            f"other. Received: {text!r}"
-            + (f", with {', '.join(map(repr, wrong))}." if wrong else ".")
+            f"{name} must hold characters of the dataset ({''.join(known)}), one after the other. "
+            f"Received: {text!r}"
+            + (f", with {', '.join(map(repr, unknown))}." if unknown else ".")
             + " Take it out, or leave it null."
         )
-    return list(dict.fromkeys(place[each] for each in asked))
+    return list(dict.fromkeys(place[char] for char in characters))
 
 
 def fold_case(character: str) -> str:
     """The capital of a letter `a`-`z`, and any other character as it is.
 
-    Two answers are equal but for case where their folds are equal.
+    Two predictions are equal but for case where their folds are equal.
     """
     return character.upper() if "a" <= character <= "z" else character
 
@@ -80,7 +67,7 @@ def parse_mapping(text: str) -> tuple[str, ...]:
     the capital, names the class. So in a file that counts from 1 the label of the result's
     character `i` is `i + 1`. Raises `DataError` for anything that is no such file.
     """
-    found: list[str] = []
+    characters: list[str] = []
     first = 0
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
@@ -94,20 +81,20 @@ def parse_mapping(text: str) -> tuple[str, ...]:
                 "A line of a mapping file must hold a label and ASCII codes, such as '10 65'. "
                 f"Received: {line[:60]!r} (line {number})."
             )
-        if not found and label in (0, 1):
+        if not characters and label in (0, 1):
             first = label
-        if label != first + len(found):
+        if label != first + len(characters):
             raise DataError(
                 "The labels of a mapping file must count up from 0 or 1 without a gap. "
-                f"Received: {label} where {first + len(found)} is due (line {number})."
+                f"Received: {label} where {first + len(characters)} is due (line {number})."
             )
         character = chr(codes[0])
-        if character in found:
+        if character in characters:
             raise DataError(
                 "A mapping file must name a character once. "
                 f"Received: {character!r} twice (line {number})."
             )
-        found.append(character)
-    if not found:
+        characters.append(character)
+    if not characters:
         raise DataError("A mapping file must hold at least one line. Received: an empty file.")
-    return tuple(found)
+    return tuple(characters)

@@ -1,8 +1,8 @@
-"""Which of a picture's greys are ink: the paper, which of the two is light, and blank paper.
+"""Which of a picture's grays are ink: the paper, which of the two is light, and blank paper.
 
 Ink and paper are parted by Otsu's threshold (Otsu 1979, IEEE Transactions on Systems, Man and
 Cybernetics 9(1), 62-66). Paper may be uneven, and is then what is left when all that is finer than
-half the picture is closed (a morphological closing of the greys).
+half the picture is closed (a morphological closing of the grays).
 
 A picture is blank where nothing on it has the form of ink. Soft or tightly cropped ink has no sharp
 edge, but more form than shade, which a polynomial of the third degree in row and column follows;
@@ -11,25 +11,25 @@ fine ink fills little of the picture, but has edges. Both must rise above the no
 
 import numpy as np
 
-from hcr.preprocessing.contract import SIDE
+from hcr.preprocessing.images import SIDE
 
 _PAPER = 64  # px: the finest grid on which uneven paper is looked for
 _FAINT = 0.06  # of white: a picture with less between ink and paper is blank
 _MIXED = 0.78  # Otsu's measure: below it much ink and paper are one lump, such as noise (0.71)
-_STEEPNESS = 1.5  # of the cut between ink and paper: greys below a third of Otsu's are paper
+_STEEPNESS = 1.5  # of the cut between ink and paper: grays below a third of Otsu's are paper
 _FORM = 16  # px: the grid on which form is told from shade
 _SHADE = 0.2  # of the spread on that grid: less is left of shade, more of ink (0.23 and more)
-_LUMP = 0.04  # of white: the spread that form must have where the greys are one lump
+_LUMP = 0.04  # of white: the spread that form must have where the grays are one lump
 _LITTLE = 0.1  # of the picture: so little ink may escape Otsu's threshold
 _TOUCHED = 0.1  # of the border: ink that covers less of it may have a margin
 _DARK = 0.1  # of the border: by so much light ink must be likelier than dark ink
 
 
-def ink(grey: np.ndarray, inverted: bool | None) -> np.ndarray:
+def ink(gray: np.ndarray, inverted: bool | None) -> np.ndarray:
     """How much ink there is, half where ink and paper meet; none on blank paper.
 
     Args:
-        grey: Lightness, float32 (h, w) of 0..1.
+        gray: Lightness, float32 (h, w) of 0..1.
         inverted: True for dark ink, False for light ink, None to find it out.
 
     Returns:
@@ -37,12 +37,12 @@ def ink(grey: np.ndarray, inverted: bool | None) -> np.ndarray:
     """
     from scipy import ndimage
 
-    soft = ndimage.gaussian_filter(grey, 0.7) if min(grey.shape) > 2 * SIDE else grey
+    soft = ndimage.gaussian_filter(gray, 0.7) if min(gray.shape) > 2 * SIDE else gray
     sides = [inverted]
     if inverted is None:
-        likely = _is_inverted(_small(soft))
+        likely = _is_inverted(reduced(soft, _PAPER))
         sides = [likely, not likely]
-    noise = _noise(grey)
+    noise = _noise(gray)
     for is_dark in sides:
         found = _light_ink(-soft if is_dark else soft, noise)
         if found.any():
@@ -84,7 +84,7 @@ def _cut(above: np.ndarray, threshold: float) -> np.ndarray:
 
 def _form(soft: np.ndarray, noise: float) -> float:
     """The spread on a coarse grid of what is neither paper nor shade; 0 where it may be noise."""
-    small = _small(soft)
+    small = reduced(soft, _PAPER)
     coarse = reduced(small, _FORM)
     # Averages of pixels have less noise, by the root of the pixels' number.
     noise = max(noise * max(coarse.shape) / max(soft.shape), _noise(coarse))
@@ -100,16 +100,16 @@ def _edges(above: np.ndarray) -> np.ndarray:
     return fine > max(_FAINT, 10 * _spread(fine))
 
 
-def _without_shade(grey: np.ndarray) -> np.ndarray:
-    """`grey` without the polynomial of the third degree, in row and column, that is nearest."""
-    height, width = grey.shape
+def _without_shade(gray: np.ndarray) -> np.ndarray:
+    """`gray` without the polynomial of the third degree, in row and column, that is nearest."""
+    height, width = gray.shape
     y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)
     terms = np.stack([(y**i * x**j).ravel() for i in range(4) for j in range(4 - i)], axis=1)
-    factors = np.linalg.lstsq(terms, grey.ravel(), rcond=None)[0]
-    return grey - (terms @ factors).reshape(grey.shape)
+    factors = np.linalg.lstsq(terms, gray.ravel(), rcond=None)[0]
+    return gray - (terms @ factors).reshape(gray.shape)
 
 
-def _noise(grey: np.ndarray) -> float:
+def _noise(gray: np.ndarray) -> float:
     """The standard deviation of the noise from pixel to pixel.
 
     By the mask of Immerkaer 1996 (Computer Vision and Image Understanding 64(2), 300-302), which
@@ -118,7 +118,7 @@ def _noise(grey: np.ndarray) -> float:
     from scipy import ndimage
 
     mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
-    return _spread(ndimage.convolve(grey, mask))
+    return _spread(ndimage.convolve(gray, mask))
 
 
 def _spread(values: np.ndarray) -> float:
@@ -165,14 +165,10 @@ def _uneven(soft: np.ndarray) -> np.ndarray:
     """The paper at each place: `soft` without what is finer than half of the picture."""
     from scipy import ndimage
 
-    small = _small(soft)
+    small = reduced(soft, _PAPER)
     reach = 2 * (max(small.shape) // 4) + 1
     paper = ndimage.grey_opening(small, size=(reach, reach))
     return resized(ndimage.gaussian_filter(paper, reach / 8), soft.shape[::-1])
-
-
-def _small(grey: np.ndarray) -> np.ndarray:
-    return reduced(grey, _PAPER)
 
 
 def _otsu(values: np.ndarray) -> tuple[float, float, float]:
@@ -217,24 +213,23 @@ def line_width(found: np.ndarray) -> float:
     from scipy import ndimage
 
     # In a band the mean distance to the edge is a quarter of its width.
-
     padded = np.pad(found, 1)
     inside = ndimage.distance_transform_edt(padded)[padded]
     return 4 * (float(inside.mean()) - 0.5)
 
 
-def reduced(grey: np.ndarray, longest: int) -> np.ndarray:
-    """`grey`, or a smaller copy of it where it is wider or higher than `longest` pixels."""
-    height, width = grey.shape
+def reduced(gray: np.ndarray, longest: int) -> np.ndarray:
+    """`gray`, or a smaller copy of it where it is wider or higher than `longest` pixels."""
+    height, width = gray.shape
     scale = longest / max(height, width)
     if scale >= 1:
-        return grey
-    return resized(grey, (max(1, round(width * scale)), max(1, round(height * scale))))
+        return gray
+    return resized(gray, (max(1, round(width * scale)), max(1, round(height * scale))))
 
 
-def resized(grey: np.ndarray, size: tuple[int, int], box: tuple | None = None) -> np.ndarray:
+def resized(gray: np.ndarray, size: tuple[int, int], box: tuple | None = None) -> np.ndarray:
     """Bicubic, (width, height); where it makes smaller, over all pixels that are underneath."""
     from PIL import Image
 
-    image = Image.fromarray(np.ascontiguousarray(grey, dtype=np.float32))
+    image = Image.fromarray(np.ascontiguousarray(gray, dtype=np.float32))
     return np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=box))

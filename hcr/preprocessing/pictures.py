@@ -1,4 +1,4 @@
-"""Pictures from outside, scans, photos, cut-outs, become the contract picture.
+"""Pictures from outside, scans, photos, cut-outs, become the 28x28 image.
 
 The steps are those of EMNIST (Cohen, Afshar, Tapson and van Schaik 2017, arXiv:1702.05373, section
 II): ink from paper (`paper`), blur, crop to the ink, centre it with its proportions
@@ -18,7 +18,7 @@ import numpy as np
 
 from hcr.errors import DataError
 from hcr.preprocessing import paper
-from hcr.preprocessing.contract import SIDE
+from hcr.preprocessing.images import SIDE
 from hcr.preprocessing.strokes import BLUR, INK, PEN
 
 # What Pillow decodes by itself: any other may start a program, as EPS starts Ghostscript.
@@ -32,7 +32,7 @@ _FINE = 1.9  # px, at 28 x 28: finer lines are widened to `PEN` (EMNIST: 2.4 at 
 _ROUND = 0.6  # `line_width` by longer side: above it the ink is a dot (a disc has 0.67)
 
 _AS_THEY_ARE = ("1", "L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I;16L", "I;16N")
-_RULE = "A picture must be a Pillow image or an array of greys, RGB or RGBA, such as uint8 (h, w)."
+_RULE = "A picture must be a Pillow image or an array of grays, RGB or RGBA, such as uint8 (h, w)."
 
 
 class TooLargeError(DataError):
@@ -120,15 +120,15 @@ def from_picture(picture: Any, *, inverted: bool | None = None) -> np.ndarray:
     Raises:
         DataError: Another type, shape or range, or a Pillow image whose file cannot be read.
     """
-    grey = paper.reduced(_grey(picture), _LARGEST)
-    ink = paper.ink(grey, inverted)
+    gray = paper.reduced(_gray(picture), _LARGEST)
+    ink = paper.ink(gray, inverted)
     if not ink.any():
         return np.zeros((SIDE, SIDE), dtype=np.uint8)
     rows, columns = (np.flatnonzero(ink.max(axis=axis)) for axis in (1, 0))
     return _framed(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
 
 
-def _grey(picture: Any) -> np.ndarray:
+def _gray(picture: Any) -> np.ndarray:
     """Lightness, float32 (h, w) of 0..1."""
     from PIL import Image
 
@@ -159,13 +159,13 @@ def _grey(picture: Any) -> np.ndarray:
         values /= 255 if high <= 255 else 65535
     values = values.reshape(*shape[:2], channels)
     if channels in (1, 2):
-        grey = values[..., 0]
+        gray = values[..., 0]
     else:
-        grey = values[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32)
+        gray = values[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32)
     if channels in (2, 4):
         alpha = values[..., -1]
-        grey = grey * alpha + (1 - alpha)
-    return grey
+        gray = gray * alpha + (1 - alpha)
+    return gray
 
 
 def _pixels(picture: Any) -> np.ndarray:

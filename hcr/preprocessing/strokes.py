@@ -1,4 +1,4 @@
-"""Pen strokes become the contract picture.
+"""Pen strokes become the 28x28 image.
 
 EMNIST made its pictures so (Cohen, Afshar, Tapson and van Schaik 2017, arXiv:1702.05373, section
 II and figure 1): NIST's binary 128 x 128 picture is blurred with sigma = 1, cropped to the ink,
@@ -24,7 +24,7 @@ from math import erf, sqrt
 import numpy as np
 
 from hcr.errors import DataError
-from hcr.preprocessing.contract import SIDE
+from hcr.preprocessing.images import SIDE
 
 INK = 22.7  # px: the longer side of the ink, at half brightness
 PEN = 2.7  # px: the width of a line, at half brightness

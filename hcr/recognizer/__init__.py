@@ -10,7 +10,7 @@ import numpy as np
 
 from hcr import runs
 from hcr.errors import ModelError
-from hcr.preprocessing import images
+from hcr.preprocessing import check_images, from_picture, from_strokes, read_picture
 from hcr.recognizer.network import BATCH, Network
 from hcr.recognizer.occlusion import occlusion
 from hcr.recognizer.origin import inherited, keras_file, keras_files, located, named
@@ -129,7 +129,7 @@ class Recognizer:
         Raises:
             DataError: `pictures` break the picture contract.
         """
-        pictures = images.check(pictures)
+        pictures = check_images(pictures)
         if not len(pictures):
             return np.zeros((0, len(self.labels)), np.float32)
         return _tempered(self._network(pictures), self.temperature)
@@ -146,21 +146,21 @@ class Recognizer:
 
         `strokes` are (k, 2) arrays of x to the right and y down, in any pad's pixels.
         """
-        return self._read(images.from_strokes(strokes))
+        return self._read(from_strokes(strokes))
 
     def read_image(self, picture: Any) -> list[tuple[str, float]]:
         """Every label with its probability, the most probable first; nothing for blank paper.
 
         Args:
             picture: One character, dark on light or light on dark, of any size: a file's path, a
-                Pillow image, or an array as `hcr.preprocessing.images.from_picture` takes it.
+                Pillow image, or an array as `hcr.preprocessing.from_picture` takes it.
 
         Raises:
             DataError: It is no such picture, or its file cannot be read.
         """
         if isinstance(picture, str | Path):
-            picture = images.read_picture(Path(picture))
-        return self._read(images.from_picture(picture))
+            picture = read_picture(Path(picture))
+        return self._read(from_picture(picture))
 
     def best(self, probabilities: np.ndarray) -> list[tuple[str, float]]:
         """The labels with `probabilities`, float (n_labels,), the most probable first."""
@@ -196,7 +196,7 @@ class Recognizer:
         steps: dict[str, list[float]] = {"strokes to picture": [], "picture to probabilities": []}
         for strokes in drawings:
             start = time.perf_counter()
-            picture = images.from_strokes(strokes)
+            picture = from_strokes(strokes)
             middle = time.perf_counter()
             self.predict(picture[None])
             steps["strokes to picture"].append(1000 * (middle - start))

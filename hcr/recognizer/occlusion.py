@@ -10,8 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from hcr.errors import ParameterError
-from hcr.preprocessing import images
-from hcr.preprocessing.images import SIDE
+from hcr.preprocessing import SIDE, check_images
 
 COVER = 6  # px: the square's side, twice a line's width
 STEP = 2  # px: between two places
@@ -38,7 +37,7 @@ def occlusion(
         DataError: `picture` breaks the picture contract.
         ParameterError: There is no such label.
     """
-    picture = images.check(np.asarray(picture)[None])[0]
+    picture = check_images(np.asarray(picture)[None])[0]
     starts = range(0, SIDE - COVER + 1, STEP)
     squares = [
         np.s_[row : row + COVER, column : column + COVER] for row in starts for column in starts

@@ -28,8 +28,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from hcr.errors import DataError, HcrError, ParameterError
-from hcr.preprocessing import images
-from hcr.preprocessing.images import TooLargeError
+from hcr.preprocessing import TooLargeError, from_picture, from_strokes, read_picture
 from hcr.recognizer import Recognizer
 from hcr.recognizer.doubt import hesitation
 
@@ -254,7 +253,7 @@ class Picture(Asked):
 
     def picture(self) -> np.ndarray:
         """The contract picture of a picture's file."""
-        return images.from_picture(images.read_picture(bytes(self.body), MOST_BYTES, MOST_PIXELS))
+        return from_picture(read_picture(bytes(self.body), MOST_BYTES, MOST_PIXELS))
 
 
 class Strokes(Asked):
@@ -277,7 +276,7 @@ class Strokes(Asked):
             raise TooLargeError(
                 f"Strokes may have {MOST_POINTS:,} points. Received: {n:,}. Send fewer."
             )
-        return images.from_strokes(arrays)
+        return from_strokes(arrays)
 
 
 def _number(text: str) -> float:

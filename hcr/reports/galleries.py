@@ -14,8 +14,8 @@ from matplotlib.axes import Axes
 from hcr import plots, reports
 from hcr.datasets import Split
 from hcr.plots.sheet import message, sheet
-from hcr.preprocessing import images, measures
-from hcr.preprocessing.placements import placed
+from hcr.preprocessing import from_strokes
+from hcr.preprocessing.synthesis import place_on_pad
 from hcr.runs import Run
 
 PAGE = 40
@@ -83,7 +83,7 @@ def regions(
         run: The run that the notebook writes to.
         split: The pictures.
         chosen: int (n,), which of them are on the map.
-        places: float (n, 2), where, as `measures.lay_out` gives them.
+        places: float (n, 2), where.
         characters: The character of each label.
         seed: Of the division into regions.
         name: Of the figure.
@@ -101,7 +101,10 @@ def regions(
     cover = Cover("the whole map", whole, caption, headline=True)
     groups = {}
     if run.by_hand:
-        region = measures.regions(places, max(1, len(chosen) // PAGE), seed)
+        from sklearn.cluster import KMeans
+
+        n = min(max(1, len(chosen) // PAGE), len(np.unique(places, axis=0)))
+        region = KMeans(n, n_init=2, random_state=seed).fit_predict(places)
         mixed = [_region(chosen[region == each], split.labels) for each in np.unique(region)]
         for place, (_, order, own) in enumerate(sorted(mixed, key=lambda each: each[0]), 1):
             # The number keeps two regions of the same characters apart.
@@ -224,7 +227,7 @@ def drawings(
         caption: Of the figure.
         columns: Pairs in a row.
         pad: The pad's side, where each is shown as large as it was drawn; see `plots.drawings`.
-        placement: Where on a pad each is put first, in `hcr.preprocessing.placements`.
+        placement: Where on a pad each is put first, in `hcr.preprocessing.synthesis`.
         headline: Whether the run's front page shows it.
         nothing: What is said where `find` gives no drawing.
     """
@@ -233,8 +236,8 @@ def drawings(
         strokes, meant = find()
         if not len(strokes):
             return reports.Output(f"<p>{escape(nothing)}</p>", nothing)
-        strokes = [placed(each, placement) for each in strokes] if placement else strokes
-        seen = np.stack([images.from_strokes(each) for each in strokes])
+        strokes = [place_on_pad(each, placement) for each in strokes] if placement else strokes
+        seen = np.stack([from_strokes(each) for each in strokes])
         best = [read(each)[0] for each in strokes]
         axes = plots.drawings(strokes, seen, best, meant, columns, pad=pad)
         return reports.figure(run, axes, name, caption, headline=headline, raster=True)

@@ -9,7 +9,7 @@ import pandas as pd
 from hcr import reports
 from hcr.datasets import balancing
 from hcr.evaluation import audit, metrics
-from hcr.preprocessing import measures
+from hcr.preprocessing import ink as ink_statistics
 from hcr.reports import Result
 from hcr.reports.insights_wording import counted, interval, minus
 
@@ -56,8 +56,8 @@ def of_ink(
         labels: Class indices, int (n,).
         characters: The classes' names.
     """
-    table = measures.by_class(frame, labels, characters)
-    _, spread = measures.mean_and_spread(images, labels, len(characters))
+    table = ink_statistics.by_class(frame, labels, characters)
+    _, spread = ink_statistics.mean_and_spread(images, labels, len(characters))
     loose = np.sqrt((spread**2).mean(axis=(1, 2)))
     widest = [each for each in np.argsort(-loose, kind="stable") if np.isfinite(loose[each])][:MOST]
     stroke, slant = frame["stroke"].quantile([0.05, 0.5, 0.95]), table["slant"].dropna()

@@ -15,7 +15,7 @@ def asked(chosen: str | None, characters: Sequence[str]) -> list[int] | None:
 
     Raises `ParameterError` where one is no character of these.
     """
-    return None if chosen is None else labels.chosen(chosen, characters)
+    return None if chosen is None else labels.parse_characters(chosen, characters)
 
 
 def pictures(

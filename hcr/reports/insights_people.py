@@ -11,8 +11,8 @@ from hcr.datasets import unipen
 from hcr.errors import DataError
 from hcr.evaluation import metrics
 from hcr.evaluation.drawings import MEAN, by_contributor, interval
-from hcr.preprocessing import images, labels
-from hcr.preprocessing.placements import PLACEMENTS, placed
+from hcr.preprocessing import from_strokes, labels
+from hcr.preprocessing.synthesis import PLACEMENTS, place_on_pad
 from hcr.reports.insights_wording import counted
 from hcr.runs import Run, files
 
@@ -51,7 +51,7 @@ def in_placements(
     """
     tables = []
     for placement in PLACEMENTS:
-        pictures = np.stack([images.from_strokes(placed(each, placement)) for each in drawings])
+        pictures = np.stack([from_strokes(place_on_pad(each, placement)) for each in drawings])
         answers = reader.predict(pictures)
         table = by_contributor(answers, reader.labels, characters, contributors)
         table.insert(0, "placement", placement)
