@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr.datasets import own_drawings as drawings
+from hcr.datasets import drawings_file as drawings
 from hcr.datasets import unipen
 from hcr.datasets.split import Options
 from hcr.errors import DataError

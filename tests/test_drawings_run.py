@@ -4,7 +4,7 @@ import pytest
 from conftest import run_all
 
 from hcr import datasets
-from hcr.datasets import own_drawings as drawings
+from hcr.datasets import drawings_file as drawings
 from hcr.preprocessing import synthesis
 from hcr.runs import files
 

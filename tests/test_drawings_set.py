@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hcr import datasets
 from hcr.datasets import drawings as family
-from hcr.datasets import own_drawings as drawings
+from hcr.datasets import drawings_file as drawings
 from hcr.errors import DataError
 from hcr.preprocessing import check_images, from_strokes, labels, synthesis
 
@@ -130,7 +130,7 @@ def test_no_drawings_at_all():
     for call in (datasets.load, datasets.sources):
         with pytest.raises(DataError, match=r"drawings\.jsonl, and that is not yet\. Draw some"):
             call("drawings")
-    drawings.folder().mkdir()
+    drawings.path().parent.mkdir()
     drawings.path().touch()
     with pytest.raises(DataError, match="Received: 0 drawings, at most 0 of a character"):
         datasets.load("drawings")
@@ -144,7 +144,7 @@ def test_a_merged_file_is_named_by_path(tmp_path, monkeypatch):
     assert where(data) == where(datasets.load("drawings"))
     monkeypatch.chdir(tmp_path)
     assert datasets.sources("drawings", path="class.jsonl") == [target]
-    assert datasets.sources("drawings", path=str(drawings.folder())) == [drawings.path()]
+    assert datasets.sources("drawings", path=str(drawings.path().parent)) == [drawings.path()]
     with pytest.raises(DataError, match=r"none\.jsonl, and that is not there"):
         datasets.load("drawings", path="none.jsonl")
 

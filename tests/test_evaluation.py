@@ -18,7 +18,7 @@ from test_resampling import answers
 from test_spoilt import measured
 
 from hcr import recognizer, reports, runs
-from hcr.datasets import own_drawings as drawings
+from hcr.datasets import drawings_file as drawings
 from hcr.errors import DataError, ModelError, ParameterError
 from hcr.evaluation import metrics
 from hcr.evaluation.drawings import MEAN, interval

@@ -5,7 +5,7 @@ import pytest
 from conftest import Finished, run_all
 
 from hcr import models
-from hcr.datasets import own_drawings as drawings
+from hcr.datasets import drawings_file as drawings
 from hcr.preprocessing import labels, synthesis
 from hcr.runs import files
 

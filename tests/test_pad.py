@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ipycanvas.canvas import _CANVAS_MANAGER
 
-from hcr.datasets import own_drawings as own
+from hcr.datasets import drawings_file as own
 from hcr.datasets import unipen
 from hcr.errors import DataError, ModelError, ParameterError
 from hcr.pad import Pad

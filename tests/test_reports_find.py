@@ -18,7 +18,7 @@ from conftest import Finished, run_all
 from html_page import Page
 
 from hcr import datasets
-from hcr.datasets import own_drawings as drawings
+from hcr.datasets import drawings_file as drawings
 from hcr.evaluation import metrics
 from hcr.preprocessing import corruptions, from_strokes, synthesis
 from hcr.recognizer.sources import PACKAGE, SHIPPED

@@ -11,7 +11,7 @@ from test_training import StoppedError, assert_same, same_weights, stop_after
 
 from hcr import models, recognizer, reports
 from hcr.datasets import balancing
-from hcr.datasets import own_drawings as drawings
+from hcr.datasets import drawings_file as drawings
 from hcr.errors import ModelError, ParameterError
 from hcr.evaluation import metrics
 from hcr.models import training, weights

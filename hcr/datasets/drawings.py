@@ -1,4 +1,4 @@
-"""A person's own drawings, or those of many people: what the pad has kept (`own_drawings`).
+"""A person's own drawings, or those of many people: what the pad has kept (`drawings_file`).
 
     datasets.load("drawings")                     # yours
     datasets.load("drawings", path="class.jsonl") # a file of `python -m hcr drawings merge`
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr.datasets import own_drawings as drawings
+from hcr.datasets import drawings_file as drawings
 from hcr.datasets.split import Info, Options, Split, Strokes
 from hcr.errors import DataError
 from hcr.preprocessing import from_strokes, labels
@@ -110,8 +110,8 @@ def _path(options: Options) -> Path:
     """The file; a relative path counts from here, else from the project's top."""
     if options.path is None:
         return drawings.path()
-    here = drawings.found_at(options.path).absolute()
-    return here if here.is_file() else drawings.found_at(environment.root() / options.path)
+    here = drawings.located(options.path).absolute()
+    return here if here.is_file() else drawings.located(environment.root() / options.path)
 
 
 def _usable(found: list[drawings.Drawing], path: Path) -> list[drawings.Drawing]:

@@ -1,21 +1,18 @@
-"""The command line of a person's own drawings: `python -m hcr drawings`."""
+"""`python -m hcr drawings`: a person's own drawings, as the pad has kept them."""
 
 import argparse
 import sys
 from collections import Counter
 from pathlib import Path
 
-from hcr.datasets import own_drawings as drawings
-from hcr.datasets.drawings_store import found_at
+from hcr.datasets import drawings_file as drawings
 from hcr.errors import HcrError, ParameterError
 
 MERGED = "merged.jsonl"
-DESCRIPTION = "Your own drawings, as the pad has kept them."
-EPILOG = "Exit codes: 0 done, 1 it cannot be done, 2 the arguments are wrong."
 
 
 class Parser(argparse.ArgumentParser):
-    """Tells what is wrong in one line."""
+    """Reports what is wrong in one line."""
 
     def error(self, message: str) -> None:
         """Raise `ParameterError`."""
@@ -24,8 +21,12 @@ class Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    found = Parser(prog="python -m hcr drawings", description=DESCRIPTION, epilog=EPILOG)
-    verbs = found.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
+    parser = Parser(
+        prog="python -m hcr drawings",
+        description="Your own drawings, as the pad has kept them.",
+        epilog="Exit codes: 0 done, 1 it cannot be done, 2 the arguments are wrong.",
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
     verbs.add_parser("list", help="a line for each drawing")
     verbs.add_parser("count", help="how many there are, of which characters, by whom, and where")
     verb = verbs.add_parser("merge", help="put several people's files into one")
@@ -38,49 +39,57 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--writer", metavar="NAME", help="the name to give them there")
     verb = verbs.add_parser("delete", help="delete all of yours")
     verb.add_argument("--yes", action="store_true", help="do not ask")
-    return found
+    return parser
 
 
-def show() -> None:
-    """Print a line for each drawing."""
-    for number, each in enumerate(drawings.read(), start=1):
-        n = f"{len(each.strokes)} stroke{'' if len(each.strokes) == 1 else 's'}"
-        print(f"{number:6,d}  {each.when[:19]}Z  {each.character}  {n:<10}  {each.writer}")
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    try:
+        options = vars(parser().parse_args(arguments))
+        globals()[f"_{options.pop('verb')}"](**options)
+    except HcrError as error:
+        print(error, file=sys.stderr)
+        return 2 if isinstance(error, ParameterError) else 1
+    return 0
 
 
-def count() -> None:
-    """Print how many drawings there are."""
-    found = drawings.read()
-    characters = Counter(each.character for each in found)
-    writers = {each.writer for each in found}
-    print(f"{len(found):,} drawings of {len(characters)} characters by {_people(len(writers))}")
-    if found:
+def _list() -> None:
+    for number, drawing in enumerate(drawings.read(), start=1):
+        n = f"{len(drawing.strokes)} stroke{'' if len(drawing.strokes) == 1 else 's'}"
+        when = f"{drawing.when[:19]}Z"
+        print(f"{number:6,d}  {when}  {drawing.character}  {n:<10}  {drawing.writer}")
+
+
+def _count() -> None:
+    everything = drawings.read()
+    characters = Counter(drawing.character for drawing in everything)
+    writers = _people(len({drawing.writer for drawing in everything}))
+    print(f"{len(everything):,} drawings of {len(characters)} characters by {writers}")
+    if everything:
         print(" ".join(f"{character}:{n}" for character, n in sorted(characters.items())))
     print(drawings.path())
 
 
-def merge(names: list[str], into: str | None) -> None:
-    """Merge the files, and print what came of it."""
-    for name in names:
-        if not found_at(name).is_file():
-            raise ParameterError(
-                f"FILE must be a file of drawings. Received: {name}, which is not."
-            )
+def _merge(files: list[str], into: str | None) -> None:
+    for name in files:
+        if not drawings.located(name).is_file():
+            raise ParameterError(f"FILE must be a file of drawings. Received: {name}.")
     target = drawings.path().with_name(MERGED) if into is None else Path(into)
     if target.is_dir():
         raise ParameterError(f"--into must name a file. Received: {into}, a folder.")
-    found = drawings.merge(names, target)
-    n = sum(found.writers.values())
-    print(
-        f"{n:,} drawings by {_people(len(found.writers))} in {found.path}; {found.copies:,} copies"
-    )
-    for name in found.shared:
+    merged = drawings.merge(files, target)
+    n, writers = sum(merged.writers.values()), _people(len(merged.writers))
+    print(f"{n:,} drawings by {writers} in {merged.path}; {merged.copies:,} copies")
+    for name in merged.shared:
         print(f"{name} is in several files, and counts as one person")
-    print(f"To use it: -p shared.dataset=drawings -p shared.path={found.path}")
+    print(f"To use it: -p shared.dataset=drawings -p shared.path={merged.path}")
 
 
-def delete(yes: bool) -> None:
-    """Delete the drawings, after asking."""
+def _export(file: str, writer: str | None) -> None:
+    print(f"{drawings.export(file, writer):,} drawings in {file}")
+
+
+def _delete(yes: bool) -> None:
     n = drawings.count()
     if not n and not drawings.path().is_file():
         print(f"There is no {drawings.path()}: nothing to delete.")
@@ -96,36 +105,8 @@ def delete(yes: bool) -> None:
             print("Nothing was deleted.")
             return
     print(f"Deleted {drawings.delete():,} drawings.")
-    print("Pictures of them may be left in runs, and in the cache folder of data sets.")
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    try:
-        options = parser().parse_args(arguments)
-        if options.verb == "list":
-            show()
-        elif options.verb == "count":
-            count()
-        elif options.verb == "merge":
-            merge(options.files, options.into)
-        elif options.verb == "export":
-            n = drawings.export(options.file, options.writer)
-            print(f"{n:,} drawings in {options.file}")
-        else:
-            delete(options.yes)
-    except ParameterError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except HcrError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    print("Images of them may be left in runs, and in the cache folder of datasets.")
 
 
 def _people(n: int) -> str:
     return "1 writer" if n == 1 else f"{n:,} writers"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

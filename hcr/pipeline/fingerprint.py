@@ -9,7 +9,7 @@ from typing import Any
 
 import hcr
 from hcr import datasets, recognizer, runs
-from hcr.datasets import own_drawings as drawings
+from hcr.datasets import drawings_file as drawings
 from hcr.errors import RunError
 from hcr.pipeline.stages import Stage
 from hcr.runs import files

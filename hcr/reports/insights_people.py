@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from hcr.datasets import own_drawings as kept
+from hcr.datasets import drawings_file as kept
 from hcr.datasets import unipen
 from hcr.errors import DataError
 from hcr.evaluation import metrics

@@ -1,0 +1,500 @@
+"""A person's own drawings and what was meant: one file, which no run and no crash can lose.
+
+The file lies in the user's data folder, or in the one that `HCR_DRAWINGS` names, apart from the
+runs; docs/drawings.md describes its format. As a dataset it is `drawings`.
+"""
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import sys
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from io import FileIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from hcr.errors import DataError, RunError
+from hcr.runs import environment, files
+
+VERSION = 1
+FILE, WRITER = "drawings.jsonl", "writer.txt"
+PATIENCE = 10.0  # s that a lock is waited for; an append takes a few ms
+LONGEST_NAME = 100
+HUGE = 1e6  # px
+DIGITS = 2  # of a pixel, behind the point: a hundredth is less than any hand or screen can resolve
+REMEDY = "Draw it again, or mend what made it."
+OWN_NAME = re.compile(r"me-[0-9a-f]{8}")  # of writers who gave none: random, so never shared
+NOBODY = "me"  # in files of before, whoever used that machine
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """One character as somebody drew it, and what was meant.
+
+    Attributes:
+        character: What it means, one printable character.
+        strokes: float64 (k, 2) each, in pad pixels, x right and y down; at least two points of
+            them differ.
+        writer: Who drew it, 1 to 100 printable characters.
+        when: The time in UTC, ISO 8601, to the millisecond.
+        size: The pad's side in pixels, where it is known.
+    """
+
+    character: str
+    strokes: tuple[np.ndarray, ...]
+    writer: str
+    when: str
+    size: int | None = None
+
+    @property
+    def line(self) -> bytes:
+        """The drawing as a line of a file, without its end."""
+        strokes = [stroke.tolist() for stroke in self.strokes]
+        record = {"version": VERSION, **vars(self), "strokes": strokes}
+        order = "version", "character", "writer", "when", "size", "strokes"
+        text = json.dumps(
+            {key: record[key] for key in order},
+            ensure_ascii=False,
+            allow_nan=False,
+            separators=(",", ":"),
+        )
+        return text.encode()
+
+
+@dataclass(frozen=True)
+class SavedDrawing:
+    """A drawing that was appended, as `take_back` takes it: its file, and its line there."""
+
+    path: Path
+    line: bytes
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a merged file holds.
+
+    Attributes:
+        path: The file.
+        writers: How many drawings each writer has, the most first.
+        copies: How many drawings were left out, since they were there already.
+        shared: The names that people chose and that several files have: one writer each.
+    """
+
+    path: Path
+    writers: dict[str, int]
+    copies: int
+    shared: tuple[str, ...]
+
+
+def create(
+    character: str, strokes: Any, writer: str, size: int | None = None, when: str | None = None
+) -> Drawing:
+    """A checked `Drawing`; `when` is now where it is None. Raises `DataError` for anything else."""
+    name = unicodedata.normalize("NFC", character) if isinstance(character, str) else ""
+    if len(name) != 1 or not name.isprintable() or name.isspace():
+        raise DataError(
+            f"character must be one printable character. Received: {character!r:.60}. "
+            "Say which one was meant."
+        )
+    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+        raise DataError(
+            f"size must be the pad's side, an integer of at least 1, or None. "
+            f"Received: {size!r:.60}. {REMEDY}"
+        )
+    try:
+        moment = datetime.now(UTC) if when is None else datetime.fromisoformat(when)
+        if moment.tzinfo is None:
+            raise ValueError("no time zone")
+        when = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(
+            "when must be a time with its zone, such as 2026-08-20T09:12:33.000+00:00. "
+            f"Received: {when!r:.60}. {REMEDY}"
+        ) from None
+    return Drawing(name, _strokes(strokes), _writer(writer), when, size)
+
+
+def parse(line: bytes) -> Drawing:
+    """The drawing in a `line` of a file; unknown keys are ignored. Raises `DataError`."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        raise DataError("A line must be whole JSON. Received: a part of it, or none.") from None
+    version = record.get("version") if isinstance(record, dict) else None
+    if version != VERSION:
+        raise DataError(
+            f"A line must be a drawing of version {VERSION}. Received: version {version!r:.40}."
+        )
+    missing = {"character", "strokes", "writer", "when"} - set(record)
+    if missing:
+        raise DataError(f"A drawing must have {', '.join(sorted(missing))}. Received: none.")
+    return create(
+        record["character"], record["strokes"], record["writer"], record.get("size"), record["when"]
+    )
+
+
+def path() -> Path:
+    """The file of a person's own drawings; it may not exist yet."""
+    return environment.drawings_folder() / FILE
+
+
+def located(place: Path | str | None) -> Path:
+    """The file that `place` means: a file, or a folder with one; the person's own for None."""
+    target = environment.drawings_folder() if place is None else Path(place).expanduser()
+    return target / FILE if place is None or target.is_dir() else target
+
+
+def append(
+    character: str, strokes: Any, writer: str | None = None, size: int | None = None
+) -> SavedDrawing:
+    """Append a drawing to the person's own file, whole or not at all.
+
+    Args:
+        character: What was meant, one printable character.
+        strokes: (k, 2) arrays or lists of points, in pad pixels, x right and y down. They are
+            kept to a hundredth of a pixel; empty ones are dropped.
+        writer: Who drew it; None is whoever uses this machine: `me-` and a random number, which is
+            made once for the folder, so that two such people are never taken for one.
+        size: The pad's side in pixels.
+
+    Raises:
+        DataError: It is no drawing, or the file cannot be written; then it is as it was before.
+    """
+    drawing = create(character, strokes, NOBODY if writer is None else writer, size)
+    target = path()
+    with _locked(target):
+        if writer is None:
+            drawing = replace(drawing, writer=_own_writer())
+        _append(target, drawing.line)
+    return SavedDrawing(target, drawing.line)
+
+
+def read(place: Path | str | None = None) -> list[Drawing]:
+    """The drawings of a file in their order; of the person's own one where `place` is None.
+
+    A line that is no drawing, such as one that a crash has cut short, is left out, with a note on
+    the standard error stream. The person's own file need not exist.
+
+    Raises `DataError` where another file does not exist, or no line of a file is a drawing.
+    """
+    target = located(place)
+    try:
+        content = _content(target)
+    except FileNotFoundError:
+        if place is None:
+            return []
+        raise DataError(f"There is no file of drawings {target}. Give one that is.") from None
+    return _drawings(target, content)
+
+
+def count() -> int:
+    """How many drawings the person's own file holds; raises what `left_out` raises."""
+    return _counted()[0]
+
+
+def left_out() -> str:
+    """A sentence on the lines of the person's own file that are no drawings, or "".
+
+    Raises `DataError` where it cannot be read, or none of its lines is a drawing.
+    """
+    return _counted()[1]
+
+
+def take_back(saved: SavedDrawing) -> Drawing | None:
+    """Take back a drawing that `append` has saved, and return it; None where it is gone already.
+
+    Whatever else has been appended stays. Raises `DataError` where the file cannot be written.
+    """
+    with _locked(saved.path):
+        content = saved.path.read_bytes() if saved.path.is_file() else b""
+        lines = [line for line in content.split(b"\n") if line]
+        if saved.line not in lines:
+            return None
+        del lines[len(lines) - 1 - lines[::-1].index(saved.line)]
+        _write(saved.path, lines)
+    return parse(saved.line)
+
+
+def delete() -> int:
+    """Delete the person's own drawings, and the name that they were given; how many there were."""
+    target = path()
+    if not target.parent.is_dir():
+        return 0
+    with _locked(target):
+        n = len(_lines(target.read_bytes())) if target.is_file() else 0
+        for file in (Path(os.path.realpath(target)), target.with_name(WRITER)):
+            file.unlink(missing_ok=True)
+    return n
+
+
+def merge(places: Iterable[Path | str], into: Path | str) -> Merged:
+    """Put the drawings of several files into one; what is in that one already stays.
+
+    A drawing that several files have, or one has twice, counts once; only its writer may differ.
+    Writers that share one are the same person, and get the name that comes first. Those who chose
+    the same name count as one, too: if they are two, no harm is done to a split by writer, while
+    one person on both sides of it would make figures too good. `me` means somebody else in each
+    file. Merging again what has grown adds what is new.
+
+    Raises `DataError` where a file cannot be read, is no file of drawings, or cannot be written.
+    """
+    target = Path(into).expanduser()
+    parts = [_named(read(place)) for place in places]
+    with _locked(target):
+        # Not by `read`, which may wait for the lock.
+        before = _drawings(target, target.read_bytes()) if target.is_file() else []
+        kept: dict[bytes, Drawing] = {}
+        same: dict[str, str] = {}
+        copies = 0
+        for drawing in (drawing for part in (before, *parts) for drawing in part):
+            # Two copies of a drawing have all in common but the writer.
+            first = kept.setdefault(replace(drawing, writer=NOBODY).line, drawing)
+            copies += first is not drawing
+            one, other = _last(same, first.writer), _last(same, drawing.writer)
+            if one != other:
+                same[other] = one
+        merged = [replace(d, writer=_last(same, d.writer)) for d in kept.values()]
+        _write(target, [drawing.line for drawing in merged])
+    holders = Counter(name for part in parts for name in {drawing.writer for drawing in part})
+    shared = {name for name, n in holders.items() if n > 1 and not OWN_NAME.fullmatch(name)}
+    writers = dict(Counter(drawing.writer for drawing in merged).most_common())
+    return Merged(target, writers, copies, tuple(sorted(shared)))
+
+
+def export(target: Path | str, writer: str | None = None) -> int:
+    """Write the person's own drawings to a new file, to be passed on; how many there are.
+
+    `writer` is the name to give them; None keeps those that they have. Raises `DataError` where
+    there are no drawings, or the file is there or cannot be written.
+    """
+    target, drawings = Path(target).expanduser(), read()
+    if not drawings:
+        raise DataError(f"There are no drawings to export in {path()}. Draw some.")
+    if target.exists():
+        raise DataError(f"An export must go to a new file. Received: {target}, which is there.")
+    if writer is not None:
+        drawings = [replace(drawing, writer=_writer(writer)) for drawing in drawings]
+    with _locked(target):
+        _write(target, [drawing.line for drawing in drawings])
+    return len(drawings)
+
+
+def _writer(writer: str) -> str:
+    name = writer.strip() if isinstance(writer, str) else ""
+    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
+        raise DataError(
+            f"writer must be a name of 1 to {LONGEST_NAME} printable characters. "
+            f"Received: {writer!r:.60}. Give another, or none for yourself."
+        )
+    return name
+
+
+def _strokes(strokes: Any) -> tuple[np.ndarray, ...]:
+    rule = "strokes must be a list of strokes, each a list of points [x, y] of finite numbers."
+    if isinstance(strokes, str | bytes | dict):
+        raise DataError(f"{rule} Received: {type(strokes).__name__}. {REMEDY}")
+    try:
+        arrays = [np.asarray(stroke, dtype=np.float64) for stroke in strokes]
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(f"{rule} Received: no such list. {REMEDY}") from None
+    arrays = [stroke for stroke in arrays if stroke.size]
+    for stroke in arrays:
+        if stroke.ndim != 2 or stroke.shape[1] != 2 or not (np.abs(stroke) <= HUGE).all():
+            raise DataError(
+                f"{rule} Received: a stroke of shape {stroke.shape}, or with NaN or a number "
+                f"beyond {HUGE:g}. {REMEDY}"
+            )
+    # Adding 0 makes a plain zero of -0.0.
+    arrays = [np.round(stroke, DIGITS) + 0.0 for stroke in arrays]
+    points = np.concatenate(arrays) if arrays else np.zeros((0, 2))
+    if not len(points) or (points == points[0]).all():
+        raise DataError(
+            "A drawing must have two points that differ. Received: "
+            f"{'a single point' if len(points) else 'none'}. Draw a character."
+        )
+    return tuple(arrays)
+
+
+def _lines(content: bytes) -> list[tuple[int, bytes]]:
+    """The lines that are not empty, with their numbers from 1."""
+    lines = enumerate(content.split(b"\n"), start=1)
+    return [(number, line) for number, line in lines if line.strip()]
+
+
+def _counted() -> tuple[int, str]:
+    try:
+        numbered = _lines(_content(path()))
+    except FileNotFoundError:
+        return 0, ""
+    faults = [(number, _fault(line)) for number, line in numbered]
+    wrong = [(number, fault) for number, fault in faults if fault]
+    return len(numbered) - len(wrong), _note(path(), wrong, len(numbered))
+
+
+# The pad counts after each drawing: what was parsed before is not parsed again.
+@lru_cache(maxsize=100_000)
+def _fault(line: bytes) -> str:
+    """Why a line is no drawing; empty where it is one."""
+    try:
+        parse(line)
+    except DataError as error:
+        return str(error)
+    return ""
+
+
+def _drawings(target: Path, content: bytes) -> list[Drawing]:
+    numbered = _lines(content)
+    wrong = [(number, _fault(line)) for number, line in numbered if _fault(line)]
+    note = _note(target, wrong, len(numbered))
+    if note:
+        print(note, file=sys.stderr, flush=True)
+    return [parse(line) for _, line in numbered if not _fault(line)]
+
+
+def _note(target: Path, wrong: list[tuple[int, str]], n: int) -> str:
+    """One sentence on the `wrong` lines of `n`. Raises `DataError` where all are."""
+    if not wrong:
+        return ""
+    number, fault = wrong[0]
+    if len(wrong) == n:
+        raise DataError(
+            f"{target} must be a file of drawings, a line each (docs/drawings.md). In line "
+            f"{number}: {fault}"
+        )
+    return (
+        f"Left out {len(wrong):,} of {n:,} lines of {target}, which are no drawings: line "
+        f"{number}{' and others' if len(wrong) > 1 else ''}. {fault}"
+    )
+
+
+def _named(drawings: list[Drawing]) -> list[Drawing]:
+    """The drawings of one file, those of `NOBODY` under a name that is this file's alone."""
+    first = next((drawing for drawing in drawings if drawing.writer == NOBODY), None)
+    if first is None:
+        return drawings
+    # Of its first drawing, so that the name stays when the file has grown.
+    name = f"{NOBODY}-{hashlib.sha256(first.line).hexdigest()[:8]}"
+    return [replace(d, writer=name) if d.writer == NOBODY else d for d in drawings]
+
+
+def _last(same: dict[str, str], name: str) -> str:
+    while name in same:
+        name = same[name]
+    return name
+
+
+def _content(target: Path) -> bytes:
+    """What a file holds. Raises `FileNotFoundError`, or `DataError` where it cannot be read."""
+    try:
+        content = target.read_bytes()
+        if content and not content.endswith(b"\n") and _lock(target).is_file():
+            # Perhaps somebody is appending just now.
+            with suppress(DataError), _locked(target):
+                content = target.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DataError(
+            f"{target} must be a file of drawings that can be read. "
+            f"Received: {os.strerror(error.errno or 0)}. Change its rights, or give another."
+        ) from error
+    return content
+
+
+def _write(target: Path, lines: list[bytes]) -> None:
+    with files.writing(os.path.realpath(target)) as aside:  # of a symbolic link, what it points to
+        aside.write_bytes(b"".join(line + b"\n" for line in lines))
+
+
+@contextmanager
+def _locked(target: Path) -> Iterator[None]:
+    """Hold the lock of the file `target`; no two processes do. It does not nest.
+
+    Raises `DataError` where the disk refuses, here or within, or another holds it for long.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(_lock(target), timeout=PATIENCE):
+            yield
+    except Timeout:
+        raise DataError(
+            f"{target} must be free within {PATIENCE:g} s. Received: another program that holds "
+            "its lock. End that one, and try again."
+        ) from None
+    except (OSError, RunError) as error:
+        cause = error.__cause__ if isinstance(error, RunError) else error
+        if not isinstance(cause, OSError):
+            raise
+        reason = os.strerror(cause.errno) if cause.errno else str(cause)
+        raise DataError(
+            f"{target} must be writable and have room. Received: {reason}. It is as it was: make "
+            f"room, or set {environment.DRAWINGS_VARIABLE} to another folder, and try again."
+        ) from error
+
+
+def _lock(target: Path) -> Path:
+    target = Path(os.path.realpath(target))  # one lock, by whatever link the file is reached
+    return target.with_name(f".{target.name}.lock")
+
+
+def _own_writer() -> str:
+    """The name in the folder's `WRITER`; made where there is none."""
+    note = path().with_name(WRITER)
+    with suppress(FileNotFoundError, UnicodeDecodeError):
+        name = note.read_text(encoding="utf-8").strip()
+        if OWN_NAME.fullmatch(name):
+            return name
+    name = f"me-{secrets.token_hex(4)}"
+    files.write_text(note, f"{name}\n")
+    return name
+
+
+def _append(target: Path, line: bytes) -> None:
+    """Append `line`; where that fails the file ends where it ended before."""
+    with open(target, "a+b", buffering=0) as file:
+        end = _mended(file)
+        try:
+            _write_all(file, line + b"\n")
+            os.fsync(file.fileno())
+        except BaseException:
+            with suppress(OSError):
+                file.truncate(end)
+            raise
+
+
+def _mended(file: FileIO) -> int:
+    """Make the file end with the end of a line; return its size.
+
+    What a crash has left of a line is cut off, as it must not take the next one with it. A whole
+    line that only lacks its end gets it.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 1))
+    if not size or file.read(1) == b"\n":
+        return size
+    file.seek(0)
+    content = file.readall()
+    start = content.rfind(b"\n") + 1
+    try:
+        json.loads(content[start:])
+    except (ValueError, RecursionError):
+        file.truncate(start)
+        return start
+    _write_all(file, b"\n")
+    return size + 1
+
+
+def _write_all(file: FileIO, data: bytes) -> None:
+    while data:  # a disk that is nearly full takes a part, and says so the next time
+        data = data[file.write(data) :]
