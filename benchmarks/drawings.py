@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from hcr.datasets import unipen
-from hcr.evaluation.drawings import KINDS, MEAN, interval
+from hcr.evaluation.old_drawings import KINDS, MEAN, interval
 from hcr.preprocessing.synthesis import PLACEMENTS
 from hcr.recognizer import SHIPPED, Recognizer
 from hcr.reports import insights_people as people

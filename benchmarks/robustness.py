@@ -33,7 +33,7 @@ import pandas as pd
 
 from hcr import datasets
 from hcr.evaluation import metrics
-from hcr.evaluation.robustness import measure, summary
+from hcr.evaluation.old_robustness import measure, summary
 from hcr.preprocessing import corruptions, from_picture
 from hcr.recognizer import SHIPPED, Recognizer
 from hcr.reports import insights_verdicts as verdicts

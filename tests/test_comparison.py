@@ -14,9 +14,9 @@ from made_runs import make
 
 from hcr import reports, runs
 from hcr.errors import ParameterError
-from hcr.evaluation import compare as comparison
 from hcr.evaluation import compare_account as account
 from hcr.evaluation import compare_frames as frames
+from hcr.evaluation import compare_old as comparison
 from hcr.evaluation import compare_words as words
 from hcr.evaluation import metrics
 from hcr.evaluation.compare_front import front

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from hcr.errors import DataError, ParameterError
-from hcr.evaluation.drawings import MEAN, by_contributor, interval
+from hcr.evaluation.old_drawings import MEAN, by_contributor, interval
 from hcr.preprocessing import from_strokes, labels, synthesis
 from hcr.preprocessing.synthesis import PAD, PLACEMENTS, place_on_pad
 

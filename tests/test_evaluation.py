@@ -21,7 +21,7 @@ from hcr import recognizer, reports, runs
 from hcr.datasets import drawings_file as drawings
 from hcr.errors import DataError, ModelError, ParameterError
 from hcr.evaluation import metrics
-from hcr.evaluation.drawings import MEAN, interval
+from hcr.evaluation.old_drawings import MEAN, interval
 from hcr.preprocessing import synthesis
 from hcr.preprocessing.synthesis import PLACEMENTS
 from hcr.recognizer import Recognizer

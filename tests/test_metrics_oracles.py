@@ -12,7 +12,7 @@ from sklearn.calibration import calibration_curve
 from statsmodels.stats.proportion import proportion_confint
 
 from hcr.evaluation import calibration, metrics, refusal
-from hcr.evaluation.drawings import by_contributor
+from hcr.evaluation.old_drawings import by_contributor
 from hcr.evaluation.seeds import spread
 
 CLASSES = 6

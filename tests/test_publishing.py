@@ -11,8 +11,8 @@ from made_runs import make
 
 from hcr import pipeline, runs
 from hcr.errors import ParameterError, RunError
-from hcr.evaluation import compare as comparison
 from hcr.evaluation import compare_frames as frames
+from hcr.evaluation import compare_old as comparison
 from hcr.pipeline import publishing
 from hcr.runs import files
 

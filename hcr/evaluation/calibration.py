@@ -1,112 +1,98 @@
-"""How sure a network may be: one number, fitted on validation, that makes its probabilities true.
+"""Temperature scaling, and how often a model is right by its confidence.
 
-Temperature scaling: Guo et al. (2017), On calibration of modern neural networks, ICML. Logits are
-divided by T before the softmax: above 1 the answers become less sure, below 1 surer. The order of
-the classes stays, so no answer and no accuracy changes.
+Guo et al. (2017), On calibration of modern neural networks, ICML: logits are divided by T before
+the softmax. Above 1 confidence sinks, below 1 it rises; no prediction changes.
 """
 
 from math import exp, log
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
-from hcr.errors import DataError
-from hcr.evaluation.probabilities import ece, log_loss, probabilities_of
+from hcr.evaluation.scores import BINS, check, confidences, divide, ece, log_loss, wilson
 
-# Where a temperature is looked for. Networks that were trained at all lie well inside.
-LOWEST, HIGHEST = 0.1, 10.0
-# Halvings of that range, logarithmic: to a hundred-thousandth of its size.
-STEPS = 20
+LOWEST, HIGHEST = 0.1, 10.0  # where a temperature is looked for
+STEPS = 20  # halvings of that range, logarithmic
 
 
-def temperature(probabilities: ArrayLike, labels: ArrayLike, balanced: bool = False) -> float:
-    """The temperature at which `probabilities` have the lowest log loss.
+def fit_temperature(probabilities: ArrayLike, labels: ArrayLike, balanced: bool = False) -> float:
+    """The temperature at which `probabilities` of the validation split have the lowest log loss.
 
-    To be fitted on the validation split. In 1 / T the loss is convex, so its slope has one zero,
-    which is found by halving the range from `LOWEST` to `HIGHEST`; the answer has four digits
-    behind the point. Logits aren't needed: the logarithm of a probability is one, up to a number
-    that a softmax takes out again.
-
-    Where no picture is misread the loss falls for ever as T does, and nothing tells how sure is too
-    sure: the answer is 1, as it is where no temperature makes the loss lower.
+    In 1 / T the loss is convex: its slope's one zero is found by halving. Where no image is wrong
+    the loss falls for ever as T does: the answer is 1, as where no temperature lowers the loss.
 
     Args:
-        probabilities: Floats, shape (n, classes), rows that sum to 1.
-        labels: Class indices, shape (n,).
-        balanced: Whether every class counts the same, however many pictures it has: for a network
-            that answers as if all characters were equally likely.
+        probabilities: float (n, classes), rows that sum to 1.
+        labels: int (n,).
+        balanced: Whether every class counts the same.
 
     Raises:
-        DataError: The two are something else, or don't belong together.
+        DataError: They are no such arrays, or don't fit together.
     """
-    found, labels = probabilities_of(probabilities, labels)
-    if (found.argmax(axis=1) == labels).all():
+    labels, probabilities = check(labels, probabilities)
+    if (probabilities.argmax(axis=1) == labels).all():
         return 1.0
     weights = 1 / np.bincount(labels)[labels] if balanced else np.ones(len(labels))
     weights /= weights.sum()
-    logits = np.log(np.maximum(found, np.finfo(found.dtype).tiny)).astype(np.float64)
-    # The highest is 0, so that no exponential overflows.
-    logits -= logits.max(axis=1, keepdims=True)
-    own = float(weights @ _own(logits, labels))
+    type_ = np.finfo(probabilities.dtype)
+    logits = np.log(np.maximum(probabilities, type_.tiny)).astype(np.float64)
+    logits -= logits.max(axis=1, keepdims=True)  # so that no exponential overflows
+    rows = np.arange(len(labels)), labels
+    target = float(weights @ logits[rows])
     low, high = log(1 / HIGHEST), log(1 / LOWEST)
     for _ in range(STEPS):
         middle = (low + high) / 2
-        if float(weights @ _expected(logits, exp(middle))) > own:
-            high = middle
-        else:
-            low = middle
+        shares = np.exp(exp(middle) * logits)
+        # The slope of the loss: the logit to be expected, less that of the label.
+        expected = (shares * logits).sum(axis=1) / shares.sum(axis=1)
+        low, high = (low, middle) if float(weights @ expected) > target else (middle, high)
     fitted = round(exp(-(low + high) / 2), 4)
     before, after = (
-        float(weights @ -np.log(np.maximum(_own(each, labels), np.finfo(found.dtype).eps)))
-        for each in (found, apply(found, fitted))
+        float(weights @ -np.log(np.maximum(p[rows].astype(np.float64), type_.eps)))
+        for p in (probabilities, apply_temperature(probabilities, fitted))
     )
     return fitted if after < before else 1.0
 
 
-def apply(probabilities: ArrayLike, temperature: float) -> np.ndarray:
-    """`probabilities` as if the logits had been divided by `temperature`.
+def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """`probabilities`, (n, classes), as if the logits had been divided by `temperature` above 0.
 
     A softmax of z / T is proportional to p ** (1 / T).
-
-    Args:
-        probabilities: Floats, shape (n, classes), rows that sum to 1.
-        temperature: Above 0.
-
-    Returns:
-        Of the same shape and type; rows sum to 1.
     """
-    found = np.asarray(probabilities)
-    if not 0 < temperature < np.inf:
-        raise DataError(f"temperature must be a number above 0. Received: {temperature}.")
     if temperature == 1:
-        return found
-    scaled = (found / found.max(axis=1, keepdims=True)) ** (1 / temperature)
+        return probabilities
+    scaled = (probabilities / probabilities.max(axis=1, keepdims=True)) ** (1 / temperature)
     return scaled / scaled.sum(axis=1, keepdims=True)
 
 
-def gain(labels: ArrayLike, before: ArrayLike, after: ArrayLike) -> dict[str, float]:
-    """Log loss and calibration error of two sets of probabilities for the same pictures.
+def reliability(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -> pd.DataFrame:
+    """Confidence against accuracy in `bins` bins of equal width, (low, high] each.
 
-    Returns:
-        log_loss and ece of `before`; log_loss_calibrated and ece_calibrated of `after`.
+    Columns from, to (the bin), n, right (counts), confidence, accuracy (means; NaN in an empty
+    bin), low and high (Wilson's interval of the accuracy). In `attrs`: n, ece, log_loss.
     """
+    right, confidence, place = confidences(labels, probabilities, bins)
+    n, edges = np.bincount(place, minlength=bins), np.linspace(0, 1, bins + 1)
+    hits = np.bincount(place[right], minlength=bins)
+    frame = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "n": n, "right": hits})
+    frame["confidence"] = divide(np.bincount(place, confidence, minlength=bins), n)
+    frame["accuracy"] = divide(hits, n)
+    frame["low"], frame["high"] = wilson(hits, n)
+    scores = {"ece": ece(labels, probabilities, bins), "log_loss": log_loss(labels, probabilities)}
+    frame.attrs = {"n": len(right), **scores}
+    return frame
+
+
+# Until its callers are gone.
+temperature, apply = fit_temperature, apply_temperature
+
+
+def gain(labels: ArrayLike, before: ArrayLike, after: ArrayLike) -> dict[str, float]:
+    """Scores before and after."""
     return {
         "log_loss": log_loss(labels, before),
         "log_loss_calibrated": log_loss(labels, after),
         "ece": ece(labels, before),
         "ece_calibrated": ece(labels, after),
     }
-
-
-def _own(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Each row's value for its own class."""
-    return values[np.arange(len(labels)), labels].astype(np.float64)
-
-
-def _expected(logits: np.ndarray, factor: float) -> np.ndarray:
-    """The logit that each row lets expect, where probabilities are the softmax of factor * logits.
-
-    Its mean, less that of the true classes' logits, is the slope of the log loss in `factor`.
-    """
-    shares = np.exp(factor * logits)
-    return (shares * logits).sum(axis=1) / shares.sum(axis=1)

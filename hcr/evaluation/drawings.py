@@ -1,17 +1,24 @@
-"""How well drawings are read, by who drew them: people differ more than drawings do."""
+"""How pen drawings are recognized, by where they are on the pad and by who drew them.
+
+People differ more than drawings do, so means are over contributors, each counting the same, and
+contributors are resampled.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
+from hcr.datasets import drawings as saved
+from hcr.datasets import unipen
 from hcr.errors import DataError
-from hcr.evaluation.intervals import check_level, expanded
-from hcr.evaluation.probabilities import probabilities_of
-from hcr.preprocessing import labels
+from hcr.evaluation.conformal import alternatives
+from hcr.evaluation.scores import Interval, expanded, wilson
+from hcr.preprocessing import from_strokes, labels
+from hcr.preprocessing.synthesis import PLACEMENTS, place_on_pad
+from hcr.recognizer import Recognizer
+from hcr.runs import Run, files
 
-# Column to what it counts among the drawings of a contributor.
 KINDS = {
     "digits": labels.DIGITS,
     "capitals": labels.LETTERS,
@@ -19,93 +26,108 @@ KINDS = {
 }
 MEAN = "mean"
 
+Drawings = tuple[list[list[np.ndarray]], np.ndarray, np.ndarray]
 
-def by_contributor(
-    probabilities: ArrayLike,
+
+def load_drawings(run: Run, which: str) -> Drawings:
+    """Strokes, characters and contributors of the drawings that `04_evaluate` predicts.
+
+    `which` is `"unipen"`, those of the contributors of UNIPEN's test split, whose opening the run
+    records, or `"own"`, a person's own. Raises `DataError` where there are none.
+    """
+    if which == "unipen":
+        drawings = unipen.drawings_of(unipen.TEST)
+        points = np.concatenate([stroke for strokes in drawings[0] for stroke in strokes])
+        digest = files.digest(points.tobytes(), drawings[1].tolist())
+        run.test_opened(which, len(drawings[0]), digest)
+        run.also(unipen.CREDIT)
+        return drawings
+    own = [drawing for drawing in saved.read() if drawing.character in labels.BYCLASS]
+    if not own:
+        raise DataError(
+            f"There must be drawings of yours in {saved.path()}. Received: none. Draw some in "
+            "notebooks/05_draw.ipynb, and say what you meant."
+        )
+    characters, writers = zip(
+        *((drawing.character, drawing.writer) for drawing in own), strict=True
+    )
+    return [list(drawing.strokes) for drawing in own], np.array(characters), np.array(writers)
+
+
+def score_drawings(
+    recognizer: Recognizer,
+    strokes: Sequence[Sequence[np.ndarray]],
     characters: Sequence[str],
-    drawn: Sequence[str],
     contributors: Sequence[str],
+    threshold: float | None = None,
 ) -> pd.DataFrame:
-    """How the drawings of each contributor are read.
+    """Every drawing put on a pad in four ways and recognized as the pad does it.
 
     Args:
-        probabilities: float (n, classes), the answers.
-        characters: The character of each class.
-        drawn: What was drawn, n of 0-9, A-Z, a-z.
-        contributors: Who gave each, n names.
+        recognizer: The model.
+        strokes: n drawings, lists of (k, 2) arrays, x right and y down, in any unit.
+        characters: What was drawn, n of 0-9, A-Z, a-z.
+        contributors: Who drew it, n names.
+        threshold: From this probability on a class is an alternative; None: no such columns.
 
     Returns:
-        A row a contributor, in the order of their names, and a last one, `mean`: that of the
-        contributors' figures, each counting the same. Columns:
-
-        - contributor, and n, the drawings; in the last row all drawings;
-        - exact: the share read as the class of what was drawn (`labels.merge`, where the
-          classes do not tell its case);
-        - folded: the share read right but for case; top 3: that with one of the three best answers;
-        - digits, capitals, small letters: `folded` among these, NaN where there are none.
+        A row a placement and contributor, with a row `mean` of the contributors' figures behind
+        each placement's: placement, contributor, n; the shares exact (the right class), folded
+        (right but for case), top 3 (folded, among the three best), folded among digits, capitals
+        and small letters (NaN where there are none), covered (right but for case among the
+        alternatives); and alternatives, their mean number.
     """
-    answers, _ = probabilities_of(probabilities, np.zeros(len(drawn), np.int64))
-    if answers.shape != (len(drawn), len(characters)) or len(contributors) != len(drawn):
-        raise DataError(
-            "There must be one answer, one character and one contributor a drawing. Received: "
-            f"answers of shape {answers.shape}, {len(drawn)} characters of {len(characters)} "
-            f"classes and {len(contributors)} contributors."
-        )
-    names = np.array(list(characters))
-    wanted = np.array([_class_of(each, names) for each in drawn])
-    folds = np.array([labels.fold_case(each) for each in names])
-    fold = np.array([labels.fold_case(str(each)) for each in drawn])
-    best = np.argsort(-answers, axis=1, kind="stable")[:, :3]
-    shares = pd.DataFrame(
-        {
-            "contributor": list(map(str, contributors)),
-            "exact": names[best[:, 0]] == wanted,
-            "folded": folds[best[:, 0]] == fold,
-            "top 3": (folds[best] == fold[:, None]).any(axis=1),
-        }
-    )
-    for kind, those in KINDS.items():
-        inside = np.isin(list(map(str, drawn)), list(those))
-        shares[kind] = np.where(inside, shares["folded"], np.nan)
-    grouped = shares.groupby("contributor")
-    table = grouped.mean(numeric_only=True).astype(float)
-    last = table.mean().to_frame(MEAN).T
-    table = pd.concat([table, last]).rename_axis("contributor").reset_index()
-    table.insert(1, "n", [*grouped.size(), len(shares)])
-    return table
+    names, drawn = np.array(recognizer.labels), list(map(str, characters))
+    wanted = np.array([c if c in recognizer.labels else labels.merge(c) for c in drawn])
+    folds = np.array([labels.fold_case(c) for c in names])
+    right = folds == np.array([labels.fold_case(c) for c in drawn])[:, None]
+    tables = []
+    for placement in PLACEMENTS:
+        drawings = [from_strokes(place_on_pad(each, placement)) for each in strokes]
+        probabilities = recognizer.predict(np.stack(drawings))
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :3]
+        top = np.take_along_axis(right, order, axis=1)
+        frame = pd.DataFrame({"contributor": list(map(str, contributors))})
+        frame["exact"], frame["folded"] = names[order[:, 0]] == wanted, top[:, 0]
+        frame["top 3"] = top.any(axis=1)
+        for kind, those in KINDS.items():
+            frame[kind] = np.where(np.isin(drawn, list(those)), top[:, 0], np.nan)
+        if threshold is not None:
+            sets = alternatives(probabilities, threshold)
+            frame["covered"], frame["alternatives"] = (sets & right).any(axis=1), sets.sum(axis=1)
+        grouped = frame.groupby("contributor")
+        table = grouped.mean().astype(float)
+        table = pd.concat([table, table.mean().to_frame(MEAN).T])
+        table = table.rename_axis("contributor").reset_index()
+        table.insert(1, "n", [*grouped.size(), len(frame)])
+        table.insert(0, "placement", placement)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
 
 
-def interval(
-    table: pd.DataFrame, column: str, seed: int, n: int = 10_000, level: float = 0.95
-) -> tuple[float, float]:
-    """The bootstrap interval of the mean of the contributors' figures, contributors resampled.
+def drawing_intervals(
+    frame: pd.DataFrame, seed: int = 0, column: str = "folded"
+) -> dict[str, dict[str, float]]:
+    """By placement the mean of a share of `score_drawings`, and its interval low and high.
 
-    It tells how far the mean would lie with other contributors of this kind. Like that of
-    `metrics.bootstrap` with groups it is widened where they are few.
-
-    Args:
-        table: As `by_contributor` gives it.
-        column: One of its figures, as "folded". Contributors without one are left out.
-        seed: Of the resampling.
-        n: How many resamples.
-        level: The share of resamples that it holds, before it is widened.
-
-    Raises:
-        DataError: Fewer than two contributors have this figure.
+    Contributors are resampled, widened because they are few; of one alone the interval is Wilson's.
     """
-    check_level(level)
-    values = table.loc[table["contributor"] != MEAN, column].dropna().to_numpy(float)
-    if len(values) < 2:
-        raise DataError(
-            f"An interval of {column!r} over contributors needs at least two of them. "
-            f"Received: {len(values)}."
-        )
-    drawn = np.random.default_rng(seed).choice(values, (n, len(values))).mean(axis=1)
+    intervals = {}
+    for placement, rows in frame.groupby("placement", sort=False):
+        mean = rows[rows["contributor"] == MEAN].iloc[0]
+        values = rows.loc[rows["contributor"] != MEAN, column].dropna().to_numpy(float)
+        n, value = int(mean["n"]), float(mean[column])
+        if len(values) > 1:
+            low, high = contributor_interval(values, seed)
+        else:
+            low, high = map(float, wilson(round(n * value), n))
+        intervals[str(placement)] = {column: value, "low": low, "high": high}
+    return intervals
+
+
+def contributor_interval(values: np.ndarray, seed: int, level: float = 0.95) -> Interval:
+    """The bootstrap interval of the mean of `values`, one a contributor."""
+    draws = np.random.default_rng(seed).choice(values, (10_000, len(values))).mean(axis=1)
     wide = expanded(level, len(values))
-    low, high = np.quantile(drawn, [(1 - wide) / 2, (1 + wide) / 2])
+    low, high = np.quantile(draws, [(1 - wide) / 2, (1 + wide) / 2])
     return float(low), float(high)
-
-
-def _class_of(character: str, names: np.ndarray) -> str:
-    """The class of what was drawn, among `names`."""
-    return str(character) if character in names else labels.merge(str(character))

@@ -13,7 +13,9 @@ from hcr.evaluation import (
     order,
     refusal,
     resampling,
-    robustness,
+)
+from hcr.evaluation import (
+    old_robustness as robustness,
 )
 from hcr.evaluation.counts import (
     accuracy,

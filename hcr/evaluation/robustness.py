@@ -1,107 +1,69 @@
-"""How well a network reads pictures that were spoilt on purpose."""
+"""The accuracy on images that were corrupted on purpose, in eight ways and five strengths."""
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike
+import pandas as pd
 
-from hcr.errors import DataError
-from hcr.evaluation import resampling
-from hcr.evaluation.counts import balanced_accuracy, labels, same_length
-from hcr.evaluation.intervals import wilson
-from hcr.preprocessing.corruptions import CORRUPTIONS, STRENGTHS, corrupt
-
-if TYPE_CHECKING:
-    import pandas as pd
+from hcr.evaluation.scores import balanced_accuracy, mean_interval, wilson
+from hcr.preprocessing.corruptions import CORRUPTIONS, corrupt
 
 
-def measure(
+def corruption_scores(
     predict: Callable[[np.ndarray], np.ndarray],
-    pictures: np.ndarray,
-    true: ArrayLike,
+    images: np.ndarray,
+    labels: np.ndarray,
     seed: int = 0,
-    corruptions: Iterable[str] = tuple(CORRUPTIONS),
-) -> tuple["pd.DataFrame", np.ndarray]:
-    """The accuracy on the same pictures as they are and under every corruption and strength.
-
-    The pictures are spoilt one corruption at a time, so that they are never all held.
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """The accuracy on the same images as they are and under every corruption and strength.
 
     Args:
-        predict: From uint8 (n, 28, 28) to probabilities, float (n, classes), as a recognizer's.
-        pictures: uint8 (n, 28, 28); `corruptions.sample` chooses some of each class.
-        true: Class indices, shape (n,).
+        predict: From uint8 (n, 28, 28) to probabilities, float (n, classes).
+        images: uint8 (n, 28, 28); `hcr.preprocessing.corruptions.sample` chooses some of each class.
+        labels: int (n,).
         seed: Of the corruptions.
-        corruptions: Keys of `CORRUPTIONS`.
 
     Returns:
-        A row a corruption and strength, from 0, the pictures as they are, to 5: corruption,
-        strength, amplitude (NaN at 0), n, right (counts), accuracy, low, high (the 95 % Wilson
-        interval), balanced (class-balanced accuracy). And which pictures were read right, bool
-        (1 + 5 corruptions, n): as they are, then at each corruption's strengths.
+        A row a corruption and strength from 0, the images as they are, to 5: corruption, strength,
+        amplitude (NaN at 0), n, right (counts), accuracy, low, high (Wilson's), balanced. And which
+        images were right, bool (1 + 5 corruptions, n): as they are, then in the rows' order.
     """
-    import pandas as pd
 
-    true = labels(true, name="true")
-    same_length(true, pictures, "pictures")
-    hits = []
+    def scores(corrupted: np.ndarray) -> dict[str, float]:
+        predicted = predict(corrupted).argmax(axis=1)
+        hits.append(predicted == labels)
+        right, n = int(hits[-1].sum()), len(labels)
+        low, high = wilson(right, n)
+        balanced = balanced_accuracy(labels, predicted)
+        row = {"n": n, "right": right, "accuracy": right / n, "low": low, "high": high}
+        return row | {"balanced": balanced}
 
-    def row(given: np.ndarray) -> dict[str, float]:
-        probabilities = np.asarray(predict(given))
-        if probabilities.ndim != 2 or len(probabilities) != len(true):
-            raise DataError(
-                "predict must give probabilities of shape (n, classes). "
-                f"Received: {probabilities.shape} for {len(true)} pictures."
-            )
-        read = probabilities.argmax(axis=1)
-        hits.append(read == true)
-        right = int(hits[-1].sum())
-        low, high = wilson(right, len(true))
-        balanced = balanced_accuracy(true, read, probabilities.shape[1])
-        accuracy = right / len(true)
-        found = {"n": len(true), "right": right, "accuracy": accuracy, "low": low, "high": high}
-        return found | {"balanced": balanced}
-
-    plain, rows = row(pictures), []
-    for name in corruptions:
+    hits: list[np.ndarray] = []
+    plain, rows = scores(images), []
+    for name, amplitudes in CORRUPTIONS.items():
         rows.append({"corruption": name, "strength": 0, "amplitude": np.nan, **plain})
-        for strength in STRENGTHS:
-            given = corrupt(pictures, name, strength, seed)
-            amplitude = CORRUPTIONS[name][strength - 1]
-            its = {"corruption": name, "strength": strength, "amplitude": amplitude}
-            rows.append({**its, **row(given)})
+        for strength, amplitude in enumerate(amplitudes, start=1):
+            row = {"corruption": name, "strength": strength, "amplitude": amplitude}
+            rows.append(row | scores(corrupt(images, name, strength, seed)))
     return pd.DataFrame(rows), np.array(hits)
 
 
-def summary(frame: "pd.DataFrame", right: np.ndarray, seed: int = 0) -> "pd.DataFrame":
-    """What `measure` found, one row a corruption and a last one, `mean`, of them all.
+def corruption_summary(frame: pd.DataFrame, right: np.ndarray, seed: int = 0) -> pd.DataFrame:
+    """What `corruption_scores` measured, a row a corruption and a last one, `mean`, of them all.
 
-    Args:
-        frame: The first that `measure` gives.
-        right: The second.
-        seed: Of the bootstrap.
-
-    Returns:
-        Columns corruption; plain, the accuracy of the pictures as they are; one for each strength,
-        1 to 5, named by its number; mean, that of the five strengths; lost, plain less mean; low,
-        high, lost_low and lost_high, their 95 % intervals. The last row is the mean of the others,
-        each corruption counting the same. The intervals are a bootstrap over the pictures, each
-        drawn with all that became of it: its spoilt copies are no pictures of their own.
+    Columns corruption; plain, the accuracy of the images as they are; 1 to 5, that at a strength;
+    mean, of the five; lost, plain less mean; low, high, lost_low, lost_high: 95 % intervals, a
+    bootstrap over the images, each drawn with all its corrupted copies.
     """
-    import pandas as pd
-
     wide = frame.pivot(index="corruption", columns="strength", values="accuracy")
     wide = wide.loc[frame["corruption"].unique()]
-    strengths = [each for each in wide.columns if each > 0]
-    table = wide.rename(columns={0: "plain", **{each: str(each) for each in strengths}})
-    table["mean"] = wide[strengths].mean(axis=1)
+    table = wide.rename(columns=lambda strength: str(strength) if strength else "plain")
+    table["mean"] = wide.drop(columns=0).mean(axis=1)
     table["lost"] = table["plain"] - table["mean"]
-    last = table.mean().to_frame("mean").T
-    table = pd.concat([table, last]).rename_axis("corruption").reset_index()
-    table.columns.name = None
-    means = np.asarray(right[1:], float).reshape(len(wide), len(strengths), -1).mean(axis=1)
+    table = pd.concat([table, table.mean().to_frame("mean").T])
+    table = table.rename_axis(index="corruption", columns=None).reset_index()
+    means = right[1:].reshape(len(wide), -1, right.shape[1]).mean(axis=1)
     means = np.vstack([means, means.mean(axis=0)])
-    for what, each in (("", means), ("lost_", right[0] - means)):
-        ends = [resampling.mean(values, seed) for values in each]
-        table[[f"{what}low", f"{what}high"]] = ends
+    for prefix, values in (("", means), ("lost_", right[0] - means)):
+        table[[f"{prefix}low", f"{prefix}high"]] = [mean_interval(v, seed) for v in values]
     return table

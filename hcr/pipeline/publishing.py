@@ -22,8 +22,8 @@ import numpy as np
 
 from hcr import runs
 from hcr.errors import HcrError, ParameterError, RunError
-from hcr.evaluation import compare as comparison
 from hcr.evaluation import compare_frames as frames
+from hcr.evaluation import compare_old as comparison
 from hcr.evaluation import compare_words as words
 from hcr.evaluation.compare_gathering import Group, Recipe
 from hcr.evaluation.compare_paired import pairs

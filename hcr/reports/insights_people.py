@@ -10,7 +10,7 @@ from hcr.datasets import drawings_file as kept
 from hcr.datasets import unipen
 from hcr.errors import DataError
 from hcr.evaluation import metrics
-from hcr.evaluation.drawings import MEAN, by_contributor, interval
+from hcr.evaluation.old_drawings import MEAN, by_contributor, interval
 from hcr.preprocessing import from_strokes, labels
 from hcr.preprocessing.synthesis import PLACEMENTS, place_on_pad
 from hcr.reports.insights_wording import counted

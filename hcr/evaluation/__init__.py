@@ -1,0 +1,34 @@
+"""How good a model is: scores with intervals, calibration, alternatives, confusions, and runs.
+
+`labels` and `predicted` are class indices, int (n,); `probabilities` are floats (n, classes), rows
+sum to 1; `characters` names the classes. Intervals are of 95 %.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_NAMES = {
+    "scores": "accuracy balanced_accuracy balanced_accuracy_interval confusion difference_interval "
+    "divide ece evaluate expanded interval_text known_writers log_loss mean_interval per_class "
+    "percent recalls seed_interval share_interval top_k wilson",
+    "calibration": "apply_temperature fit_temperature reliability",
+    "conformal": "alternatives alternatives_threshold score_alternatives",
+    "confusable": "confident_mistakes confusable_groups confusable_pairs confusion_blocks "
+    "example_mistakes mistakes_by_kind saliency_examples score_groups swapped_labels warnings "
+    "worst_confusions",
+    "selective": "rejection_threshold risk_coverage selective_scores",
+    "robustness": "corruption_scores corruption_summary",
+    "drawings": "contributor_interval drawing_intervals load_drawings score_drawings",
+    "label_audit": "check_orientation duplicate_pairs edge_directions find_duplicates "
+    "image_features label_verdicts near_duplicates nearest_neighbors sample_indices "
+    "suspected_labels typical_images VERDICTS",
+    "comparing": "compare compare_pairs compare_runs find_runs holm mcnemar seed_table",
+}
+_MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

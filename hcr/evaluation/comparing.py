@@ -1,0 +1,484 @@
+"""Finished runs side by side: gathered over seeds, ranked on validation, tested on the same images.
+
+Runs that were measured on different test images are never ranked against each other.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from itertools import combinations
+from math import isfinite, nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from hcr import runs
+from hcr.datasets import choice
+from hcr.errors import ParameterError, RunError, nearest
+from hcr.evaluation.scores import seed_interval
+from hcr.runs import files
+
+MOST = 12  # recipes of a group that are tested against each other, the first on validation
+LEVEL = 0.05
+SCORES = {
+    "validation": "val_balanced_accuracy",
+    "test": "balanced_accuracy",
+    "accuracy": "accuracy",
+}
+COLUMNS = ["run", "label", "seed", "data", "validation", "test", "n", "openings", "seconds"]
+COLUMNS += ["machine", "date", "commit", "command", "recorded", "folder", "counted"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The runs that differ in nothing but the seed: the newest of each seed, and older ones."""
+
+    label: str
+    runs: list[dict[str, Any]]
+    older: list[dict[str, Any]]
+
+    def mean(self, key: str) -> float:
+        """The mean of a number over the seeds; NaN where one lacks it."""
+        return float(np.mean([run[key] for run in self.runs]))
+
+    @cached_property
+    def right(self) -> np.ndarray | None:
+        """Which test images each seed's model predicts right, int8 (seeds, n); None: unknown."""
+        if any(run["predicted"] is None for run in self.runs):
+            return None
+        return np.array([run["labels"] == run["predicted"] for run in self.runs], np.int8)
+
+    def score(self, name: str) -> dict[str, Any]:
+        """One of `SCORES`: value, low, high, spread (over the seeds), and each, a list.
+
+        With several seeds the interval of a test score holds other seeds, too; that of validation
+        is over the images alone, for its predictions are not kept.
+        """
+        values, low, high = [run[name] for run in self.runs], *self._ends(name)
+        spread = float(np.std(values, ddof=1)) if len(values) > 1 else nan
+        score = {"value": float(np.mean(values)), "low": low, "high": high}
+        return score | {"spread": spread, "each": values}
+
+    def _ends(self, name: str) -> tuple[float, float]:
+        if len(self.runs) == 1 or name == "validation":
+            return self.mean(f"{name}_low"), self.mean(f"{name}_high")
+        if self.right is None:
+            return nan, nan
+        counts = np.bincount(self.runs[0]["labels"])
+        weights = counts * 1.0 if name == "accuracy" else (counts > 0) * 1.0
+        labels, weights = self.runs[0]["labels"], weights / weights.sum()
+        return seed_interval(self.right, labels, weights, (0, 1))[1:]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Recipes with the same validation and test images, the best on validation first.
+
+    Attributes:
+        title: The dataset, with its caveat.
+        suffix: For file names: empty for the first group, `_2` and so on for the others.
+        recipes: At least one.
+    """
+
+    title: str
+    suffix: str
+    recipes: list[Recipe]
+
+    @property
+    def first(self) -> dict[str, Any]:
+        """Some run, for what all have in common: n, n_validation, test_digest, data_facts."""
+        return self.recipes[0].runs[0]
+
+    @cached_property
+    def figures(self) -> pd.DataFrame:
+        """A row a recipe and score: rank, label, split, and the keys of `Recipe.score`."""
+        return pd.DataFrame(
+            [
+                {"rank": rank, "label": recipe.label, "split": name, **recipe.score(name)}
+                for rank, recipe in enumerate(self.recipes, start=1)
+                for name in SCORES
+            ]
+        )
+
+    @cached_property
+    def ranking(self) -> pd.DataFrame:
+        """A row a recipe, by rank.
+
+        Columns rank, label, network, seeds; validation, test (balanced accuracies) and accuracy (of
+        the test split), each with x_low and x_high; spread of the test's, openings of the split.
+        """
+        frame = self.figures[["rank", "label"]].drop_duplicates(ignore_index=True)
+        frame["network"] = [recipe.runs[0]["network"] for recipe in self.recipes]
+        frame["seeds"] = [len(recipe.runs) for recipe in self.recipes]
+        for name in SCORES:
+            score = self.figures[self.figures["split"] == name].reset_index()
+            for column, end in ((name, "value"), (f"{name}_low", "low"), (f"{name}_high", "high")):
+                frame[column] = score[end]
+        frame["spread"] = self.figures.loc[self.figures["split"] == "test", "spread"].to_numpy()
+        every = [recipe.runs + recipe.older for recipe in self.recipes]
+        return frame.assign(openings=[sum(run["openings"] for run in each) for each in every])
+
+    @cached_property
+    def costs(self) -> pd.DataFrame:
+        """A row a recipe: its balanced accuracy on validation, and what it costs.
+
+        Columns rank, label; value, low, high; seconds of training, parameters, multiply_adds,
+        latency in ms; x_front: nothing cheaper is as good; machine; builds_on, the models whose
+        training the seconds leave out. Times are of one machine: a recipe of several has none.
+        """
+        keys = ("seconds", "parameters", "multiply_adds", "latency")
+        frame = self.figures[self.figures["split"] == "validation"].reset_index(drop=True)
+        frame = frame[["rank", "label", "value", "low", "high"]].assign(
+            **{key: [recipe.mean(key) for recipe in self.recipes] for key in keys},
+            machine=[" / ".join({run["machine"] for run in r.runs}) for r in self.recipes],
+            builds_on=[recipe.runs[0]["builds_on"] for recipe in self.recipes],
+        )
+        several = frame["machine"].str.contains(" / ", regex=False)
+        frame.loc[several, ["seconds", "latency", "machine"]] = nan, nan, ""
+        for price in ("seconds", "parameters", "latency"):
+            parts = frame.groupby("machine") if price != "parameters" else [("", frame)]
+            on_front = [front(rows[price], rows["value"]) for _, rows in parts]
+            frame[f"{price}_front"] = pd.concat(on_front)
+        return frame
+
+    @cached_property
+    def differing(self) -> pd.DataFrame:
+        """A row a recipe: label, and as text each parameter that differs; a dash: it had none."""
+        given = pd.DataFrame([recipe.runs[0]["given"] for recipe in self.recipes], dtype=object)
+        known = [[name in recipe.runs[0]["given"] for name in given] for recipe in self.recipes]
+        text = given.map(lambda value: "null" if value is None else str(value)).where(known, "–")
+        text = text.loc[:, text.nunique() > 1]
+        text.insert(0, "label", [recipe.label for recipe in self.recipes])
+        return text
+
+    @cached_property
+    def histories(self) -> list[tuple[str, pd.DataFrame]]:
+        """Each recipe's label, and a row an epoch: the balanced accuracy on validation.
+
+        Columns epoch, value (the mean), low and high over the seeds; chosen: a seed kept the epoch.
+        """
+        curves = []
+        for recipe in self.recipes:
+            parts = [
+                run["history"].assign(chosen=run["history"]["epoch"] == run["best_epoch"])
+                for run in recipe.runs
+                if run["history"] is not None
+            ]
+            if parts:
+                epochs = pd.concat(parts).groupby("epoch")
+                frame = epochs[SCORES["validation"]].agg(value="mean", low="min", high="max")
+                frame = frame.assign(chosen=epochs["chosen"].any()).reset_index()
+                curves.append((recipe.label, frame))
+        return curves
+
+    @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """A row for every two of the first `MOST` recipes.
+
+        Columns first, second (labels); seeds; those of `mcnemar`, a test of two models, of the
+        lowest common seed; but difference, low and high are over all common seeds, for other images
+        and seeds; p_holm; differ, whether that is below 0.05.
+        """
+        rows = []
+        known = [recipe for recipe in self.recipes if recipe.right is not None][:MOST]
+        for first, second in combinations(known, 2):
+            place = {run["seed"]: j for j, run in enumerate(second.runs)}
+            common = [
+                (i, place[run["seed"]]) for i, run in enumerate(first.runs) if run["seed"] in place
+            ]
+            i, j = map(list, zip(*(common or [(0, 0)]), strict=True))
+            one, other = first.runs[i[0]], second.runs[j[0]]
+            row = mcnemar(one["labels"], one["predicted"], other["predicted"])
+            if len(i) > 1:
+                labels, weights = one["labels"], np.bincount(one["labels"]) / len(one["labels"])
+                right = first.right[i] - second.right[j]
+                ends = seed_interval(right, labels, weights, (-1, 1))
+                row |= dict(zip(("difference", "low", "high"), ends, strict=True))
+            seeds = " and ".join(dict.fromkeys((str(one["seed"]), str(other["seed"]))))
+            rows.append({"first": first.label, "second": second.label, "seeds": seeds} | row)
+        frame = pd.DataFrame(rows)
+        frame["p_holm"] = holm(frame["p_value"]) if rows else []
+        return frame.assign(differ=frame["p_holm"] < LEVEL)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Finished runs: a row a run, the groups that can be ranked, and why some were left out."""
+
+    runs: pd.DataFrame
+    groups: list[Group]
+    problems: dict[str, str]
+
+
+def compare(names: Sequence[str] | None = None, published: bool = True) -> Comparison:
+    """Compare finished runs; `names` and `published` as in `find_runs`."""
+    return compare_runs(find_runs(names, published))
+
+
+def find_runs(names: Sequence[str] | None = None, published: bool = True) -> dict[str, Path]:
+    """The folders of finished runs by name, as `"quick"` or `"five_projects/hcr_net-s0"`.
+
+    Args:
+        names: Runs, or suites, which stand for all of their finished runs; None for all there are.
+        published: Whether those in `docs/results/` count, too.
+
+    Raises:
+        ParameterError: There is no finished run of a name.
+    """
+    found: dict[str, Path] = {}
+    for place in [runs.outputs(), *([runs.results()] if published else [])]:
+        for folder in runs.finished(place):
+            found.setdefault(folder.relative_to(place).as_posix(), folder)
+    if names is None:
+        return dict(sorted(found.items()))
+    names_of = {key: (key, key.rpartition("/")[0]) for key in sorted(found)}
+    chosen: dict[str, Path] = {}
+    for name in names:
+        match = {key: found[key] for key, both in names_of.items() if name and name in both}
+        if not match:
+            known = {each for both in names_of.values() for each in both if each}
+            raise ParameterError(
+                "What is compared must be a finished run, or a suite with one. Received: "
+                f"{name!r}.{nearest(str(name), sorted(known))}"
+            )
+        chosen |= match
+    return chosen
+
+
+def compare_runs(folders: Mapping[str, Path]) -> Comparison:
+    """Compare the finished runs in these folders, by name."""
+    by_recipe: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    problems = {}
+    for name, folder in folders.items():
+        try:
+            run = _read(name, folder)
+            key = run["test_digest"], run["validation_digest"], files.digest(run["given"])
+            by_recipe.setdefault(key, []).append(run)
+        except RunError as error:
+            problems[name] = str(error)
+    by_images: dict[tuple[str, str], list[Recipe]] = {}
+    for (key, same), label in zip(by_recipe.items(), _labels(by_recipe.values()), strict=True):
+        same.sort(key=lambda run: str(run["finished"]))
+        newest = {run["seed"]: run for run in same}
+        chosen = sorted(newest.values(), key=lambda run: (str(type(run["seed"])), run["seed"]))
+        for run in same:
+            run |= {"label": label, "counted": newest[run["seed"]] is run}
+        recipe = Recipe(label, chosen, [run for run in same if not run["counted"]])
+        by_images.setdefault(key[:2], []).append(recipe)
+    ranked = [sorted(recipes, key=_rank) for recipes in by_images.values()]
+    ranked.sort(key=lambda recipes: (-len(recipes), recipes[0].runs[0]["title"]))
+    groups = [
+        Group(recipes[0].runs[0]["title"], f"_{i + 1}" if i else "", recipes)
+        for i, recipes in enumerate(ranked)
+    ]
+    rows = [
+        {"group": i} | {key: run[key] for key in COLUMNS}
+        for i, group in enumerate(groups)
+        for recipe in group.recipes
+        for run in recipe.runs + recipe.older
+    ]
+    return Comparison(pd.DataFrame(rows, columns=["group", *COLUMNS]), groups, problems)
+
+
+def seed_table(run: runs.Run) -> pd.DataFrame | None:
+    """The test scores of this run's recipe by seed; None where no other seed is finished.
+
+    Columns seed, run, accuracy, balanced_accuracy; the last rows are their mean, their standard
+    deviation, and the ends of the mean's interval, for other images and other seeds.
+    """
+    groups = [] if run.by_hand else compare_runs(find_runs() | {run.name: run.folder}).groups
+    for recipe in (recipe for group in groups for recipe in group.recipes):
+        if len(recipe.runs) > 1 and run.name in [each["run"] for each in recipe.runs]:
+            frame = pd.DataFrame(recipe.runs)[["seed", "run", "accuracy", "test"]]
+            scores = pd.DataFrame([recipe.score(name) for name in ("accuracy", "test")])
+            scores = scores[["value", "spread", "low", "high"]].T.set_axis(
+                ["accuracy", "test"], axis=1
+            )
+            scores = scores.assign(run="", seed=["mean", "standard deviation", "low", "high"])
+            frame = pd.concat([frame.astype({"seed": str}), scores], ignore_index=True)
+            return frame.rename(columns={"test": "balanced_accuracy"})
+    return None
+
+
+def mcnemar(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> dict[str, float]:
+    """McNemar's exact test of two models' predictions, int (n,), of the same images.
+
+    Only the images that one model predicts right and the other wrong tell which is better; if they
+    were equally good, each would win half of these (Q. McNemar 1947, Psychometrika 12, 153-157).
+
+    Returns:
+        n; only_first, only_second, the images that only one predicts right; difference of the
+        accuracies, first less second, its interval low and high (A. Agresti and Y. Min 2005,
+        Statistics in Medicine 24, 729-740); p_value.
+    """
+    from scipy.stats import binomtest
+
+    right = (np.asarray(first) == labels).astype(int) - (np.asarray(second) == labels)
+    n, one, other = len(right), int((right > 0).sum()), int((right < 0).sum())
+    p_value = float(binomtest(one, one + other).pvalue) if one + other else 1.0
+    ends = seed_interval(right[None], np.zeros(n, np.int64), np.ones(1), (-1, 1))
+    row = {"n": n, "only_first": one, "only_second": other}
+    return row | dict(zip(("difference", "low", "high"), ends, strict=True)) | {"p_value": p_value}
+
+
+def compare_pairs(labels: ArrayLike, predictions: Mapping[str, ArrayLike]) -> pd.DataFrame:
+    """`mcnemar` for every two of several models, by name: first, second, its columns, p_holm."""
+    frame = pd.DataFrame(
+        {"first": one, "second": other, **mcnemar(labels, predictions[one], predictions[other])}
+        for one, other in combinations(predictions, 2)
+    )
+    return frame.assign(p_holm=holm(frame["p_value"]))
+
+
+def holm(p_values: ArrayLike) -> np.ndarray:
+    """p-values, (k,), corrected for their number (S. Holm 1979, Scand. J. Statistics 6, 65-70)."""
+    p_values = np.asarray(p_values, float)
+    order = np.argsort(p_values, kind="stable")
+    scaled = p_values[order] * np.arange(len(p_values), 0, -1)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
+    return corrected
+
+
+def front(price: pd.Series, value: pd.Series) -> pd.Series:
+    """Which are on Pareto's front: nothing else is as cheap and as good, and better in either."""
+    known = np.isfinite(price) & np.isfinite(value)
+    beaten = [
+        ((price <= p) & (value >= v) & ((price < p) | (value > v)) & known).any()
+        for p, v in zip(price, value, strict=True)
+    ]
+    return known & ~pd.Series(beaten, index=price.index)
+
+
+def _read(name: str, folder: Path) -> dict[str, Any]:
+    """What a finished run's files say. Raises `RunError` where it cannot be compared."""
+    record, metrics = runs.read(folder), runs.read_metrics(folder)
+    trained, evaluated = metrics.get("03_train", {}), metrics.get("04_evaluate", {})
+    scores = trained | evaluated
+    if missing := {"n", *SCORES.values()} - {key for key in scores if scores[key] is not None}:
+        raise RunError(
+            f"{runs.shown(folder)}/metrics.json must hold the scores of training and evaluation. "
+            f"Missing: {', '.join(sorted(missing))}. Run it again, or leave it out."
+        )
+    stages = {stage: each.get("parameters") or {} for stage, each in record["stages"].items()}
+    models = {stage: stages.get(stage, {}) for stage in ("04_evaluate", "05_draw")}
+    # `reader` is what older runs called it.
+    model, drawn = (each.get("pretrained", each.get("reader", "run")) for each in models.values())
+    if model != "run":
+        raise RunError(
+            f"A run's scores must be those of its own model. Received: those of {model!r}. Run its "
+            "04_evaluate again with pretrained=run."
+        )
+    training, data = stages.get("03_train", {}), record.get("data") or {}
+    counts, caveat = data.get("counts") or {}, f" ({data['caveat']})" if data.get("caveat") else ""
+    parents = training | (training.get("recipe") or {})
+    parents = f"{parents.get('start') or ''},{parents.get('teacher') or ''}".split(",")
+    parents = [parent.strip().removeprefix("outputs/") for parent in parents]
+    openings = [
+        each
+        for each in record.get("test_openings") or []
+        if each.get("dataset", data.get("name")) == data.get("name")
+    ]
+    labels, predicted = _predictions(folder, evaluated)
+    digest = openings[-1].get("digest") if openings else None
+    # An old run recorded no digest of its test images: their labels' tells them from others.
+    label_digest = data.get("name"), data.get("characters"), labels is not None and labels.tobytes()
+    history = folder / "history.csv"
+    history = pd.read_csv(history) if history.is_file() else None
+    latency = metrics.get("05_draw", {}).get("read_strokes_ms") if drawn == "run" else None
+    commit = str(record.get("commit") or "")[:10]
+    numbers = {name: trained.get(name) for name in ("parameters", "multiply_adds", "best_epoch")}
+    numbers |= {"seconds": trained.get("training_seconds"), "latency": latency}
+    for score, key in SCORES.items():
+        numbers |= {f"{score}{end}": scores.get(f"{key}{end}") for end in ("", "_low", "_high")}
+    return {
+        **{key: nan if value is None else float(value) for key, value in numbers.items()},
+        **{"run": name, "folder": runs.shown(folder), "n": int(evaluated["n"])},
+        "seed": training.get("seed", record.get("seed")),
+        "given": _parameters(folder, stages),
+        "network": str(training.get("model")),
+        "builds_on": ", ".join(dict.fromkeys(filter(None, parents))),
+        "data_facts": data,
+        "data": f"{data.get('name') or 'unknown'}{caveat}",
+        "title": f"{data.get('title') or data.get('name') or 'unknown data'}{caveat}",
+        "test_digest": digest or files.digest(*label_digest),
+        "recorded": bool(digest),
+        "validation_digest": data.get("validation_digest") or f"{data.get('name')}, {counts}",
+        "n_validation": counts.get("validation"),
+        "openings": len(openings),
+        "machine": _machine(record.get("hardware") or {}),
+        "finished": record.get("finished"),
+        "date": str(record.get("finished") or "")[:10],
+        "commit": (commit + "+" * bool(record.get("dirty"))) if commit else "–",
+        "command": record.get("command"),
+        "labels": labels,
+        "predicted": predicted,
+        "history": history if history is not None and SCORES["validation"] in history else None,
+    }
+
+
+def _parameters(folder: Path, stages: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """All that made the model but the seeds, by parameter."""
+    # The choice of data, which older runs' 03_train had among its parameters.
+    options = stages.get("01_eda", {}) | stages.get("03_train", {})
+    options.setdefault("class_profile", options.get("thin", "none"))
+    if (folder / choice.FILE).is_file():
+        options = asdict(choice.choice_of(folder))
+    names = [field.name for field in fields(choice.DataChoice)]
+    parameters = {name: options.get(name) for name in names if name != "seed"}
+    for stage in ("02_balance", "03_train"):
+        for key, value in stages.get(stage, {}).items():
+            # What 02_balance trains for its study goes nowhere else.
+            if key not in ("run", "thin", *names) and not key.startswith("study"):
+                parameters[key if parameters.get(key, value) == value else f"{stage}.{key}"] = value
+    return parameters
+
+
+def _predictions(folder: Path, evaluated: dict) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Labels and predictions of the test split, int64 (n,); None where there is no such file."""
+    path = folder / "predictions.npz"
+    if not path.is_file():
+        return None, None
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            labels, predicted = (saved[key].astype("<i8") for key in ("labels", "predicted"))
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise RunError(f"{runs.shown(path)} cannot be read: {error}. Delete it.") from error
+    right = np.mean(labels == predicted)
+    if len(labels) != evaluated["n"] or abs(right - evaluated["accuracy"]) > 1e-9:
+        raise RunError(
+            f"{runs.shown(path)} must hold the predictions behind metrics.json. Received: others, "
+            f"of {len(labels):,} images, {right:.4%} right. Run its 04_evaluate again."
+        )
+    return labels, predicted
+
+
+def _machine(facts: dict[str, Any]) -> str:
+    """Processor, cores, AMX or bfloat16, memory, GPU; times are compared where it is equal."""
+    cores, memory = facts.get("cores"), facts.get("memory_gib")
+    fast = "AMX" if facts.get("amx") else "bfloat16" if facts.get("bfloat16") else ""
+    parts = [facts.get("processor") or "unknown", f"{cores} core{'s' * (cores != 1)}" * bool(cores)]
+    parts += [fast, f"{memory} GiB" * bool(memory), facts.get("gpu") or ""]
+    return ", ".join(filter(None, map(str, parts)))
+
+
+def _labels(recipes: Sequence[list[dict[str, Any]]]) -> list[str]:
+    """The shortest name of each recipe's runs without suite and seed; in full where not unique."""
+    short = [
+        [re.sub(rf"-s{run['seed']}$", "", run["run"].rpartition("/")[2]) for run in same]
+        for same in recipes
+    ]
+    short = [min(names, key=lambda name: (len(name), name)) for names in short]
+    full = [min(run["run"] for run in same) for same in recipes]
+    count = Counter(short)
+    return [a if count[a] == 1 else b for a, b in zip(short, full, strict=True)]
+
+
+def _rank(recipe: Recipe) -> tuple[float, str]:
+    value = recipe.mean("validation")
+    return (-value if isfinite(value) else 1.0, recipe.label)

@@ -1,0 +1,366 @@
+"""Which classes a model confuses, which people confuse, too, and warnings where it is no chance."""
+
+from collections.abc import Iterable, Sequence
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from hcr.evaluation.scores import confusion, divide, percent, wilson
+from hcr.preprocessing import labels as characters_of
+
+# Of the images predicted as one of two characters, so many are the other; chance alone would give a
+# half. A network of 120,000 parameters on EMNIST without the prior of its classes has 0 and O, 1, I
+# and L, 9, g and q, F and f at 0.13 to 0.33 and then a gap: 2 and Z are at 0.08. With three seeds
+# every threshold from 0.07 to 0.13 gave these four groups, but for an 8 at 0.07.
+THRESHOLD = 0.1
+SUPPORT = 10  # fewer mistakes between two classes may be chance, whatever their share
+# Classes share a block of the confusion matrix where on the average so large a share of either is
+# predicted as the other. On EMNIST's 47 classes 0.2 % leaves blocks of two to six characters.
+SHARE = 0.002
+
+# Characters that a person cannot tell apart in an image of one alone. No model's predictions went
+# into this: 0 and O, 1, I and L (which holds l), g and q have the same strokes; of the others
+# `docs/label_audit.csv` calls two labels or more ambiguous.
+ALIKE = ("0O", "1I", "1L", "IL", "gq", "9q", "9g", "3Z", "5S", "2Z", "8g", "7T", "6b", "8q")
+
+KINDS = {
+    "all": "all mistakes",
+    "case": "the same letter in the other case",
+    "alike": "a pair that people confuse, too",
+    "group": "another pair of a group that this model confuses",
+    "other": "any other pair",
+}
+ALL_GROUPS = "all groups"  # a row of `score_groups`
+
+FEW = 5  # fewer images of a class, or labels of a pair each way, may be chance: no warning
+FAR = 0.5  # far worse: recall surely below this share of the median recall
+OF_SUSPECTS, OF_LABELS = 0.5, 0.05  # swapped: this share of the suspects, and of the pair's labels
+CONFIDENT = 0.99  # from this probability on a mistake makes its label suspect
+
+
+def worst_confusions(matrix: np.ndarray, characters: Sequence[str], n: int = 20) -> pd.DataFrame:
+    """The `n` largest cells off the diagonal: true, predicted, count, share of the true class."""
+    share = divide(matrix, matrix.sum(axis=1, keepdims=True))
+    rows, columns = np.nonzero(matrix * ~np.eye(len(matrix), dtype=bool))
+    order = np.lexsort((-share[rows, columns], -matrix[rows, columns]))[:n]
+    rows, columns, names = rows[order], columns[order], np.array(list(characters), object)
+    cells = {"count": matrix[rows, columns], "share": share[rows, columns]}
+    return pd.DataFrame({"true": names[rows], "predicted": names[columns], **cells})
+
+
+def confusion_rates(matrix: np.ndarray) -> np.ndarray:
+    """How often each two classes are confused, each counting the same: symmetric, 0 to 1.
+
+    Of the images of a class that are predicted as it or as the other, the share predicted as the
+    other; the mean over the two. A model that predicts both as the same has a rate of a half.
+    """
+    shares = divide(matrix, matrix.diagonal()[:, None] + matrix)
+    rates = np.nan_to_num((shares + shares.T) / 2)
+    np.fill_diagonal(rates, 0)
+    return rates
+
+
+def confusable_groups(
+    matrix: np.ndarray, threshold: float = THRESHOLD, support: int = SUPPORT
+) -> list[tuple[int, ...]]:
+    """Groups of classes that a model confuses, from the confusion matrix of the validation split.
+
+    Two classes are confused where the lower end of their rate's interval is at least `threshold`,
+    with `support` mistakes or more. From the most confused two on groups are joined where some of
+    their classes are confused and the mean rate over all couples is at least `threshold`, too: a
+    chain of likenesses is no group.
+
+    Returns:
+        Each group's classes in order, two at least; no class is in two groups, most in none.
+    """
+    rate = confusion_rates(matrix)
+    confused = _lowest_rates(matrix, rate) >= threshold
+    confused &= matrix + matrix.T >= support
+    groups = [(i,) for i in np.flatnonzero(confused.any(axis=0)).tolist()]
+    while True:
+        rated = [
+            (float(rate[np.ix_(one, other)].mean()), i, j)
+            for i, one in enumerate(groups)
+            for j, other in enumerate(groups[:i])
+            if confused[np.ix_(one, other)].any()
+        ]
+        best, *joined = max(rated, default=(0.0, 0, 0))
+        if best < threshold:
+            return sorted(group for group in groups if len(group) > 1)
+        merged = tuple(sorted(groups[joined[0]] + groups[joined[1]]))
+        groups = [group for i, group in enumerate(groups) if i not in joined] + [merged]
+
+
+def confusable_pairs(
+    matrix: np.ndarray, groups: Sequence[tuple[int, ...]], characters: Sequence[str], n: int = 15
+) -> pd.DataFrame:
+    """The `n` couples that are surest to be confused.
+
+    Columns one, other; mixed, the images of either predicted as the other; read, those predicted as
+    either; rate, and low, the lower end of its interval; group (text, empty for none).
+    """
+    rate = confusion_rates(matrix)
+    low = _lowest_rates(matrix, rate)
+    names = {frozenset((i, j)): group for group in groups for i, j in product(group, group)}
+    rows = []
+    for i, j in np.argwhere(np.triu(matrix + matrix.T, 1)).tolist():
+        mixed = int(matrix[i, j] + matrix[j, i])
+        group = " ".join(characters[k] for k in names.get(frozenset((i, j)), ()))
+        predicted = mixed + int(matrix[i, i] + matrix[j, j])
+        rows.append((characters[i], characters[j], mixed, predicted, rate[i, j], low[i, j], group))
+    frame = pd.DataFrame(rows, columns=["one", "other", "mixed", "read", "rate", "low", "group"])
+    frame = frame.sort_values(["low", "rate"], ascending=False, kind="stable")
+    return frame.head(n).reset_index(drop=True)
+
+
+def example_mistakes(
+    labels: np.ndarray, predicted: np.ndarray, groups: Sequence[tuple[int, ...]], n: int = 15
+) -> np.ndarray:
+    """At most `n` mistakes within the groups (of all, where there is no group), of every kind.
+
+    Of each pair (label, prediction) the first, the most frequent pairs first; then the second …
+    """
+    inside = {couple for group in groups for couple in product(group, group)}
+    frame = pd.DataFrame({"label": labels, "predicted": predicted})
+    frame = frame[labels != predicted]
+    if inside:
+        frame = frame[[pair in inside for pair in zip(*frame.to_numpy().T, strict=True)]]
+    pairs = frame.groupby(["label", "predicted"], sort=False)["label"]
+    frame = frame.assign(turn=pairs.cumcount(), size=-pairs.transform("size"))
+    frame["first"] = pairs.transform(lambda rows: rows.index[0])
+    return frame.sort_values(["turn", "size", "first"], kind="stable").index.to_numpy()[:n]
+
+
+def confusion_blocks(matrix: np.ndarray, share: float = SHARE) -> list[tuple[int, ...]]:
+    """All classes in blocks that a model confuses, so that mistakes lie near the diagonal.
+
+    The distance of two classes is 1 - sqrt((p + q) / 2), p and q the shares of either predicted as
+    the other; average linkage, leaves in optimal order (Bar-Joseph, Gifford and Jaakkola 2001). A
+    block's lower end comes first, the blocks in the order of their lowest class: a class that is
+    never confused stays in its place.
+    """
+    from scipy.cluster import hierarchy
+    from scipy.spatial.distance import squareform
+
+    if len(matrix) == 1:
+        return [(0,)]
+    shares = np.nan_to_num(divide(matrix, matrix.sum(axis=1, keepdims=True)))
+    distance = 1 - np.sqrt((shares + shares.T) / 2)
+    np.fill_diagonal(distance, 0)
+    tree = hierarchy.linkage(squareform(distance, checks=False), "average", optimal_ordering=True)
+    cluster = hierarchy.fcluster(tree, 1 - np.sqrt(share), "distance")
+    blocks: dict[int, list[int]] = {}
+    for leaf in hierarchy.leaves_list(tree).tolist():
+        blocks.setdefault(int(cluster[leaf]), []).append(leaf)
+    turned = (block if block[0] < block[-1] else block[::-1] for block in blocks.values())
+    return sorted(map(tuple, turned), key=min)
+
+
+def mistakes_by_kind(
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    characters: Sequence[str],
+    groups: Iterable[Sequence[int]] = (),
+    alike: Iterable[str] = ALIKE,
+) -> pd.DataFrame:
+    """The mistakes by kind, and the accuracy that is left as the kinds are set aside in turn.
+
+    A mistake that is set aside counts as right, as if the pair were one character. `alike` holds
+    pairs, for the classes whose names are merged to these: 0O stands for 0 and o, too.
+
+    Returns:
+        A row a kind, indexed by `KINDS`: kind (text); n; of_mistakes, their share of the mistakes;
+        of_images; accuracy with this kind and those above it set aside (in the first row none), its
+        Wilson interval low and high; balanced, the balanced accuracy likewise; NaN in the last row.
+    """
+    size = len(characters)
+    counts, right = confusion(labels, predicted, size), np.eye(size, dtype=bool)
+    merged = np.array([characters_of.merge(c) for c in characters])
+    folded = np.array([characters_of.fold_case(c) for c in characters])
+    pairs = np.zeros((size, size), dtype=bool)
+    for one, other in alike:
+        cells = np.outer(merged == characters_of.merge(one), merged == characters_of.merge(other))
+        pairs |= cells | cells.T
+    cells_of = {"all": right, "case": folded[:, None] == folded, "alike": pairs}
+    cells_of |= {"group": _together(groups, size), "other": np.ones((size, size), dtype=bool)}
+    total, rows = int(counts.sum()), []
+    wrong = total - int(counts.trace())
+    for kind, cells in cells_of.items():
+        n = int(counts[cells & ~right].sum()) if rows else wrong
+        right = right | cells
+        good = (counts * right).sum(axis=1)
+        share = n / wrong if wrong else float("nan")
+        left = (good.sum() / total, *wilson(good.sum(), total))
+        balanced = float(np.nanmean(divide(good, counts.sum(axis=1))))
+        rows.append((KINDS[kind], n, share, n / total, *left, balanced))
+    columns = ["kind", "n", "of_mistakes", "of_images", "accuracy", "low", "high", "balanced"]
+    frame = pd.DataFrame(rows, columns=columns, index=pd.Index(cells_of, name="key"))
+    frame.loc["other", columns[4:]] = np.nan
+    return frame
+
+
+def score_groups(
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    characters: Sequence[str],
+    groups: Iterable[Sequence[int]],
+) -> pd.DataFrame:
+    """How well each group is told from all other classes, and its characters from one another.
+
+    Returns:
+        A row a group (its characters with blanks between), then `all groups`, `all others` (the
+        classes in no group) and `all`: group, n, mistakes, of_mistakes; accuracy; across, the share
+        predicted as any character of the group (as the very one outside a group); n_within, the
+        images of a group that are, and within, the share of these predicted as the very character;
+        the shares with Wilson's interval low and high, across_low …; NaN where of nothing.
+    """
+    size, groups = len(characters), [list(group) for group in groups]
+    counts = confusion(labels, predicted, size)
+    inside = (counts * _together(groups, size)).sum(axis=1)
+    grouped = np.isin(np.arange(size), [i for group in groups for i in group])
+    parts = {" ".join(characters[i] for i in group): group for group in groups}
+    parts |= {ALL_GROUPS: grouped, "all others": ~grouped, "all": np.full(size, True)}
+    sums = np.array(
+        [
+            [values[part].sum() for part in parts.values()]
+            for values in (counts.sum(axis=1), counts.diagonal(), inside)
+        ]
+    )
+    held = [
+        [np.where(grouped, v, 0)[part].sum() for part in parts.values()]
+        for v in (counts.diagonal(), inside)
+    ]
+    n, right, kept = sums
+    frame = pd.DataFrame({"group": list(parts), "n": n, "mistakes": n - right})
+    frame["of_mistakes"] = divide(n - right, (n - right)[-1])
+    for name, prefix, good, of in (
+        ("accuracy", "", right, n),
+        ("across", "across_", kept, n),
+        ("within", "within_", *map(np.array, held)),
+    ):
+        if name == "within":
+            frame["n_within"] = of
+        frame[name] = divide(good, of)
+        frame[f"{prefix}low"], frame[f"{prefix}high"] = wilson(good, of)
+    return frame
+
+
+def saliency_examples(
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    characters: Sequence[str],
+    chosen: Sequence[int] | None = None,
+    most: int = 10,
+) -> tuple[np.ndarray, list[str]]:
+    """An image each of some classes, with a caption: the first one of its most frequent confusion.
+
+    Of a class without a mistake it is the first image, of one without images none. `chosen` are
+    classes; None: those with the most frequent confusions, `most` at most.
+    """
+    matrix = confusion(labels, predicted, len(characters))
+    worst = worst_confusions(matrix, characters, matrix.size if chosen is not None else 20)
+    first = worst.drop_duplicates("true").set_index("true")["predicted"]
+    index = {character: i for i, character in enumerate(characters)}
+    images, captions = [], []
+    for i in [index[c] for c in first.index[:most]] if chosen is None else chosen:
+        other = first.get(characters[i], characters[i])
+        those = np.flatnonzero((labels == i) & (predicted == index[other]))
+        if len(those):
+            images.append(int(those[0]))
+            captions.append(f"{characters[i]} predicted as {other}")
+    return np.array(images, np.int64), captions
+
+
+def warnings(labels: np.ndarray, predicted: np.ndarray, characters: Sequence[str]) -> list[str]:
+    """What is wrong with whole classes: two that look swapped, those that are hardly recognized.
+
+    Two classes look swapped where surely more than half of either is predicted as the other.
+    """
+    matrix = confusion(labels, predicted, len(characters))
+    n, right = matrix.sum(axis=1), matrix.diagonal()
+    surely = np.nan_to_num(wilson(matrix, n[:, None])[0]) > 0.5
+    swapped = np.argwhere(np.triu(surely & surely.T & (np.minimum(matrix, matrix.T) >= FEW), 1))
+    texts = [
+        f"“{characters[i]}” and “{characters[j]}” look swapped: {matrix[i, j]:,} of {n[i]:,} are "
+        f"predicted as the other, and {matrix[j, i]:,} of {n[j]:,}. Check the order of the model's "
+        "labels, and the labels of the data."
+        for i, j in swapped.tolist()
+    ]
+    asked = n >= FEW
+    usual = float(np.median(right[asked] / n[asked])) if asked.any() else 0.0
+    far = (matrix.sum(axis=0) == 0) | (np.nan_to_num(wilson(right, n)[1], nan=1) < FAR * usual)
+    far = np.setdiff1d(np.flatnonzero(far & asked), swapped)
+    if len(far):
+        never = dict.fromkeys(np.flatnonzero(matrix.sum(axis=0) == 0), ", never predicted")
+        named = [
+            f"“{characters[i]}” ({right[i]:,} of {n[i]:,}{never.get(i, '')})"
+            for i in sorted(far, key=lambda i: right[i] / n[i])
+        ]
+        texts.append(
+            f"{len(far)} of {asked.sum()} classes have a recall far below the median of "
+            f"{percent(usual)}: {', '.join(named[:5])}{' …' if len(named) > 5 else ''}. Look at "
+            "their images, and at their share of the training."
+        )
+    return texts
+
+
+def swapped_labels(
+    given: np.ndarray, suggested: np.ndarray, counts: np.ndarray, characters: Sequence[str]
+) -> list[str]:
+    """A warning where suspected label errors lie mostly between two classes, both ways.
+
+    `given` and `suggested` are class indices, (k,); `counts` the labels of each class looked at.
+    """
+    matrix = confusion(given, suggested, len(characters)) if len(given) else np.zeros((1, 1), int)
+    both = np.triu(np.where(np.minimum(matrix, matrix.T) >= FEW, matrix + matrix.T, 0), 1)
+    i, j = map(int, np.unravel_index(both.argmax(), both.shape))
+    if not both.any() or both[i, j] < max(
+        OF_SUSPECTS * len(given), OF_LABELS * float(counts[i] + counts[j])
+    ):
+        return []
+    return [
+        f"{both[i, j]:,} of {len(given):,} suspected label errors lie between “{characters[i]}” "
+        f"and “{characters[j]}”, {matrix[i, j]:,} one way and {matrix[j, i]:,} the other. Check "
+        "whether these labels were swapped."
+    ]
+
+
+def confident_mistakes(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    characters: Sequence[str],
+    confidence: float = CONFIDENT,
+) -> pd.DataFrame:
+    """Mistakes with a probability of `confidence` or more, the highest first: suspect labels.
+
+    Columns index, label, predicted (characters), probability.
+    """
+    predicted, highest = probabilities.argmax(axis=1), probabilities.max(axis=1).astype(float)
+    index = np.flatnonzero((predicted != labels) & (highest >= confidence))
+    index = index[np.argsort(-highest[index], kind="stable")]
+    names = np.array(list(characters), object)
+    return pd.DataFrame(
+        {
+            "index": index,
+            "label": names[labels[index]],
+            "predicted": names[predicted[index]],
+            "probability": highest[index],
+        }
+    )
+
+
+def _lowest_rates(matrix: np.ndarray, rate: np.ndarray) -> np.ndarray:
+    """The lower end of the interval of each rate, 0 where a class has no image of either."""
+    images = matrix.diagonal()[:, None] + matrix
+    # The mean of two shares varies like one share of so many images.
+    n = np.nan_to_num(4 / (divide(1, images) + divide(1, images.T))).round()
+    return np.nan_to_num(wilson((rate * n).round(), n)[0])
+
+
+def _together(groups: Iterable[Sequence[int]], size: int) -> np.ndarray:
+    """Whether two classes are of one group, or the same, bool (size, size)."""
+    together = np.eye(size, dtype=bool)
+    for group in groups:
+        together[np.ix_(group, group)] = True
+    return together

@@ -1,0 +1,489 @@
+"""Suspects in a dataset: copies, near duplicates, likely label errors, the wrong orientation.
+
+Nothing here is for a test split but `find_duplicates`, which takes hashes alone. scikit-learn and
+cleanlab are imported where they are used: that takes seconds.
+"""
+
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from hcr.errors import ParameterError
+
+from hcr.preprocessing import from_strokes, synthesis
+from hcr.runs import environment
+
+CHUNK = 4096  # images at a time: what is computed of them stays below 100 MB
+BLUR = 1.0  # px: with it, lines that lie a pixel apart are near each other
+BINS, CELL = 8, 4  # directions, and the side in pixels of the square that they are summed over
+# Of 20,000 images of emnist-subset and their nearest neighbors, the pairs below this are bare
+# strokes, 1, I and l; the first pair of any other character stands at 0.17, and one sees that two
+# people wrote it. A copy that was saved with losses, or has noise of 10 levels on it, is below 0.1.
+NEAR = 0.15
+VERDICTS = ("wrong", "ambiguous", "right", "unreadable")
+
+# The classifier behind the suspects. Measured on a fifth of emnist-subset's 141,475 training images
+# on two cores: 15 nearest neighbors in 50 components of pixels 84.0 % in 7 s, one hidden layer of
+# 256 on 150 components of edge directions 88.9 % in 5 s, of 512 89.1 % in 9 s.
+COMPONENTS, HIDDEN, BATCH, EPOCHS = 150, 256, 256, 8
+MIN_STEPS = 400  # of few images more epochs are taken
+
+
+def sample_indices(n: int, sample: int | None, seed: int) -> np.ndarray:
+    """The indices, in order, of `sample` of `n` images drawn at random, or of all of them."""
+    if sample is None or sample >= n:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, sample, replace=False))
+
+
+def image_features(
+    images: np.ndarray, n: int = 50, seed: int = 0, sample: int = 20_000, of: str = "pixels"
+) -> np.ndarray:
+    """The first principal components of images.
+
+    Args:
+        images: uint8 (m, 28, 28), at least one; may be a memory map.
+        n: How many components; fewer where there are fewer images.
+        seed: Of the sample that the axes are computed from.
+        sample: Its size.
+        of: `"pixels"`, blurred, which are nearer to what one sees, or `"directions"` of edges
+            (`edge_directions`), which tell characters apart better.
+
+    Returns:
+        float32 (m, n), centered, all of one scale: distances are those of the images.
+    """
+    from sklearn.decomposition import PCA
+    from threadpoolctl import threadpool_limits
+
+    kind = {"pixels": _pixels, "directions": edge_directions}[of]
+    chosen = sample_indices(len(images), sample, seed)
+    parts = range(0, len(images), CHUNK)
+    basis = np.concatenate(
+        [kind(images[chosen[i : i + CHUNK]]) for i in range(0, len(chosen), CHUNK)]
+    )
+    # One thread: for matrices of this size more only wait for each other on a busy machine. Where
+    # all images are equal, shares of a variance of 0 are computed, and not used.
+    with threadpool_limits(1), np.errstate(invalid="ignore"):
+        axes = PCA(min(n, *basis.shape), svd_solver="covariance_eigh").fit(basis)
+        if len(chosen) == len(images):
+            rows = [axes.transform(basis[i : i + CHUNK]) for i in parts]
+        else:
+            rows = [axes.transform(kind(images[i : i + CHUNK])) for i in parts]
+    return np.concatenate(rows).astype(np.float32)
+
+
+def _pixels(images: np.ndarray) -> np.ndarray:
+    """Blurred pixels in [0, 1], float32 (m, 784)."""
+    from scipy.ndimage import gaussian_filter
+
+    scaled = images.astype(np.float32) / 255
+    return gaussian_filter(scaled, (0, BLUR, BLUR)).reshape(len(images), -1)
+
+
+def edge_directions(images: np.ndarray) -> np.ndarray:
+    """How strong the edges of 8 directions are in each of 7 x 7 squares, float32 (m, 392).
+
+    After Dalal and Triggs (2005), Histograms of oriented gradients for human detection, CVPR,
+    without their normalization.
+    """
+    # The slopes downward and to the right after a blur with the weights 1, 2, 1.
+    wide = np.pad(images.astype(np.float32) / (16 * 255), ((0, 0), (1, 1), (1, 1)))
+    tall = wide[:, :-2] + 2 * wide[:, 1:-1] + wide[:, 2:]
+    blurred = tall[:, :, :-2] + 2 * tall[:, :, 1:-1] + tall[:, :, 2:]
+    down, right = np.zeros_like(blurred), np.zeros_like(blurred)
+    down[:, 1:-1] = blurred[:, 2:] - blurred[:, :-2]
+    right[:, :, 1:-1] = blurred[:, :, 2:] - blurred[:, :, :-2]
+    count, side = len(images), images.shape[1]
+    cells = side // CELL
+    # Sums over the squares' columns as a product of matrices, which is the fastest way.
+    pool = np.repeat(np.eye(cells, dtype=np.float32), CELL, axis=0)
+    strength = np.empty((count, BINS, cells, cells), np.float32)
+    for i in range(BINS // 2):
+        angle = 2 * np.pi * i / BINS
+        along = np.float32(np.cos(angle)) * right + np.float32(np.sin(angle)) * down
+        # An edge that falls in one direction rises in the opposite one.
+        for bound, direction in ((np.maximum, i), (np.minimum, i + BINS // 2)):
+            part = bound(along, 0) ** 2
+            rows = (part.reshape(-1, side) @ pool).reshape(count, cells, CELL, cells)
+            strength[:, direction] = rows.sum(axis=2)
+    return np.sqrt(strength, out=strength).reshape(count, -1)
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """The images that occur more than once among `n`.
+
+    `groups` has an array of indices for each, in the order of the first occurrence; `conflicts`
+    those of them whose labels are not all the same.
+    """
+
+    n: int
+    groups: list[np.ndarray]
+    conflicts: list[np.ndarray]
+
+    @property
+    def extra(self) -> int:
+        """How many images are copies of an earlier one."""
+        return sum(len(group) - 1 for group in self.groups)
+
+
+def find_duplicates(
+    hashes: np.ndarray, labels: np.ndarray, among: np.ndarray | None = None
+) -> Duplicates:
+    """Equal images by their hashes, uint64 (n,); `among`: indices of those looked at (with ink)."""
+    index = np.arange(len(hashes)) if among is None else np.sort(among)
+    frame = pd.DataFrame({"hash": hashes[index], "label": labels[index]}, index=index)
+    copies = frame[frame["hash"].duplicated(keep=False)]
+    groups = [rows.index.to_numpy() for _, rows in copies.groupby("hash", sort=False)]
+    conflicts = [group for group in groups if len(set(labels[group].tolist())) > 1]
+    return Duplicates(len(index), groups, conflicts)
+
+
+def near_duplicates(
+    features: np.ndarray,
+    images: np.ndarray,
+    labels: np.ndarray,
+    sample: int | None = 5000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Pairs of images that are nearly, but not wholly, the same.
+
+    Of `sample` images each is compared pixel by pixel with its nearest neighbor by the features:
+    the distance, in [0, 2], is that of the images over their length.
+
+    Returns:
+        A row a pair below `NEAR`, the nearest first: first < second (indices), distance, given,
+        other (their labels), differ. In `attrs`: n, the images compared.
+    """
+    chosen = sample_indices(len(labels), sample, seed) if len(labels) > 1 else np.zeros(0, int)
+    neighbor, _ = _nearest(features, chosen)
+    first, second = np.unique(np.sort(np.stack([chosen, neighbor], axis=1), axis=1), axis=0).T
+    a, b = images[first].astype(np.float64), images[second].astype(np.float64)
+    length = (a**2).sum(axis=(1, 2)) + (b**2).sum(axis=(1, 2))
+    distance = np.sqrt(2 * ((a - b) ** 2).sum(axis=(1, 2)) / np.maximum(length, 1))
+    frame = pd.DataFrame({"first": first, "second": second, "distance": distance})
+    frame["given"], frame["other"] = labels[first], labels[second]
+    frame["differ"] = frame["given"] != frame["other"]
+    frame = frame[(distance > 0) & (distance < NEAR)].sort_values("distance", kind="stable")
+    frame.attrs = {"n": len(chosen)}
+    return frame.reset_index(drop=True)
+
+
+def duplicate_pairs(copies: Duplicates, near: pd.DataFrame, labels: np.ndarray) -> np.ndarray:
+    """Pairs of equal images under two labels, then near ones, those under two first, (k, 2)."""
+    pairs = [(group[0], group[labels[group] != labels[group[0]]][0]) for group in copies.conflicts]
+    near = near.sort_values("differ", ascending=False, kind="stable")[["first", "second"]]
+    return np.concatenate([np.array(pairs, np.int64).reshape(-1, 2), near.to_numpy(np.int64)])
+
+
+@dataclass(frozen=True)
+class Neighbors:
+    """How well the nearest neighbor tells the class, and which classes it confuses.
+
+    Of `n` images `right` have theirs in their own class. `pairs` has a row for each two classes
+    that are confused, the largest count first: character, other, count (images of either whose
+    neighbor is of the other), n (of both), share. `examples` has for each row indices of images and
+    their neighbors, int (k, 2), the nearest first.
+    """
+
+    n: int
+    right: int
+    pairs: pd.DataFrame
+    examples: list[np.ndarray]
+
+    @property
+    def wrong(self) -> int:
+        """How many images have their neighbor in another class."""
+        return self.n - self.right
+
+    @property
+    def accuracy(self) -> float:
+        """The share of images whose neighbor is of their class."""
+        return self.right / self.n
+
+
+def nearest_neighbors(
+    features: np.ndarray,
+    labels: np.ndarray,
+    characters: Sequence[str],
+    sample: int | None = 20_000,
+    seed: int = 0,
+    examples: int = 8,
+) -> Neighbors:
+    """Compare each image's class with that of its nearest neighbor among `sample` images.
+
+    Time grows with the square of the sample: 20,000 take about a second.
+    """
+    chosen = sample_indices(len(labels), sample, seed)
+    near, distance = _nearest(features[chosen], np.arange(len(chosen)))
+    label, other = labels[chosen], labels[chosen[near]]
+    frame = pd.DataFrame({"image": chosen, "neighbor": chosen[near], "distance": distance})
+    frame["low"], frame["high"] = np.minimum(label, other), np.maximum(label, other)
+    sizes = np.bincount(label, minlength=len(characters))
+    wrong = frame[label != other].sort_values("distance", kind="stable")
+    rows, shown = [], []
+    groups = sorted(wrong.groupby(["low", "high"]), key=lambda group: -len(group[1]))
+    for (low, high), group in groups:
+        n = int(sizes[low] + sizes[high])
+        rows.append((characters[low], characters[high], len(group), n, len(group) / n))
+        couples = group[["image", "neighbor"]].to_numpy()
+        # Two that are each other's neighbor would be shown twice.
+        _, once = np.unique(np.sort(couples, axis=1), axis=0, return_index=True)
+        shown.append(couples[np.sort(once)[:examples]])
+    pairs = pd.DataFrame(rows, columns=["character", "other", "count", "n", "share"])
+    return Neighbors(len(chosen), int((label == other).sum()), pairs, shown)
+
+
+def _nearest(features: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each query's nearest other image: indices and Euclidean distances."""
+    from sklearn.neighbors import NearestNeighbors
+
+    search = NearestNeighbors(n_neighbors=2, algorithm="brute").fit(features)
+    distance, index = search.kneighbors(features[queries])
+    # Of an image that occurs twice the first may be the other one.
+    other = (index[:, 0] == queries).astype(int)
+    rows = np.arange(len(queries))
+    return index[rows, other], distance[rows, other]
+
+
+def typical_images(
+    features: np.ndarray, labels: np.ndarray, n_classes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The images of each class that are most and least like all of it, int (n_classes,); -1: none.
+
+    By the mean cosine between features (of directions): a distance would favor images with little
+    ink, down to a lone crossbar.
+    """
+    most, least = np.full(n_classes, -1), np.full(n_classes, -1)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        unit = features[members].astype(np.float64)
+        unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-12)
+        # The product with the mean is the mean of the products.
+        order = members[np.argsort(-unit @ unit.mean(axis=0), kind="stable")]
+        most[label], least[label] = order[0], order[-1]
+    return most, least
+
+
+def suspected_labels(
+    images: np.ndarray,
+    labels: np.ndarray,
+    n_classes: int,
+    folds: int = 5,
+    seed: int = 0,
+    sample: int | None = None,
+) -> pd.DataFrame:
+    """The images whose labels a classifier that has not seen them contradicts, the worst first.
+
+    A small network is fitted to the other folds, and cleanlab ranks the labels by its probabilities
+    (Northcutt, Jiang and Chuang 2021, Confident learning, JAIR 70). Blank images are left out.
+
+    Returns:
+        A row an image that is predicted as something else: index, given, suggested (classes), score
+        (cleanlab's normalized margin, in [0, 0.5]; 0 is worst), issue (whether cleanlab counts it
+        among the label errors). In `attrs`: n, the images looked at, and accuracy.
+
+    Raises:
+        ParameterError: There are fewer than two classes or folds, or fewer images than folds.
+    """
+    from cleanlab.filter import find_label_issues
+    from cleanlab.rank import get_label_quality_scores
+
+    chosen = sample_indices(len(images), sample, seed)
+    inked = np.concatenate(
+        [images[chosen[i : i + CHUNK]].any(axis=(1, 2)) for i in range(0, len(chosen), CHUNK)]
+    )
+    chosen = chosen[inked]
+    if n_classes < 2 or not 2 <= folds <= len(chosen):
+        raise ParameterError(
+            "Suspected labels need at least 2 classes, and from 2 folds to one for each image with "
+            f"ink, {len(chosen):,}. Received: {n_classes} classes, {folds} folds."
+        )
+    given = labels[chosen].astype(np.int64)
+    features = image_features(images[chosen], COMPONENTS, seed, of="directions")
+    probabilities = _held_out(features, given, n_classes, folds, seed)
+    suggested = probabilities.argmax(axis=1)
+    frame = pd.DataFrame({"index": chosen, "given": given, "suggested": suggested})
+    frame["score"] = get_label_quality_scores(given, probabilities, method="normalized_margin")
+    with warnings.catch_warnings():
+        # A class of an image or two can hold no suspect; that is no news.
+        warnings.filterwarnings("ignore", "May not flag all label issues", UserWarning)
+        frame["issue"] = find_label_issues(given, probabilities, n_jobs=1)
+    frame = frame[suggested != given].sort_values("score", kind="stable", ignore_index=True)
+    frame.attrs = {"n": len(given), "accuracy": float((suggested == given).mean())}
+    return frame
+
+
+def _held_out(
+    features: np.ndarray, labels: np.ndarray, n_classes: int, folds: int, seed: int
+) -> np.ndarray:
+    """Each image's probabilities, float64 (n, n_classes), from a network fitted to other folds."""
+    from sklearn.neural_network import MLPClassifier
+    from threadpoolctl import threadpool_limits
+
+    features = features / (float(features.std()) or 1.0)
+    # A class's images are dealt out like cards.
+    order = np.random.default_rng(seed).permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]
+    fold_of = np.empty(len(labels), np.int64)
+    fold_of[order] = np.arange(len(labels)) % folds
+    result = np.empty((len(labels), n_classes))
+
+    def fit(fold: int) -> None:
+        held = fold_of == fold
+        known, values = features[~held], labels[~held]
+        batch = min(BATCH, max(32, len(known) // 32), len(known))
+        # A generator, not a number: each epoch is then in another order.
+        state = np.random.RandomState(seed)
+        network = MLPClassifier((HIDDEN,), batch_size=batch, random_state=state)
+        for _ in range(max(EPOCHS, -(-MIN_STEPS * batch // len(known)))):
+            network.partial_fit(known, values, classes=np.arange(n_classes))
+        result[held] = network.predict_proba(features[held])
+
+    # One thread a fold: on matrices this small, threads that share one wait for each other.
+    with threadpool_limits(1), ThreadPoolExecutor(min(folds, environment.cores())) as pool:
+        list(pool.map(fit, range(folds)))
+    return result / result.sum(axis=1, keepdims=True)
+
+
+def label_verdicts(hashes: np.ndarray) -> pd.Series:
+    """What a person judged of the labels of those of these images that were looked at, `VERDICTS`.
+
+    `docs/label_audit.csv` holds the verdicts on the 100 most suspect images of emnist-subset by
+    their hash (`leaks.pixel_hashes`); `benchmarks/label_audit.py` lists and draws these.
+    """
+    path = environment.root() / "docs" / "label_audit.csv"
+    if not path.is_file():
+        return pd.Series([], dtype=str)
+    table = pd.read_csv(path, keep_default_na=False, dtype=str)
+    judged = [int.from_bytes(bytes.fromhex(text), "little") for text in table["hash"]]
+    return table["verdict"][np.isin(np.array(judged, np.uint64), hashes)]
+
+
+# What was done to upright images -> what undoes it, and how to do that in the files.
+ORIENTATIONS = {
+    "upright": (lambda x: x, ""),
+    "transposed": (lambda x: x.swapaxes(1, 2), "swap rows and columns"),
+    "mirrored": (lambda x: x[:, :, ::-1], "mirror them left and right"),
+    "upside down": (lambda x: x[:, ::-1], "mirror them top and bottom"),
+    "turned by 180 degrees": (lambda x: x[:, ::-1, ::-1], "turn them by 180 degrees"),
+    "turned to the left": (lambda x: np.rot90(x, -1, axes=(1, 2)), "turn them right by 90 degrees"),
+    "turned to the right": (lambda x: np.rot90(x, 1, axes=(1, 2)), "turn them left by 90 degrees"),
+    "transposed along the other diagonal": (
+        lambda x: x[:, ::-1, ::-1].swapaxes(1, 2),
+        "transpose them along the other diagonal",
+    ),
+}
+LOOKED_AT, DRAWINGS = 20, 12  # images and drawings of a character, at most
+BRIGHT = 128  # an image whose border's median is at least this is inverted
+SURE = 0.95  # one-sided, Student's t over the characters
+SLACK = 0.01  # of a score: what drawings and people's writing differ by in any case
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """How images look.
+
+    Attributes:
+        bright: The share of images with a bright border, which are dark ink on light paper.
+        orientation: A key of `ORIENTATIONS`: what was done to upright images.
+        scores: For each of these the mean correlation with drawings after undoing it.
+        sure: Whether the best leads the next by more than chance would.
+        option: The `orientation` that the images were loaded with.
+    """
+
+    bright: float
+    orientation: str
+    scores: dict[str, float]
+    sure: bool
+    option: str
+
+    @property
+    def inverted(self) -> bool:
+        """Whether most images are dark ink on light paper."""
+        return self.bright > 0.5
+
+    @property
+    def warnings(self) -> list[str]:
+        """What looks wrong, with its remedy."""
+        texts, wrong = [], self.orientation if self.sure else "upright"
+        if self.bright > 0.01:
+            texts.append(
+                f"{self.bright:.0%} of the images look inverted: they have a bright border, as ink "
+                "on light paper has."
+            )
+        if wrong != "upright":
+            texts.append(
+                f"The images look {wrong}: mean correlation with drawn characters "
+                f"{self.scores[wrong]:.2f} when undone, {self.scores['upright']:.2f} as they are."
+            )
+        parts = {"transposed"} & {wrong} | {"inverted"} & {"inverted" if self.inverted else ""}
+        if texts and parts:
+            wanted = parts ^ (set(self.option.split("-")) - {"upright"})
+            name = "-".join(sorted(wanted, reverse=True)) or "upright"
+            texts[-1] += f" For data of your own set `orientation` to `{name}`."
+        if wrong not in ("upright", "transposed"):
+            texts[-1] += f" In the files: {ORIENTATIONS[wrong][1]}."
+        return texts
+
+
+def check_orientation(
+    images: np.ndarray,
+    labels: np.ndarray,
+    characters: Sequence[str],
+    seed: int = 0,
+    option: str = "upright",
+) -> Orientation:
+    """Whether images are inverted, transposed, turned or mirrored, told from them alone.
+
+    Some of each character, turned and mirrored in the eight ways of a square, are compared with
+    synthetic drawings of it: a way's score is the mean over the characters of the correlation with
+    the most alike. `option` is the `orientation` that they were loaded with, for the remedy.
+    """
+    from scipy.special import stdtrit
+
+    generator = np.random.default_rng(seed)
+    parts = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    chosen = np.sort(np.concatenate([generator.permutation(p)[:LOOKED_AT] for p in parts]))
+    sample, labels = np.array(images[chosen]), labels[chosen]
+    ring = np.ones(sample.shape[1:], dtype=bool)
+    ring[1:-1, 1:-1] = False
+    bright = np.median(sample[:, ring], axis=1) >= BRIGHT
+    sample[bright] = 255 - sample[bright]
+    rows = []
+    for label in np.unique(labels):
+        drawings = _drawings(characters[label])
+        if drawings is not None:
+            undone = [undo(sample[labels == label]) for undo, _ in ORIENTATIONS.values()]
+            rows.append([(_normed(x) @ drawings.T).max(axis=1).mean() for x in undone])
+    table = pd.DataFrame(rows, columns=list(ORIENTATIONS), dtype=float)
+    scores = table.mean().fillna(0.0)
+    first, second = scores.sort_values(ascending=False, kind="stable").index[:2]
+    lead = (table[first] - table[second]).to_numpy()
+    sure = len(lead) > 1 and bool(
+        lead.mean() / np.sqrt(lead.var(ddof=1) / len(lead) + SLACK**2)
+        > stdtrit(len(lead) - 1, SURE)
+    )
+    return Orientation(float(bright.mean()), first, scores.to_dict(), sure, option)
+
+
+@cache
+def _drawings(character: str) -> np.ndarray | None:
+    """Synthetic drawings of `character`, normed; None where it can't be drawn."""
+    try:
+        drawn = [synthesis.character(character, seed, form=None) for seed in range(DRAWINGS)]
+    except ParameterError:
+        return None
+    return _normed(np.array([from_strokes(strokes) for strokes in drawn]))
+
+
+def _normed(images: np.ndarray) -> np.ndarray:
+    """Float32 (n, 784), each of mean 0 and length 1, so that products are correlations."""
+    flat = images.reshape(len(images), -1).astype(np.float32)
+    flat -= flat.mean(axis=1, keepdims=True)
+    return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)

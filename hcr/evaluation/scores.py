@@ -1,0 +1,366 @@
+"""Accuracy, log loss, top-k and calibration error, each with an interval of 95 %.
+
+Shares have Wilson's interval, other scores a bootstrap over the images; where the writers are known
+they are resampled instead, because images by one hand are alike.
+"""
+
+from collections.abc import Sequence
+from math import isfinite, sqrt
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from hcr.errors import DataError
+
+BINS = 15  # of the calibration error, as in Guo et al. (2017)
+RESAMPLES = 1000
+# Values within a thousandth of their range count as their mean: so a resample is one multinomial
+# draw over a thousand cells, however many images there are.
+STEPS = 1000
+
+Interval = tuple[float, float]
+
+
+def evaluate(
+    labels: ArrayLike, probabilities: ArrayLike, seed: int = 0, writers: ArrayLike | None = None
+) -> pd.DataFrame:
+    """The scores of a model's probabilities.
+
+    Args:
+        labels: int (n,), class indices.
+        probabilities: float (n, classes), rows that sum to 1.
+        seed: Of the bootstrap.
+        writers: (n,), who wrote each image, where that is known.
+
+    Returns:
+        Columns value, low, high; rows accuracy, balanced_accuracy (the mean recall of the classes
+        present), top3 and top5 (where there are more classes), log_loss (nats), ece. In `attrs`:
+        `n`, and `writers`, how many were resampled (0: images were).
+
+    Raises:
+        DataError: Labels and probabilities are no such arrays, or don't fit together.
+    """
+    labels, probabilities = check(labels, probabilities)
+    writers, classes = known_writers(writers), probabilities.shape[1]
+    predicted, rank = probabilities.argmax(axis=1), _ranks(labels, probabilities)
+    losses = _losses(labels, probabilities)
+    rows = {
+        "accuracy": (np.mean(rank < 1), *share_interval(rank < 1, seed, writers)),
+        "balanced_accuracy": (
+            balanced_accuracy(labels, predicted),
+            *balanced_accuracy_interval(labels, predicted, seed, writers),
+        ),
+    }
+    for k in (3, 5):
+        if k < classes:
+            rows[f"top{k}"] = (np.mean(rank < k), *share_interval(rank < k, seed, writers))
+    rows["log_loss"] = (losses.mean(), *mean_interval(losses, seed, writers))
+    rows["ece"] = (ece(labels, probabilities), *_ece_interval(labels, probabilities, seed, writers))
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"])
+    frame.attrs = {"n": len(labels), "writers": 0 if writers is None else len(set(writers))}
+    return frame.rename_axis("score")
+
+
+def check(labels: ArrayLike, probabilities: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Both as arrays. Raises `DataError` where they are not what `evaluate` takes."""
+    labels, probabilities = np.asarray(labels), np.asarray(probabilities)
+    if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1] or not len(labels):
+        raise DataError(
+            "labels must be integers of shape (n,) and probabilities floats of shape (n, classes). "
+            f"Received: shapes {labels.shape} and {probabilities.shape}."
+        )
+    if not np.issubdtype(labels.dtype, np.integer) or not (
+        0 <= labels.min() <= labels.max() < probabilities.shape[1]
+    ):
+        raise DataError(
+            f"labels must be class indices from 0 to {probabilities.shape[1] - 1}. Received: "
+            f"{labels.dtype}, {labels.min()} to {labels.max()}. Check the model's characters."
+        )
+    # Also refuses NaN, with which no comparison is true.
+    if not np.abs(probabilities.sum(axis=1, dtype=np.float64) - 1).max() <= 0.01:
+        raise DataError("Rows of probabilities must sum to 1. Received: others. Apply softmax.")
+    return labels, probabilities
+
+
+def accuracy(labels: ArrayLike, predicted: ArrayLike) -> float:
+    """The share of images whose predicted class is the label."""
+    return float(np.mean(np.asarray(labels) == np.asarray(predicted)))
+
+
+def balanced_accuracy(labels: ArrayLike, predicted: ArrayLike) -> float:
+    """The mean recall over the classes that have at least one image."""
+    labels = np.asarray(labels)
+    return float(np.nanmean(recalls(labels == predicted, labels, int(labels.max()) + 1)))
+
+
+def recalls(right: ArrayLike, labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """The mean of `right`, (n,), in each class, float64 (n_classes,); NaN where it has none."""
+    n = np.bincount(labels, minlength=n_classes)
+    return divide(np.bincount(labels, weights=right, minlength=n_classes), n)
+
+
+def confusion(labels: ArrayLike, predicted: ArrayLike, n_classes: int) -> np.ndarray:
+    """Counts, int64 (n_classes, n_classes): rows the true class, columns the predicted one."""
+    from sklearn.metrics import confusion_matrix
+
+    return confusion_matrix(labels, predicted, labels=np.arange(n_classes))
+
+
+def per_class(labels: ArrayLike, predicted: ArrayLike, characters: Sequence[str]) -> pd.DataFrame:
+    """A row a class: character, n, recall, its interval low and high, precision, f1.
+
+    NaN where a score is undefined: recall without images, precision of a class never predicted.
+    """
+    from sklearn.metrics import precision_recall_fscore_support
+
+    classes = np.arange(len(characters))
+    precision, recall, f1, n = precision_recall_fscore_support(
+        labels, predicted, labels=classes, zero_division=np.nan
+    )
+    low, high = wilson(np.nan_to_num(recall * n).round(), n)
+    frame = pd.DataFrame({"character": list(characters), "n": n, "recall": recall})
+    return frame.assign(low=low, high=high, precision=precision, f1=f1)
+
+
+def top_k(labels: ArrayLike, probabilities: ArrayLike, k: int) -> float:
+    """The share of images whose label is among the `k` most probable classes.
+
+    Of equally probable classes the first counts as the more probable, as in `argmax`.
+    """
+    return float(np.mean(_ranks(np.asarray(labels), np.asarray(probabilities)) < k))
+
+
+def log_loss(labels: ArrayLike, probabilities: ArrayLike) -> float:
+    """The mean of -log(probability of the label), in nats.
+
+    A probability below the float type's epsilon counts as that (1.2e-7 in float32).
+    """
+    return float(_losses(np.asarray(labels), np.asarray(probabilities)).mean())
+
+
+def ece(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -> float:
+    """The expected calibration error of the predicted class, in [0, 1].
+
+    The distance of accuracy and confidence in bins of equal width, weighted by their images: Guo et
+    al. (2017), On calibration of modern neural networks, ICML.
+    """
+    right, confidence, place = confidences(labels, probabilities, bins)
+    return float(np.abs(np.bincount(place, right - confidence)).sum() / len(place))
+
+
+def confidences(
+    labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whether each image is right, its confidence float64 (n,), and its bin of width 1 / bins."""
+    probabilities = np.asarray(probabilities)
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    place = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], confidence)
+    return probabilities.argmax(axis=1) == labels, confidence, place
+
+
+def wilson(successes: ArrayLike, n: ArrayLike, level: float = 0.95) -> tuple:
+    """The Wilson score interval of `successes` out of `n`, numbers or arrays; NaN where n is 0.
+
+    E. B. Wilson (1927), JASA 22, 209-212. It stays in [0, 1] and is not empty at 0 or n.
+    """
+    from scipy.special import ndtri
+
+    k, n, z2 = np.asarray(successes, float), np.asarray(n, float), ndtri(0.5 + level / 2) ** 2
+    center = (k + z2 / 2) / (n + z2)
+    half = np.sqrt(z2 * (divide(k * (n - k), n) + z2 / 4)) / (n + z2)
+    return np.maximum(center - half, 0.0)[()], np.minimum(center + half, 1.0)[()]
+
+
+def share_interval(right: ArrayLike, seed: int = 0, writers: ArrayLike | None = None) -> Interval:
+    """The interval of the share of `right`, bool (n,): Wilson's, or over the writers."""
+    right = np.asarray(right, bool)
+    if writers is None:
+        low, high = wilson(right.sum(), right.size)
+        return float(low), float(high)
+    return mean_interval(right, seed, writers)
+
+
+def mean_interval(values: ArrayLike, seed: int, writers: ArrayLike | None = None) -> Interval:
+    """The bootstrap interval of the mean of `values`, (n,), over images, or over writers."""
+    cells, means = _cells(np.asarray(values, float), 0)
+    counts = _resample(cells, seed, writers)
+    return _ends(counts @ means / counts.sum(axis=1), writers)
+
+
+def balanced_accuracy_interval(
+    labels: ArrayLike, predicted: ArrayLike, seed: int, writers: ArrayLike | None = None
+) -> Interval:
+    """The bootstrap interval of the balanced accuracy, over images, or over writers.
+
+    A class that a resample misses is left out of its mean.
+    """
+    # Numbered without gaps, so that the cells of wrong and right images alternate.
+    labels, right = np.unique(labels, return_inverse=True)[1], np.asarray(labels) == predicted
+    cells = np.append(2 * labels + right, 2 * labels.max() + 1)
+    counts = _resample(cells[:-1], seed, writers, cells[-1] + 1).reshape(RESAMPLES, -1, 2)
+    with np.errstate(invalid="ignore"):
+        return _ends(np.nanmean(counts[..., 1] / counts.sum(axis=-1), axis=1), writers)
+
+
+def _ece_interval(
+    labels: np.ndarray, probabilities: np.ndarray, seed: int, writers: ArrayLike | None
+) -> Interval:
+    """The bootstrap interval of `ece`.
+
+    Chance alone makes an ECE larger than 0 and resampling adds as much again, so the resamples are
+    moved until their mean is the score itself.
+    """
+    right, confidence, place = confidences(labels, probabilities)
+    cells, means = _cells(right - confidence, place)
+    bins = np.zeros((len(means), BINS))
+    bins[cells, place] = means[cells]
+    counts = _resample(cells, seed, writers)
+    draws = np.abs(counts @ bins).sum(axis=1) / counts.sum(axis=1)
+    low, high = _ends(draws - draws.mean() + ece(labels, probabilities), writers)
+    return max(0.0, low), min(1.0, max(0.0, high))
+
+
+def difference_interval(
+    first: float, first_interval: Interval, second: float, second_interval: Interval
+) -> Interval:
+    """The interval of first - second, two scores of different images, from the interval of each.
+
+    R. G. Newcombe (1998), Statistics in Medicine 17, 873-890, method 10.
+    """
+    low = np.hypot(first - first_interval[0], second_interval[1] - second)
+    high = np.hypot(first_interval[1] - first, second - second_interval[0])
+    return float(first - second - low), float(first - second + high)
+
+
+def seed_interval(
+    values: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    scale: tuple[float, float],
+    level: float = 0.95,
+) -> tuple[float, float, float]:
+    """A weighted mean of class means, averaged over seeds, with an interval for images and seeds.
+
+    The variance of a stratified mean (Cochran 1977, Sampling techniques, chapter 5) and that of the
+    mean over seeds are added; the factor is Student's t at the degrees of freedom of Satterthwaite
+    (1946), Biometrics Bulletin 2, the images' part counting as known. With one seed it is the
+    images' alone. For one class alone half an image at either end of the scale is added to the
+    variance, so that a class without an error has an interval, too (Agresti and Coull 1998).
+
+    Args:
+        values: (seeds, n): 0 or 1 for wrong and right; -1, 0 or 1 for a difference of two models.
+        labels: int (n,).
+        weights: float (classes,), of sum 1; 0 for a class without images.
+        scale: The least and the largest value.
+        level: Of the interval.
+
+    Returns:
+        The mean, and the low and high end within `scale`.
+    """
+    from scipy.stats import norm, t
+
+    classes, seeds = len(weights), len(values)
+    n = np.maximum(np.bincount(labels, minlength=classes), 1)
+    mean = values.mean(axis=0, dtype=np.float64)
+    total = np.bincount(labels, weights=mean, minlength=classes)
+    squares = np.bincount(labels, weights=mean**2, minlength=classes)
+    if np.count_nonzero(weights) == 1:
+        ends = np.array(scale, float)
+        more, squares = total + ends.mean(), squares + (ends**2).mean()
+        variance = squares / (n + 1) - (more / (n + 1)) ** 2
+    else:
+        variance = (squares - total**2 / n) / np.maximum(n - 1, 1)
+    images = float((weights**2 * np.maximum(variance, 0) / n).sum())
+    scores = np.array([np.bincount(labels, weights=v, minlength=classes) / n for v in values])
+    scores = scores @ weights
+    value, between = float(scores.mean()), 0.0
+    factor = norm.ppf(0.5 + level / 2)
+    if seeds > 1 and (between := float(scores.var(ddof=1) / seeds)) > 0:
+        freedom = (images + between) ** 2 / (between**2 / (seeds - 1))
+        factor = t.ppf(0.5 + level / 2, freedom)
+    half = float(factor * np.sqrt(images + between))
+    return value, max(scale[0], value - half), min(scale[1], value + half)
+
+
+def known_writers(writers: ArrayLike | None) -> np.ndarray | None:
+    """`writers` where each image's is known and there are two at least, else None."""
+    names = set() if writers is None else set(np.asarray(writers).tolist())
+    return np.asarray(writers) if len(names) > 1 and "" not in names else None
+
+
+def percent(x: float, digits: int = 1) -> str:
+    """A share as text: `"98.4 %"` for 0.984; `"n/a"` where it is undefined."""
+    return f"{100 * x:.{digits}f} %" if isfinite(x) else "n/a"
+
+
+def interval_text(low: float, high: float, n: int, digits: int = 1) -> str:
+    """The interval of a share as text: `"95 %: 97.4 to 99.0; n = 1,000"`."""
+    return f"95 %: {100 * low:.{digits}f} to {100 * high:.{digits}f}; n = {n:,}"
+
+
+def divide(above: ArrayLike, below: ArrayLike) -> np.ndarray:
+    """`above / below`, NaN where `below` is 0."""
+    above, below = np.broadcast_arrays(above, below)
+    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below != 0)
+
+
+def _ranks(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """How many classes are more probable than the label, int (n,)."""
+    label = probabilities[np.arange(labels.size), labels][:, None]
+    earlier = np.arange(probabilities.shape[1]) < labels[:, None]
+    return ((probabilities > label) | ((probabilities == label) & earlier)).sum(axis=1)
+
+
+def _losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """What each image adds to `log_loss`, float64 (n,)."""
+    label = probabilities[np.arange(labels.size), labels].astype(np.float64)
+    return -np.log(np.clip(label, np.finfo(probabilities.dtype).eps, 1.0))
+
+
+def _cells(values: np.ndarray, bins: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:
+    """Each value's cell, int (n,): those of one bin and step; and the mean of each cell."""
+    low, high = values.min(), values.max()
+    step = np.minimum((values - low) / ((high - low) or 1) * STEPS, STEPS - 1).astype(np.int64)
+    _, cells, counts = np.unique(bins * STEPS + step, return_inverse=True, return_counts=True)
+    return cells, np.bincount(cells, weights=values) / counts
+
+
+def _resample(cells: np.ndarray, seed: int, writers: ArrayLike | None, size: int = 0) -> np.ndarray:
+    """How many images of each cell are in each of the resamples, (RESAMPLES, cells).
+
+    With `writers` whole writers are drawn, each with all images (A. C. Davison and D. V. Hinkley
+    1997, Bootstrap Methods and their Application, section 3.8).
+    """
+    from scipy import sparse
+
+    generator, size = np.random.default_rng(seed), max(size, int(cells.max()) + 1)
+    if writers is None:
+        shares = np.bincount(cells, minlength=size) / cells.size
+        return generator.multinomial(cells.size, shares, RESAMPLES)
+    names, writer = np.unique(np.asarray(writers), return_inverse=True)
+    images = sparse.csr_array(
+        (np.ones(cells.size, np.int64), (writer, cells)), shape=(len(names), size)
+    )
+    shares = np.full(len(names), 1 / len(names))
+    return generator.multinomial(len(names), shares, RESAMPLES) @ images
+
+
+def _ends(draws: np.ndarray, writers: ArrayLike | None, level: float = 0.95) -> Interval:
+    """The percentiles of resampled scores."""
+    if writers is not None:
+        level = expanded(level, len(np.unique(np.asarray(writers))))
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def expanded(level: float, n: int) -> float:
+    """The level whose percentiles make an interval of `level` where only `n` were resampled.
+
+    Plain percentiles of few are too narrow: T. C. Hesterberg (2015), What teachers should know
+    about the bootstrap, The American Statistician 69, 371-386. In 2,000 trials an interval of 95 %
+    then held the truth in 92 of 100 with 6 writers, in 94 with 10 or more, with 3 in 73 only.
+    """
+    from scipy import stats
+
+    return float(1 - 2 * stats.norm.sf(stats.t.ppf(0.5 + level / 2, n - 1) * sqrt(n / (n - 1))))
