@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from hcr.errors import ParameterError
-
 from hcr.preprocessing import from_strokes, synthesis
 from hcr.runs import environment
 

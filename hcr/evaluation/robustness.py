@@ -19,7 +19,7 @@ def corruption_scores(
 
     Args:
         predict: From uint8 (n, 28, 28) to probabilities, float (n, classes).
-        images: uint8 (n, 28, 28); `hcr.preprocessing.corruptions.sample` chooses some of each class.
+        images: uint8 (n, 28, 28); see `corruptions.sample`.
         labels: int (n,).
         seed: Of the corruptions.
 
