@@ -1,11 +1,11 @@
-"""The few exceptions that a user meets: each says the rule, what arrived and the remedy."""
+"""The few exceptions that a user meets: each says the rule, what was received and the remedy."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class HcrError(Exception):
-    """A broken rule, told in one line. In a notebook it is shown without a traceback."""
+    """A broken rule. In a notebook it is shown without a traceback."""
 
     def _render_traceback_(self) -> list[str]:
         """The lines that IPython shows in place of a traceback."""
@@ -17,7 +17,7 @@ class ParameterError(HcrError):
 
 
 class DataError(HcrError):
-    """A data set cannot be found, is cut short, or isn't what it says it is."""
+    """A dataset is missing, is cut short, or is not what it says it is."""
 
 
 class ModelError(HcrError):
@@ -29,19 +29,19 @@ class RunError(HcrError):
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """The hint `` Did you mean 'x'?`` for a misspelt `name`, or the list of `names`.
+    """The hint ` Did you mean 'x'?` for a misspelled `name`, or the list of `names`.
 
-    Returns a string that starts with a blank, to be put behind an error's sentence.
+    Starts with a blank, to be put behind an error's sentence.
     """
-    names = [str(each) for each in names]
+    names = list(map(str, names))
     return close(name, names) or f" Known: {', '.join(sorted(names)) or 'none'}."
 
 
 def close(name: str, names: Iterable[str]) -> str:
-    """The hint for a misspelt or half a `name`, as `nearest` gives it; empty where none is near."""
-    names = [str(each) for each in names]
-    longer = [each for each in names if each.startswith(f"{name}-")]
+    """The hint for a misspelled or half a `name`, as `nearest`; empty where none is near."""
+    names = list(map(str, names))
+    longer = [other for other in names if other.startswith(f"{name}-")]
     if longer:
         return f" Did you mean one of {', '.join(longer)}?"
-    found = get_close_matches(str(name), names, n=1, cutoff=0.6)
-    return f" Did you mean {found[0]!r}?" if found else ""
+    matches = get_close_matches(str(name), names, n=1, cutoff=0.6)
+    return f" Did you mean {matches[0]!r}?" if matches else ""

@@ -32,8 +32,11 @@ def shown(**data: Any) -> NotebookNode:
     return v4.new_output("display_data", {key.replace("_", "/", 1): data[key] for key in data})
 
 
-def exhibit(made: reports.Output) -> NotebookNode:
-    return shown(text_html=made._repr_html_(), text_plain=repr(made))
+def display(output: reports.Output) -> NotebookNode:
+    """What a kernel sends of `output`, which a cell ends with."""
+    bundle = output._repr_mimebundle_()
+    data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    return v4.new_output("display_data", data, metadata=metadata)
 
 
 def stream(text: str, name: str = "stdout") -> NotebookNode:
@@ -106,10 +109,10 @@ def executed(run: runs.Run, text: str = "A") -> NotebookNode:
         code('run = "x"\nepochs = 9\n', tags=("injected-parameters",)),
         code("from hcr import reports, runs"),
         markdown("## Classes\n\nThe share is $n_c / N$.\n\n### Counts\n\nRead it so."),
-        code("counts", exhibit(reports.figure(run, bars(text), "counts", text, headline=True))),
-        code("table", exhibit(reports.table(run, frame(30, text), "counts", text))),
+        code("counts", display(reports.figure(run, bars(text), "counts", text, headline=True))),
+        code("table", display(reports.table(run, frame(30, text), "counts", text))),
         markdown("## Pictures"),
-        code("pictures", exhibit(reports.figure(run, pictures(), "first", "The first ones"))),
+        code("pictures", display(reports.figure(run, pictures(), "first", "The first ones"))),
         code(
             "print(text)",
             stream(text),
@@ -119,14 +122,14 @@ def executed(run: runs.Run, text: str = "A") -> NotebookNode:
         markdown("## Results"),
         code(
             "results",
-            exhibit(
+            display(
                 reports.results(
                     run, [reports.Result("pictures", 1, text, "98.4 %", text, headline=True)]
                 )
             ),
         ),
         markdown("## Environment"),
-        code("environment", exhibit(reports.environment(run))),
+        code("environment", display(reports.environment(run))),
     )
 
 

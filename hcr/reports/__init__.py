@@ -1,12 +1,14 @@
-"""What a notebook shows and saves in its run's folder, and the HTML pages made of it."""
+"""What a notebook shows and saves in its run's folder, and the HTML pages made of it.
+
+`galleries` browses images; `notebook_html`, `index_html` and `inline` are a run's pages.
+"""
 
 from importlib import import_module
 from typing import Any
 
-from hcr.reports.show import (
+from hcr.reports.show import (  # noqa: F401
     Output,
     Result,
-    against,
     count,
     environment,
     figure,
@@ -20,38 +22,13 @@ from hcr.reports.show import (
     warnings,
 )
 
-__all__ = [
-    "Output",
-    "Result",
-    "against",
-    "count",
-    "environment",
-    "figure",
-    "galleries",
-    "index_html",
-    "inline",
-    "live",
-    "note",
-    "notebook_html",
-    "number",
-    "results",
-    "share",
-    "table",
-    "text",
-    "warnings",
-]
-
 # Imported when they are asked for: widgets, plots and nbconvert take a second.
-LAZY = {
-    "galleries": "galleries",
-    "index_html": "index",
-    "inline": "inline",
-    "notebook_html": "notebook",
-}
+LAZY = {"notebook_html": "pages", "index_html": "index", "inline": "index", "against": "rows"}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(f"hcr.reports.{LAZY[name]}")
-    return module if name == LAZY[name] == "galleries" else getattr(module, name)
+    if name == "galleries":
+        return import_module("hcr.reports.galleries")
+    if name in LAZY:
+        return getattr(import_module(f"hcr.reports.{LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

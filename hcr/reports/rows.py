@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from hcr.evaluation import metrics
-from hcr.reports import tables
+from hcr.reports import show as tables
 
 NBSP = "\N{NO-BREAK SPACE}"
 

@@ -1,36 +1,57 @@
-"""What a notebook shows and leaves in its run's folder: figures, tables, results, environment."""
+"""How a notebook shows and saves a figure, a table, its results and its warnings: one way."""
 
+import base64
+import io
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from hcr import runs
-from hcr.reports import figures, tables
-from hcr.reports.rows import Result, against, count, number, share, text  # noqa: F401
 from hcr.runs import environment as place
 from hcr.runs import files
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+NBSP = "\N{NO-BREAK SPACE}"
+MISSING = "\N{EN DASH}"
+QUIET = "opacity:.8;font-size:.9em;line-height:1.45;text-align:left;max-width:75ch"
+# A figure of many small images is smaller, and as sharp, as a PNG.
+MOST_IMAGES, MOST_SVG_BYTES = 12, 250_000
+PNG_DPI = 192  # CSS counts 96 dots an inch; this is twice that
+PNG_ERROR = 2.0  # root mean square error that a palette may cost, of 255
+SIDES = b"width", b"height"
+LONG, MOST_ROWS = 20, 200  # rows of a table: more scroll, and more are only in its CSV
+
+Format = str | Callable[[Any], str]
 
 
 @dataclass(frozen=True)
 class Output:
-    """What a cell ends with, so that it is shown: HTML, or one line of text in a terminal."""
+    """What a cell ends with, so that it is shown: HTML, or an image with its caption as metadata.
+
+    An executed notebook holds a figure as an image, which its page can trust; by hand it is HTML,
+    because Jupyter shows no caption of an image.
+    """
 
     html: str
     text: str
+    image: Mapping[str, str] | None = None  # its MIME type to its content
+    metadata: Mapping[str, Any] | None = None
 
-    def _repr_html_(self) -> str:
-        return self.html
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        plain = {"text/plain": self.text}
+        if self.image is None:
+            return {"text/html": self.html} | plain
+        return dict(self.image) | plain, dict.fromkeys(self.image, dict(self.metadata or {}))
 
     def __repr__(self) -> str:
-        """The caption, for places that show no HTML."""
         return self.text
 
     def show(self) -> None:
@@ -38,6 +59,117 @@ class Output:
         from IPython.display import display
 
         display(self)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One figure of a stage.
+
+    Attributes:
+        key: Its name in `metrics.json`.
+        value: Its value there: a number, text, or what else JSON can hold.
+        label: Its name for a reader.
+        text: The value as a reader sees it, as `"98.4 %"`.
+        note: Interval, n and seeds, as `"95 %: 97.4 to 99.0; n = 1,000"`.
+        headline: Whether the run's front page shows it.
+    """
+
+    key: str
+    value: Any
+    label: str
+    text: str
+    note: str = ""
+    headline: bool = False
+
+
+def share(key: str, value: float, label: str, note: str = "", headline: bool = False) -> Result:
+    """A result that is a share of 1, shown in percent."""
+    text = f"{100 * value:.1f}{NBSP}%" if np.isfinite(value) else "n/a"
+    return Result(key, value, label, text, note, headline)
+
+
+def count(key: str, value: int, label: str, note: str = "", headline: bool = False) -> Result:
+    """A result that is a whole number."""
+    return Result(key, int(value), label, f"{value:,d}", note, headline)
+
+
+def number(
+    key: str, value: float, label: str, form: str = ".1f", note: str = "", headline: bool = False
+) -> Result:
+    """A result that is any number; `form` is its format specification, and may end in a unit."""
+    form, _, unit = form.partition(" ")
+    text = typeset(f"{value:{form}}") + (NBSP + unit if unit else "")
+    return Result(key, value, label, text, note, headline)
+
+
+def text(key: str, value: str, label: str, note: str = "", headline: bool = False) -> Result:
+    """A result that is a word."""
+    return Result(key, value, label, value, note, headline)
+
+
+def results(
+    run: runs.Run,
+    rows: Iterable[Result],
+    name: str = "results",
+    caption: str = "Results.",
+    **extra: Any,
+) -> Output:
+    """Add `rows` to the stage's section of `metrics.json`, and show them as a table.
+
+    `extra` goes to `metrics.json` only. What is not finite becomes null there.
+    """
+    rows = list(rows)
+    note(run, **{row.key: row.value for row in rows}, **extra)
+    if run.caveat:
+        note(run, caveat=run.caveat)
+    notes = [f"{run.caveat}; {row.note}".strip("; ") for row in rows]
+    for row, remark in zip(rows, notes, strict=True):
+        if row.headline:
+            entry = {"key": row.key, "label": row.label, "text": row.text, "note": remark}
+            run.append("headline", entry, same="key")
+    columns = {"Value": [row.text for row in rows]} | ({"Note": notes} if any(notes) else {})
+    index = pd.Index([row.label for row in rows], name="Figure")
+    return table(run, pd.DataFrame(columns, index), name, caption)
+
+
+def note(run: runs.Run, **values: Any) -> None:
+    """Add `values` to the stage's section of `metrics.json`, and show them nowhere."""
+    run.metrics({key: _plain(value) for key, value in values.items()})
+
+
+def warnings(run: runs.Run, texts: Iterable[str | None]) -> Output:
+    """Show `texts`, one or two plain sentences each, and put them on the run's front page.
+
+    What is None or empty is left out; where nothing is left, nothing is shown.
+    """
+    kept = [each for each in texts if each]
+    for warning in kept:
+        run.append("warnings", {"text": warning}, same="text")
+    items = "".join(f"<p><strong>Warning.</strong> {escape(each)}</p>" for each in kept)
+    html = f'<div class="hcr-warnings" role="note">{items}</div>' if kept else ""
+    return Output(html, "\n".join(f"Warning: {each}" for each in kept))
+
+
+def environment(run: runs.Run) -> Output:
+    """Show commit, seed, elapsed seconds, hardware and the packages' versions."""
+    record = runs.read(run.folder)
+    facts = record if record.get("versions") else place.facts() | record
+    hardware = facts["hardware"]
+    amx = ", AMX" if hardware.get("amx") else ""
+    rows = {
+        "Run": run.name,
+        "Commit": (facts.get("commit") or "unknown")[:12]
+        + (" (with changes)" if facts.get("dirty") else ""),
+        "Seed": facts.get("seed", MISSING),
+        "Seconds so far": f"{(datetime.now(UTC) - run.started).total_seconds():.1f}",
+        "Processor": f"{hardware['processor']}, {hardware['cores']} cores{amx}",
+        "Memory": f"{hardware['memory_gib']} GiB",
+        "GPU": hardware.get("gpu") or "none",
+        "System": hardware["system"],
+        **facts["versions"],
+    }
+    frame = pd.DataFrame({"Value": list(map(str, rows.values()))}, pd.Index(rows, name="What"))
+    return Output(table_html(frame, "Environment", {}, "hcr-table kept"), "Table: Environment")
 
 
 def figure(
@@ -51,30 +183,29 @@ def figure(
     """Save a Matplotlib figure as `figures/<NN>_<name>.svg` or `.png`, close it, and show it.
 
     Args:
-        run: The run to leave it in.
+        run: The run to save it in.
         drawn: A `Figure`, an `Axes`, an array of `Axes`, or a seaborn grid.
         name: Lower-case letters, digits, `_` and `-`.
-        caption: Plain text below the figure.
+        caption: One line of plain text.
         headline: Whether the run's front page shows it.
         raster: Whether it is made of images, so that a PNG suits it better.
     """
     from matplotlib import pyplot
 
-    whole = (drawn.flat[0] if isinstance(drawn, np.ndarray) else drawn).figure.figure
+    drawn = (drawn.flat[0] if isinstance(drawn, np.ndarray) else drawn).figure.figure
     caption = _with_caveat(run, caption)
-    alt = figures.described(whole) or caption
-    path = figures.save(whole, run.path(f"figures/{_stem(run, name)}.svg"), raster)
-    # An open figure would be shown a second time by the notebook.
-    pyplot.close(whole)
+    alt = _described(drawn) or caption
+    path = save_figure(drawn, run.path(f"figures/{_stem(run, name)}.svg"), raster)
+    pyplot.close(drawn)  # an open one would be shown a second time by the notebook
     file = f"figures/{path.name}"
     entry = {"name": path.stem, "file": file, "caption": caption, "alt": alt, "headline": headline}
     # By name, because another drawing of it may be of the other form.
     run.append("figures", entry, same="name")
-    return Output(figures.html(path.read_bytes(), caption, alt), f"Figure: {caption}")
+    return _figure_output(path.read_bytes(), caption, alt, run.by_hand)
 
 
 def live(run: runs.Run, draw: Callable[[Any], Any], caption: str) -> Callable[[Any], None] | None:
-    """What shows a figure that is drawn anew while a cell runs; None where nobody looks on.
+    """What shows a figure that is drawn again while a cell runs; None where nobody looks on.
 
     The result is called with what `draw` makes a `Figure` of, and the newest one stands below the
     cell. A notebook that `run_all.py` executes has nobody before it.
@@ -84,20 +215,59 @@ def live(run: runs.Run, draw: Callable[[Any], Any], caption: str) -> Callable[[A
     from IPython.display import display
     from matplotlib import pyplot
 
-    shown = None
+    handle = None
 
-    def update(found: Any) -> None:
-        nonlocal shown
-        drawn = draw(found)
-        data = figures.svg(drawn)
+    def update(values: Any) -> None:
+        nonlocal handle
+        drawn = draw(values)
+        output = _figure_output(_svg(drawn), caption, caption, by_hand=True)
         pyplot.close(drawn)
-        output = Output(figures.html(data, caption, caption), f"Figure: {caption}")
-        if shown is None:
-            shown = display(output, display_id=True)
+        if handle is None:
+            handle = display(output, display_id=True)
         else:
-            shown.update(output)
+            handle.update(output)
 
     return update
+
+
+def save_figure(drawn: Any, path: Path, raster: bool = False) -> Path:
+    """Write the figure `drawn` beside `path`, as `.svg` or `.png`, and return the file's path.
+
+    It is a PNG where it is `raster`, shows more than 12 images, or is more than 250 kB of SVG. The
+    same figure always gives the same bytes. Raises `RunError` where the disk refuses.
+    """
+    many = sum(len(axes.images) for axes in drawn.axes) > MOST_IMAGES
+    data = b"" if raster or many else _svg(drawn)
+    form, other = ".svg", ".png"
+    if not data or len(data) > MOST_SVG_BYTES:
+        form, other, data = ".png", ".svg", _png(drawn)
+    with files.writing(path.with_suffix(form)) as aside:
+        aside.write_bytes(data)
+    # The other form, of an earlier run of the cell, would stay behind.
+    path.with_suffix(other).unlink(missing_ok=True)
+    return path.with_suffix(form)
+
+
+def figure_html(data: bytes, caption: str, alt: str) -> str:
+    """An SVG or a PNG, `data`, as a figure with its caption; a script in it cannot run."""
+    if data.startswith(b"\x89PNG"):
+        kind = "png"
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            scale = image.info.get("dpi", (96, 96))[0] / 96
+            width, height = round(image.width / scale), round(image.height / scale)
+    else:
+        kind = "svg+xml"
+        sides = (re.search(rb'<svg[^>]*?\b%s="([\d.]+)pt"' % side, data) for side in SIDES)
+        width, height = (round(float(side[1]) * 4 / 3) if side else 480 for side in sides)
+    # White stays white in dark mode, because the figure's ink is dark.
+    look = f"--w:{width}px;max-width:100%;height:auto;background:#fff"
+    below = f'<figcaption style="{QUIET}">{escape(caption)}</figcaption>' if caption else ""
+    return (
+        '<figure class="hcr-figure" style="margin:1em 0"><div class="hcr-scroll">'
+        f'<img src="data:image/{kind};base64,{base64.b64encode(data).decode()}" '
+        f'alt="{escape(alt)}" width="{width}" height="{height}" style="{look}"></div>'
+        f"{below}</figure>"
+    )
 
 
 def table(
@@ -105,129 +275,201 @@ def table(
     frame: pd.DataFrame,
     name: str,
     caption: str,
-    formats: Mapping[str, tables.Format] | None = None,
+    formats: Mapping[str, Format] | None = None,
+    headline: bool = False,
     shown: pd.DataFrame | None = None,
 ) -> Output:
     """Save `frame` as `tables/<NN>_<name>.csv` and, as it is shown, as `.tex`; show it.
 
+    The columns `low` and `high`, or `x_low` and `x_high`, are shown as one, `95 %` or `x, 95 %`.
+
     Args:
-        run: The run to leave it in.
+        run: The run to save it in.
         frame: The table. Its index is kept where it has a name or is no plain range.
         name: Lower-case letters, digits, `_` and `-`.
-        caption: Plain text.
+        caption: One line of plain text.
         formats: For a column, a format specification such as `".1%"`, or a function of a value to
             its text.
-        shown: What of `frame` a page has room for; all of it where None.
+        headline: Whether the run's front page shows it.
+        shown: What is shown of `frame`; all of it where None.
     """
-    caption = _with_caveat(run, caption)
-    stem = _stem(run, name)
+    caption, stem, formats = _with_caveat(run, caption), _stem(run, name), formats or {}
     entry = {"file": f"tables/{stem}.csv", "latex": f"tables/{stem}.tex", "caption": caption}
-    files.write_text(
-        run.path(entry["file"]), frame.to_csv(index=_indexed(frame), lineterminator="\n")
-    )
-    told = _intervals(frame if shown is None else shown, formats or {})
-    heads = told.index.nlevels if _indexed(told) else 0
-    if heads:
-        names = [name or "" for name in told.index.names]
-        told = told.reset_index(names=names, allow_duplicates=True)
-    label = f"tab:{run.name.replace('/', ':')}:{stem}"
-    files.write_text(run.path(entry["latex"]), tables.latex(told, caption, formats or {}, label))
+    whole = frame.to_csv(index=_has_index(frame), lineterminator="\n")
+    files.write_text(run.path(entry["file"]), whole)
+    shown = _with_intervals(frame if shown is None else shown, formats)
+    cells = formatted(shown, formats)
+    latex = cells.to_latex(index=_has_index(cells), escape=True, longtable=len(cells) > LONG)
+    files.write_text(run.path(entry["latex"]), latex)
+    html = table_html(shown, caption, formats)
+    if headline:
+        entry["html"] = html
     run.append("tables", entry, same="file")
-    return Output(tables.html(told, caption, formats or {}, heads), f"Table: {caption}")
+    return Output(html, f"Table: {caption}")
 
 
-def results(
-    run: runs.Run,
-    rows: Iterable[Result],
-    name: str = "results",
-    caption: str = "Results.",
-    **extra: Any,
-) -> Output:
-    """Write `rows` into the stage's section of `metrics.json`, and show them as a table.
+def table_html(
+    frame: pd.DataFrame, caption: str, formats: Mapping[str, Format], kind: str = "hcr-table"
+) -> str:
+    """A data frame as an HTML table; every name and value is text, never markup."""
+    most = frame.head(MOST_ROWS)
+    if len(most) < len(frame):
+        caption = f"{caption} The first {MOST_ROWS} of {len(frame):,} rows; its CSV has all."
+    sides = ["right" if pd.api.types.is_numeric_dtype(kind) else "left" for kind in most.dtypes]
+    cells = formatted(most, formats)
+    heads = cells.index.nlevels if _has_index(cells) else 0
+    if heads:
+        names = [str(name or "") for name in cells.index.names]
+        numeric = pd.api.types.is_numeric_dtype(cells.index.dtype)
+        sides = ["right" if numeric else "left"] * heads + sides
+        cells = cells.reset_index(names=names, allow_duplicates=True)
 
-    `extra` goes to `metrics.json` only. What is not finite becomes null there.
-    """
-    rows = list(rows)
-    section = {row.key: row.value for row in rows} | extra
-    if run.caveat:
-        section["caveat"] = run.caveat
-        rows = [replace(row, note="; ".join(filter(None, (run.caveat, row.note)))) for row in rows]
-    note(run, **section)
-    for row in rows:
-        if row.headline:
-            entry = {"key": row.key, "label": row.label, "text": row.text, "note": row.note}
-            run.append("headline", entry, same="key")
-    columns = {"Figure": "label", "Value": "text", "Note": "note"}
-    if not any(row.note for row in rows):
-        del columns["Note"]
-    told = {key: [getattr(row, of) for row in rows] for key, of in columns.items()}
-    return table(run, pd.DataFrame(told).set_index("Figure"), name, caption)
+    def row(values: Iterable[Any], heads: int, scope: str) -> str:
+        html = ""
+        for at, (value, side) in enumerate(zip(values, sides, strict=True)):
+            tag, of = ("th", f' scope="{scope}"') if at < heads else ("td", "")
+            html += f'<{tag}{of} style="text-align:{side}">{escape(str(value))}</{tag}>'
+        return f"<tr>{html}</tr>"
 
-
-def warnings(run: runs.Run, texts: Iterable[str | None]) -> Output:
-    """Show `texts`, one or two plain sentences each, and put them on the run's front page.
-
-    What is None or empty is left out; where nothing is left, nothing is shown.
-    """
-    kept = [each for each in texts if each]
-    for warning in kept:
-        run.append("warnings", {"text": warning}, same="text")
-    items = "".join(f"<p><strong>Warning.</strong> {escape(each)}</p>" for each in kept)
-    html = f'<div class="hcr-warnings" role="note">{items}</div>' if kept else ""
-    return Output(html, "\n".join(f"Warning: {each}" for each in kept) or "No warnings.")
+    names = [
+        " / ".join(filter(None, map(str, name))) if isinstance(name, tuple) else str(name)
+        for name in cells.columns
+    ]
+    top = row(names, len(names), "col")
+    body = "".join(row(values, heads, "row") for values in cells.itertuples(index=False, name=None))
+    none = f'<tr><td colspan="{len(names)}" style="text-align:left">none</td></tr>'
+    box = "overflow:auto" + (";max-height:30em" if len(most) > LONG and "kept" not in kind else "")
+    return (
+        f'<div class="{kind}" style="{box}" tabindex="0" role="group" '
+        f'aria-label="{escape(caption)}"><table><caption><span>{escape(caption)}</span></caption>'
+        f"<thead>{top}</thead><tbody>{body or none}</tbody></table></div>"
+    )
 
 
-def note(run: runs.Run, **values: Any) -> None:
-    """Put `values` beside the stage's results in `metrics.json`, and nowhere else."""
-    run.metrics({key: _plain(value) for key, value in values.items()})
+def formatted(frame: pd.DataFrame, formats: Mapping[str, Format]) -> pd.DataFrame:
+    """`frame` with the text of each value, as a reader sees it."""
+    columns = []
+    for at, name in enumerate(frame.columns):
+        form, column = formats.get(name), frame.iloc[:, at]
+        if form is None and pd.api.types.is_float_dtype(column):
+            # Four digits for the largest value, the same places for all.
+            values = np.abs(column.to_numpy(float, na_value=np.nan))
+            largest = values[np.isfinite(values)].max(initial=0)
+            places = 3 - int(np.floor(np.log10(largest))) if largest > 0 else 0
+            form = f",.{min(max(places, 0), 6)}f"
+        columns.append([_cell(value, form) for value in column])
+    cells = pd.DataFrame(dict(enumerate(columns)), index=frame.index)
+    return cells.set_axis(frame.columns, axis=1)
 
 
-def environment(run: runs.Run) -> Output:
-    """Show commit, seed, elapsed seconds, hardware and the packages' versions."""
-    record = runs.read(run.folder)
-    facts = record if record.get("versions") else place.facts() | record
-    hardware = facts["hardware"]
-    seconds = (datetime.now(UTC) - run.started).total_seconds()
-    state = {True: " (with changes)", False: "", None: ""}[facts.get("dirty")]
-    rows = {
-        "Run": run.name,
-        "Commit": (facts.get("commit") or "unknown")[:12] + state,
-        "Seed": facts.get("seed", tables.MISSING),
-        "Seconds so far": f"{seconds:.1f}",
-        "Processor": f"{hardware['processor']}, {hardware['cores']} cores"
-        + (", AMX" if hardware.get("amx") else ""),
-        "Memory": f"{hardware['memory_gib']} GiB",
-        "GPU": hardware.get("gpu") or "none",
-        "System": hardware["system"],
-    }
-    rows |= facts["versions"]
-    frame = pd.DataFrame({"What": list(rows), "Value": [str(value) for value in rows.values()]})
-    return Output(tables.html(frame, "Environment", {}, 1, 30, False), "Table: Environment")
+def typeset(text: str) -> str:
+    """A number's text with a minus sign in place of a hyphen, and its unit apart."""
+    return text.replace("-", "\N{MINUS SIGN}").replace("%", f"{NBSP}%")
 
 
-def _indexed(frame: pd.DataFrame) -> bool:
-    """Whether the index of `frame` says something."""
-    return frame.index.name is not None or not isinstance(frame.index, pd.RangeIndex)
+def _cell(value: Any, form: Format | None) -> str:
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return MISSING
+    if callable(form):
+        return str(form(value))
+    if form is not None:
+        return typeset(format(value, form))
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, int | np.integer):
+        return typeset(f"{value:,}")
+    return typeset(f"{value:,.4g}") if isinstance(value, float) else str(value)
 
 
-def _intervals(frame: pd.DataFrame, formats: Mapping[str, tables.Format]) -> pd.DataFrame:
-    """`frame` with `low` and `high`, or `x_low` and `x_high`, in one column `95 %` or `x, 95 %`."""
+def _with_intervals(frame: pd.DataFrame, formats: Mapping[str, Format]) -> pd.DataFrame:
+    """`frame` with the two ends of each interval in one column."""
     columns: dict[Any, Any] = {}
     for at, name in enumerate(frame.columns):
         stem = str(name).removesuffix("low")
         if str(name).endswith("low") and f"{stem}high" in frame:
             form = formats.get(name, ".1%")
             ends = zip(frame[name], frame[f"{stem}high"], strict=True)
-            key = f"{stem.rstrip('_')}, 95 %" if stem else "95 %"
-            columns[key] = [
-                f"{tables.typeset(f'{low:{form}} to {high:{form}}'.replace('%', ''))}"
-                if low == low
-                else ""
+            texts = [
+                f"{low:{form}} to {high:{form}}".replace("%", "") if low == low else ""
                 for low, high in ends
             ]
+            columns[f"{stem.rstrip('_')}, 95 %".lstrip(", ")] = list(map(typeset, texts))
         elif not (str(name).endswith("high") and f"{str(name)[:-4]}low" in frame):
             columns[name] = frame.iloc[:, at]
     return pd.DataFrame(columns, index=frame.index)
+
+
+def _figure_output(data: bytes, caption: str, alt: str, by_hand: bool) -> Output:
+    html, text = figure_html(data, caption, alt), f"Figure: {caption}"
+    if by_hand:
+        return Output(html, text)
+    png = data.startswith(b"\x89PNG")
+    content = base64.b64encode(data).decode() if png else data.decode()
+    image = {"image/png" if png else "image/svg+xml": content}
+    return Output(html, text, image, {"caption": caption, "alt": alt})
+
+
+def _described(drawn: Any) -> str:
+    """What a figure shows, from its own labels, for whoever cannot see it; empty where none tell.
+
+    Its panels' titles, axes and series; and how many images it has, or, where the label of their
+    axes tells it, what these show.
+    """
+    parts, panels, images = [], [], 0
+    for axes in drawn.axes:
+        images += len(axes.images)
+        # Matplotlib's own labels, as of a color bar's axes, begin so.
+        if axes.images and axes.get_label() and not axes.get_label().startswith(("<", "_")):
+            parts.append(axes.get_label())
+        title = " ".join(filter(None, map(axes.get_title, ("left", "center", "right"))))
+        x, y = axes.get_xlabel(), axes.get_ylabel()
+        labels = f"{y} against {x}" if x and y else x or y
+        if labels or (title and len(drawn.axes) <= 6):
+            panels.append(": ".join(filter(None, (title, labels))))
+    if images > 1 and not parts:
+        parts = [f"{images} images"]
+    legends = [*drawn.legends, *filter(None, (axes.get_legend() for axes in drawn.axes))]
+    series = dict.fromkeys(label.get_text() for each in legends for label in each.get_texts())
+    parts = [*parts[:6], *panels[:6]] + ([f"series: {', '.join([*series][:12])}"] if series else [])
+    return f"Figure: {'; '.join(' '.join(part.split()) for part in parts)}." if parts else ""
+
+
+def _render(drawn: Any, **options: Any) -> bytes:
+    import matplotlib
+
+    file = io.BytesIO()
+    with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": "hcr"}):
+        drawn.savefig(file, facecolor="white", bbox_inches="tight", pad_inches=0.08, **options)
+    return file.getvalue()
+
+
+def _svg(drawn: Any) -> bytes:
+    """The figure as SVG, without date and comments."""
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    svg = _render(drawn, format="svg", metadata=nothing).decode()
+    svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.S)
+
+    def shorten(path: re.Match) -> str:
+        # A hundredth of a point is finer than any screen; six decimals are a third of the file.
+        return " ".join(re.sub(r"\d+\.\d{3,}", lambda n: f"{float(n[0]):.2f}", path[0]).split())
+
+    return re.sub(r">\s+<", "><", re.sub(r'(?<=\sd=")[^"]*(?=")', shorten, svg)).encode()
+
+
+def _png(drawn: Any) -> bytes:
+    image = Image.open(io.BytesIO(_render(drawn, format="png", dpi=PNG_DPI))).convert("RGB")
+    # A palette is a third of the size; a figure with many shades keeps them.
+    few = image.quantize(256, dither=Image.Dither.NONE)
+    lost = np.asarray(few.convert("RGB"), np.float32) - np.asarray(image, np.float32)
+    file = io.BytesIO()
+    chosen = few if np.sqrt(np.mean(lost**2)) <= PNG_ERROR else image
+    chosen.save(file, "PNG", optimize=True, dpi=(PNG_DPI, PNG_DPI))
+    return file.getvalue()
+
+
+def _has_index(frame: pd.DataFrame) -> bool:
+    """Whether the index of `frame` says something."""
+    return frame.index.name is not None or not isinstance(frame.index, pd.RangeIndex)
 
 
 def _with_caveat(run: runs.Run, caption: str) -> str:
@@ -236,18 +478,14 @@ def _with_caveat(run: runs.Run, caption: str) -> str:
 
 def _stem(run: runs.Run, name: str) -> str:
     if not NAME.fullmatch(name):
-        raise ValueError(
-            f"An exhibit's name must be lower-case letters, digits, '_' and '-'. Received: {name!r}"
-        )
+        raise ValueError(f"A name must be lower-case letters, digits, '_', '-'. Received: {name!r}")
     return f"{run.number}_{name}"
 
 
 def _plain(value: Any) -> Any:
     """`value` as JSON can hold it: NumPy's numbers as Python's, what is not finite as None."""
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
-    if isinstance(value, np.generic):
-        value = value.item()
     if isinstance(value, float):
         return value if np.isfinite(value) else None
     if isinstance(value, Mapping):

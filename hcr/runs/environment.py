@@ -1,4 +1,4 @@
-"""Where a run was made: the project's folder, its commit, the packages' versions, the hardware."""
+"""Where a run is made: the project's folders, its commit, the packages' versions, the hardware."""
 
 import os
 import platform
@@ -15,23 +15,10 @@ from hcr.errors import ParameterError
 CACHE_VARIABLE = "HCR_CACHE"
 OUTPUTS_VARIABLE = "HCR_OUTPUTS"
 DRAWINGS_VARIABLE = "HCR_DRAWINGS"
-
 PACKAGES = (
-    "hcr",
-    "tensorflow",
-    "keras",
-    "ai-edge-litert",
-    "numpy",
-    "pandas",
-    "scikit-learn",
-    "matplotlib",
-    "seaborn",
-    "papermill",
-    "nbconvert",
-    "jupyterlab",
-    "ipywidgets",
-    "ipycanvas",
-)
+    "hcr", "tensorflow", "keras", "ai-edge-litert", "numpy", "pandas", "scikit-learn", "matplotlib",
+    "seaborn", "papermill", "nbconvert", "jupyterlab", "ipywidgets", "ipycanvas",
+)  # fmt: skip
 
 
 def root() -> Path:
@@ -47,7 +34,7 @@ def root() -> Path:
 
 
 def placed(folder: str) -> Path:
-    """The absolute path of a `folder` that a variable names.
+    """The absolute path of a `folder` that a person names.
 
     A relative one counts from the project's top wherever in it one works, so that it means the
     same to `run_all.py` and to a notebook.
@@ -57,10 +44,7 @@ def placed(folder: str) -> Path:
 
 
 def cache_folder() -> Path:
-    """The folder for downloads, data sets in their fast form and converted models.
-
-    `HCR_CACHE`, or the user's cache folder as the system has it; it may not exist yet.
-    """
+    """The folder for downloads and whatever can be rebuilt: `HCR_CACHE`, or the user's cache."""
     folder = os.environ.get(CACHE_VARIABLE)
     if folder:
         return placed(folder)
@@ -76,52 +60,38 @@ def outputs_folder() -> Path:
 
 
 def drawings_folder() -> Path:
-    """The folder for a person's own drawings; it may not exist yet.
+    """The folder for a person's own drawings: `HCR_DRAWINGS`, or the user's data folder.
 
-    `HCR_DRAWINGS`, or the user's data folder as the system has it. Raises `ParameterError` where
-    it lies among the runs: who deletes these would lose the drawings.
+    Raises `ParameterError` where it lies among the runs: who deletes these would lose the drawings.
     """
     folder = os.environ.get(DRAWINGS_VARIABLE)
     if not folder:
         import platformdirs
 
         return platformdirs.user_data_path("hcr", appauthor=False)
-    found = placed(folder)
-    if found.is_relative_to(outputs_folder()):
+    if placed(folder).is_relative_to(outputs_folder()):
         raise ParameterError(
-            f"{DRAWINGS_VARIABLE} must name a folder outside that of the runs, "
-            f"{outputs_folder()}, so that deleting runs loses no drawing. Received: {folder}. "
-            "Choose another."
+            f"{DRAWINGS_VARIABLE} must name a folder outside that of the runs, {outputs_folder()}, "
+            f"so that deleting runs loses no drawing. Received: {folder}. Choose another."
         )
-    return found
+    return placed(folder)
 
 
 def facts() -> dict[str, Any]:
-    """Commit, versions and hardware, as they stand in `run.json`."""
-    commit, dirty = git_state()
-    return {"commit": commit, "dirty": dirty, "versions": versions(), "hardware": hardware()}
-
-
-def git_state() -> tuple[str | None, bool | None]:
-    """The commit's 40 hexadecimal digits and whether the tree was changed; None where unknown."""
-    commit = _output("git", "-C", str(root()), "rev-parse", "HEAD")
-    if commit is None:
-        return None, None
-    return commit, bool(_output("git", "-C", str(root()), "status", "--porcelain"))
-
-
-def versions() -> dict[str, str]:
-    """The versions of Python and of the packages that a result hangs on."""
-    # Here, because it takes a fifth of the time that reading a character's import takes.
+    """Commit (None outside git), versions and hardware, as they stand in `run.json`."""
+    # Here, because it takes a fifth of the time that recognizing a character's import takes.
     from importlib.metadata import PackageNotFoundError, version
 
-    found = {"python": platform.python_version()}
+    commit = _output("git", "-C", str(root()), "rev-parse", "HEAD")
+    changes = _output("git", "-C", str(root()), "status", "--porcelain") if commit else None
+    versions = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    dirty = None if changes is None else bool(changes)
+    return {"commit": commit, "dirty": dirty, "versions": versions, "hardware": hardware()}
 
 
 @cache
@@ -129,23 +99,24 @@ def hardware() -> dict[str, Any]:
     """Processor, usable cores, AMX and bfloat16 or not, memory in GiB, GPU and system."""
     import psutil
 
-    processor, flags = platform.processor() or platform.machine(), ""
+    cpu = {}
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             key, _, value = line.partition(":")
-            if key.strip() == "model name":
-                processor = value.strip()
-            elif key.strip() in ("flags", "Features"):
-                flags = value
+            cpu[key.strip()] = value.strip()
     except OSError:
         pass
+    flags = set(cpu.get("flags", cpu.get("Features", "")).split())
+    gpus = None
+    if shutil.which("nvidia-smi"):  # rather than waiting for TensorFlow
+        gpus = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
     return {
-        "processor": processor,
+        "processor": cpu.get("model name") or platform.processor() or platform.machine(),
         "cores": cores(),
-        "amx": "amx_tile" in flags.split(),
-        "bfloat16": bool({"amx_bf16", "avx512_bf16"} & set(flags.split())),
+        "amx": "amx_tile" in flags,
+        "bfloat16": bool({"amx_bf16", "avx512_bf16"} & flags),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "gpu": _gpu(),
+        "gpu": gpus.splitlines()[0] if gpus else None,
         "system": platform.platform(terse=True),
     }
 
@@ -155,23 +126,6 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _gpu() -> str | None:
-    """The name of the first NVIDIA GPU, without waiting for TensorFlow."""
-    if shutil.which("nvidia-smi") is None:
-        return None
-    names = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
-    return names.splitlines()[0] if names else None
-
-
-def _output(*command: str) -> str | None:
-    """What `command` prints, or None where it fails or is not there."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
 
 
 @contextmanager
@@ -192,3 +146,12 @@ def quiet_stderr() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+
+
+def _output(*command: str) -> str | None:
+    """What `command` prints, or None where it fails or is not there."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,4 +1,4 @@
-"""Whole files or none: writing aside and renaming, digests, and errors of the disk in one line."""
+"""Whole files or none: writing aside and renaming, seals, and errors of the disk in one line."""
 
 import errno
 import hashlib
@@ -12,6 +12,7 @@ from typing import Any
 
 from hcr.errors import RunError
 
+IN_THE_WAY = "A file stands where a folder should be: move it away, or set HCR_OUTPUTS."
 REMEDY = {
     errno.ENOSPC: "The disk is full: free some space and run the same command again; "
     "finished stages are kept.",
@@ -19,8 +20,8 @@ REMEDY = {
     errno.EFBIG: "The file would be larger than this system allows.",
     errno.EACCES: "Make the folder writable, or set HCR_OUTPUTS to a folder that is.",
     errno.EROFS: "The disk is read-only: set HCR_OUTPUTS to a folder that can be written.",
-    errno.ENOTDIR: "A file stands where a folder should be: move it away, or set HCR_OUTPUTS.",
-    errno.EEXIST: "A file stands where a folder should be: move it away, or set HCR_OUTPUTS.",
+    errno.ENOTDIR: IN_THE_WAY,
+    errno.EEXIST: IN_THE_WAY,
     errno.EISDIR: "A folder stands where the file should be: move it away, or set HCR_OUTPUTS.",
 }
 
@@ -55,13 +56,13 @@ def writing(path: Path | str) -> Iterator[Path]:
 
 def sweep(path: Path) -> None:
     """Delete the files `.<pid>-<name>` beside `path` of processes that have ended."""
-    left = re.compile(rf"\.(\d{{1,9}})-{re.escape(path.name)}")
+    pattern = re.compile(rf"\.(\d{{1,9}})-{re.escape(path.name)}")
     for name in os.listdir(path.parent):
-        found = left.fullmatch(name)
-        if found:
-            import psutil
+        match = pattern.fullmatch(name)
+        if match:
+            import psutil  # here, because it is rarely needed
 
-            if not psutil.pid_exists(int(found[1])):
+            if not psutil.pid_exists(int(match[1])):
                 path.with_name(name).unlink(missing_ok=True)
 
 
@@ -79,10 +80,10 @@ def write_json(path: Path | str, value: Any) -> None:
 def read_json(path: Path | str) -> Any:
     """Read a JSON file. Raises `RunError` where it is missing or is no JSON."""
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
         # Python also reads NaN and halves of characters, which nothing can write again.
-        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
-        return found
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        return value
     except FileNotFoundError:
         raise RunError(f"There is no file {path}.") from None
     except (OSError, ValueError, RecursionError) as error:
@@ -92,7 +93,7 @@ def read_json(path: Path | str) -> Any:
 def write_sealed(path: Path | str, facts: dict[str, Any], *others: Path) -> None:
     """Write `facts` as JSON, with the digests of `others`, and of it all, for `read_sealed`."""
     if others:
-        facts = facts | {"sha256": {each.name: sha256(each) for each in others}}
+        facts = facts | {"sha256": {other.name: sha256(other) for other in others}}
     write_json(path, facts | {"seal": digest(facts)})
 
 

@@ -1,0 +1,273 @@
+"""One run's folder as its stages see it, and the sealed record of the run, `run.json`."""
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from hcr.errors import RunError
+from hcr.runs import environment, files
+
+LAB = "lab"
+COMPARE = "compare"
+# Folders that are no run's, and whose they are.
+KEPT = {LAB: "notebooks opened by hand", COMPARE: "the page that compares runs"}
+COMPARISON = "comparison"  # the kind of a page across runs in its record; a run's has none
+# Windows has devices for names, whatever their ending, and drops a last dot.
+NAME = re.compile(r"(?!(?i:con|prn|aux|nul|(com|lpt)[1-9])(\.|$))[^\W_]([\w.-]{0,98}[\w-])?", re.A)
+RUN_VARIABLE = "HCR_RUN"  # which run a kernel of `run_all.py` belongs to
+SCHEMA = 1  # of `run.json`
+# The stage that writes a file, for the remedy where the file is missing.
+WRITER = {
+    "data.json": "01_eda",
+    "balance.npz": "02_balance",
+    "model.keras": "03_train",
+    "model.tflite": "03_train",
+    "labels.json": "03_train",
+    "history.csv": "03_train",
+    "predictions.npz": "04_evaluate",
+}
+
+
+class Run:
+    """One stage's view of a run's folder.
+
+    Attributes:
+        name: The run's name; a suite's runs have their suite's name and a slash before it.
+        stage: The stage, as `"01_eda"`.
+        folder: The run's folder, `outputs/<name>`.
+        by_hand: Whether the notebook was opened by hand rather than by `run_all.py`.
+        caveat: What must stand beside every figure of this run's data, as `"synthetic"`; or empty.
+    """
+
+    def __init__(self, name: str, stage: str, folder: Path, by_hand: bool):
+        self.name, self.stage, self.folder, self.by_hand = name, stage, folder, by_hand
+        self.number = stage.split("_")[0]
+        self.started = datetime.now(UTC)
+        self.match: dict[str, Any] = {}
+        # A stage that reads no data shows figures of the data of those before it.
+        self.caveat = "" if by_hand else (read(folder).get("data") or {}).get("caveat", "")
+
+    def path(self, file: str) -> Path:
+        """Where to write `file`, a path relative to the run's folder."""
+        return self.folder / file
+
+    def input(self, file: str) -> Path:
+        """Where to read `file`.
+
+        By hand, a file that the run `lab` lacks comes from the newest finished run that had the
+        same values of the parameters in `match`. Raises `RunError` where there is none.
+        """
+        here = self.folder / file
+        if here.is_file() and (not self.by_hand or self._matches(self.folder, file)):
+            return here
+        for folder in finished() if self.by_hand else []:
+            if (folder / file).is_file() and self._matches(folder, file):
+                return folder / file
+        writer = WRITER.get(file, "an earlier stage")
+        rule = f"{self.stage} reads {file}, which {writer} writes"
+        if not self.by_hand:
+            raise RunError(f"{rule}; it is missing. Use: uv run run_all.py --to {writer}")
+        match = {key: value for key, value in self.match.items() if value is not None}
+        where = ", ".join(f"{key}={value}" for key, value in match.items())
+        options = "".join(f" -p shared.{key}={value}" for key, value in match.items())
+        raise RunError(
+            f"{rule}; no finished run has one{f' with {where}' if where else ''}. "
+            f"Use: uv run run_all.py{options}"
+        )
+
+    def _matches(self, folder: Path, file: str) -> bool:
+        """Whether the stage that wrote `file` in `folder` had the parameters in `match`."""
+        stage = read(folder).get("stages", {}).get(WRITER.get(file, ""), {})
+        values = stage.get("parameters", {})
+        return all(values.get(key, value) == value for key, value in self.match.items())
+
+    def record(self, **entries: Any) -> None:
+        """Put `entries` into this stage's part of `run.json`."""
+        update(self.folder, lambda record: _stage(record, self.stage).update(entries))
+
+    def append(self, key: str, value: dict[str, Any], same: str) -> None:
+        """Append `value` to this stage's list `key`, in place of one whose `same` is equal."""
+
+        def change(record: dict[str, Any]) -> None:
+            entries = _stage(record, self.stage).setdefault(key, [])
+            entries[:] = [entry for entry in entries if entry.get(same) != value[same]] + [value]
+
+        update(self.folder, change)
+
+    def record_data(self, facts: dict[str, Any]) -> None:
+        """Put what is known of the dataset into `run.json`."""
+        self.caveat = facts.get("caveat", "")
+        update(self.folder, lambda record: record.update(data=facts))
+
+    def also(self, credit: dict[str, Any]) -> None:
+        """Record a further dataset that this stage shows, so that the run's pages credit it.
+
+        `credit` has its name, title, licence, citation and url.
+        """
+        self.append("data_also", credit, same="name")
+
+    def test_opened(self, dataset: str, n: int, digest: str) -> None:
+        """Record that this stage predicts on the test split's `n` images, and on which."""
+        entry = {"stage": self.stage, "dataset": dataset, "n": n, "digest": digest, "when": now()}
+        update(self.folder, lambda record: record.setdefault("test_openings", []).append(entry))
+
+    def metrics(self, section: dict[str, Any]) -> None:
+        """Add `section` to this stage's section of `metrics.json`; the other stages' stay."""
+        self._write_metrics(lambda before: before | section)
+
+    def clear_metrics(self) -> None:
+        """Empty this stage's section of `metrics.json`."""
+        self._write_metrics(lambda before: {})
+
+    def _write_metrics(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        path = self.path("metrics.json")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder / ".metrics.lock"):
+                metrics = read_metrics(self.folder)
+                metrics[self.stage] = change(metrics.get(self.stage, {}))
+                files.write_json(path, dict(sorted(metrics.items())))
+        except OSError as error:
+            raise files.disk_error(error, path) from error
+
+
+def open(name: str, stage: str, needs: Sequence[str] = (), **match: Any) -> Run:
+    """Open the run that a notebook writes to.
+
+    Under `run_all.py` that is the run `name`. A notebook opened by hand always writes to the run
+    `lab`, and reads what is not there from the newest finished run whose parameters equal `match`;
+    it prints one line that says so.
+
+    Args:
+        name: The notebook's parameter `run`.
+        stage: The notebook's name, as `"03_train"`.
+        needs: The files of earlier stages that it reads.
+        match: The values that those stages' parameters must have had.
+
+    Raises:
+        RunError: A needed file is missing, or a notebook opened by hand names another run.
+    """
+    for part in str(name).split("/"):
+        check_name(part)
+    by_hand = os.environ.get(RUN_VARIABLE) != name
+    if by_hand and name != LAB:
+        raise RunError(
+            f"A notebook opened by hand writes to the run {LAB!r}. Received: run={name!r}. "
+            f"Use: uv run run_all.py --run {name}"
+        )
+    run = Run(name, stage, environment.outputs_folder() / name, by_hand)
+    run.match = match
+    if not by_hand:
+        return run
+    sources = ""
+    for file in needs:
+        folder = run.input(file).parent
+        if folder != run.folder:
+            # The accuracy, so that a trial run is not taken for a good one.
+            headline = read(folder).get("stages", {}).get("04_evaluate", {}).get("headline") or []
+            best = f" ({headline[0]['label'].lower()} {headline[0]['text']})" if headline else ""
+            sources += f"; {file} is taken from {shown(folder)}{best}"
+
+    def begin(record: dict[str, Any]) -> None:
+        record.update(environment.facts(), run=LAB, status="by hand", started=now())
+        entry = {"status": "by hand", "started": now(), "parameters": dict(match)}
+        record.setdefault("stages", {})[stage] = entry
+
+    update(run.folder, begin)
+    run.clear_metrics()
+    print(f"Opened by hand: writing to {shown(run.folder)}{sources}.")
+    return run
+
+
+def check_name(name: str) -> str:
+    """Return `name` where it can name a run's folder; raise `RunError` otherwise."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise RunError(
+            "A run's name must be at most 100 letters, digits, '.', '_' or '-', a letter or digit "
+            f"first, no '.' last, and no device of Windows. Received: {name!r}. Choose another."
+        )
+    return name
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def shown(path: Path) -> str:
+    """`path` relative to the project's top where it lies in it, for messages."""
+    root = environment.root()
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+
+def results() -> Path:
+    """The folder that holds published runs: `docs/results/` at the project's top."""
+    return environment.root() / "docs" / "results"
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """A run's `run.json`, or an empty record where there is none.
+
+    Raises `RunError` where it was changed (earlier versions sealed none) or has another schema.
+    """
+    path = folder / "run.json"
+    record = files.read_sealed(path, required=False) if path.is_file() else {}
+    schema = record.get("schema", SCHEMA)
+    if schema != SCHEMA:
+        raise RunError(f"{path} must have schema {SCHEMA}. Received: {schema!r}. Delete it.")
+    _check_sections(path, record.get("stages", {}))
+    return record
+
+
+def read_metrics(folder: Path) -> dict[str, dict[str, Any]]:
+    """The sections of a run's `metrics.json` by stage, none without it. Raises `RunError`."""
+    path = folder / "metrics.json"
+    return _check_sections(path, files.read_json(path) if path.is_file() else {})
+
+
+def update(folder: Path, change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+    """Read `run.json`, let `change` alter it, write it, and return it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".record.lock"):
+            record = read(folder) or {"schema": SCHEMA, "run": folder.name}
+            change(record)
+            files.write_sealed(folder / "run.json", record)
+    except OSError as error:
+        raise files.disk_error(error, folder) from error
+    return record
+
+
+def finished(folder: Path | None = None) -> list[Path]:
+    """The folders of the finished runs in `folder`, by default all, and in its suites.
+
+    The newest comes first; a damaged record is no finished run.
+    """
+    folder = folder or environment.outputs_folder()
+    runs = []
+    for path in [*folder.glob("*/run.json"), *folder.glob("*/*/run.json")]:
+        try:
+            record = read(path.parent)
+        except RunError:
+            continue
+        if record.get("status") == "done" and path.parent.name != LAB and "kind" not in record:
+            runs.append((str(record.get("finished") or ""), path.parent))
+    return [path for _, path in sorted(runs, reverse=True)]
+
+
+def _check_sections(path: Path, sections: Any) -> dict[str, dict[str, Any]]:
+    """`sections` of `path`, where they map each stage to a mapping. Raises `RunError`."""
+    if isinstance(sections, dict) and all(isinstance(each, dict) for each in sections.values()):
+        return sections
+    raise RunError(
+        f"{path} must map each stage to a mapping. Received: {str(sections)[:60]}. Delete it."
+    )
+
+
+def _stage(record: dict[str, Any], stage: str) -> dict[str, Any]:
+    return record.setdefault("stages", {}).setdefault(stage, {})
