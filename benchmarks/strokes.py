@@ -25,7 +25,7 @@ from hcr.datasets.strokes import Strokes
 from hcr.plots import look
 from hcr.preprocessing import SIDE, from_strokes
 from hcr.preprocessing import ink as ink_statistics
-from hcr.reports import figures
+from hcr.reports import show
 from hcr.runs import environment, files
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -53,7 +53,7 @@ def main() -> None:
     before, rest = page.read_text(encoding="utf-8").split(MARKS[0])
     after = rest.split(MARKS[1])[1]
     files.write_text(page, f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}")
-    print("written:", page, figures.save(picture, DOCS / "strokes"))
+    print("written:", page, show.save_figure(picture, DOCS / "strokes"))
 
 
 def draw_evenly(labels: np.ndarray, n: int, seed: int = 0) -> np.ndarray:

@@ -21,7 +21,7 @@ from hcr.evaluation import metrics
 from hcr.plots.look import SMALL
 from hcr.plots.sheet import seen
 from hcr.preprocessing import ink as ink_statistics
-from hcr.reports import figures
+from hcr.reports import show
 
 DIGITS = "0123456789"
 MANY = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"
@@ -425,7 +425,7 @@ def test_mistakes_come_surest_first():
 def test_a_gallery_says_what_is_seen_on_it_to_who_cannot_see_it():
     images, true, predicted, probabilities = answers(wrong=(3, 7))
     ax = plots.predictions(images, true, predicted, probabilities, DIGITS)
-    told = figures.described(ax.figure)
+    told = show._described(ax.figure)
     first = [each.replace(" \u2713", " right") for each in texts(ax)[:10]]
     first = [each.replace(" \u2717", "") for each in first]
     pairs = [", ".join(pair) for pair in zip(first[::2], first[1::2], strict=True)]
@@ -438,9 +438,9 @@ def test_a_gallery_says_what_is_seen_on_it_to_who_cannot_see_it():
     assert seen([]) == ""
     images, _ = some(2)
     ax = plots.drawings([[], []], images, [("1", 0.98), ("7", 0.4)], ["1", "1"])
-    assert figures.described(ax.figure) == "Figure: 1 right, 98.0 %; 1 read as 7, 40.0 %."
+    assert show._described(ax.figure) == "Figure: 1 right, 98.0 %; 1 read as 7, 40.0 %."
     # Without captions there is nothing to add.
-    assert figures.described(plots.mistakes(*answers(wrong=()), DIGITS).figure) == ""
+    assert show._described(plots.mistakes(*answers(wrong=()), DIGITS).figure) == ""
 
 
 def test_predictions_refuse_arrays_that_do_not_belong_together():

@@ -14,7 +14,7 @@ from hcr.evaluation.compare_member import Member
 from hcr.evaluation.compare_paired import pairs
 from hcr.evaluation.metrics import interval_text
 from hcr.plots import comparing
-from hcr.reports import Output, Result, tables
+from hcr.reports import Output, Result
 from hcr.runs import Run
 
 MOST = 12  # recipes in a figure or a table of pairs; of more, the first on validation
@@ -40,7 +40,7 @@ def scope(run: Run, groups: Sequence[Group], problems: dict[str, str]) -> Output
         frame = frames.members(members, labels)
         shown, common = frames.narrow(frame)
         caption = f"The runs. Validation and test: class-balanced accuracy. {common}"
-        formats: dict[str, tables.Format] = {"validation": ".1%", "test": ".1%", "n": ",d"}
+        formats: dict[str, str] = {"validation": ".1%", "test": ".1%", "n": ",d"}
         formats |= {f"training,{frames.NBSP}s": ",.0f"}
         parts.append(reports.table(run, frame, "runs", caption, formats, shown).html)
         parts.append(_links(run, members))
@@ -107,7 +107,7 @@ def costs(run: Run, groups: Sequence[Group]) -> Output:
             f"{group.title}: the prices. Times are compared between runs of one machine only. "
             f"Seconds are {words.TIMES} {made} {words.built_on(group.recipes)}"
         ).strip()
-        formats: dict[str, tables.Format] = {"parameters": ",.0f", "multiply-adds": ",.0f"}
+        formats: dict[str, str] = {"parameters": ",.0f", "multiply-adds": ",.0f"}
         formats |= {f"training,{frames.NBSP}s": ",.0f", f"{frames.TIMES} the shortest": ",.1f"}
         formats |= {f"strokes to answer,{frames.NBSP}ms": ".2f"}
         return [figure, reports.table(run, found, name("prices"), caption, formats, shown)]

@@ -12,7 +12,7 @@ from hcr.evaluation.compare_front import front
 from hcr.evaluation.compare_gathering import MEASURES, Figure, Group, Recipe
 from hcr.evaluation.compare_member import TRAINED, Member
 from hcr.evaluation.compare_paired import Pair
-from hcr.reports.tables import MISSING, typeset
+from hcr.reports.show import MISSING, typeset
 
 NBSP = "\N{NO-BREAK SPACE}"
 TIMES = "\N{MULTIPLICATION SIGN}"

@@ -167,6 +167,7 @@ class _Runner:
             **{"status": "running", "parameters": self.plan.parameters[stage.name]},
             **{"started": runs.now(), "finished": None, "seconds": None, "data_also": []},
             **{"kept": False, "error": None, "headline": [], "figures": [], "tables": []},
+            warnings=[],
         )
         try:
             # What stands there at the end is of now: no time says so where a clock is behind.
@@ -262,7 +263,8 @@ class _Runner:
         if not again and page.is_file() and record["stages"][stage.name].get("look") == look:
             return
         notebook = nbformat.read(source, as_version=4)
-        files.write_text(page, reports.notebook_html(notebook, record, stage.name))
+        html = reports.notebook_html(notebook, record, stage.name, stage.parameters)
+        files.write_text(page, html)
         self._note(stage, html=page.name, notebook=source.name, look=look)
 
     def _complete(self) -> bool:

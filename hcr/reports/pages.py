@@ -152,7 +152,7 @@ class _Renderer(IPythonRenderer):
 
 
 def clean(html: str) -> Markup:
-    """HTML from a notebook, reduced to tags and attributes that can neither run nor load a thing."""
+    """HTML of a notebook, reduced to what can neither run nor load a thing."""
     # Their text would stay as text.
     html = re.sub(r"<(script|style)\b.*?(</\1\s*>|$)", "", str(html), flags=re.I | re.S)
     return Markup(_sanitizer().sanitize_html_tags(html))

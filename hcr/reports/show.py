@@ -49,7 +49,7 @@ class Output:
         plain = {"text/plain": self.text}
         if self.image is None:
             return {"text/html": self.html} | plain
-        return dict(self.image) | plain, dict.fromkeys(self.image, dict(self.metadata or {}))
+        return dict(self.image) | plain, {kind: dict(self.metadata or {}) for kind in self.image}
 
     def __repr__(self) -> str:
         return self.text
