@@ -1,14 +1,13 @@
-"""Executes a notebook with papermill in a kernel of this very interpreter."""
+"""Executes a notebook with papermill in a kernel of this very interpreter, and shows progress."""
 
 import logging
 import os
 import re
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import nbformat
 import psutil
@@ -19,6 +18,8 @@ from nbformat.v4 import new_output
 from papermill import PapermillExecutionError, execute_notebook
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from hcr.errors import RunError
 
@@ -28,52 +29,17 @@ START_TIMEOUT = 120  # s
 # prints faster than one listens, or where the machine stalls.
 OUTPUT_TIMEOUT = 120
 
-
-class OwnKernel(AsyncKernelManager):
-    """A kernel of the interpreter that runs this, whatever kernelspecs lie about."""
-
-    @property
-    def kernel_spec(self) -> KernelSpec:
-        """How the kernel is started."""
-        return KernelSpec(
-            argv=[
-                sys.executable,
-                "-m",
-                "ipykernel_launcher",
-                "-f",
-                "{connection_file}",
-                # Native libraries chatter on file descriptor 2: that goes to the log.
-                "--IPKernelApp.capture_fd_output=False",
-                "--HistoryManager.enabled=False",
-            ],
-            display_name="Python 3",
-            language="python",
-        )
-
-
-@dataclass(frozen=True)
-class Listener:
-    """What is told while a notebook is executed.
-
-    Attributes:
-        cell: Called with the number of code cells done and the number of all.
-        line: Called with each line that the notebook prints.
-    """
-
-    cell: Callable[[int, int], None]
-    line: Callable[[str], None]
+# One of the epochs of a training, or of the trainings of a study.
+EPOCH = re.compile(r"(?:epoch|training) (\d+)/(\d+)\b.*?(?:\(([\d.]+) s\))?$")
+RESUMED = re.compile(r"found (?:epoch )?\d")
+HEARTBEAT = 30.0  # s
+MANY = 100  # epochs; where there are more, a log gets one line in MANY_PAUSE seconds
+MANY_PAUSE = 2.0
 
 
 @dataclass(frozen=True)
 class Failure:
-    """How a notebook failed.
-
-    Attributes:
-        heading: The nearest heading above the cell.
-        cell: The cell's index in the executed notebook.
-        exception: Name and message, one line.
-        source: The line of the cell that raised, where it is known.
-    """
+    """How a notebook failed: the nearest heading, the cell's index, error and source line."""
 
     heading: str
     cell: int
@@ -81,10 +47,114 @@ class Failure:
     source: str
 
 
-class _Client(PapermillNotebookClient):
-    """Papermill's client, which also tells a `Listener`."""
+class Reporter:
+    """Prints a run's progress: a bar on a terminal, plain lines in a log.
 
-    listener: Listener
+    Args:
+        names: The stages that may run, with the seconds that each took the last time, or None.
+        stream: Where to print.
+    """
+
+    def __init__(self, names: dict[str, float | None], stream: TextIO | None = None):
+        self.names = names
+        self.console = Console(file=stream or sys.stdout, highlight=False, soft_wrap=True)
+        self.bar: Progress | None = None
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        self.console.print(text, markup=False)
+        self.console.file.flush()
+
+    def begin(self, stage: str, why: str, caveat: str = "") -> None:
+        """A stage starts, because of `why`; every line of it names the `caveat` of its data."""
+        self.started = self.spoken = self.left_at = time.monotonic()
+        self.cells, self.note, self.left = (0, 0), "", self.names.get(stage) or 0
+        number = list(self.names).index(stage) + 1
+        self.prefix = f"[{number}/{len(self.names)}] {stage}{f' ({caveat})' if caveat else ''}"
+        if not self.console.is_terminal:
+            self.say(f"{self.prefix}: running, {why}")
+            return
+        columns = TextColumn("{task.description}", markup=False), BarColumn(12)
+        self.bar = Progress(
+            *columns, TimeElapsedColumn(), console=self.console, transient=True
+        ).__enter__()
+        self.task = self.bar.add_task(self.prefix, total=1)
+
+    def cell(self, done: int, total: int) -> None:
+        """`done` of the stage's `total` code cells are done."""
+        self.cells = (done, total)
+        self._show(done, HEARTBEAT)
+
+    def line(self, text: str) -> None:
+        """The notebook printed `text`; what it says of epochs and trainings is passed on."""
+        progress = EPOCH.match(text)
+        if progress is None:
+            if RESUMED.match(text):
+                self.say(f"{self.prefix}: {text}")
+            return
+        epoch, epochs, seconds = int(progress[1]), int(progress[2]), float(progress[3] or 0)
+        self.left, self.left_at = (epochs - epoch) * seconds, time.monotonic()
+        self.note = text
+        # The cell that trains is most of the stage: the bar moves with the epochs.
+        self._show(self.cells[0] + epoch / epochs, MANY_PAUSE * (MANY < epochs != epoch))
+
+    def end(self, text: str) -> None:
+        """The stage ended; `text` says how."""
+        self.close()
+        self.say(f"{self.prefix}: {text}")
+
+    def close(self) -> None:
+        """Take the bar away, whatever happened."""
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+
+    def _show(self, done: float, pause: float) -> None:
+        """Move the bar, or print a line where the last one is `pause` seconds old."""
+        now = time.monotonic()
+        left = self.left - (now - self.left_at)
+        parts = [f"cells {self.cells[0]}/{self.cells[1]}" if self.cells[1] else "starting"]
+        parts += [f"about {clock(left)} left"] if left >= 1 else []
+        if self.bar is not None:
+            parts = [self.prefix, *filter(None, [self.note.split("  val_")[0]]), *parts]
+            total = self.cells[1] or 1
+            self.bar.update(self.task, completed=done, total=total, description=", ".join(parts))
+        elif now - self.spoken >= pause:
+            self.spoken = now
+            parts.insert(1, f"{clock(now - self.started)} elapsed")
+            note = f"; {self.note}" if pause < HEARTBEAT else ""
+            self.say(f"{self.prefix}: {', '.join(parts)}{note}")
+
+
+def clock(seconds: float) -> str:
+    """`seconds` for people: `8 s`, `2:05 min`, `1:02:03 h`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d} h"
+
+
+class Kernel(AsyncKernelManager):
+    """A kernel of the interpreter that runs this, whatever kernelspecs there are."""
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """How the kernel is started."""
+        options = [
+            # Native libraries chatter on file descriptor 2: that goes to the log.
+            "--IPKernelApp.capture_fd_output=False",
+            "--HistoryManager.enabled=False",
+        ]
+        command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=command + options, display_name="Python 3", language="python")
+
+
+class _Client(PapermillNotebookClient):
+    """Papermill's client, which also tells a `Reporter`."""
+
+    reporter: Reporter
     cell = None  # the one that runs
 
     def begin(self, cell, cell_index) -> None:
@@ -95,36 +165,32 @@ class _Client(PapermillNotebookClient):
     def process_message(self, msg, cell, cell_index):
         """Pass on what the notebook prints, as it prints it."""
         content, self.heard, self.when = msg["content"], msg["msg_type"], time.monotonic()
-        if msg["msg_type"] == "stream" and content.get("name") == "stdout":
-            for line in content["text"].splitlines():
-                if line.strip():
-                    self.listener.line(line.strip())
+        if self.heard == "stream" and content.get("name") == "stdout":
+            for line in filter(None, map(str.strip, content["text"].splitlines())):
+                self.reporter.line(line)
         return super().process_message(msg, cell, cell_index)
 
 
 class _Engine(NBClientEngine):
-    """Papermill's engine with our kernel, environment and listener."""
+    """Papermill's engine with our kernel, environment and reporter."""
 
     @classmethod
     def execute_managed_notebook(cls, nb_man, kernel_name, **options):
         """Execute; see papermill."""
-        listener, log = options["listener"], options["log"]
-        # Else, where it is set, each kernel would compile TensorFlow anew: ten seconds.
+        reporter, log = options["reporter"], options["log"]
+        # Where it is set, each kernel would compile TensorFlow again: ten seconds.
         env = {**os.environ, **options["variables"], "PYTHONDONTWRITEBYTECODE": ""}
-        total = sum(cell.cell_type == "code" for cell in nb_man.nb.cells)
-        done = 0
+        code = [cell for cell in nb_man.nb.cells if cell.cell_type == "code"]
 
         def executed(cell, cell_index, execute_reply) -> None:
-            nonlocal done
-            done += 1
-            listener.cell(done, total)
+            reporter.cell(sum(each.execution_count is not None for each in code), len(code))
 
         # A second time, because the ports that were free when they were chosen may be taken by now.
         for last in (False, True):
             client = _Client(
                 nb_man,
                 kernel_name=kernel_name,
-                kernel_manager_class=OwnKernel,
+                kernel_manager_class=Kernel,
                 startup_timeout=START_TIMEOUT,
                 timeout=None,
                 iopub_timeout=OUTPUT_TIMEOUT,
@@ -133,7 +199,7 @@ class _Engine(NBClientEngine):
                 on_cell_executed=executed,
             )
             client.on_cell_execute = client.begin
-            client.listener = listener
+            client.reporter = reporter
             client.log.disabled = True
             try:
                 with open(log, "ab") as stream:
@@ -142,17 +208,18 @@ class _Engine(NBClientEngine):
             except Exception as error:
                 if client.cell is not None:
                     # As if the cell had raised it: the notebook and its page show where.
-                    client.cell.outputs.append(_ended(client, error, log))
+                    client.cell.outputs.append(_death(client, error, log))
                     break
                 if last:
                     raise RunError(
                         f"A kernel must start with {sys.executable} -m ipykernel_launcher. "
-                        f"Received: {_tail(log)} ({error}). Install it again with: uv sync"
+                        f"Received: {(_words(log) or ['none'])[-1]} ({error}). "
+                        "Install it again with: uv sync"
                     ) from error
 
 
 papermill_engines.register(ENGINE, _Engine)
-# Its inspector drops annotations as `int | None` and then warns; `params` has checked by now.
+# Its inspector drops annotations as `int | None` and then warns; they have been checked by now.
 logging.getLogger("papermill").setLevel(logging.ERROR)
 
 
@@ -162,23 +229,19 @@ def execute(
     parameters: dict[str, Any],
     variables: dict[str, str],
     log: Path,
-    listener: Listener,
+    reporter: Reporter,
 ) -> Failure | None:
-    """Execute `notebook` in its own folder and write the result to `output`.
+    """Execute `notebook` in its own folder and write the result to `output`, whether it fails.
 
     Args:
         notebook: The notebook.
-        output: Where the executed one goes; it is written when the notebook failed, too.
+        output: Where the executed one goes.
         parameters: Go into a cell behind the parameters cell.
         variables: For the kernel's environment.
         log: A file that takes what native libraries print.
-        listener: Told about the progress.
+        reporter: Shows the progress.
 
-    Returns:
-        How it failed, or None.
-
-    Raises:
-        RunError: The kernel cannot be started.
+    Returns how it failed, or None. Raises `RunError` where the kernel cannot be started.
     """
     try:
         execute_notebook(
@@ -191,51 +254,43 @@ def execute(
             progress_bar=False,
             request_save_on_cell_execute=False,
             cwd=str(notebook.parent),
-            listener=listener,
+            reporter=reporter,
             variables=variables,
             log=log,
         )
     except PapermillExecutionError as error:
-        return _failure(nbformat.read(output, as_version=4), error)
+        cells = nbformat.read(output, as_version=4).cells
+        kinds = [[each.output_type for each in cell.get("outputs", [])] for cell in cells]
+        index = next((i for i, kind in enumerate(kinds) if "error" in kind), 0)
+        prose = "\n".join(cell.source for cell in cells[:index] if cell.cell_type == "markdown")
+        headings = re.findall(r"^#+ (.+)$", prose, re.M) or [""]
+        text = str(error.evalue).strip().splitlines()
+        exception = f"{error.ename}: {text[0] if text else ''}".rstrip(": ")
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
+        arrows = re.findall(r"^-+> *\d+ (.*)$", plain, re.M) or [""]
+        return Failure(headings[-1], index, exception, arrows[0].strip())
     return None
 
 
-def _failure(notebook: nbformat.NotebookNode, error: PapermillExecutionError) -> Failure:
-    heading, failed = "", 0
-    for index, cell in enumerate(notebook.cells):
-        found = re.findall(r"^#+ (.+)$", cell.source, re.M)
-        if cell.cell_type == "markdown" and found:
-            heading = found[-1]
-        if any(each.output_type == "error" for each in cell.get("outputs", [])):
-            failed = index
-            break
-    text = str(error.evalue).strip().splitlines()
-    exception = f"{error.ename}: {text[0] if text else ''}".rstrip(": ")
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
-    arrow = re.findall(r"^-+> *\d+ (.*)$", plain, re.M)
-    return Failure(heading, failed, exception, arrow[0].strip() if arrow else "")
-
-
-def _ended(client: _Client, error: Exception, log: Path) -> nbformat.NotebookNode:
-    """The output of a cell that something else than its code has ended."""
-    told = str(error)
+def _death(client: _Client, error: Exception, log: Path) -> nbformat.NotebookNode:
+    """The output of a cell that was ended by something else than its code."""
+    text, words = str(error), _words(log)
     if isinstance(error, DeadKernelError):
-        told = f"the kernel died with exit code {client.process.poll()}. Did memory run out?"
+        text = f"the kernel died with exit code {client.process.poll()}. Did memory run out?"
     elif isinstance(error, CellTimeoutError):
-        told = f"the cell ended, and its outputs did not come within {OUTPUT_TIMEOUT} s."
-    free = psutil.virtual_memory().available / 2**30
-    told += (
+        text = f"the cell ended, and its outputs did not come within {OUTPUT_TIMEOUT} s."
+    text += (
         f" Last message: {client.heard}, {time.monotonic() - client.when:.1f} s before; "
-        f"load {psutil.getloadavg()[0]:.1f}; {free:.1f} GiB free; last words: {_tail(log)}"
+        f"load {psutil.getloadavg()[0]:.1f}; "
+        f"{psutil.virtual_memory().available / 2**30:.1f} GiB free; "
+        f"last words: {(words or ['none'])[-1]}"
     )
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     return new_output(
-        "error", ename=type(error).__name__, evalue=told, traceback=[told, *lines[-20:]]
+        "error", ename=type(error).__name__, evalue=text, traceback=[text, *words[-20:]]
     )
 
 
-def _tail(log: Path) -> str:
-    """The last line of the kernel's log that says something of this kernel."""
+def _words(log: Path) -> list[str]:
+    """The lines of the kernel's log that say something of this kernel."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    told = (line.strip() for line in reversed(lines) if "[IPKernelApp] W" not in line)
-    return next(filter(None, told), "none")
+    return [line.strip() for line in lines if line.strip() and "[IPKernelApp] W" not in line]

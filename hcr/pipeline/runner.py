@@ -4,38 +4,123 @@ import copy
 import os
 import shutil
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from filelock import FileLock, Timeout
 
-from hcr import reports, runs
-from hcr.errors import HcrError, RunError
-from hcr.pipeline import fingerprint as prints
-from hcr.pipeline import kernel
-from hcr.pipeline.plan import DONE, FAILED, Outcome, RunPlan
-from hcr.pipeline.progress import Reporter, clock
-from hcr.pipeline.stages import Stage, producers
+from hcr import datasets, recognizer, runs
+from hcr.datasets import choice
+from hcr.errors import DataError, HcrError, ModelError, ParameterError, RunError, nearest
+from hcr.pipeline import fingerprints, specs
+from hcr.pipeline.stages import Stage
+from hcr.preprocessing import labels
 from hcr.runs import environment, files
 
-# The digest of a file that is not there, and of a section of metrics.json that is not or is empty.
-NOTHING = (None, files.digest(None), files.digest({}))
+DATA = "01_eda"  # declares the choice of data
 
 
-def run(plan: RunPlan, reporter_stream=None) -> Outcome:
-    """Run the chosen stages whose results do not stand.
+@dataclass(frozen=True)
+class RunPlan:
+    """What is to be run.
 
-    Returns:
-        How it ended. A failed notebook ends the run; nothing that was written before is lost.
+    Attributes:
+        name: The run's name; a suite's name and a slash may stand before it.
+        parameters: Every parameter of every stage, without `run`.
+        stages: All stages.
+        chosen: The names of those that are to run now.
+        command: What a reader types to have this run again.
+        params_file: The file that it comes from, for the record.
+        force: Run the chosen stages even where their results stand.
+        accept_code: Keep finished stages though the code has changed.
+        kind: `runs.COMPARISON` where it is a page across runs; empty for a run.
+    """
 
-    Raises:
-        KeyboardInterrupt: After the kernel was ended and the record was written.
+    name: str
+    parameters: dict[str, dict[str, Any]]
+    stages: dict[str, Stage]
+    chosen: tuple[str, ...]
+    command: str
+    params_file: str
+    force: bool = False
+    accept_code: bool = False
+    kind: str = ""
+
+    def __post_init__(self) -> None:
+        """Hold what is named against what there is, before any kernel starts."""
+        try:
+            name = DATA
+            data = self.data
+            if data is not None:
+                data.check()
+            for name in self.chosen:
+                _check_models(self.parameters[name], data)
+        except (ParameterError, ModelError) as error:
+            raise ParameterError(f"{error} ({self.params_file}, {name})") from error
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return runs.outputs() / self.name
+
+    @property
+    def data(self) -> choice.DataChoice | None:
+        """The choice of data; None where no stage declares one."""
+        given = self.parameters.get(DATA, {})
+        names = choice.DataChoice.__dataclass_fields__
+        return choice.DataChoice(**{k: given[k] for k in names}) if "dataset" in given else None
+
+    @property
+    def page(self) -> Path:
+        """The page to open; a page across runs is all there is of it."""
+        return self.folder / ("index.html" if not self.kind else f"{self.chosen[-1]}.html")
+
+
+@dataclass
+class Outcome:
+    """How a run ended: its name, the exit code, the page to open, what went wrong, its record."""
+
+    name: str
+    code: int
+    page: Path | None = None
+    problem: str = ""
+    folder: Path = Path()
+    record: dict[str, Any] = field(default_factory=dict)
+
+
+def _check_models(given: dict[str, Any], data: choice.DataChoice | None) -> None:
+    """Raise `ModelError` or `ParameterError` where a model or characters are named wrongly."""
+    characters = None
+    if data is not None and (given.get("start") or given.get("saliency_for") is not None):
+        try:
+            characters = datasets.info(data.dataset, **data.source).characters
+        except DataError:
+            return  # Data that are not there are reported where they are read.
+    for name in recognizer.named(given.get("start") or ""):
+        # One that is not there yet may be what a run before this one makes.
+        if name in recognizer.SHIPPED or recognizer.located(name).exists():
+            recognizer.keras_file(name, characters)
+    if characters and given.get("saliency_for") is not None:
+        labels.parse_characters(given["saliency_for"], characters)
+    name, known = given.get("pretrained") or "run", ("run", *recognizer.SHIPPED)
+    if name not in known and name.isidentifier() and not recognizer.located(name).exists():
+        raise ModelError(
+            f"pretrained must be one of {', '.join(known)}, a run's folder or a model's file. "
+            f"Received: {name!r}.{nearest(name, known)}"
+        )
+
+
+def run(plan: RunPlan, stream=None) -> Outcome:
+    """Run the chosen stages whose results do not stand; progress goes to `stream`.
+
+    Returns how it ended. A failed notebook ends the run; nothing that was written before is lost.
+    Raises `KeyboardInterrupt` after the kernel was ended and the record was written.
     """
     try:
         plan.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(plan.folder / ".lock", timeout=0):
-            return _Runner(plan, reporter_stream).run()
+            return _Runner(plan, stream).run()
     except Timeout:
         problem = (
             f"{runs.shown(plan.folder)} is being written by another run_all.py. "
@@ -48,57 +133,46 @@ def run(plan: RunPlan, reporter_stream=None) -> Outcome:
         disk = error.filename or error.errno in files.REMEDY
         problem = f"{plan.name} was stopped by {type(error).__name__}: {error}"
         problem = str(files.disk_error(error, error.filename or plan.folder)) if disk else problem
-    return Outcome(plan.name, FAILED, problem=problem, folder=plan.folder)
+    return Outcome(plan.name, 1, problem=problem, folder=plan.folder)
 
 
 class _Runner:
     """One run in progress."""
 
     def __init__(self, plan: RunPlan, stream) -> None:
-        self.plan, self.folder = plan, plan.folder
-        prints.quarantine(self.folder)
-        before = runs.read(self.folder).get("stages", {})
-        seconds = {name: before.get(name, {}).get("seconds") for name in plan.chosen}
-        self.reporter = Reporter(seconds, stream)
+        self.plan, self.folder, self.stream = plan, plan.folder, stream
+        fingerprints.quarantine(self.folder)
         self.aside = self.folder / ".executing"
-        self.facts, self.made = environment.facts(), False
+        self.kernel: Any = None  # its module, which takes a second to import
+        self.reporter: Any = None
         self.before: dict[str, Any] = {}
         self.ran: list[str] = []
-        self.variables = {
-            runs.RUN_VARIABLE: plan.name,
-            runs.OUTPUTS_VARIABLE: str(runs.outputs()),
-            # The package, also where it isn't installed.
-            "PYTHONPATH": os.pathsep.join(
-                filter(None, [str(environment.root()), os.environ.get("PYTHONPATH")])
-            ),
-            "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
-        }
-        if os.environ.get("HCR_DATA"):
-            # Kernels work in notebooks/: a relative folder would be another one there.
-            self.variables["HCR_DATA"] = str(Path(os.environ["HCR_DATA"]).expanduser().resolve())
 
     def run(self) -> Outcome:
         """All chosen stages, one after the other."""
         self._begin()
-        outcome = Outcome(self.plan.name, DONE, self.plan.page, folder=self.folder)
+        outcome = Outcome(self.plan.name, 0, self.plan.page, folder=self.folder)
         status = "failed"
         try:
+            data = self.plan.data
+            if data is not None and not choice.is_resolved(data, self.folder):
+                choice.resolve(data, self.folder)
             for name in self.plan.chosen:
                 problem = self._stage(self.plan.stages[name])
                 if problem is not None:
-                    outcome.code, outcome.problem = FAILED, problem
+                    outcome.code, outcome.problem = 1, problem
                     outcome.page = self.folder / f"{name}.html"
                     break
-            if not outcome.code:
-                status = "done" if self._complete() else "partial"
+            else:
+                status = "done" if self._is_complete() else "partial"
         except KeyboardInterrupt:
             status = "interrupted"
             raise
         finally:
-            self.reporter.close()
+            if self.reporter is not None:
+                self.reporter.close()
             shutil.rmtree(self.aside, ignore_errors=True)
-            record = self._end(status)
-        outcome.record = record
+            outcome.record = self._end(status)
         return outcome
 
     def _begin(self) -> None:
@@ -108,7 +182,8 @@ class _Runner:
         def change(record: dict[str, Any]) -> None:
             before = record.get("stages", {})
             self.before = copy.deepcopy(record) if before else {}
-            record.update(schema=1, run=self.plan.name, status="running", **self.plan.mark)
+            kind = {"kind": self.plan.kind} if self.plan.kind else {}
+            record.update(schema=runs.SCHEMA, run=self.plan.name, status="running", **kind)
             record["stages"] = {}
             for name, stage in self.plan.stages.items():
                 entry = {"status": "waiting", **before.get(name, {})}
@@ -122,98 +197,115 @@ class _Runner:
 
         runs.update(self.folder, change)
 
-    def _made_now(self) -> None:
+    def _start(self) -> None:
         """Before the first stage that runs: the record is of this command, here and now.
 
         Where every stage is kept, it stays that of the command that made them.
         """
-        if self.made:
+        if self.reporter is not None:
             return
-        self.made = True
+        from hcr.pipeline import kernel
+
+        before = self.before.get("stages", {})
+        seconds = {name: before.get(name, {}).get("seconds") for name in self.plan.chosen}
+        self.kernel, self.reporter = kernel, kernel.Reporter(seconds, self.stream)
+        self.facts = environment.facts()
         seeds = {values["seed"] for values in self.plan.parameters.values() if "seed" in values}
         entries = {
             "command": self.plan.command,
             "params_file": self.plan.params_file,
             **({"seed": seeds.pop() if len(seeds) == 1 else sorted(seeds)} if seeds else {}),
-            "started": runs.now(),
-            "finished": None,
-            "seconds": None,
+            **{"started": runs.now(), "finished": None, "seconds": None},
             **self.facts,
         }
         runs.update(self.folder, lambda record: record.update(entries))
 
     def _stage(self, stage: Stage) -> str | None:
-        """Run `stage` where its result does not stand; return what went wrong, or None."""
+        """Run `stage` where its results do not stand; return what went wrong, or None."""
         self._check_inputs(stage)
-        now = prints.fingerprint(stage, self.plan.parameters[stage.name], self.folder)
-        reason = prints.why(self._record()["stages"][stage.name], now, stage, self.folder)
+        parameters, entry = self.plan.parameters[stage.name], self._entry(stage)
+        now = fingerprints.fingerprint(stage, parameters, self.folder)
+        reason = fingerprints.why(entry, now, stage, self.folder)
+        if reason and self.plan.accept_code and self._is_accepted(stage, entry, now):
+            commit, dirty = environment.git_state()
+            accepted = {"commit": commit, "dirty": dirty, "when": runs.now(), "why": reason}
+            wrote = fingerprints.outputs(stage, self.folder)
+            self._note(stage, fingerprint=now, outputs=wrote, parameters=parameters,
+                       accepted=[*entry.get("accepted", []), accepted])  # fmt: skip
+            reason = None
         if self.plan.force:
-            reason = self.plan.why
+            reason = "it reads the runs as they are" if self.plan.kind else "as --force asks"
             if stage.name == "03_train":
                 shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
         if reason is None:
             self._note(stage, kept=True)
-            self.reporter.say(f"{stage.name}: up to date, kept")
+            print(f"{stage.name}: up to date, kept", file=self.stream, flush=True)
             self._write_page(stage)
             return None
 
-        self.reporter.begin(stage.name, reason, prints.caveat(self.plan.parameters[stage.name]))
+        self._start()
+        data = self.plan.data
+        caveat = datasets.info(data.dataset, **data.source).caveat if data is not None else ""
+        self.reporter.begin(stage.name, reason, caveat)
         started = time.monotonic()
-        self._made_now()
         self.ran.append(stage.name)
         self._note(
             stage,
             **{key: self.facts[key] for key in ("commit", "dirty")},
-            **{"status": "running", "parameters": self.plan.parameters[stage.name]},
+            **{"status": "running", "parameters": parameters, "accepted": []},
             **{"started": runs.now(), "finished": None, "seconds": None, "data_also": []},
             **{"kept": False, "error": None, "headline": [], "figures": [], "tables": []},
-            warnings=[],
+            **{"warnings": []},
         )
         try:
             # What stands there at the end is of now: no time says so where a clock is behind.
-            if prints.outputs(stage, self.folder).get("metrics.json") not in NOTHING:
-                runs.Run(self.plan.name, stage.name, self.folder, by_hand=False).clear_metrics()
+            runs.Run(self.plan.name, stage.name, self.folder, by_hand=False).clear_metrics()
             failure = self._execute(stage)
         except BaseException as error:
-            failed = {"error": {"exception": f"{type(error).__name__}: {error}"}}
+            problem = {"exception": f"{type(error).__name__}: {error}"}
             interrupted = isinstance(error, KeyboardInterrupt)
-            status = {"status": "interrupted"} if interrupted else {"status": "failed", **failed}
-            self._note(stage, **status)
+            self._note(stage, status="interrupted" if interrupted else "failed", error=problem)
             raise
         seconds = round(time.monotonic() - started, 1)
         finished = {"finished": runs.now(), "seconds": seconds}
-        wrote = prints.outputs(stage, self.folder)
-        missing = [file for file, digest in wrote.items() if digest in NOTHING]
+        wrote = fingerprints.outputs(stage, self.folder)
+        missing = ", ".join(file for file, digest in wrote.items() if digest is None)
         if failure is None and missing:
-            failure = kernel.Failure(
-                "", 0, f"RunError: it says that it writes {', '.join(missing)}, and did not", ""
-            )
+            text = f"RunError: it says that it writes {missing}, and did not"
+            failure = self.kernel.Failure("", 0, text, "")
+        ended = f"{'FAILED after' if failure else 'done in'} {self.kernel.clock(seconds)}"
         if failure is not None:
             self._note(stage, status="failed", error=vars(failure), **finished)
-            self._write_page(stage, again=True)
-            self.reporter.end(f"FAILED after {clock(seconds)}")
-            return self._problem(stage, failure)
-        self._forget_old(stage)
-        self._note(stage, status="done", fingerprint=now, outputs=wrote, **finished)
+        else:
+            self._forget_old(stage)
+            self._note(stage, status="done", fingerprint=now, outputs=wrote, **finished)
         self._write_page(stage, again=True)
-        self.reporter.end(f"done in {clock(seconds)}")
-        return None
+        self.reporter.end(ended)
+        return None if failure is None else self._problem(stage, failure)
 
-    def _execute(self, stage: Stage) -> kernel.Failure | None:
+    def _execute(self, stage: Stage) -> Any:
         """Execute the notebook aside and put it into its place, whether it failed or not."""
+        import nbformat
+
         self.aside.mkdir(exist_ok=True)
         output = self.aside / f"{stage.name}.ipynb"
         defaults = {each.name: each.default for each in stage.parameters}
         values = {"run": self.plan.name, **self.plan.parameters[stage.name]}
         changed = {key: value for key, value in values.items() if defaults.get(key) != value}
-        failure = kernel.execute(
-            stage.path,
-            output,
-            changed,
-            self.variables,
-            self.aside / f"{stage.name}.log",
-            kernel.Listener(cell=self.reporter.cell, line=self.reporter.line),
-        )
+        variables = {
+            runs.RUN_VARIABLE: self.plan.name,
+            runs.OUTPUTS_VARIABLE: str(runs.outputs()),
+            # The package, also where it isn't installed.
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, [str(environment.root()), os.environ.get("PYTHONPATH")])
+            ),
+            "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+        }
+        if os.environ.get("HCR_DATA"):
+            # Kernels work in notebooks/: a relative folder would be another one there.
+            variables["HCR_DATA"] = str(Path(os.environ["HCR_DATA"]).expanduser().resolve())
+        log = self.aside / f"{stage.name}.log"
+        failure = self.kernel.execute(stage.path, output, changed, variables, log, self.reporter)
         notebook = nbformat.read(output, as_version=4)
         # Paths of this machine say nothing to a reader.
         notebook.metadata.papermill["input_path"] = f"notebooks/{stage.name}.ipynb"
@@ -222,73 +314,93 @@ class _Runner:
         return failure
 
     def _check_inputs(self, stage: Stage) -> None:
-        reads = self.plan.reads(stage)
-        missing = [file for file in reads if not (self.folder / file).is_file()]
+        """Raise `RunError` where a file is missing that an earlier stage writes."""
+        other = self.plan.parameters[stage.name].get("pretrained", "run") != "run"
+        # Where another model predicts, the run needs none.
+        spared = ("model.tflite", "labels.json") if other else ()
+        missing = self._missing(stage, spared)
         if not missing:
             return
-        writers = producers(self.plan.stages.values())
+        writers = {file: each.name for each in self.plan.stages.values() for file in each.writes}
         first, waiting = stage.name, list(missing)
         while waiting:
             writer = writers.get(waiting.pop())
             if writer is not None and writer < first:
                 first = writer
-                reads = self.plan.stages[writer].reads
-                waiting += [file for file in reads if not (self.folder / file).is_file()]
+                waiting += self._missing(self.plan.stages[writer])
         raise RunError(
             f"{stage.name} reads {', '.join(missing)}, which "
             f"{writers.get(missing[0], 'an earlier stage')} writes; there is none in "
             f"{runs.shown(self.folder)}. Run again with --from {first}."
         )
 
+    def _missing(self, stage: Stage, spared: tuple[str, ...] = ()) -> list[str]:
+        wanted = [file for file in stage.reads if file not in spared]
+        return [file for file in wanted if not (self.folder / file).is_file()]
+
+    def _is_accepted(self, stage: Stage, entry: dict[str, Any], now: dict[str, Any]) -> bool:
+        """Whether the stage's results stand but for the code and the names of parameters."""
+        recorded = {
+            name: each["parameters"]
+            for name, each in self.before.get("stages", {}).items()
+            if "parameters" in each and name in self.plan.stages
+        }
+        declared = {name: each.parameters for name, each in self.plan.stages.items()}
+        modern = specs.modernize(recorded, declared) or {}
+        same = modern.get(stage.name) == self.plan.parameters[stage.name]
+        return same and fingerprints.why(entry, now, stage, self.folder, accept=True) is None
+
     def _forget_old(self, stage: Stage) -> None:
         """Delete the figures and tables that the stage wrote the last time, but not now."""
-        number = stage.name.split("_")[0]
-        current = prints.shown(self._record()["stages"][stage.name])
+        current = fingerprints.exhibits(self._entry(stage))
         for kind in ("figures", "tables"):
-            for path in (self.folder / kind).glob(f"{number}_*"):
+            for path in (self.folder / kind).glob(f"{stage.name.split('_')[0]}_*"):
                 if f"{kind}/{path.name}" not in current:
                     path.unlink()
 
-    def _problem(self, stage: Stage, failure: kernel.Failure) -> str:
+    def _problem(self, stage: Stage, failure: Any) -> str:
         where = f" under “{failure.heading}”" if failure.heading else ""
         source = f"\n    {failure.source}" if failure.source else ""
         page = runs.shown(self.folder / f"{stage.name}.html")
         return f"{stage.name} failed{where}:{source}\n    {failure.exception}\n{page}"
 
     def _write_page(self, stage: Stage, again: bool = False) -> None:
-        """Write the stage's HTML where it is missing, or `again`, or the report's code changed."""
+        """Write the stage's page where it is missing, or `again`, or the pages' code changed."""
         page, source = self.folder / f"{stage.name}.html", self.folder / f"{stage.name}.ipynb"
-        look = prints.look()
-        record = self._record()
+        look, record = fingerprints.look(), self._record()
         if not again and page.is_file() and record["stages"][stage.name].get("look") == look:
             return
+        import nbformat
+
+        from hcr import reports
+
         notebook = nbformat.read(source, as_version=4)
-        html = reports.notebook_html(notebook, record, stage.name, stage.parameters)
-        files.write_text(page, html)
+        files.write_text(page, reports.notebook_html(notebook, record, stage.name))
         self._note(stage, html=page.name, notebook=source.name, look=look)
 
-    def _complete(self) -> bool:
+    def _is_complete(self) -> bool:
         """Whether the results of all stages stand, and stand for this command's parameters."""
         entries = self._record()["stages"]
         for name, stage in self.plan.stages.items():
             if name not in self.plan.chosen:
-                now = prints.fingerprint(stage, self.plan.parameters[name], self.folder)
-                if prints.why(entries[name], now, stage, self.folder) is not None:
+                now = fingerprints.fingerprint(stage, self.plan.parameters[name], self.folder)
+                if fingerprints.why(entries[name], now, stage, self.folder) is not None:
                     return False
         return all(entry["status"] == "done" for entry in entries.values())
 
     def _end(self, status: str) -> dict[str, Any]:
-        """Close the record and write the index."""
-        if status == "failed" and not self.made:
+        """Close the record and write the run's front page."""
+        if status == "failed" and self.reporter is None:
             # Nothing was started, so nothing has changed.
             if self.before:
-                return runs.update(self.folder, lambda record: _replace(record, self.before))
+                return runs.update(self.folder, lambda r: (r.clear(), r.update(self.before)))
             (self.folder / "run.json").unlink(missing_ok=True)
             return {}
+        look = fingerprints.look()
 
         def change(record: dict[str, Any]) -> None:
-            record["status"] = status
-            if self.made or not record.get("finished"):
+            record.update(status=status, look=look)
+            if self.reporter is not None or not record.get("finished"):
                 seconds = [entry.get("seconds") or 0 for entry in record["stages"].values()]
                 record.update(finished=runs.now(), seconds=round(sum(seconds), 1))
 
@@ -298,17 +410,18 @@ class _Runner:
             for name in self.ran:
                 if (self.folder / f"{name}.ipynb").is_file():
                     self._write_page(self.plan.stages[name], again=True)
-        if not self.plan.kind:
+        before = (self.before.get("look"), self.before.get("status"))
+        if not self.plan.kind and (self.ran or before != (look, status)):
+            from hcr import reports
+
             files.write_text(self.plan.page, reports.index_html(record, self.folder))
         return record
 
     def _record(self) -> dict[str, Any]:
         return runs.read(self.folder)
 
+    def _entry(self, stage: Stage) -> dict[str, Any]:
+        return self._record()["stages"][stage.name]
+
     def _note(self, stage: Stage, **entries: Any) -> None:
         runs.update(self.folder, lambda record: record["stages"][stage.name].update(entries))
-
-
-def _replace(record: dict[str, Any], other: dict[str, Any]) -> None:
-    record.clear()
-    record.update(other)

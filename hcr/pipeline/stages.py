@@ -3,16 +3,25 @@
 import json
 import re
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hcr.errors import ParameterError, nearest
-from hcr.pipeline import params
+from hcr.pipeline.parameters import Parameter, read_cell
 from hcr.runs import environment
 
-STAGES = ("01_eda", "02_balance", "03_train", "04_evaluate", "05_draw")
+# What each stage's results follow from: a change there runs it again. Not of plots, reports and
+# pad: these make pages, which are rendered again from the executed notebook.
+BASE = ("errors", "runs", "preprocessing", "datasets")
+STAGES: dict[str, tuple[str, ...]] = {
+    "01_eda": (*BASE, "evaluation"),
+    "02_balance": (*BASE, "evaluation", "models"),
+    "03_train": (*BASE, "recognizer", "evaluation", "models"),
+    "04_evaluate": (*BASE, "recognizer", "evaluation"),
+    "05_draw": (*BASE, "recognizer", "evaluation"),
+}
+PAGES = ("plots", "reports", "pad")
 
 # Notebooks across runs. They are no stages: each has a folder of its own, and a suite may end in
 # one of them, which it names under `then`.
@@ -38,100 +47,75 @@ class Stage:
     title: str
     reads: tuple[str, ...]
     writes: tuple[str, ...]
-    parameters: tuple[params.Parameter, ...]
+    parameters: tuple[Parameter, ...]
     cells: tuple[tuple[str, str], ...]
 
-    @property
-    def code(self) -> str:
-        """The source of the code cells, one behind the other."""
-        return "\n".join(source for kind, source in self.cells if kind == "code")
-
-    def own_code(self, values: dict[str, Any]) -> dict[str, list[Path]]:
+    def user_code(self, values: dict[str, Any]) -> dict[str, list[Path]]:
         """The files that importing each `module:function` in `values` runs; none is run here."""
-        found = {}
+        code = {}
         for each in self.parameters:
-            given = values.get(each.name)
-            for name in given if isinstance(given, list) else [given]:
+            value = values.get(each.name)
+            for name in value if isinstance(value, list) else [value]:
                 if each.open_choices and name is not None and name not in (each.choices or ()):
-                    module, folders = name.partition(":")[0], [self.path.parent, *sys.path]
-                    found[name] = _imported(module, folders)
-        return found
+                    code[name] = _imported(name.partition(":")[0], [self.path.parent, *sys.path])
+        return code
 
 
-def load_stages(folder: Path | None = None) -> dict[str, Stage]:
-    """Read the notebooks of all stages, in their order.
+def load_stages(names: tuple[str, ...] = tuple(STAGES)) -> dict[str, Stage]:
+    """Read the project's notebooks `names`.
 
-    Args:
-        folder: That holds the notebooks; by default the project's `notebooks/`.
-
-    Raises:
-        ParameterError: A notebook is missing, is no notebook, has no parameters cell, or its first
-            cell has no title or no table of what it reads and writes.
+    Raises `ParameterError` where one is missing or is no notebook, has no parameters cell, or its
+    first cell has no title or no table of what it reads and writes.
     """
-    folder = folder or environment.root() / "notebooks"
-    return {name: _load(name, folder / f"{name}.ipynb") for name in STAGES}
-
-
-def load_across(folder: Path | None = None) -> dict[str, Stage]:
-    """Read the notebooks across runs; see `load_stages`."""
-    folder = folder or environment.root() / "notebooks"
-    return {name: _load(name, folder / f"{name}.ipynb") for name in ACROSS}
+    return {name: _load(environment.root() / "notebooks" / f"{name}.ipynb") for name in names}
 
 
 def selected(
     first: str | None = None, last: str | None = None, only: str | None = None
 ) -> tuple[str, ...]:
     """The stages from `first` to `last`, or `only` one. Raises `ParameterError`."""
+    names = list(STAGES)
     if only is not None and (first is not None or last is not None):
         raise ParameterError("--only stands alone. Received: --only with --from or --to. Drop one.")
     for option, name in (("--from", first), ("--to", last), ("--only", only)):
-        if name is not None and name not in STAGES:
+        if name is not None and name not in names:
             raise ParameterError(
-                f"{option} must be the name of a stage. Received: {name!r}.{nearest(name, STAGES)}"
+                f"{option} must be the name of a stage. Received: {name!r}.{nearest(name, names)}"
             )
-    start = STAGES.index(only or first or STAGES[0])
-    stop = STAGES.index(only or last or STAGES[-1])
+    start, stop = names.index(only or first or names[0]), names.index(only or last or names[-1])
     if start > stop:
         raise ParameterError(
             f"--from must not come after --to. Received: --from {first} --to {last}."
         )
-    return STAGES[start : stop + 1]
+    return tuple(names[start : stop + 1])
 
 
-def _load(name: str, path: Path) -> Stage:
-    parameters = params.read_cell(path)
+def _load(path: Path) -> Stage:
+    parameters = read_cell(path)
     notebook = json.loads(path.read_text(encoding="utf-8"))
     cells = tuple((cell["cell_type"], "".join(cell["source"])) for cell in notebook["cells"])
     head = cells[0][1]
     title = re.search(r"^# (.+)$", head, re.M)
-    reads, writes = _row(head, "Reads"), _row(head, "Writes")
-    if title is None or reads is None or not writes:
+    rows = {
+        key: tuple(re.findall(r"`([^`]+)`", row))
+        for key, row in re.findall(r"^\|\s*\**(Reads|Writes)\**\s*\|(.*)\|\s*$", head, re.M)
+    }
+    if title is None or "Reads" not in rows or not rows.get("Writes"):
         raise ParameterError(
             f"The first cell of {path.name} must hold a title, '# ...', and a table with the rows "
-            "Reads and Writes, which name files in `backticks`. Received: "
-            f"{head[:60]!r}. See CONTRIBUTING.md."
+            f"Reads and Writes, which name files in `backticks`. Received: {head[:60]!r}."
         )
-    return Stage(name, path, title[1].strip(), reads, writes, tuple(parameters), cells)
+    title, reads, writes = title[1].strip(), rows["Reads"], rows["Writes"]
+    return Stage(path.stem, path, title, reads, writes, tuple(parameters), cells)
 
 
-def _imported(module: str, folders: Iterable[Path | str]) -> list[Path]:
+def _imported(module: str, folders: list[Path | str]) -> list[Path]:
     """The files of a module's packages and of itself, in the first of `folders` that has it."""
     parts = module.split(".")
     for folder in folders:
         top = Path(folder)
-        known = [top.joinpath(*parts[:end], "__init__.py") for end in range(1, len(parts) + 1)]
-        known.append(top.joinpath(*parts).with_suffix(".py"))
-        if any(path.is_file() for path in known[-2:]):
-            return [path for path in known if path.is_file()]
+        paths = [top.joinpath(*parts[:end], "__init__.py") for end in range(1, len(parts) + 1)]
+        paths.append(top.joinpath(*parts).with_suffix(".py"))
+        if any(path.is_file() for path in paths[-2:]):
+            return [path for path in paths if path.is_file()]
     return []
-
-
-def _row(text: str, key: str) -> tuple[str, ...] | None:
-    """The names in backticks in the table's row `key`; None where there is no such row."""
-    found = re.search(rf"^\|\s*\**{key}\**\s*\|(.*)\|\s*$", text, re.M)
-    return tuple(re.findall(r"`([^`]+)`", found[1])) if found else None
-
-
-def producers(stages: Iterable[Stage]) -> dict[str, str]:
-    """The stage that writes each file."""
-    return {file: stage.name for stage in stages for file in stage.writes}

@@ -1,0 +1,8 @@
+"""`python -m hcr COMMAND`: serve, drawings, publish."""
+
+import sys
+
+from hcr.pipeline.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

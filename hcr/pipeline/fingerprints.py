@@ -1,0 +1,181 @@
+"""What a stage's results follow from, so that a stage whose results stand is not run again."""
+
+from contextlib import suppress
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import hcr
+from hcr import datasets, recognizer, runs
+from hcr.datasets import drawings_file
+from hcr.errors import RunError
+from hcr.pipeline.stages import PAGES, STAGES, Stage
+from hcr.runs import files
+
+PACKAGE = Path(hcr.__file__).parent
+SOURCES = (".py", ".j2", ".css", ".js", ".html", ".svg")
+
+# What `run.json` holds of each time that a stage read the test split.
+OPENING = {"stage": str, "dataset": str, "n": int, "digest": str, "when": str}
+
+REASONS = {
+    "notebook": "its notebook changed",
+    "parameters": "its parameters changed",
+    "code": "the code that it runs changed",
+    "inputs": "a file that it reads changed",
+}
+
+
+def fingerprint(stage: Stage, parameters: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Digests of all that `stage` follows from; `REASONS` has their keys.
+
+    Raises `DataError` where a file of the dataset, or of drawings, is missing, and `ModelError`
+    where the network is that training starts from or learns from.
+    """
+    user_code = stage.user_code(parameters).items()
+    covered = STAGES.get(stage.name, ())
+    return {
+        "notebook": files.digest([list(cell) for cell in stage.cells]),
+        "parameters": files.digest(parameters),
+        "code": files.digest(
+            {name: code_digest(name) for name in covered},
+            {name: [files.sha256(path) for path in paths] for name, paths in user_code},
+        ),
+        "inputs": {
+            file: _content(folder / file, stage.name)
+            for file in stage.reads
+            if (folder / file).is_file()
+        }
+        | _models(parameters)
+        | _drawings(parameters),
+    }
+
+
+def outputs(stage: Stage, folder: Path) -> dict[str, str | None]:
+    """The digest of each file that `stage` left; of `metrics.json` its own section only."""
+    written = (*stage.writes, f"{stage.name}.ipynb")
+    return {file: _content(folder / file, stage.name) for file in written}
+
+
+def why(
+    record: dict[str, Any], now: dict[str, Any], stage: Stage, folder: Path, accept: bool = False
+) -> str | None:
+    """Why `stage` has to run, by its last `record`; None where its results stand.
+
+    With `accept` they stand where notebook and code have changed, though no file has; that the
+    parameters are the same the caller knows.
+    """
+    if record.get("status") != "done":
+        return {"failed": "it failed before", "interrupted": "it was interrupted"}.get(
+            record.get("status", ""), "it has not run yet"
+        )
+    before = record.get("fingerprint", {})
+    for key, reason in REASONS.items():
+        old = before.get(key)
+        new = now[key]
+        if accept and key != "inputs":
+            continue
+        if accept:
+            new = {file: new.get(file, digest) for file, digest in (old or {}).items()}
+        if old != new:
+            return reason
+    left, there = record.get("outputs") or {}, outputs(stage, folder)
+    if accept:
+        there = {file: there.get(file) for file in left}
+    if left != there or None in there.values():
+        return "a file that it wrote is missing or changed"
+    if not all((folder / each).is_file() for each in exhibits(record)):
+        return "a figure or table that it wrote is missing"
+    return None
+
+
+def quarantine(folder: Path) -> None:
+    """Rename what cannot be believed of a run, and say so, so that its stages run again.
+
+    That is a record that `runs.read` or `runs.read_metrics` refuses, and an executed notebook that
+    is not as its stage left it. Openings of the test split stay on the record.
+    """
+    refused = {}
+    for name, read in {"run.json": runs.read, "metrics.json": runs.read_metrics}.items():
+        try:
+            read(folder)
+        except RunError as error:
+            refused[folder / name] = str(error).removesuffix(" Delete it.")
+    stages = {} if folder / "run.json" in refused else runs.read(folder).get("stages", {})
+    for path in folder.glob("*.ipynb"):
+        entry = stages.get(path.stem, {})
+        left = entry.get("outputs", {}).get(path.name)
+        if entry.get("status") == "done" and left not in (None, files.sha256(path)):
+            refused[path] = f"{path} must be as its stage left it. Received: a changed file."
+    for path, reason in refused.items():
+        names = (f"{path.stem}.quarantined-{i}{path.suffix}" for i in count(1))
+        aside = next(each for each in map(path.with_name, names) if not each.exists())
+        path.rename(aside)
+        print(f"{reason} Renamed to {aside.name}; its stages run again.", flush=True)
+        with suppress(RunError, TypeError, LookupError, AttributeError):
+            entries = files.read_json(aside)["test_openings"]
+            kept = [x for x in entries if {k: type(v) for k, v in x.items()} == OPENING]
+            runs.update(folder, lambda record, kept=kept: record.update(test_openings=kept))
+
+
+def exhibits(record: dict[str, Any]) -> list[str]:
+    """The files of a stage's figures and tables, by its `record`, relative to the run's folder."""
+    entries = [*record.get("figures", []), *record.get("tables", [])]
+    return [each[key] for each in entries for key in ("file", "latex") if each.get(key)]
+
+
+@cache
+def code_digest(subpackage: str) -> str:
+    """A digest of the code and templates of a subpackage of `hcr`, or of its `errors.py`."""
+    base = PACKAGE / subpackage
+    paths = sorted(base.rglob("*")) if base.is_dir() else [base.with_suffix(".py")]
+    return files.digest(
+        {str(path.relative_to(PACKAGE)): files.sha256(path) for path in paths
+         if path.suffix in SOURCES}
+    )  # fmt: skip
+
+
+def look() -> str:
+    """A digest of the code that makes the HTML pages."""
+    return files.digest([code_digest(name) for name in PAGES])
+
+
+def _content(path: Path, stage: str) -> str | None:
+    """The digest of a file's content; of `metrics.json` the stage's own section's only."""
+    if not path.is_file():
+        return None
+    if path.name == "metrics.json":
+        section = runs.read_metrics(path.parent).get(stage)
+        return files.digest(section) if section else None
+    if path.name == "data.json":
+        # It names the code that made it, too, which is not what it says of the data.
+        record = files.read_json(path)
+        return files.digest([record.get(key) for key in ("choice", "data", "splits")])
+    return files.sha256(path)
+
+
+def _models(parameters: dict[str, Any]) -> dict[str, str | list[str]]:
+    """The digests of the models that training starts from or learns from, or that predict."""
+    recipe = parameters.get("recipe", {})
+    named = {key: parameters.get(key) or recipe.get(key) for key in ("start", "teacher")}
+    digests: dict[str, str | list[str]] = {
+        key: [files.sha256(path) for path in recognizer.keras_files(what)]
+        for key, what in named.items()
+        if what
+    }
+    others = f"{parameters.get('pretrained') or ''},{parameters.get('compare_with') or ''}"
+    for what in {each.strip() for each in others.split(",")} - {"", "run"}:
+        # One that is missing or broken is reported by the notebook.
+        path = recognizer.located(what)
+        inside = [path / "model.tflite", path / "labels.json"] if path.is_dir() else [path]
+        digests |= {f"{what}/{x.name}": files.sha256(x) for x in inside if x.is_file()}
+    return digests
+
+
+def _drawings(parameters: dict[str, Any]) -> dict[str, str]:
+    """The digests of the files of pen drawings that are read besides the dataset."""
+    which = parameters.get("drawings")
+    paths = datasets.sources("unipen") if which == "unipen" else []
+    paths = [drawings_file.path()] if which == "own" else paths
+    return {path.name: files.sha256(path) for path in paths if path.is_file()}
