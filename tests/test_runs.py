@@ -11,7 +11,7 @@ import pytest
 
 from hcr import runs
 from hcr.errors import RunError
-from hcr.pipeline import params
+from hcr.pipeline import specs
 from hcr.runs import environment, files
 
 BALANCE = {"dataset": "mnist-sample", "limit": None}
@@ -140,8 +140,8 @@ def test_by_hand_without_any_run_one_line_gives_the_command(tmp_path, match):
     words = command.split()
     assert set(words[::2]) == {"-p"}
     # The command line takes it: a limit of None is not sent as the text "None".
-    assert params.parse_overrides(words[1::2]) == {
-        "shared": {key: value for key, value in match.items() if value is not None}
+    assert set(specs.parse_overrides(words[1::2])["shared"]) == {
+        key for key, value in match.items() if value is not None
     }
     # A notebook shows that line and no traceback.
     assert error.value._render_traceback_() == [f"RunError: {text}"]

@@ -11,13 +11,10 @@ from test_training import StoppedError, assert_same, same_weights, stop_after
 
 from hcr import models, recognizer, reports
 from hcr.datasets import balancing
-from hcr.datasets import drawings_file as drawings
 from hcr.errors import ModelError, ParameterError
 from hcr.evaluation import metrics
 from hcr.models import training, weights
 from hcr.models.losses import loss_of
-from hcr.pipeline import RunPlan, load_stages
-from hcr.pipeline.fingerprint import fingerprint
 from hcr.recognizer import SHIPPED, sources
 from hcr.runs import files
 
@@ -252,48 +249,6 @@ def test_the_characters_must_be_the_same(start, tmp_path):
     shutil.copy(Path(start) / "model.keras", tmp_path)
     with pytest.raises(ModelError, match="labels.json"):
         recognizer.keras_file(str(tmp_path), DIGITS)
-
-
-def plan_of(start, dataset: str, tiny: Path) -> RunPlan:
-    stages = load_stages(tiny / "notebooks")
-    given = {"03_train": {"start": start, "dataset": dataset}}
-    return RunPlan("x", given, stages, ("03_train",), "", "params/x.yaml")
-
-
-def test_it_is_checked_before_a_kernel_starts(start, tiny, package):
-    plan_of(start, "mnist-sample", tiny)
-    plan_of(None, "mnist-sample", tiny)
-    plan_of("outputs/made_by_the_run_before", "mnist-sample", tiny)
-    with pytest.raises(ParameterError, match=r"reads 0123456789.*\(params/x.yaml, 03_train\)"):
-        plan_of(start, "pen-strokes", tiny)
-    with pytest.raises(ParameterError, match="Received: 'emnist'"):
-        plan_of("emnist", "pen-strokes", tiny)
-
-
-def test_a_stage_runs_again_when_its_start_is_another(start, tiny, tmp_path):
-    stage = load_stages(tiny / "notebooks")["03_train"]
-    shutil.copytree(start, tmp_path / "start")
-    given = [{key: str(tmp_path / "start")} for key in ("start", "teacher")]
-    first = [fingerprint(stage, each, tmp_path) for each in given]
-    assert [fingerprint(stage, each, tmp_path) for each in given] == first
-    with (tmp_path / "start" / "model.keras").open("ab") as file:
-        file.write(b" ")
-    for each, before in zip(given, first, strict=True):
-        now = fingerprint(stage, each, tmp_path)
-        assert {key for key in now if now[key] != before[key]} == {"inputs"}
-    assert fingerprint(stage, {"start": None}, tmp_path)["inputs"] == {}
-
-
-def test_a_stage_runs_again_when_drawings_were_added(tiny, tmp_path):
-    stage = load_stages(tiny / "notebooks")["04_evaluate"]
-    found = []
-    for _ in range(2):
-        found.append(fingerprint(stage, {"drawings": "own"}, tmp_path)["inputs"])
-        drawings.append("7", [[(0, 0), (9, 0), (3, 30)]])
-    found.append(fingerprint(stage, {"drawings": "own"}, tmp_path)["inputs"])
-    assert [len(each) for each in found] == [0, 1, 1]
-    assert found[1] != found[2]
-    assert fingerprint(stage, {"drawings": "none"}, tmp_path)["inputs"] == {}
 
 
 def test_what_it_began_from_is_found_again(start, tmp_path, capsys):

@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     if command == "serve":
         from hcr.recognizer.service import main as run
     elif command == "drawings":
-        from hcr.datasets.drawings_store import main as run
+        from hcr.datasets.drawings_command import main as run
     else:
         from hcr.pipeline.publish import main as run
     return guarded(run, rest)

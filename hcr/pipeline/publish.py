@@ -17,7 +17,7 @@ import numpy as np
 
 from hcr import runs
 from hcr.errors import ParameterError, RunError
-from hcr.evaluation import compare
+from hcr.evaluation import compare_runs
 from hcr.runs import environment, files
 
 TABLE = "results.md"
@@ -87,7 +87,7 @@ def _finished(suite: Path) -> dict[str, Path]:
 
 def _compare(folders: dict[str, Path]) -> Any:
     """The runs side by side, all of them; raises `RunError` where one cannot be compared."""
-    comparison = compare.compare_runs(folders)
+    comparison = compare_runs(folders)
     if comparison.problems:
         text = "; ".join(f"{name}: {problem}" for name, problem in comparison.problems.items())
         raise RunError(f"What is published must be whole runs. Received: {text}")

@@ -67,9 +67,9 @@ class RunPlan:
     @property
     def data(self) -> choice.DataChoice | None:
         """The choice of data; None where no stage declares one."""
-        given = self.parameters.get(DATA, {})
-        names = choice.DataChoice.__dataclass_fields__
-        return choice.DataChoice(**{k: given[k] for k in names}) if "dataset" in given else None
+        given, names = self.parameters.get(DATA, {}), choice.DataChoice.__dataclass_fields__
+        options = {key: value for key, value in given.items() if key in names}
+        return choice.DataChoice(**options) if "dataset" in options else None
 
     @property
     def page(self) -> Path:
@@ -97,7 +97,7 @@ def _check_models(given: dict[str, Any], data: choice.DataChoice | None) -> None
             characters = datasets.info(data.dataset, **data.source).characters
         except DataError:
             return  # Data that are not there are reported where they are read.
-    for name in recognizer.named(given.get("start") or ""):
+    for name in recognizer.named(given["start"]) if given.get("start") else ():
         # One that is not there yet may be what a run before this one makes.
         if name in recognizer.SHIPPED or recognizer.located(name).exists():
             recognizer.keras_file(name, characters)

@@ -61,7 +61,7 @@ def comparison(
     declared = {key: each.parameters for key, each in notebooks.items()}
     resolved, _ = specs.resolve(spec, declared, overrides)
     if suite is None:
-        from hcr.evaluation.compare import find_runs
+        from hcr.evaluation import find_runs
 
         given = resolved[COMPARE]
         if not find_runs(given["names"], given["published"]):
