@@ -1,136 +1,200 @@
-"""What is in a data set: its pictures and its classes."""
+"""What is in a dataset: classes, ink, mean images, the map of images, and balancing plans."""
 
 from collections.abc import Mapping, Sequence
 from math import ceil
+from typing import TYPE_CHECKING
 
+import matplotlib.patheffects as effects
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
-from hcr.errors import DataError
-from hcr.plots.look import (
-    INK,
-    MONO,
-    WIDTH,
-    axes,
-    canvas,
-    class_axis,
-    class_width,
-    colour_of,
-    count_axis,
-    counts_of,
-    labelled,
-    styled,
-)
-from hcr.plots.sheet import sheet, sheet_height
-from hcr.preprocessing import ink as ink_statistics
+from hcr.plots import look
+from hcr.plots.images import sheet
+from hcr.plots.look import COLORS, INTERVAL, MONO, SHARE, SMALL
 
-# Lines of pictures in one block of a sheet.
-ROWS = 16
-# Most of a spread lies between 80 and 120 of 128: many hues tell these apart. 0 is paper.
-SPREAD = LinearSegmentedColormap.from_list(
-    "spread", ["#f1f1ec", "#fbd3a4", "#ee7f63", "#a5326f", "#4a1168", "#08051c"]
-)
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Measure to its heading and its unit.
+MEASURES = {
+    "ink": ("Ink", "of the image"),
+    "stroke": ("Line width", "pixels"),
+    "slant": ("Slant", "degrees"),
+    "width": ("Width", "pixels"),
+    "height": ("Height", "pixels"),
+}
+# Dark enough to be ink, and told apart by the color-blind (Paul Tol's bright and muted schemes).
+INKS = ("#4477AA", "#AA3377", "#117733", "#BB5522", "#332288")
+INKS += ("#0E7C86", "#882255", "#7A6A00", "#CC3311", "#444444")
 
 
-@styled
-def samples(
-    images: ArrayLike,
-    labels: ArrayLike,
-    characters: Sequence[str],
-    per_class: int | None = None,
-    seed: int = 0,
-    ax: Axes | None = None,
-) -> Axes:
-    """Pictures drawn at random, one line a class, its character in front.
+@look.styled
+def class_counts(counts: Mapping[str, np.ndarray], characters: Sequence[str]) -> Axes:
+    """Bars: the number of images of each class, (classes,), for each key of `counts`.
 
-    Args:
-        images: Shape (n, 28, 28), uint8.
-        labels: Class indices, shape (n,).
-        characters: The classes' names.
-        per_class: Pictures a class; by default as many as fill the width.
-        seed: Of the draw.
-        ax: Axes to draw on.
+    The keys are names of splits, or before and after; after balancing they may be sums of weights.
+    The scale is logarithmic where one split's classes differ a hundredfold.
     """
-    found, classes = labelled(images, labels, characters)
-    blocks = ceil(len(characters) / ROWS)
-    rows = ceil(len(characters) / blocks)
-    if per_class is None:
-        per_class = {1: 12, 2: 7, 3: 5}.get(blocks, 4)
-    generator = np.random.default_rng(seed)
-    height, width = found.shape[1:]
-    # A block is one place for the character and `per_class` pictures.
-    board = np.full((rows * (height + 3), blocks * (per_class + 1) * (width + 3)), np.nan)
-    ax = axes(ax, WIDTH * board.shape[0] / board.shape[1])
-    inches = ax.figure.get_size_inches()[0] * (width + 3) / board.shape[1]
-    for index, character in enumerate(characters):
-        block, row = divmod(index, rows)
-        y, x = row * (height + 3), block * (per_class + 1) * (width + 3)
-        members = np.flatnonzero(classes == index)
-        chosen = generator.choice(members, min(per_class, len(members)), replace=False)
-        ax.text(
-            x + 0.7 * width,
-            y + height / 2,
-            character,
-            ha="center",
-            va="center",
-            size=min(20, 72 * inches * 0.5),
-            family=MONO,
-            parse_math=False,
-        )
-        for place, picture in enumerate(chosen):
-            left = x + (place + 1) * (width + 3)
-            board[y : y + height, left : left + width] = found[picture]
-    ax.imshow(board, cmap=INK, vmin=0, vmax=255)
-    ax.set_axis_off()
-    return ax
-
-
-@styled
-def class_counts(
-    counts: Mapping[str, ArrayLike],
-    characters: Sequence[str],
-    log: bool | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """Bars: how many pictures each class has in each split.
-
-    Args:
-        counts: A split's name to its pictures a class, shape (classes,).
-        characters: The classes' names.
-        log: Whether the scale is logarithmic; by default where one split's classes differ a
-            hundredfold.
-        ax: Axes to draw on.
-    """
-    values = {split: counts_of(each, characters, split) for split, each in counts.items()}
-    if not values:
-        raise DataError("counts must hold at least one split. Received: none.")
-    if log is None:
-        log = any(each.max() > 100 * max(each.min(), 1) for each in values.values())
-    ax = axes(ax, 3.4, class_width(characters))
-    places, wide = np.arange(len(characters)), 0.84 / len(values)
-    for place, (split, each) in enumerate(values.items()):
-        left = places + (place - (len(values) - 1) / 2) * wide
-        label = f"{split}: {each.sum():,}"
-        ax.bar(left, each, wide, color=colour_of(split, place), label=label, linewidth=0)
-    class_axis(ax, characters)
-    count_axis(ax, log)
+    ax = look.axes(3.4, look.class_width(characters))
+    places, wide = np.arange(len(characters)), 0.84 / len(counts)
+    for i, (name, values) in enumerate(counts.items()):
+        left = places + (i - (len(counts) - 1) / 2) * wide
+        ax.bar(left, values, wide, color=COLORS[name], label=f"{name}: {values.sum():,.0f}")
+    if any(values.max() > 100 * max(values.min(), 1) for values in counts.values()):
+        ax.set(yscale="log", ylim=(0.8, None))
+    look.name_ticks(ax.xaxis, places, characters)
+    look.thousands(ax.yaxis)
+    ax.set(xlim=(-0.6, len(characters) - 0.4), xlabel="Character", ylabel="Images")
+    ax.grid(axis="y")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
     return ax
 
 
-@styled
-def mean_pictures(images: ArrayLike, labels: ArrayLike, characters: Sequence[str]) -> Figure:
-    """Each class's mean picture and, beneath, the standard deviation of each pixel."""
-    found, classes = labelled(images, labels, characters)
-    mean, spread = ink_statistics.mean_and_spread(found, classes, len(characters))
+@look.styled
+def repeats(times: np.ndarray) -> Axes:
+    """Histogram of how often each training image is drawn in an epoch, or its sum of weights."""
+    ax = look.axes(3.0)
+    whole = float(times.max()).is_integer() and times.max() <= 40
+    bins = np.arange(times.max() + 2) - 0.5 if whole else 40
+    heights, _, bars = ax.hist(times, bins, rwidth=0.8 if whole else 1.0, color=COLORS["train"])
+    if whole and len(heights) <= 10:
+        ax.bar_label(bars, [f"{n:,.0f}" if n else "" for n in heights], padding=2)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=whole, min_n_ticks=1))
+    ax.set(xlabel="Times drawn an epoch, or sum of weights", ylabel="Training images")
+    ax.margins(y=0.12)
+    look.thousands(ax.yaxis)
+    return ax
+
+
+@look.styled
+def ink_by_class(table: "pd.DataFrame") -> Figure:
+    """Ink, line width, slant, width and height by class: a row a class, a panel a measure.
+
+    The dot is the class's median, its thick line holds half of the class's images, its thin line
+    90 %. The lowest and the highest median of each panel are marked, and a dashed line shows the
+    median class. `table` is as `hcr.preprocessing.ink.by_class` gives it.
+    """
+    rows, characters = np.arange(len(table)), list(table["character"])
+    figure = look.canvas(1.1 + 0.165 * max(len(rows), 8), look.class_width(characters))
+    panels = figure.subplots(1, len(MEASURES), sharey=True)
+    for ax, (name, (title, unit)) in zip(panels, MEASURES.items(), strict=True):
+        median = table[name].to_numpy()
+        ax.axvline(np.nanmedian(median), color="#888888", linewidth=1, linestyle=(0, (4, 2)))
+        ax.hlines(rows, table[f"{name} 5 %"], table[f"{name} 95 %"], color=INTERVAL, linewidth=1.2)
+        ax.hlines(rows, table[f"{name} 25 %"], table[f"{name} 75 %"], color=INTERVAL, linewidth=4.5)
+        ax.plot(median, rows, "o", color="#222222", markersize=3.5)
+        ends = [int(np.nanargmin(median)), int(np.nanargmax(median))]
+        ax.plot(median[ends], ends, "D", color=COLORS["wrong"], markersize=6)
+        ax.margins(x=0.08)
+        ax.set(title=title, xlabel=unit)
+        ax.grid(axis="x")
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 2, 5, 10]))
+        ax.spines["left"].set_visible(False)
+        ax.tick_params(axis="y", length=0)
+        # Rows of equal color lead the eye from the name to the last panel.
+        for row in rows[1::2]:
+            ax.axhspan(row - 0.5, row + 0.5, color="#f4f4f0", linewidth=0, zorder=0)
+    look.percents(panels[0].xaxis)
+    look.name_ticks(panels[0].yaxis, rows, characters)
+    panels[0].set(ylim=(len(rows) - 0.4, -0.6), ylabel="Character")
+    return figure
+
+
+@look.styled
+def ink_boxes(coverage: np.ndarray, frame: "pd.DataFrame") -> Figure:
+    """Where the ink lies: how often a pixel is in its bounding box, and the centers of mass.
+
+    A cross marks the image's middle, the dashed square MNIST's box of 20 pixels. `coverage` and
+    `frame` are as `box_coverage` and `measure` of `hcr.preprocessing.ink` give them.
+    """
+    middle = (coverage.shape[0] - 1) / 2
+    centers = frame[["x", "y"]].dropna().to_numpy(float)
+    figure = look.canvas(3.9)
+    left, right = figure.subplots(1, 2)
+    shown = left.imshow(coverage, cmap=SHARE, vmin=0, vmax=1)
+    left.add_patch(Rectangle((3.5, 3.5), 20, 20, fill=False, ls="--", edgecolor=COLORS["wrong"]))
+    bar = figure.colorbar(shown, ax=left, location="bottom", label="Share of the images")
+    look.percents(bar.ax.xaxis)
+    # A window of whole pixels that holds 99 of 100 centers. MNIST's fill one pixel: in a window
+    # that shows nothing else they would look like a fault.
+    half = max(5, ceil(np.quantile(np.abs(centers - middle).max(axis=1), 0.99)))
+    edges = np.linspace(middle - half, middle + half, 8 * half + 1)
+    shown = right.hist2d(*centers.T, bins=[edges, edges], cmap=SHARE)[3]
+    right.set(aspect="equal", ylim=(middle + half, middle - half))
+    look.thousands(figure.colorbar(shown, ax=right, location="bottom", label="Images").ax.xaxis)
+    for ax, title in ((left, "In the bounding box"), (right, "Center of mass")):
+        style = {"color": COLORS["wrong"], "markersize": 12, "markeredgewidth": 1.5}
+        ax.plot(middle, middle, "+", label="the image's middle", **style)
+        ax.set(title=title, xlabel="x (pixels)", ylabel="y (pixels)")
+        ax.spines[:].set_visible(True)
+    right.legend(loc="lower right", fontsize=SMALL, handletextpad=0.2, borderaxespad=0.2)
+    return figure
+
+
+@look.styled
+def mean_images(mean: np.ndarray, spread: np.ndarray, characters: Sequence[str]) -> Figure:
+    """Each class's mean image and, beneath, the standard deviation of each pixel."""
     columns = len(characters) if 6 <= len(characters) <= 12 else 12
-    figure = canvas(2 * (sheet_height(mean.shape, columns, characters) + 0.4))
+    figure = look.canvas(2 * (0.4 + 0.85 * ceil(len(characters) / columns) * 12 / columns))
     upper, lower = figure.subplots(2)
     sheet(mean, columns, characters, ax=upper)
-    sheet(spread, columns, characters, cmap=SPREAD, limits=(0, 128), ax=lower)
+    sheet(spread, columns, characters, cmap="magma_r", limits=(0, 128), ax=lower)
     upper.set_title("Mean")
     lower.set_title("Spread: standard deviation, pale 0 to dark 128")
     return figure
+
+
+@look.styled
+def image_map(
+    images: np.ndarray, places: np.ndarray, labels: np.ndarray, characters: Sequence[str]
+) -> Axes:
+    """Images at their places on a plane, in their class's ink, with each class's name.
+
+    The plane is divided into cells, and a cell shows the image that lies nearest its middle, so
+    that none covers another. A class's name stands where most of its images are.
+
+    Args:
+        images: uint8 (n, 28, 28).
+        places: (n, 2), x right and y down, in 0..1.
+        labels: Class indices, (n,).
+        characters: The classes' names.
+    """
+    side, cells = images.shape[1], int(np.clip(np.sqrt(len(images)), 12, 44))
+    peaks = {}
+    for label in np.unique(labels):
+        own = places[labels == label]
+        density = np.exp(-((own[:, None] - own) ** 2).sum(axis=2) / 0.005).sum(axis=1)
+        peaks[label] = own[density.argmax()]
+    inks = _inks(peaks)
+    board = np.ones((cells, side, cells, side, 3), np.float32)
+    cell = np.minimum((places * cells).astype(int), cells - 1)
+    far = np.abs(places * cells - cell - 0.5).max(axis=1)
+    # The first of each cell is the one nearest its middle.
+    order = np.argsort(far, kind="stable")
+    _, first = np.unique(cell[order] @ (1, cells), return_index=True)
+    for i in order[first]:
+        ink, share = np.array(to_rgb(inks[labels[i]])), images[i][:, :, None] / 255
+        board[cell[i, 1], :, cell[i, 0]] = share * ink + (1 - share) * (0.87 + 0.13 * ink)
+    ax, board = look.axes(8.0, 8.0), board.reshape(cells * side, cells * side, 3)
+    ax.imshow(board, extent=(0, 1, 1, 0), interpolation="auto")
+    halo = [effects.withStroke(linewidth=5, foreground="white", alpha=0.85)]
+    for label, (x, y) in peaks.items():
+        style = {"size": 24, "weight": "bold", "family": MONO, "path_effects": halo}
+        ax.text(x, y, characters[label], color=inks[label], ha="center", va="center", **style)
+    ax.set_axis_off()
+    return ax
+
+
+def _inks(peaks: Mapping[int, np.ndarray]) -> dict[int, str]:
+    """An ink for each class: the one whose other classes are farthest away."""
+    inks: dict[int, str] = {}
+    for label, place in peaks.items():
+        cost = dict.fromkeys(INKS, 0.0)
+        for other, ink in inks.items():
+            cost[ink] += np.exp(-((place - peaks[other]) ** 2).sum() / 0.045)
+        inks[label] = min(cost, key=cost.__getitem__)
+    return inks

@@ -120,14 +120,6 @@ def mean_and_spread(
     return means, spreads
 
 
-def pixel_counts(images: np.ndarray) -> np.ndarray:
-    """How often each value 0..255 occurs in `images`, uint8 (n, height, width): int64 (256,)."""
-    counts = np.zeros(256, np.int64)
-    for start in range(0, len(images), CHUNK):
-        counts += np.bincount(images[start : start + CHUNK].ravel(), minlength=256)
-    return counts
-
-
 def box_coverage(frame: "pd.DataFrame", shape: tuple[int, int] = (28, 28)) -> np.ndarray:
     """How often each pixel lies within the box around the ink: shares, float64 of `shape`.
 
