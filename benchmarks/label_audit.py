@@ -41,14 +41,11 @@ def main(folder: Path) -> None:
     table.to_csv(folder / "suspects.csv", index=False, float_format="%.3g", lineterminator="\n")
     for start in range(0, MOST, A_SHEET):
         part = found.iloc[start : start + A_SHEET]
-        sheet = plots.suspects(
-            images[start : start + A_SHEET],
-            part["given"],
-            part["suggested"],
-            BALANCED,
-            part["index"],
-            columns=5,
-        )
+        captions = [
+            f"{BALANCED[row.given]} → {BALANCED[row.suggested]}\n{row.index:,}"
+            for row in part.itertuples(index=False)
+        ]
+        sheet = plots.sheet(images[start : start + A_SHEET], 5, captions)
         sheet.figure.savefig(folder / f"{start + 1:03}.png", dpi=160)
 
 

@@ -125,8 +125,8 @@ def draw(frames: dict[str, pd.DataFrame]):
         for ax, (name, bins) in zip(figure.subplots(2, 2).ravel(), shown.items(), strict=True):
             for kind, frame in frames.items():
                 share = np.full(len(frame), 1 / len(frame))
-                filled = {"histtype": "stepfilled", "color": look.OTHERS[0], "alpha": 0.7}
-                line = {"histtype": "step", "color": look.COLOURS["mark"], "linewidth": 1.8}
+                filled = {"histtype": "stepfilled", "color": "#56B4E9", "alpha": 0.7}
+                line = {"histtype": "step", "color": look.COLORS["mark"], "linewidth": 1.8}
                 form = filled if kind == "EMNIST" else line
                 ax.hist(frame[name], bins, weights=share, label=kind, **form)
             ax.set_xlabel(name[0].upper() + name[1:])

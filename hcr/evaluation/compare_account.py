@@ -4,16 +4,15 @@ from collections.abc import Callable, Sequence
 from html import escape
 from os.path import relpath
 
-import numpy as np
+import pandas as pd
 
-from hcr import reports
+from hcr import plots, reports
 from hcr.evaluation import compare_frames as frames
 from hcr.evaluation import compare_words as words
 from hcr.evaluation.compare_gathering import Group, Recipe
 from hcr.evaluation.compare_member import Member
 from hcr.evaluation.compare_paired import pairs
 from hcr.evaluation.metrics import interval_text
-from hcr.plots import comparing
 from hcr.reports import Output, Result
 from hcr.runs import Run
 
@@ -61,7 +60,7 @@ def ranking(run: Run, groups: Sequence[Group]) -> Output:
             f"{group.title}: class-balanced accuracy of each recipe, by rank. Bars are 95 % "
             f"intervals; with several seeds, the test's holds other seeds too.{_only(group)}"
         )
-        drawn = comparing.ranked(shown)
+        drawn = plots.ranking(shown.rename(columns={"label": "recipe"}))
         figure = reports.figure(run, drawn, name("ranking"), caption, headline=True)
         return [table, figure, _said(words.standing(group))]
 
@@ -101,7 +100,9 @@ def costs(run: Run, groups: Sequence[Group]) -> Output:
             f"{'Times have a front for each machine. ' if 'machine' in shown else ''}"
             f"{made}{_only(group)} {words.built_on(group.recipes[:MOST])}"
         ).strip()
-        drawn = comparing.prices(frames.starred(found.head(MOST)))
+        renamed = {"label": "recipe", "value": "validation"}
+        renamed |= {"low": "validation_low", "high": "validation_high"}
+        drawn = plots.costs(frames.starred(found.head(MOST)).rename(columns=renamed))
         figure = reports.figure(run, drawn, name("prices"), caption, headline=True)
         caption = (
             f"{group.title}: the prices. Times are compared between runs of one machine only. "
@@ -129,7 +130,7 @@ def curves(run: Run, groups: Sequence[Group]) -> Output:
             "the epoch that was kept. Of several seeds the line is the mean, and the band goes "
             f"from the lowest to the highest.{_only(group)}"
         )
-        drawn = comparing.histories(found)
+        drawn = plots.histories(pd.concat([f.assign(recipe=label) for label, f in found]))
         return [reports.figure(run, drawn, name("histories"), caption)]
 
     return _several(groups, show)
@@ -142,20 +143,6 @@ def tests(run: Run, groups: Sequence[Group]) -> Output:
         found = pairs(group, MOST)
         if not found:
             return [_said(f"{group.title}: the answers to test, predictions.npz, are missing.")]
-        labels = list(dict.fromkeys(r.label for each in found for r in (each.first, each.second)))
-        values, told = np.zeros((2, len(labels), len(labels)))
-        for each in found:
-            at = labels.index(each.first.label), labels.index(each.second.label)
-            values[at], told[at] = each.difference, each.told_apart
-        n = f"n = {group.first.n:,}"
-        caption = (
-            f"{group.title}: accuracy of each row's recipe less that of each column's, in points "
-            f"({n}). In brackets: not told apart.{_only(group)}"
-        )
-        shown = []
-        if len(labels) > 2:
-            drawn = comparing.differences(values, told, labels)
-            shown = [reports.figure(run, drawn, name("differences"), caption)]
         caption = (
             f"{group.title}: McNemar's test of each pair on the same {group.first.n:,} pictures; "
             "the difference in accuracy with its 95 % interval, the p-value, and the p-value "
@@ -163,7 +150,7 @@ def tests(run: Run, groups: Sequence[Group]) -> Output:
         )
         formats = dict.fromkeys(("p", "p, corrected"), frames.probability)
         table = reports.table(run, frames.tests(found), name("tests"), caption, formats)
-        return [*shown, _said(words.verdict(found)), table]
+        return [_said(words.verdict(found)), table]
 
     return _several(groups, show)
 

@@ -13,7 +13,6 @@ from matplotlib.axes import Axes
 
 from hcr import plots, reports
 from hcr.datasets import Split
-from hcr.plots.sheet import message, sheet
 from hcr.preprocessing import from_strokes
 from hcr.preprocessing.synthesis import place_on_pad
 from hcr.runs import Run
@@ -58,11 +57,14 @@ def samples(
 
     def few() -> Axes:
         if not len(split):
-            return message("No picture.")
-        return plots.samples(split.images, split.labels, characters, seed=seed)
+            return plots.message("No image.")
+        rng, each = np.random.default_rng(seed), max(3, 60 // len(characters))
+        members = _members(split.labels, characters)
+        chosen = [rng.choice(own, min(each, len(own)), replace=False) for own in members]
+        return plots.groups(split.images, chosen, characters, each, max(1, 14 // each))
 
     def draw(indices: np.ndarray) -> Axes:
-        return sheet(split.images[indices], 10, [f"{index:,}" for index in indices])
+        return plots.sheet(split.images[indices], 10, [f"{index:,}" for index in indices])
 
     cover = Cover("a few of each", few, "Training pictures, drawn at random, by class.", True)
     return _browse(run, "class", groups, draw, name, cover)
@@ -91,11 +93,11 @@ def regions(
     labels = split.labels[chosen]
 
     def whole() -> Axes:
-        return plots.picture_map(split.images[chosen], places, labels, characters)
+        return plots.image_map(split.images[chosen], places, labels, characters)
 
     def draw(indices: np.ndarray) -> Axes:
         captions = [f"{characters[split.labels[index]]}\n{index:,}" for index in indices]
-        return sheet(split.images[indices], 10, captions)
+        return plots.sheet(split.images[indices], 10, captions)
 
     caption = f"{len(chosen):,} training pictures on a plane; those that look alike lie together."
     cover = Cover("the whole map", whole, caption, headline=True)
@@ -151,7 +153,11 @@ def suspects(
         index, given, suggested = (
             shown[name].to_numpy() for name in ("index", "given", "suggested")
         )
-        return plots.suspects(split.images[index], given, suggested, characters, index, n=PAGE)
+        captions = [
+            f"{characters[a]} → {characters[b]}\n{at:,}"
+            for a, b, at in zip(given, suggested, index, strict=True)
+        ]
+        return plots.sheet(split.images[index], 10, captions)
 
     caption = "No suspect."
     if len(frame):
@@ -195,8 +201,9 @@ def mistakes(
         groups[key] = np.array(indices)
 
     def draw(indices: np.ndarray) -> Axes:
-        parts = (each[indices] for each in (split.images, split.labels, predicted, probabilities))
-        return plots.mistakes(*parts, characters, n=max(1, len(indices)))
+        names, certain = np.array(characters), probabilities[indices].max(axis=1)
+        true, wrongly = names[split.labels[indices]], names[predicted[indices]]
+        return plots.predictions(split.images[indices], true, wrongly, certain)
 
     caption = "The mistakes of which the network was surest." if len(wrong) else "No mistakes."
     cover = Cover(next(iter(groups)), lambda: draw(wrong[:PAGE]), caption)
