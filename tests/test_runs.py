@@ -11,15 +11,12 @@ import pytest
 
 from hcr import runs
 from hcr.errors import RunError
-from hcr.pipeline import specs
 from hcr.runs import environment, files
-
-BALANCE = {"dataset": "mnist-sample", "limit": None}
 
 
 def make_run(name: str, finished: str, status: str = "done", **parameters) -> Path:
     """A run's folder with a plan and a model, whose stages had `parameters`."""
-    folder = runs.outputs() / name
+    folder = environment.outputs_folder() / name
     stages = {stage: {"parameters": parameters} for stage in ("02_balance", "03_train")}
     record = {"schema": 1, "run": name, "status": status, "finished": finished, "stages": stages}
     files.write_json(folder / "run.json", record)
@@ -34,7 +31,7 @@ def record_of(folder: Path) -> dict:
 
 def test_under_the_runner_a_notebook_writes_to_its_run(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HCR_RUN", "quick")
-    run = runs.open("quick", "01_eda", dataset="mnist-sample")
+    run = runs.open("quick", "01_eda")
     assert (run.name, run.stage, run.number, run.by_hand) == ("quick", "01_eda", "01", False)
     assert run.folder == tmp_path / "outputs" / "quick"
     assert run.path("figures/a.svg") == run.folder / "figures" / "a.svg"
@@ -55,12 +52,11 @@ def test_a_run_of_a_suite_has_its_folder_in_the_suites(tmp_path, monkeypatch):
 
 
 def test_by_hand_a_notebook_writes_to_the_lab_and_says_so(tmp_path, capsys):
-    run = runs.open("lab", "01_eda", **BALANCE)
+    run = runs.open("lab", "01_eda")
     assert (run.name, run.by_hand, run.folder) == ("lab", True, tmp_path / "outputs" / "lab")
     assert capsys.readouterr().out == f"Opened by hand: writing to {run.folder}.\n"
     record = record_of(run.folder)
     assert record["run"] == "lab"
-    assert record["stages"]["01_eda"]["parameters"] == BALANCE
     assert record["versions"]["python"]
     assert record["hardware"]["cores"] >= 1
 
@@ -95,56 +91,46 @@ def test_names_that_will_do():
         assert runs.check_name(name) == name
 
 
-def test_by_hand_what_the_lab_lacks_comes_from_the_newest_finished_run(capsys):
-    make_run("older", "2026-01-01T00:00:00+00:00", **BALANCE)
-    newest = make_run("suite/newer-s0", "2026-01-02T00:00:00+00:00", **BALANCE)
-    make_run("failed", "2026-01-03T00:00:00+00:00", status="failed", **BALANCE)
-    make_run("other", "2026-01-04T00:00:00+00:00", dataset="mnist", limit=None)
-    make_run("less", "2026-01-05T00:00:00+00:00", dataset="mnist-sample", limit=500)
-    run = runs.open("lab", "03_train", needs=["balance.npz"], **BALANCE)
+def test_by_hand_all_files_come_from_the_newest_finished_run_that_has_them(capsys):
+    make_run("older", "2026-01-01T00:00:00+00:00")
+    newest = make_run("suite/newer-s0", "2026-01-02T00:00:00+00:00")
+    make_run("failed", "2026-01-03T00:00:00+00:00", status="failed")
+    partial = make_run("partial", "2026-01-04T00:00:00+00:00")
+    (partial / "model.tflite").unlink()
+    run = runs.open("lab", "04_evaluate", needs=["balance.npz", "model.tflite"])
+    assert run.source == newest
     assert run.input("balance.npz") == newest / "balance.npz"
-    assert f"; balance.npz is taken from {newest}." in capsys.readouterr().out
-    limited = runs.open("lab", "03_train", dataset="mnist-sample", limit=500)
-    assert limited.input("balance.npz").read_text() == "less"
+    assert str(newest) in capsys.readouterr().out
+    # The lab's own come first, once all are there.
+    files.write_text(run.path("balance.npz"), "lab")
+    assert runs.open("lab", "04_evaluate", needs=["balance.npz", "model.tflite"]).source == newest
+    files.write_text(run.path("model.tflite"), "lab")
+    again = runs.open("lab", "04_evaluate", needs=["balance.npz", "model.tflite"])
+    assert again.source == run.folder
 
 
-def test_by_hand_the_labs_own_file_comes_first_while_its_parameters_match():
-    make_run("done", "2026-01-01T00:00:00+00:00", **BALANCE)
-    earlier = runs.open("lab", "02_balance", **BALANCE)
-    files.write_text(earlier.path("balance.npz"), "lab")
-    run = runs.open("lab", "03_train", **BALANCE)
-    assert run.input("balance.npz").read_text() == "lab"
-    runs.open("lab", "02_balance", dataset="mnist-sample", limit=500)
-    assert run.input("balance.npz").read_text() == "done"
+def test_by_hand_a_run_older_than_data_json_names_its_data_in_its_record():
+    old = make_run("old", "2026-01-01T00:00:00+00:00", dataset="mnist-sample")
+    assert runs.open("lab", "02_balance", needs=["data.json"]).source == old
 
 
 def test_under_the_runner_nothing_is_taken_from_elsewhere(monkeypatch):
-    make_run("done", "2026-01-01T00:00:00+00:00", **BALANCE)
+    make_run("done", "2026-01-01T00:00:00+00:00")
     monkeypatch.setenv("HCR_RUN", "quick")
-    run = runs.open("quick", "03_train", needs=["balance.npz"], **BALANCE)
-    with pytest.raises(RunError, match="it is missing. Make it with: .* --to 02_balance$"):
+    run = runs.open("quick", "03_train", needs=["balance.npz"])
+    with pytest.raises(RunError, match="02_balance"):
         run.input("balance.npz")
     files.write_text(run.path("balance.npz"), "own")
     assert run.input("balance.npz") == run.folder / "balance.npz"
 
 
-@pytest.mark.parametrize("match", [BALANCE, {"dataset": "mnist", "limit": 500}])
-def test_by_hand_without_any_run_one_line_gives_the_command(tmp_path, match):
-    make_run("done", "2026-01-01T00:00:00+00:00", dataset="emnist-subset", limit=7)
-    with pytest.raises(RunError, match="reads model.tflite, which 03_train writes") as error:
-        runs.open("lab", "04_evaluate", needs=["model.tflite"], **match)
-    text = str(error.value)
-    assert "\n" not in text
-    assert not (tmp_path / "outputs" / "lab").exists()
-    _, command = text.split("uv run run_all.py")
-    words = command.split()
-    assert set(words[::2]) == {"-p"}
-    # The command line takes it: a limit of None is not sent as the text "None".
-    assert set(specs.parse_overrides(words[1::2])["shared"]) == {
-        key for key, value in match.items() if value is not None
-    }
+def test_by_hand_without_any_run_one_line_gives_the_command(tmp_path):
+    with pytest.raises(RunError, match="03_train") as error:
+        runs.open("lab", "04_evaluate", needs=["model.tflite"])
     # A notebook shows that line and no traceback.
-    assert error.value._render_traceback_() == [f"RunError: {text}"]
+    assert error.value._render_traceback_() == [f"RunError: {error.value}"]
+    assert not (tmp_path / "outputs" / "lab").exists()
+    assert runs.open("lab", "04_evaluate", needs=["model.tflite"], required=False).source is None
 
 
 def test_the_newest_finished_run_is_found_among_damaged_ones(tmp_path):
@@ -238,7 +224,7 @@ EACH = 40
 def write_often(name: str, together) -> None:
     """What a stage does, many times over; run in a process of its own."""
     together.wait(60)
-    run = runs.Run("quick", name, runs.outputs() / "quick", by_hand=False)
+    run = runs.Run("quick", name, environment.outputs_folder() / "quick", by_hand=False)
     for i in range(EACH):
         run.append("figures", {"file": f"{name}-{i}"}, same="file")
         run.test_opened(name, i, "ab12")
@@ -257,12 +243,12 @@ def test_two_processes_that_write_at_once_lose_nothing(monkeypatch):
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
-    record = record_of(runs.outputs() / "quick")
+    record = record_of(environment.outputs_folder() / "quick")
     for stage in stages:
         written = [each["file"] for each in record["stages"][stage]["figures"]]
         assert written == [f"{stage}-{i}" for i in range(EACH)]
     assert len(record["test_openings"]) == 2 * EACH
-    assert len(files.read_json(runs.outputs() / "quick" / "metrics.json")) == 2 * EACH
+    assert len(files.read_json(environment.outputs_folder() / "quick" / "metrics.json")) == 2 * EACH
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, monkeypatch):
@@ -290,11 +276,11 @@ def test_outputs_are_the_projects_wherever_in_it_one_works(tmp_path, monkeypatch
             str(tmp_path / "far"): tmp_path / "far",
         }.items():
             monkeypatch.setenv("HCR_OUTPUTS", given)
-            assert runs.outputs() == expected
+            assert environment.outputs_folder() == expected
     monkeypatch.chdir(tmp_path)
     assert environment.root() == top
     monkeypatch.setenv("HCR_OUTPUTS", "mine")
-    assert runs.outputs() == tmp_path / "mine"
+    assert environment.outputs_folder() == tmp_path / "mine"
     assert runs.shown(top / "outputs" / "x") == os.path.join("outputs", "x")
     assert runs.shown(tmp_path) == str(tmp_path)
 

@@ -116,10 +116,9 @@ def open_data(run: runs.Run) -> Data:
 
     Raises `DataError` where the files are no longer those that were chosen.
     """
-    source = getattr(run, "source", run.folder)
-    if source is None:
+    if run.source is None:
         return choose(run)
-    data, record = choice_of(source).load(), _read(source)
+    data, record = choice_of(run.source).load(), _read(run.source)
     if record is not None and record["data"]["digest"] != data.digest:
         raise DataError(
             f"The dataset must be the one that {FILE} describes ({record['data']['digest'][:12]}). "

@@ -41,6 +41,7 @@ class Run:
         stage: The stage, as `"01_eda"`.
         folder: The run's folder, `outputs/<name>`.
         by_hand: Whether the notebook was opened by hand rather than by `run_all.py`.
+        source: The folder that the files of earlier stages are read from, or None.
         caveat: What must stand beside every figure of this run's data, as `"synthetic"`; or empty.
     """
 
@@ -48,7 +49,7 @@ class Run:
         self.name, self.stage, self.folder, self.by_hand = name, stage, folder, by_hand
         self.number = stage.split("_")[0]
         self.started = datetime.now(UTC)
-        self.match: dict[str, Any] = {}
+        self.source: Path | None = folder
         # A stage that reads no data shows figures of the data of those before it.
         self.caveat = "" if by_hand else (read(folder).get("data") or {}).get("caveat", "")
 
@@ -57,34 +58,15 @@ class Run:
         return self.folder / file
 
     def input(self, file: str) -> Path:
-        """Where to read `file`.
-
-        By hand, a file that the run `lab` lacks comes from the newest finished run that had the
-        same values of the parameters in `match`. Raises `RunError` where there is none.
-        """
-        here = self.folder / file
-        if here.is_file() and (not self.by_hand or self._matches(self.folder, file)):
-            return here
-        for folder in finished() if self.by_hand else []:
-            if (folder / file).is_file() and self._matches(folder, file):
-                return folder / file
+        """Where to read `file`. Raises `RunError` where it is missing."""
+        if self.source is not None and (self.source / file).is_file():
+            return self.source / file
         writer = WRITER.get(file, "an earlier stage")
-        rule = f"{self.stage} reads {file}, which {writer} writes"
-        if not self.by_hand:
-            raise RunError(f"{rule}; it is missing. Use: uv run run_all.py --to {writer}")
-        match = {key: value for key, value in self.match.items() if value is not None}
-        where = ", ".join(f"{key}={value}" for key, value in match.items())
-        options = "".join(f" -p shared.{key}={value}" for key, value in match.items())
+        remedy = "" if self.by_hand else f" --to {writer}"
         raise RunError(
-            f"{rule}; no finished run has one{f' with {where}' if where else ''}. "
-            f"Use: uv run run_all.py{options}"
+            f"{self.stage} reads {file}, which {writer} writes. Received: none. "
+            f"Use: uv run run_all.py{remedy}"
         )
-
-    def _matches(self, folder: Path, file: str) -> bool:
-        """Whether the stage that wrote `file` in `folder` had the parameters in `match`."""
-        stage = read(folder).get("stages", {}).get(WRITER.get(file, ""), {})
-        values = stage.get("parameters", {})
-        return all(values.get(key, value) == value for key, value in self.match.items())
 
     def record(self, **entries: Any) -> None:
         """Put `entries` into this stage's part of `run.json`."""
@@ -136,18 +118,18 @@ class Run:
             raise files.disk_error(error, path) from error
 
 
-def open(name: str, stage: str, needs: Sequence[str] = (), **match: Any) -> Run:
+def open(name: str, stage: str, needs: Sequence[str] = (), required: bool = True) -> Run:
     """Open the run that a notebook writes to.
 
-    Under `run_all.py` that is the run `name`. A notebook opened by hand always writes to the run
-    `lab`, and reads what is not there from the newest finished run whose parameters equal `match`;
-    it prints one line that says so.
+    Under `run_all.py` that is the run `name`. A notebook opened by hand writes to the run `lab`,
+    and reads the files that it `needs` from one folder: `lab` where it has all of them, else the
+    newest finished run that has; it prints one line that says so.
 
     Args:
         name: The notebook's parameter `run`.
         stage: The notebook's name, as `"03_train"`.
         needs: The files of earlier stages that it reads.
-        match: The values that those stages' parameters must have had.
+        required: Whether there must be such a folder; otherwise `Run.source` may be None.
 
     Raises:
         RunError: A needed file is missing, or a notebook opened by hand names another run.
@@ -161,26 +143,29 @@ def open(name: str, stage: str, needs: Sequence[str] = (), **match: Any) -> Run:
             f"Use: uv run run_all.py --run {name}"
         )
     run = Run(name, stage, environment.outputs_folder() / name, by_hand)
-    run.match = match
     if not by_hand:
         return run
-    sources = ""
-    for file in needs:
-        folder = run.input(file).parent
-        if folder != run.folder:
+    note = ""
+    if needs:
+        folders = [run.folder, *finished()]
+        run.source = next((f for f in folders if all(_has(f, file) for file in needs)), None)
+        if run.source is None and required:
+            run.input(needs[0])
+        if run.source not in (None, run.folder):
             # The accuracy, so that a trial run is not taken for a good one.
-            headline = read(folder).get("stages", {}).get("04_evaluate", {}).get("headline") or []
+            headline = (
+                read(run.source).get("stages", {}).get("04_evaluate", {}).get("headline") or []
+            )
             best = f" ({headline[0]['label'].lower()} {headline[0]['text']})" if headline else ""
-            sources += f"; {file} is taken from {shown(folder)}{best}"
+            note = f"; {', '.join(needs)} taken from {shown(run.source)}{best}"
 
     def begin(record: dict[str, Any]) -> None:
         record.update(environment.facts(), run=LAB, status="by hand", started=now())
-        entry = {"status": "by hand", "started": now(), "parameters": dict(match)}
-        record.setdefault("stages", {})[stage] = entry
+        record.setdefault("stages", {})[stage] = {"status": "by hand", "started": now()}
 
     update(run.folder, begin)
     run.clear_metrics()
-    print(f"Opened by hand: writing to {shown(run.folder)}{sources}.")
+    print(f"Opened by hand: writing to {shown(run.folder)}{note}.")
     return run
 
 
@@ -267,6 +252,13 @@ def _check_sections(path: Path, sections: Any) -> dict[str, dict[str, Any]]:
     raise RunError(
         f"{path} must map each stage to a mapping. Received: {str(sections)[:60]}. Delete it."
     )
+
+
+def _has(folder: Path, file: str) -> bool:
+    """Whether a run's folder has `file`; older runs name their data in `run.json` alone."""
+    if file == "data.json" and folder.name != LAB and not (folder / file).exists():
+        return "dataset" in read(folder).get("stages", {}).get("03_train", {}).get("parameters", {})
+    return (folder / file).is_file()
 
 
 def _stage(record: dict[str, Any], stage: str) -> dict[str, Any]:
