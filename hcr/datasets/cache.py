@@ -1,4 +1,4 @@
-"""Data sets in their fast form: arrays that are mapped into memory, made once from the files."""
+"""Datasets in their fast form: arrays mapped into memory, made once from the files."""
 
 import os
 import shutil
@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -14,30 +14,24 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-import hcr
-from hcr.datasets import leaks, places
-from hcr.datasets.split import Options, Split, Strokes
+from hcr.datasets import leaks
+from hcr.datasets.files import disk_error
+from hcr.datasets.split import SPLITS, Options, Split, Strokes
 from hcr.errors import DataError, RunError
 from hcr.runs import files
+from hcr.runs.environment import cache_folder
 
-PACKAGE = Path(hcr.__file__).parent
-# What the pictures of an entry hang on, besides the files they are read from.
-CODE = ("datasets", "drawings", "images", "synthesis", "labels")
-KEPT = 2  # entries of one data set, besides those in use: two checkouts may take turns
+PACKAGE = Path(__file__).resolve().parents[1]
+CODE = ("datasets", "preprocessing")  # what the images of an entry depend on, besides its sources
+KEPT = 2  # entries of one dataset, besides those in use: two checkouts may take turns
 RECORD, USED = "entry.json", "used"
-SPLITS = ("train", "validation", "test")
-ARRAYS = ("images", "labels", "writers", "sources")  # of a split, besides its strokes
+ARRAYS = ("images", "labels", "writers", "sources")
+STROKES = ("points", "stroke_ptr", "sample_ptr")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One data set in the cache.
-
-    Attributes:
-        folder: Where its arrays lie.
-        digests: The SHA-256 of each split, as `Split.digest` has it.
-        leaks: The leak guard's report.
-    """
+    """One dataset in the cache: its folder, its splits' digests, the leak guard's report."""
 
     folder: Path
     digests: dict[str, str]
@@ -45,74 +39,65 @@ class Entry:
 
     def split(self, name: str) -> Split:
         """The split `name` with its arrays mapped into memory, read-only."""
-        found = Split(
-            self._array(name, "images"),
-            # Small, and indexed all the time.
-            np.array(self._array(name, "labels")),
-            self._strokes(name),
-            self._array(name, "writers"),
-            self._array(name, "sources"),
-        )
+        images, _, writers, sources = (self._array(name, what) for what in ARRAYS)
+        points, *ends = (self._array(name, what) for what in STROKES)
+        strokes = None if points is None else Strokes(points, *ends)
+        split = Split(images, self.labels(name), strokes, writers, sources)
         # Known already: hashing 640 MB takes a second.
-        found.__dict__["digest"] = self.digests[name]
-        return found
+        split.__dict__["digest"] = self.digests[name]
+        return split
 
     def labels(self, name: str) -> np.ndarray:
-        """The labels of the split `name`, int64 (n,)."""
+        """The labels of the split `name`, int64 (n,), in memory: they are indexed all the time."""
         return np.array(self._array(name, "labels"))
 
     def _array(self, split: str, what: str) -> np.ndarray | None:
         path = self.folder / f"{split}-{what}.npy"
         return np.load(path, mmap_mode="r", allow_pickle=False) if path.is_file() else None
 
-    def _strokes(self, split: str) -> Strokes | None:
-        arrays = [self._array(split, what) for what in ("points", "stroke_ptr", "sample_ptr")]
-        return None if arrays[0] is None else Strokes(*arrays)
-
 
 def place(name: str, options: Options, sources: list[Path]) -> Path:
-    """The folder of the data set `name`, as it is read from `sources` as they are now."""
+    """The folder of the dataset `name`, as it is read from `sources` as they are now."""
     states = [[str(path), *_state(path)[:2]] for path in sources]
     key = files.digest(name, asdict(options), states, code())
-    return places.cache() / "sets" / f"{name}-{key[:16]}"
+    return cache_folder() / "sets" / f"{name}-{key[:16]}"
 
 
 def entry(
     folder: Path, read: Callable[[], tuple[Split, Split, Split]], check: str | None = None
 ) -> Entry:
-    """What `place` gave, from the cache; made with `read` where it is not there, or is damaged.
+    """The entry in `folder`, from `place`; made with `read` where it is missing or damaged.
 
-    The files of the split `check` are read through before they count as whole; others where they
-    are not in the state in which they were written. An entry is made aside and renamed, so that
-    half of one is never found. Raises `DataError` where the folder cannot be written.
+    The files of the split `check` are hashed before they count as whole; others only where they
+    are not in the state in which they were written. An entry is made aside and renamed, so half
+    of one is never used. Raises `DataError` where the folder cannot be written.
     """
-    found = _open(folder, check)
-    if found is not None:
-        return found
+    entry = _open(folder, check)
+    if entry is not None:
+        return entry
     top, name = folder.parent, folder.name[:-17]
-    with _writing(top):
+    try:
         top.mkdir(parents=True, exist_ok=True)
         with FileLock(top / f".{name}.lock"):
             if _open(folder, check) is None:
                 if folder.exists():
                     print(f"{folder} was damaged: it is rebuilt.", file=sys.stderr)
-                train, validation, test = read()
-                train, validation, report = leaks.guard(train, validation, test)
-                splits = dict(zip(SPLITS, (train, validation, test), strict=True))
-                _make(folder, splits, report)
+                *splits, report = leaks.guard(*read())
+                _make(folder, dict(zip(SPLITS, splits, strict=True)), report)
                 _tidy(top, name)
-    found = _open(folder)
-    if found is None:
+    except OSError as error:
+        raise disk_error(error, top) from error
+    entry = _open(folder)
+    if entry is None:
         raise DataError(f"{folder} was written and cannot be read. Delete it and try again.")
-    return found
+    return entry
 
 
 @cache
 def code() -> str:
-    """A digest of the modules that the pictures of an entry hang on."""
-    found = [path for room in CODE for path in PACKAGE.glob(f"{room}.py")]
-    found += [path for room in CODE for path in PACKAGE.glob(f"{room}/*.py")]
-    return files.digest({str(path.relative_to(PACKAGE)): files.sha256(path) for path in found})
+    """A digest of the modules that the images of an entry depend on."""
+    modules = [path for room in CODE for path in PACKAGE.glob(f"{room}/*.py")]
+    return files.digest({str(path.relative_to(PACKAGE)): files.sha256(path) for path in modules})
 
 
 def _state(path: Path) -> list[int]:
@@ -176,15 +161,3 @@ def _tidy(top: Path, name: str) -> None:
     for left in top.glob(".making-*"):
         if time.time() - left.stat().st_mtime > 3600:
             shutil.rmtree(left, ignore_errors=True)
-
-
-@contextmanager
-def _writing(top: Path):
-    try:
-        yield
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise DataError(
-            f"The cache folder {top} must be writable and have room. Received: {reason}. Make "
-            f"room, or set {places.CACHE_VARIABLE} to another folder."
-        ) from error

@@ -13,7 +13,7 @@ import numpy as np
 
 from hcr import datasets, runs
 from hcr.datasets import cache
-from hcr.datasets.split import Data
+from hcr.datasets.split import Dataset
 from hcr.errors import DataError, HcrError, RunError
 from hcr.runs import files
 
@@ -30,7 +30,7 @@ class DataChoice:
         orientation: A key of `hcr.datasets.own.ORIENTATIONS`.
         limit: At most this many training images; None for all.
         imbalance_factor: Largest class over smallest of a long tail; 1 keeps the classes.
-        class_profile: A key of `hcr.datasets.thinning.THINNING`.
+        class_profile: A key of `hcr.datasets.profiles.CLASS_PROFILES`.
         seed: Of the random choice of training images.
     """
 
@@ -49,16 +49,16 @@ class DataChoice:
 
     def check(self) -> None:
         """Raise `ParameterError` where the options do not go with the dataset; reads no image."""
-        datasets.check(self.dataset, thin=self.class_profile, **self.source)
+        datasets.check(self.dataset, class_profile=self.class_profile, **self.source)
 
-    def load(self) -> Data:
+    def load(self) -> Dataset:
         """The dataset; see `hcr.datasets.load`."""
         return datasets.load(
             self.dataset,
             seed=self.seed,
             limit=self.limit,
             imbalance_factor=self.imbalance_factor,
-            thin=self.class_profile,
+            class_profile=self.class_profile,
             **self.source,
         )
 
@@ -79,7 +79,7 @@ def is_resolved(choice: DataChoice, folder: Path) -> bool:
     return record is not None and {key: record[key] for key in state} == state
 
 
-def resolve(choice: DataChoice, folder: Path) -> Data:
+def resolve(choice: DataChoice, folder: Path) -> Dataset:
     """Load the data of `choice`, and describe them in `data.json` in `folder`.
 
     The file holds the choice, the dataset's digest, title, source and license, and of each split
@@ -104,12 +104,12 @@ def resolve(choice: DataChoice, folder: Path) -> Data:
     return data
 
 
-def choose(run: runs.Run, **options: Any) -> Data:
+def choose(run: runs.Run, **options: Any) -> Dataset:
     """Resolve the choice with these `options`, for `run`: what `01_eda` does."""
     return _opened(resolve(DataChoice(**options), run.folder), run)
 
 
-def open_data(run: runs.Run) -> Data:
+def open_data(run: runs.Run) -> Dataset:
     """The data of `run`, as they were chosen: what the stages after `01_eda` do.
 
     Opened alone where no run has chosen any, they are those of the default choice.
@@ -170,7 +170,7 @@ def _read(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def _opened(data: Data, run: runs.Run) -> Data:
+def _opened(data: Dataset, run: runs.Run) -> Dataset:
     run.record_data(data.facts())
     data.on_test_opened = run.test_opened
     return data

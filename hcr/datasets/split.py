@@ -1,6 +1,6 @@
-"""The splits of a data set, how they are drawn, and what is told of them."""
+"""A dataset and its splits, how they are drawn, and their digests."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -8,27 +8,70 @@ from typing import Any
 
 import numpy as np
 
-from hcr.datasets.strokes import Strokes
 from hcr.errors import DataError
 from hcr.runs import files
 
 # One fixed shuffle for every user and seed: figures of different runs stay comparable.
 SPLIT_SEED = 20170217
+SPLITS = ("train", "validation", "test")
 
-__all__ = ["SPLIT_SEED", "Data", "Info", "Options", "Split", "Strokes", "by_hash", "stratified"]
+
+@dataclass(frozen=True)
+class Strokes:
+    """Drawings as pen strokes, all in three arrays.
+
+    Drawing i is the strokes `sample_ptr[i]:sample_ptr[i + 1]`, stroke s the points
+    `stroke_ptr[s]:stroke_ptr[s + 1]`.
+
+    Attributes:
+        points: float32 (p, 2), x right and y down.
+        stroke_ptr: int64 (n_strokes + 1,).
+        sample_ptr: int64 (n + 1,).
+    """
+
+    points: np.ndarray
+    stroke_ptr: np.ndarray
+    sample_ptr: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.sample_ptr) - 1
+
+    def __getitem__(self, i: int) -> list[np.ndarray]:
+        """The strokes of drawing `i`, float32 (k, 2) each."""
+        if not -len(self) <= i < len(self):
+            raise IndexError(f"There are {len(self)} drawings. Received: {i}.")
+        i %= len(self)
+        bounds = self.stroke_ptr[self.sample_ptr[i] : self.sample_ptr[i + 1] + 1]
+        return [self.points[a:b] for a, b in pairwise(bounds)]
+
+    def take(self, indices: np.ndarray) -> "Strokes":
+        """The drawings at `indices`, int (m,)."""
+        return Strokes.of(self[int(i)] for i in indices)
+
+    @classmethod
+    def of(cls, drawings: Iterable[Sequence[np.ndarray]]) -> "Strokes":
+        """Gather `drawings`, each a list of (k, 2) arrays."""
+        points, lengths, counts = [np.zeros((0, 2), np.float32)], [], []
+        for drawing in drawings:
+            arrays = [np.asarray(stroke, np.float32).reshape(-1, 2) for stroke in drawing]
+            points += arrays
+            lengths += [len(stroke) for stroke in arrays]
+            counts.append(len(arrays))
+        ends = (np.cumsum([0, *sizes], dtype=np.int64) for sizes in (lengths, counts))
+        return cls(np.concatenate(points), *ends)
 
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures and their labels.
+    """Images and their labels.
 
     Attributes:
         images: uint8 (n, 28, 28), ink 255 on 0, upright; may be a read-only memory map.
         labels: int64 (n,).
-        strokes: The n drawings that the pictures were made from, where they are known.
+        strokes: The n drawings that the images were made from, where they are known.
         writers: str (n,), who wrote each, where it is known.
-        sources: int64 (n,), which of the sets that were put together each comes from, counted from
-            0, where there are several.
+        sources: int64 (n,), the dataset that each comes from, counted from 0, where several were
+            joined.
     """
 
     images: np.ndarray
@@ -40,25 +83,21 @@ class Split:
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.shape[1:] != (28, 28):
             raise DataError(
-                "Pictures must be uint8 of shape (n, 28, 28). "
+                "Images must be uint8 of shape (n, 28, 28). "
                 f"Received: {self.images.dtype} {self.images.shape}."
             )
-        for what, found in (
-            ("label", self.labels),
-            ("drawing", self.strokes),
-            ("source", self.sources),
-        ):
-            if found is not None and len(self.images) != len(found):
+        for values in (self.labels, self.strokes, self.writers, self.sources):
+            if values is not None and len(self.images) != len(values):
                 raise DataError(
-                    f"There must be one {what} a picture. Received: "
-                    f"{len(self.images)} pictures and {len(found)} {what}s."
+                    "There must be one label, drawing, writer and source per image. "
+                    f"Received: {len(values)} for {len(self.images)} images."
                 )
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, indices: np.ndarray) -> "Split":
-        """The pictures, labels, drawings, writers and sources at `indices`, int (m,)."""
+        """The images at `indices`, int (m,), with all that belongs to them."""
         return Split(
             self.images[indices],
             self.labels[indices],
@@ -69,19 +108,19 @@ class Split:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the pictures' and labels' bytes, in hexadecimal."""
-        # Not a copy: there may be 640 MB of them.
+        """SHA-256 of the images' and labels' bytes, in hexadecimal."""
+        # A view, not a copy: there may be 640 MB of them.
         pixels = np.ascontiguousarray(self.images).reshape(-1).data
         return files.digest(str(self.images.shape), pixels, self.labels.astype("<i8").tobytes())
 
 
 @dataclass(frozen=True)
 class Options:
-    """What besides its name decides what a data set is read from.
+    """What besides its name decides what a dataset is read from.
 
     Attributes:
-        path: Where a set of the user's own lies, or the A-Z file.
-        orientation: A key of `hcr.datasets.own.ORIENTATIONS`, for the user's own pictures.
+        path: Where the user's own data, or the A–Z file, are.
+        orientation: A key of `hcr.datasets.own.ORIENTATIONS`.
     """
 
     path: str | None = None
@@ -90,21 +129,21 @@ class Options:
 
 @dataclass(frozen=True)
 class Info:
-    """What is known of a data set before it is read.
+    """What is known of a dataset before it is read.
 
     Attributes:
         title: The name for people.
         characters: The character of each label.
-        licence: Under which terms it may be used.
+        license: Under which terms it may be used.
         citation: What to cite.
         url: Where it comes from.
-        caveat: What must stand beside every figure, as `"synthetic"`; mostly empty.
+        caveat: What must stand beside every figure, such as `"synthetic"`; mostly empty.
         drawer: Whom an accuracy is named by, where one person drew all: `"You"`; mostly empty.
     """
 
     title: str
     characters: tuple[str, ...]
-    licence: str
+    license: str
     citation: str
     url: str
     caveat: str = ""
@@ -112,20 +151,20 @@ class Info:
 
 
 @dataclass
-class Data:
-    """One data set; the test pictures are read when they are first used.
+class Dataset:
+    """One dataset; its test images are read when `test` is first used.
 
     Attributes:
         name: The key in `DATASETS`.
         info: What is known of it.
-        train: What a network is fitted on.
+        train: What a model is fitted on.
         validation: What everything is chosen on.
-        test_labels: int64 (n,), for counting; the pictures come with `test`.
+        test_labels: int64 (n,), for counting; the images come with `test`.
         read_test: Reads the test split.
-        leaks: What the leak guard found and removed, as `hcr.datasets.leaks.guard` reports it.
-        changed: How the training split was made smaller on purpose, by the options of `load`.
-        indices: int64 (m,), which images of the whole training split were kept on purpose, or None.
-        on_test_opened: Called when `test` is first used, with the name, the number of pictures and
+        leaks: The report of `hcr.datasets.leaks.guard`.
+        changed: How options of `load` made the training split smaller.
+        indices: int64 (m,), which images of the whole training split they kept; None for all.
+        on_test_opened: Called when `test` is first used, with the name, the number of images and
             the split's digest.
     """
 
@@ -139,6 +178,13 @@ class Data:
     changed: dict[str, Any] = field(default_factory=dict)
     indices: np.ndarray | None = None
     on_test_opened: Callable[[str, int, str], None] | None = field(default=None, repr=False)
+
+    def keep(self, chosen: np.ndarray, **changed: Any) -> None:
+        """Keep the training images at `chosen`, int (m,), because of the options `changed`."""
+        self.changed |= changed
+        if len(chosen) < len(self.train):
+            self.train = self.train.take(chosen)
+            self.indices = chosen if self.indices is None else self.indices[chosen]
 
     @property
     def title(self) -> str:
@@ -155,14 +201,6 @@ class Data:
         """What must stand beside every figure; mostly empty."""
         return self.info.caveat
 
-    def accuracy_of(self, split: Split) -> str:
-        """What an accuracy on `split` is called, as `"Accuracy"` or `"You, 124 drawings"`."""
-        if not self.info.drawer:
-            return "Accuracy"
-        people = len(np.unique(split.writers))
-        who = self.info.drawer if people == 1 else f"{people:,} people"
-        return f"{who}, {len(split):,} drawings"
-
     @cached_property
     def test(self) -> Split:
         """The test split. Its opening is recorded."""
@@ -173,19 +211,19 @@ class Data:
 
     @property
     def counts(self) -> dict[str, np.ndarray]:
-        """How many pictures each class has, int64 (n_classes,), by split."""
+        """How many images each class has, int64 (n_classes,), by split."""
+        labels = (self.train.labels, self.validation.labels, self.test_labels)
         n = len(self.characters)
         return {
-            "train": np.bincount(self.train.labels, minlength=n),
-            "validation": np.bincount(self.validation.labels, minlength=n),
-            "test": np.bincount(self.test_labels, minlength=n),
+            name: np.bincount(values, minlength=n)
+            for name, values in zip(SPLITS, labels, strict=True)
         }
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of characters, training and validation pictures and test labels.
+        """SHA-256 of characters, training and validation images and test labels.
 
-        The test pictures are left out, so that it can be had without opening them.
+        The test images are left out, so that it can be had without opening them.
         """
         labels = self.test_labels.astype("<i8").tobytes()
         return files.digest(
@@ -205,21 +243,21 @@ class Data:
             "counts": {split: int(counts.sum()) for split, counts in self.counts.items()},
             "leaks": self.leaks,
             "changed": self.changed,
-            "licence": self.info.licence,
+            "licence": self.info.license,
             "citation": self.info.citation,
             "url": self.info.url,
         }
 
 
 def by_hash(hashes: np.ndarray, shares: Sequence[float]) -> list[np.ndarray]:
-    """Split indices by the pictures' hashes: a picture falls into the same part for ever.
+    """Split indices by the images' hashes: an image falls into the same part for ever.
 
     Args:
         hashes: uint64 (n,), evenly spread, as `hcr.datasets.leaks.pixel_hashes` gives them.
         shares: The share of all hashes, in (0, 1], that each part takes; together at most 1.
 
     Returns:
-        One sorted int64 array of indices a share. Equal pictures are always in one part.
+        One sorted int64 array of indices per share.
     """
     place = hashes.astype(np.float64) / 2.0**64
     ends = np.cumsum([0.0, *shares])
@@ -228,15 +266,9 @@ def by_hash(hashes: np.ndarray, shares: Sequence[float]) -> list[np.ndarray]:
 
 
 def stratified(labels: np.ndarray, shares: Sequence[float], seed: int) -> list[np.ndarray]:
-    """Split indices of `labels` so that every class is split alike.
+    """Split indices of `labels`, int (n,), so that every class is split alike.
 
-    Args:
-        labels: int (n,).
-        shares: The share of each class, in (0, 1], that each part takes; together at most 1.
-        seed: Of the shuffle within a class.
-
-    Returns:
-        One sorted int64 array of indices a share.
+    `shares` are each in (0, 1], together at most 1. Returns one sorted int64 array per share.
     """
     rng = np.random.default_rng(seed)
     parts: list[list[np.ndarray]] = [[] for _ in shares]
@@ -244,7 +276,7 @@ def stratified(labels: np.ndarray, shares: Sequence[float], seed: int) -> list[n
     for label in np.unique(labels):
         indices = rng.permutation(np.flatnonzero(labels == label))
         cuts = np.round(ends * len(indices)).astype(int)
-        for part, start, stop in zip(parts, cuts, cuts[1:], strict=False):
+        for part, (start, stop) in zip(parts, pairwise(cuts), strict=True):
             part.append(indices[start:stop])
     return [np.sort(np.concatenate(part)) for part in parts]
 
@@ -256,7 +288,7 @@ def stratified_sample(labels: np.ndarray, limit: int, seed: int, n_classes: int)
     """
     if limit < n_classes:
         raise DataError(
-            f"limit must leave a picture for each of the {n_classes} classes. Received: {limit}. "
+            f"limit must leave an image for each of the {n_classes} classes. Received: {limit}. "
             f"Give at least {n_classes}, or null for all."
         )
     if limit >= len(labels):

@@ -1,13 +1,13 @@
-"""Pen strokes drawn by program, for every machine, without network and without licence.
+"""Pen strokes drawn by program, for every machine, without network and without license.
 
-Whatever is measured on them is *synthetic*: the forms of `synthesis`, varied as its hands vary
+Whatever is measured on them is *synthetic*: the forms of `synthesis`, varied as its writers vary
 them. For merged classes, capitals and small letters are drawn in turn, as C and c for the class C.
 
 A drawing's haste and the width of its pen are drawn at random. Both were set beside EMNIST's
-training pictures, 40 of each of the 47 classes of `emnist-subset-train`. Quartiles, EMNIST / ours:
-line 2.40, 3.05, 3.60 / 2.43, 2.83, 3.42 px; slant (rightwards, covariance over variance of y)
--0.03, 0.17, 0.39 / -0.05, 0.11, 0.30; ink in all 108, 134, 162 / 116, 142, 175 pixels; width over
-height 0.70, 0.90, 1.05 / 0.73, 0.91, 1.00. People vary more.
+training images, 40 of each of the 47 classes of `emnist-subset`. Quartiles, EMNIST / ours: line
+2.40, 3.05, 3.60 / 2.43, 2.83, 3.42 px; slant (rightwards, covariance over variance of y) -0.03,
+0.17, 0.39 / -0.05, 0.11, 0.30; ink in all 108, 134, 162 / 116, 142, 175 pixels; width over height
+0.70, 0.90, 1.05 / 0.73, 0.91, 1.00. People vary more.
 """
 
 from functools import cache
@@ -26,14 +26,10 @@ CHARACTERS = {
     "pen-strokes-36": labels.ALPHANUMERIC,
     "pen-strokes-10": labels.DIGITS,
 }
-SIZES = (400, 50, 100)  # drawings a class: training, validation, test
-HASTE = (
-    1.1,
-    0.3,
-)  # `variation` of hcr.preprocessing.synthesis: median, and spread of its logarithm
+SIZES = (400, 50, 100)  # drawings per class: training, validation, test
+HASTE = (1.1, 0.3)  # `variation` of synthesis: median, and spread of its logarithm
 WIDTH = (2.7, 0.24)  # px: the pen, median, and spread of its logarithm
 WIDTHS = (1.8, 4.2)  # px: the thinnest and the thickest pen
-
 CITATION = (
     "A. V. Hershey. Calligraphy for computers. Report 2101, U.S. Naval Weapons Laboratory, 1967"
 )
@@ -45,7 +41,7 @@ def info(name: str, options: Options) -> Info:
     return Info(
         title=f"Synthetic pen strokes, {len(characters)} classes",
         characters=tuple(characters),
-        licence="drawn by this program, MIT; of forms of its own and of the Hershey fonts, which "
+        license="drawn by this program, MIT; of forms of its own and of the Hershey fonts, which "
         "are in the public domain (package Hershey-Fonts, MIT)",
         citation=CITATION,
         url="https://github.com/apshu/HersheyFonts",
@@ -67,8 +63,8 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
 
 
 def _drawn(characters: str, size: int, part: int) -> Split:
-    drawings, pictures = [], []
-    merged = len(characters) == len(labels.BALANCED)
+    drawings, pixels = [], []
+    merged = characters == labels.BALANCED
     for character in characters:
         # A stream of numbers of its own: a form added to one character leaves the others be.
         rng = np.random.default_rng([SPLIT_SEED, part, ord(character)])
@@ -79,35 +75,29 @@ def _drawn(characters: str, size: int, part: int) -> Split:
             haste = HASTE[0] * np.exp(rng.normal(0, HASTE[1]))
             width = np.clip(WIDTH[0] * np.exp(rng.normal(0, WIDTH[1])), *WIDTHS)
             strokes = synthesis.character(cases[i % len(cases)], rng, haste, form=None)
-            # Every other point is as many as a tablet tells; pictures are made in half the time.
+            # Every other point is as many as a tablet has; images are made in half the time.
             strokes = [
                 np.concatenate([stroke[:-1:2], stroke[-1:]]).astype(np.float32)
                 for stroke in strokes
             ]
             drawings.append(strokes)
-            pictures.append(with_pen(from_strokes(strokes), width))
+            pixels.append(with_pen(from_strokes(strokes), width))
     order = np.arange(len(drawings)).reshape(len(characters), size).T.ravel()
     return Split(
-        np.stack([pictures[i] for i in order]),
+        np.stack([pixels[i] for i in order]),
         np.tile(np.arange(len(characters)), size),
         Strokes.of(drawings[i] for i in order),
     )
 
 
-def with_pen(picture: np.ndarray, width: float) -> np.ndarray:
-    """A picture of `hcr.preprocessing.from_strokes` as if drawn with a pen of another width.
+def with_pen(image: np.ndarray, width: float) -> np.ndarray:
+    """An image of `from_strokes` as if drawn with a pen of another width.
 
     A pixel's brightness there tells its distance to the nearest line, and with that its brightness
-    beside a thicker or thinner line: each of the 256 values becomes another one.
-
-    Args:
-        picture: uint8 (28, 28), drawn with a pen of `hcr.preprocessing.PEN` px.
-        width: In px at half brightness, from 1.8 to 4.2: further away too little is known.
-
-    Returns:
-        uint8 (28, 28).
+    beside a thicker or thinner line: each of the 256 values becomes another one. `width` is in px
+    at half brightness, from 1.8 to 4.2: further away too little is known.
     """
-    return _values(round(20 * width))[picture]
+    return _values(round(20 * width))[image]
 
 
 @cache
@@ -128,4 +118,6 @@ def _line(width: float) -> np.ndarray:
 _ERF = np.vectorize(erf, otypes=[float])
 _GRID = np.linspace(0, PEN / 2 + 4 * BLUR, 256)
 # Where a line of the usual pen has each brightness, 0 to 255.
-_DISTANCES = np.interp(np.arange(256), 255 * (_line(PEN) / _line(PEN)[0])[::-1], _GRID[::-1])
+_DISTANCES = np.interp(
+    np.arange(256), 255 * (_line(PEN) / _line(PEN)[0])[::-1], _GRID[::-1]
+)

@@ -1,0 +1,129 @@
+"""The datasets' files: where they lie, and IDX, the format of MNIST and EMNIST."""
+
+import gzip
+import os
+import struct
+import zlib
+from collections.abc import Callable
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hcr.errors import DataError
+from hcr.runs.environment import CACHE_VARIABLE, cache_folder, root
+
+DATA_VARIABLE = "HCR_DATA"
+MOST_IMAGES = 1 << 20  # in a split; EMNIST's largest has 697,932
+MOST = MOST_IMAGES * 28 * 28  # bytes of arrays; a file of a few kB may declare, or unpack to, any
+
+
+def folders(family: str) -> list[Path]:
+    """The folders in which files of `family`, such as `"emnist"`, are looked for.
+
+    They are `$HCR_DATA/<family>/`, `$HCR_DATA/` and `<cache>/<family>/`. A relative `HCR_DATA`
+    counts from the working folder, else from the project's top.
+    """
+    data = os.environ.get(DATA_VARIABLE)
+    tops = from_here(data) if data else []
+    return [path for top in tops for path in (top / family, top)] + [cache_folder() / family]
+
+
+def from_here(path: str) -> list[Path]:
+    """What a person's `path` may mean: from the working folder, or from the project's top."""
+    given = Path(path).expanduser()
+    return list(dict.fromkeys((Path.cwd() / given, root() / given)))
+
+
+def find(family: str, name: str) -> Path | None:
+    """The path of the file `name` or `name.gz` of `family`, plain first; None if nowhere."""
+    for folder in folders(family):
+        for candidate in (folder / name, folder / f"{name}.gz"):
+            if candidate.is_file():
+                return candidate.resolve()
+    return None
+
+
+def need(family: str, name: str) -> Path:
+    """As `find`. Raises `DataError`, with the remedy, where the file is nowhere."""
+    path = find(family, name)
+    if path is None:
+        where = os.environ.get(DATA_VARIABLE)
+        where = f"no such file in {where}" if where else f"{DATA_VARIABLE} is not set"
+        raise DataError(
+            f"{name} or {name}.gz must lie in the folder {family} below {DATA_VARIABLE}. Received: "
+            f"{where}. Put it there, or use the dataset mnist-sample, which needs no file."
+        )
+    return path
+
+
+def disk_error(error: OSError, path: Path) -> DataError:
+    """The `error` of a write to the cache at `path` as one line with a remedy."""
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return DataError(
+        f"The cache folder must be writable and have room for {path}. Received: {reason}. Make "
+        f"room, or set {CACHE_VARIABLE} to another folder."
+    )
+
+
+def read(path: Path, reader: Callable[[], Any], form: str, remedy: str) -> Any:
+    """What `reader` gives. Raises `DataError` in place of what a bad file at `path` raises."""
+    try:
+        return reader()
+    except DataError:
+        raise
+    # What NumPy, pandas and zipfile raise for a damaged file is of many kinds.
+    except Exception as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        reason = (str(reason).splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise DataError(f"{path} must be {form}. Received: {reason}. {remedy}") from error
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """Read an IDX file of unsigned bytes, plain or gzipped: uint8, of its header's shape.
+
+    Raises `DataError` where it is cut short, damaged, no IDX file, or larger than `MOST`.
+    """
+    return read(
+        path, lambda: _idx(path), "a whole IDX file of unsigned bytes", "Get the file again."
+    )
+
+
+def _idx(path: Path) -> np.ndarray:
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+        head = file.read(4)
+        axes = head[3] if len(head) == 4 else 0
+        head += file.read(4 * axes)
+        if head[:3] != b"\0\0\x08" or axes not in range(1, 5) or len(head) < 4 + 4 * axes:
+            raise zlib.error(f"{head[:4].hex() or 'nothing'} as its first bytes")
+        shape = struct.unpack(f">{axes}I", head[4:])
+        if prod(filter(None, shape)) > MOST:
+            raise DataError(
+                f"{path} must hold at most {MOST:,} bytes. Received: a header of "
+                f"{' x '.join(map(str, shape))}. Get the file again, or make its images smaller."
+            )
+        # One more, which is not there: gzip's checksum is looked at behind the last.
+        content = file.read(prod(shape) + 1)
+    if len(content) != prod(shape):
+        raise zlib.error(f"{len(content):,} bytes or more for {' x '.join(map(str, shape))}")
+    return np.frombuffer(content, np.uint8).reshape(shape)
+
+
+def read_pair(images: Path, labels: Path, n_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Read images, uint8 (n, 28, 28) as stored, and their labels, int64 (n,), n from 1 up.
+
+    Raises `DataError` where the two don't fit together or a label is not below `n_classes`.
+    """
+    pixels, values = read_idx(images), read_idx(labels)
+    if pixels.shape[1:] != (28, 28) or values.shape != (len(pixels),) or not len(values):
+        raise DataError(
+            f"{images.name} must hold images of 28 x 28 and {labels.name} one label for each. "
+            f"Received: {pixels.shape} and {values.shape}. Are they of one split?"
+        )
+    if values.max() >= n_classes:
+        raise DataError(
+            f"Labels in {labels} must be below {n_classes}. Received: {values.max()}. "
+            "Is it the label file of another split?"
+        )
+    return pixels, values.astype(np.int64)

@@ -1,0 +1,357 @@
+"""The forms of a person's own data: a folder of pictures, a pair of IDX files, or an `.npz`.
+
+A folder is `character/picture.png`. A folder inside is named by its character; or, because many
+systems don't tell `a` from `A` in a name or allow `/`, by the character's code, `U+0041`; or all of
+them by two hexadecimal digits, `41`, as NIST's by_class is. Pictures may lie deeper; other files
+and hidden ones are passed over. Above there may be `train`, `test` and `validation`.
+
+A folder with IDX files has one pair `*images*idx3*`, `*labels*idx1*`, or one with `train` and one
+with `test` (or `t10k`) in their names, perhaps one with `validation`, plain or `.gz`, and EMNIST's
+`*mapping*.txt`, which tells the characters.
+
+An `.npz` has `images` and `labels`, or `train_images`, `train_labels`, `test_images`, `test_labels`
+and perhaps `validation_images`, `validation_labels` (`x_train`, `y_train` and so on will do):
+uint8 (n, 28, 28), (n, 784) or of another size; labels single characters, or numbers and
+`characters`, one string or one character per label.
+
+Without a mapping, labels are those of the label set with as many classes: 0 to 9 are the digits. A
+character that has no image at all is left out.
+"""
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hcr.datasets.files import MOST, MOST_IMAGES, read, read_idx
+from hcr.errors import DataError
+from hcr.preprocessing import read_picture
+from hcr.preprocessing.labels import LABEL_SETS, LETTERS, parse_mapping
+from hcr.preprocessing.pictures import MOST_PIXELS
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".pgm", ".ppm"}
+SUFFIXES |= {".avif", ".pbm"}
+# A split's name by its name in the files.
+PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test", "t10k": "test"}
+PARTS |= dict.fromkeys(("validation", "valid", "val"), "validation")
+FORMS = (
+    "a folder character/picture.png, a folder with a pair of IDX files and a mapping file, or an "
+    ".npz with images and labels"
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What lies at a path; `part` is "all", or "train", "test" and perhaps "validation".
+
+    Attributes:
+        files: All that is read.
+        characters: The character of each label.
+        labels: int64 (n,) by part.
+        images: Reads those of a part: (n, h, w) or (n, h, w, channels), or one by one.
+        name: Names an image for people, by its part and its place there.
+        of_files: Whether each image is a file of its own, so that they may come from all over.
+    """
+
+    files: list[Path]
+    characters: tuple[str, ...]
+    labels: dict[str, np.ndarray]
+    images: Callable[[str], np.ndarray | Iterable[np.ndarray]]
+    name: Callable[[str, int], str]
+    of_files: bool = False
+
+
+def scan(path: Path) -> Source:
+    """What lies at `path`, a folder or file that exists. Raises `DataError` for no known form."""
+    remedy = "Change its rights, or mend it."
+    source = read(path, lambda: _source(path), "readable", remedy)
+    if len(source.characters) < 2:
+        raise DataError(
+            "Own data must hold at least two characters, to tell one from another. Received: "
+            f"{''.join(source.characters) or 'none'} in {path}. Add another."
+        )
+    return source
+
+
+def _source(path: Path) -> Source:
+    if path.is_file() and path.suffix.lower() == ".npz":
+        return _archive(path)
+    if path.is_dir() and _named(path, "images", "idx3"):
+        return _idx_files(path)
+    if path.is_dir() and _folders(path):
+        return _folder(path)
+    what = "another file" if path.is_file() else "a folder without folders or IDX files"
+    hint = " Unpack it first." if path.suffix.lower() in (".zip", ".gz", ".tar", ".7z") else ""
+    raise DataError(f"Own data must be {FORMS}. Received: {path}, {what}.{hint}")
+
+
+def _check_parts(parts: Iterable[str], path: Path) -> None:
+    missing = sorted({"train", "test"} - set(parts))
+    if missing:
+        raise DataError(
+            "Own data that have some of train, test and validation must have train and test. "
+            f"Received: no {' and no '.join(missing)} in {path}. Add it, or leave out the others."
+        )
+
+
+# A folder of pictures
+
+
+def _folder(path: Path) -> Source:
+    tops = {part: top for top in _folders(path) if (part := PARTS.get(top.name.lower()))}
+    if tops:
+        _check_parts(tops, path)
+    pictures = {part: _pictures(top) for part, top in (tops or {"all": path}).items()}
+    characters = tuple(sorted({char for part in pictures.values() for char in part}))
+    ordered = {
+        part: [file for char in characters for file in by_char.get(char, [])]
+        for part, by_char in pictures.items()
+    }
+    labels = {
+        part: np.repeat(range(len(characters)), [len(by_char.get(c, [])) for c in characters])
+        for part, by_char in pictures.items()
+    }
+    return Source(
+        files=[file for part in ordered.values() for file in part],
+        characters=characters,
+        labels=labels,
+        images=lambda part: map(read_picture, ordered[part]),
+        name=lambda part, i: str(ordered[part][i]),
+        of_files=True,
+    )
+
+
+def _pictures(top: Path) -> dict[str, list[Path]]:
+    """The picture files of each character, sorted."""
+    inside = _folders(top)
+    names = [unicodedata.normalize("NFC", folder.name) for folder in inside]
+    hexadecimal = all(re.fullmatch("[2-7][0-9a-fA-F]", name) for name in names)
+    if not inside:
+        raise DataError(f"{top} must hold a folder for each character. Received: none. Add them.")
+    pictures: dict[str, list[Path]] = {}
+    for folder, name in zip(inside, names, strict=True):
+        code = re.fullmatch(r"[Uu]\+(0?[0-9a-fA-F]{4,5}|10[0-9a-fA-F]{4})", name)
+        code = name if hexadecimal else code and code[1]
+        character = chr(int(code, 16)) if code else name
+        if len(character) != 1 or not character.isprintable() or character.isspace():
+            raise DataError(
+                "A folder of pictures must be named by one character, by its code such as U+0041, "
+                f"or all of them by two hexadecimal digits such as 41. Received: {name!r}. Rename "
+                "it, or put it elsewhere."
+            )
+        files = [
+            Path(place, file)
+            for place, _, files in sorted(os.walk(folder))
+            for file in sorted(files)
+            if Path(file).suffix.lower() in SUFFIXES and not file.startswith(".")
+        ]
+        if not files:
+            raise DataError(
+                f"{folder} must hold pictures of {character}. Received: none "
+                f"({', '.join(sorted(SUFFIXES))}). Add some, or delete the folder."
+            )
+        pictures.setdefault(character, []).extend(files)
+    return pictures
+
+
+def _folders(path: Path) -> list[Path]:
+    """The folders in `path`, sorted, without those that systems leave."""
+    folders = (each for each in path.iterdir() if each.is_dir())
+    return sorted(each for each in folders if not each.name.startswith((".", "__")))
+
+
+# A pair of IDX files
+
+
+def _idx_files(path: Path) -> Source:
+    files: dict[str, list[Path]] = {}
+    for file in [*_named(path, "images", "idx3"), *_named(path, "labels", "idx1")]:
+        words = re.split(r"[^a-z0-9]+", file.name.lower())
+        part = next((PARTS[word] for word in words if word in PARTS), "all")
+        files.setdefault(part, []).append(file)
+    kinds = [["labels" in file.name.lower() for file in pair] for pair in files.values()]
+    mappings = _named(path, "mapping", ".txt")
+    if any(kind != [False, True] for kind in kinds) or len(mappings) > 1 or {"all"} < set(files):
+        names = ", ".join(file.name for pair in [*files.values(), mappings] for file in pair)
+        raise DataError(
+            "A folder with IDX files must hold one pair *images*idx3* and *labels*idx1*, or one "
+            "with train and one with test in the names, and at most one mapping. Received: "
+            f"{names} in {path}. Put one dataset into a folder of its own."
+        )
+    if "all" not in files:
+        _check_parts(files, path)
+    values = {part: _whole(read_idx(labels), labels) for part, (_, labels) in files.items()}
+    known, first = None, 0
+    if mappings:
+        text = mappings[0].read_text(encoding="utf-8", errors="replace")
+        known, first = parse_mapping(text), int(text.split()[0])
+    characters, labels = _meaning(values, known, first, path)
+    return Source(
+        files=[*(file for pair in files.values() for file in pair), *mappings],
+        characters=characters,
+        labels=labels,
+        images=lambda part: _checked(read_idx(files[part][0]), files[part][0]),
+        name=lambda part, i: f"image {i} of {files[part][0].name}",
+    )
+
+
+def _named(path: Path, word: str, form: str) -> list[Path]:
+    """The files in `path` whose name holds `word` and, later, `form`; plain before `.gz`."""
+    named: dict[str, Path] = {}
+    for file in sorted(path.iterdir()):
+        if re.search(f"{word}.*{re.escape(form)}", file.name.lower()) and file.is_file():
+            named.setdefault(file.name.removesuffix(".gz"), file)
+    return list(named.values())
+
+
+# An archive of arrays
+
+
+def _archive(path: Path) -> Source:
+    names = {name.lower(): name for name in _from_archive(path, lambda arrays: list(arrays.files))}
+    keys: dict[str, tuple[str, str]] = {}
+    for word, part in ({"": "all"} | PARTS).items():
+        for pair in ((f"{word}_images", f"{word}_labels"), (f"x_{word}", f"y_{word}")):
+            pair = tuple(name.strip("_") for name in pair)
+            if names.keys() >= set(pair):
+                keys.setdefault(part, (names[pair[0]], names[pair[1]]))
+    if not keys:
+        raise DataError(
+            f"{path} must hold images and labels, or train_images, train_labels, test_images and "
+            f"test_labels. Received: {', '.join(names.values()) or 'nothing'}. Rename them."
+        )
+    if "all" in keys:
+        keys = {"all": keys["all"]}
+    else:
+        _check_parts(keys, path)
+
+    def array(key: str) -> np.ndarray:
+        return _from_archive(path, lambda arrays: arrays[key])
+
+    values = {part: array(key) for part, (_, key) in keys.items()}
+    if all(each.dtype.kind in "US" for each in values.values()):
+        strings = {part: _strings(each, path) for part, each in values.items()}
+        characters = tuple(sorted(set(np.concatenate(list(strings.values())).tolist())))
+        labels = {part: np.searchsorted(characters, each) for part, each in strings.items()}
+    else:
+        known = array("characters") if "characters" in names else None
+        if known is not None:
+            known = tuple("".join(_strings(known, path, any_length=True)))
+        whole = {part: _whole(each, path) for part, each in values.items()}
+        characters, labels = _meaning(whole, known, 0, path)
+    return Source(
+        files=[path],
+        characters=characters,
+        labels=labels,
+        images=lambda part: _checked(array(keys[part][0]), f"{keys[part][0]} in {path}"),
+        name=lambda part, i: f"image {i} of {keys[part][0]}",
+    )
+
+
+def _from_archive(path: Path, act: Callable) -> Any:
+    def load() -> Any:
+        with open(path, "rb") as file:
+            arrays = np.load(file, allow_pickle=False)
+            if isinstance(arrays, np.ndarray):
+                raise ValueError("a single array")
+            # What comes out of a member is no more than it declares.
+            size = sum(each.file_size for each in arrays.zip.infolist())
+            if size > MOST:
+                raise _too_large(path, f"{size:,} bytes, unpacked")
+            return act(arrays)
+
+    form = "a whole .npz file of numbers and strings"
+    return read(path, load, form, "Write it again with numpy.savez_compressed.")
+
+
+def _strings(values: np.ndarray, path: Path, any_length: bool = False) -> np.ndarray:
+    """Strings as str, normalized."""
+    if values.size > MOST_IMAGES or values.nbytes > MOST // 8:
+        raise _too_large(path, f"{values.size:,} strings, {values.nbytes:,} bytes")
+    if values.dtype.kind == "S":
+        values = np.char.decode(values, "latin-1")
+    normal = [unicodedata.normalize("NFC", str(each)) for each in values.reshape(-1)]
+    wrong = [each for each in normal if len(each) != 1 and not any_length]
+    if wrong or values.dtype.kind != "U":
+        raise DataError(
+            f"Characters in {path} must be strings of one each. Received: "
+            f"{repr(wrong[0]) if wrong else values.dtype}. Write them so."
+        )
+    return np.array(normal)
+
+
+# Labels and images of either
+
+
+def _too_large(where: Path | str, received: str) -> DataError:
+    return DataError(
+        f"{where} must hold at most {MOST_IMAGES:,} images, {MOST_PIXELS:,} pixels in each, "
+        f"{MOST:,} bytes in all. Received: {received}. Make a folder of picture files of it."
+    )
+
+
+def _whole(values: np.ndarray, where: Path) -> np.ndarray:
+    """Labels that are whole numbers, int64 (n,)."""
+    if values.size > MOST_IMAGES:
+        raise _too_large(where, f"{values.size:,} labels")
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values.reshape(-1)
+    if values.ndim == 1 and len(values) and values.dtype.kind in "ui":
+        return values.astype(np.int64)
+    raise DataError(
+        f"{where} must hold labels that are whole numbers, one per image. Received: "
+        f"{values.dtype} of shape {values.shape}. Write them so."
+    )
+
+
+def _meaning(
+    values: dict[str, np.ndarray], known: tuple[str, ...] | None, first: int, where: Path
+) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
+    """The characters that occur, and labels as indices into them.
+
+    `known` are the characters of the labels from `first` up; None: those of the label set that has
+    as many as there are labels.
+    """
+    present = np.unique(np.concatenate(list(values.values())))
+    low, high = int(present[0]), int(present[-1])
+    if known is None:
+        sets = {len(each): each for each in LABEL_SETS.values()}
+        first = 1 if low == 1 and len(present) == len(LETTERS) else 0
+        known = tuple(sets.get(len(present), ""))
+        if not known or low != first or high != first + len(known) - 1:
+            raise DataError(
+                f"The characters of the labels in {where} must be known, unless they are 0 to 9 or "
+                "those of another label set in full. Received: "
+                f"{len(present)} labels from {low} to {high}. Add EMNIST's mapping.txt (a label "
+                "and its character's code per line), or characters to the .npz."
+            )
+    if low < first or high >= first + len(known) or len(set(known)) < len(known):
+        raise DataError(
+            f"Labels in {where} must be from {first} to {first + len(known) - 1}, as there are "
+            f"{len(known)} characters, each named once. Received: labels from {low} to {high} of "
+            f"{''.join(known)}. Is it the mapping of another dataset?"
+        )
+    characters = tuple(known[label - first] for label in present)
+    return characters, {part: np.searchsorted(present, each) for part, each in values.items()}
+
+
+def _checked(pixels: np.ndarray, where: Path | str) -> np.ndarray:
+    """Images (n, h, w) or (n, h, w, channels), uint8."""
+    if pixels.ndim > 1 and pixels[:1].size > MOST_PIXELS:
+        raise _too_large(where, f"images of {pixels[:1].size:,} pixels")
+    if pixels.dtype == np.uint8 and 0 not in pixels.shape:
+        if pixels.ndim == 2 and pixels.shape[1] == 784:
+            return pixels.reshape(-1, 28, 28)
+        if pixels.ndim == 4 and pixels.shape[3] == 1:
+            return pixels[..., 0]
+        if pixels.ndim == 3 or (pixels.ndim == 4 and pixels.shape[3] in (3, 4)):
+            return pixels
+    raise DataError(
+        f"{where} must be images, uint8 (n, 28, 28), (n, 784) or of another height and width. "
+        f"Received: {pixels.dtype} of shape {pixels.shape}. Store them so, black 0, white 255."
+    )

@@ -1,0 +1,140 @@
+"""Makes a training split smaller on purpose: in the A–Z file's class shape, or long-tailed.
+
+Everything is by index into the training split and the same for the same seed.
+"""
+
+from collections.abc import Sequence
+from math import isfinite
+
+import numpy as np
+
+from hcr.datasets.split import SPLIT_SEED
+from hcr.errors import ParameterError, nearest
+from hcr.preprocessing.labels import DIGITS, LETTERS
+
+# Read as text where parameters are checked, so it stays a literal.
+CLASS_PROFILES = {
+    "none": "every class as it is",
+    "az-letters": "letters reduced to the class shape of the A–Z file",
+    "az": "letters reduced so, and digits by the same factor: the shape of MNIST + A–Z, scaled",
+}
+
+# Images per letter in the A–Z file, 372,450 together, as those count who read it with pandas,
+# which takes the first image, an A, for a header.
+AZ_COUNTS = {
+    "A": 13869, "B": 8668, "C": 23409, "D": 10134, "E": 11440, "F": 1163, "G": 5762,
+    "H": 7218, "I": 1120, "J": 8493, "K": 5603, "L": 11586, "M": 12336, "N": 19010,
+    "O": 57825, "P": 19341, "Q": 5812, "R": 11566, "S": 48419, "T": 22495, "U": 29008,
+    "V": 4182, "W": 10784, "X": 6272, "Y": 10859, "Z": 6076,
+}  # fmt: skip
+# Images per digit in MNIST's training file, 60,000 together.
+MNIST_COUNTS = {
+    "0": 5923, "1": 6742, "2": 5958, "3": 6131, "4": 5842,
+    "5": 5421, "6": 5918, "7": 6265, "8": 5851, "9": 5949,
+}  # fmt: skip
+
+
+def apply_profile(
+    labels: np.ndarray, characters: Sequence[str], profile: str, seed: int
+) -> tuple[np.ndarray, float]:
+    """Choose training images so that the classes stand to each other as in MNIST + A–Z.
+
+    A letter keeps `AZ_COUNTS` times a factor, rounded: the largest factor that every letter has
+    images for. With `az` a digit keeps `MNIST_COUNTS` times that factor. All others stay.
+
+    Args:
+        labels: int (n,), those of the training split.
+        characters: The character of each label.
+        profile: A key of `CLASS_PROFILES` but `none`.
+        seed: Of the draw.
+
+    Returns:
+        Indices of the images that stay, int64 (m,), sorted, and the factor in (0, 1].
+
+    Raises:
+        ParameterError: The profile is unknown or does not go with the characters.
+    """
+    counts = np.bincount(labels, minlength=len(characters))
+    index = {character: label for label, character in enumerate(characters)}
+    wanted = check([char for char, n in zip(characters, counts, strict=True) if n], profile)
+    # In whole numbers, so that the scarcest letter keeps all it has.
+    scarcest = min(LETTERS, key=lambda letter: counts[index[letter]] / AZ_COUNTS[letter])
+    whole = AZ_COUNTS[scarcest]
+    part = min(int(counts[index[scarcest]]), whole)
+    quotas = counts.copy()
+    for character in wanted:
+        full = (AZ_COUNTS | MNIST_COUNTS)[character]
+        quotas[index[character]] = max(1, (2 * full * part + whole) // (2 * whole))
+    return _draw(labels, quotas, seed), part / whole
+
+
+def check(characters: Sequence[str], profile: str) -> str:
+    """The characters that `profile` has a count for; all of them must be among `characters`.
+
+    Raises `ParameterError` where one is missing, or the profile is unknown.
+    """
+    if profile not in CLASS_PROFILES:
+        raise ParameterError(
+            f"class_profile must be one of {', '.join(CLASS_PROFILES)}. Received: {profile!r}."
+            + nearest(profile, CLASS_PROFILES)
+        )
+    wanted = {"none": "", "az-letters": LETTERS, "az": LETTERS + DIGITS}[profile]
+    missing = [each for each in wanted if each not in characters]
+    if missing:
+        raise ParameterError(
+            f"class_profile={profile} goes with a dataset that has images of each of {wanted}. "
+            f"Received: none of {''.join(missing)}. Use none, or a dataset of 36 classes."
+        )
+    return wanted
+
+
+def scaled(n: int, factor: float) -> int:
+    """What `n` images per class become in a split reduced by `factor`; at least 1."""
+    return max(1, round(n * factor))
+
+
+def long_tailed(labels: np.ndarray, n_classes: int, factor: float, seed: int) -> np.ndarray:
+    """Choose training images so that class sizes fall exponentially.
+
+    The profile of Y. Cui, M. Jia, T.-Y. Lin, Y. Song, S. Belongie, Class-balanced loss based on
+    effective number of samples, CVPR 2019, arXiv:1901.05555: class i of C, the largest first,
+    keeps n_max * factor ** (-i / (C - 1)), rounded down, but never more than it has, and at least
+    one image.
+
+    Args:
+        labels: int (n,), those of the training split.
+        n_classes: The number of classes.
+        factor: Largest class over smallest, at least 1; 1 keeps every image.
+        seed: Of the draw. With one seed, a larger factor keeps some of what a smaller one keeps.
+
+    Returns:
+        Indices of the images that stay, int64 (m,), sorted.
+
+    Raises:
+        ParameterError: The factor is below 1 or not finite.
+    """
+    if not (isfinite(factor) and factor >= 1):
+        raise ParameterError(
+            f"imbalance_factor must be a number of at least 1. Received: {factor}. "
+            "1 leaves the training split as it is; 100 is a usual long tail."
+        )
+    counts = np.bincount(labels, minlength=n_classes)
+    order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+    if len(order) < 2:
+        return np.arange(len(labels))
+    quotas = np.zeros_like(counts)
+    # The small addition: 4900 * 49 ** -1 is a little less than 100 in floating point.
+    profile = counts[order[0]] * factor ** (-np.arange(len(order)) / (len(order) - 1))
+    quotas[order] = np.maximum(1, np.floor(profile + 1e-6)).astype(int)
+    return _draw(labels, quotas, seed)
+
+
+def _draw(labels: np.ndarray, quotas: np.ndarray, seed: int) -> np.ndarray:
+    """At most `quotas[label]` indices of each label; a class's draw depends on no other's."""
+    chosen = [
+        np.random.default_rng([seed, SPLIT_SEED, label]).permutation(
+            np.flatnonzero(labels == label)
+        )[:quota]
+        for label, quota in enumerate(quotas)
+    ]
+    return np.sort(np.concatenate(chosen)).astype(np.int64)
