@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr.datasets import idx, mnist, places
+from hcr.datasets import files, mnist
 from hcr.datasets.split import Options
 from hcr.runs import environment
 
@@ -97,9 +97,9 @@ def make(folder: Path) -> None:
 def pool() -> tuple[np.ndarray, np.ndarray]:
     """Pictures as EMNIST stores them, and their labels."""
     names = [f"emnist-byclass-test-{kind}" for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")]
-    paths = [places.find("emnist", name) for name in names]
+    paths = [files.find("emnist", name) for name in names]
     if all(paths):
-        return idx.read_pair(*paths, 62)
+        return files.read_pair(*paths, 62)
     train, _, _ = mnist.read("mnist-sample", Options())
     return train.images.swapaxes(1, 2), train.labels
 

@@ -21,7 +21,7 @@ from PIL import Image
 from scipy import ndimage
 
 from hcr import datasets
-from hcr.datasets.strokes import Strokes
+from hcr.datasets import Strokes
 from hcr.plots import look
 from hcr.preprocessing import SIDE, from_strokes
 from hcr.preprocessing import ink as ink_statistics

@@ -37,7 +37,7 @@ def test_05_draw_credits_peoples_drawings_where_it_shows_them(
         monkeypatch.setattr(unipen.places, "find", lambda *_: None)
     run = runs.Run("quick", "05_draw", tmp_path / "outputs" / "quick", by_hand)
     cells = nbformat.read(PROJECT / "notebooks" / "05_draw.ipynb", as_version=4).cells
-    (cell,) = (each.source for each in cells if "unipen.one_each" in each.source)
+    (cell,) = (each.source for each in cells if "unipen.example_drawings" in each.source)
 
     def read(strokes):
         return [("A", 0.75)]

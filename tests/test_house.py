@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from hcr import datasets, models, pipeline
-from hcr.datasets import balancing, own, thinning
+from hcr.datasets import balancing, own, profiles
 from hcr.pipeline import params
 from hcr.recognizer.sources import SHIPPED
 
@@ -158,7 +158,7 @@ def test_importing_anything_else_leaves_tensorflow_alone():
     [
         ("datasets/__init__.py", datasets.DATASETS),
         ("models/__init__.py", models.MODELS),
-        ("datasets/thinning.py", thinning.THINNING),
+        ("datasets/profiles.py", profiles.CLASS_PROFILES),
         ("datasets/own.py", own.ORIENTATIONS),
         ("balance/__init__.py", balancing.STRATEGIES),
         ("recognizer/sources.py", SHIPPED),

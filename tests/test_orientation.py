@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hcr import datasets
-from hcr.datasets import idx, places
+from hcr.datasets import files
 from hcr.errors import DataError
 from hcr.evaluation import orientation
 from hcr.preprocessing.labels import BYCLASS, BYMERGE, LETTERS
@@ -135,7 +135,7 @@ def test_no_pictures_or_no_labels_are_refused(pictures, labels):
 def as_stored(name: str, n: int) -> tuple[np.ndarray, np.ndarray]:
     """The first `n` pictures and labels of EMNIST's files, transposed as they are there."""
     images, labels = (
-        idx.read(places.need("emnist", f"{name}-{kind}"))[:n]
+        files.read_idx(files.need("emnist", f"{name}-{kind}"))[:n]
         for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")
     )
     return images, labels.astype(int)

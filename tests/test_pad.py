@@ -304,7 +304,7 @@ def test_what_is_placed_and_replayed_is_read_as_its_strokes_are(shipped, placeme
 @pytest.mark.data
 def test_peoples_drawings_are_replayed_for_each_of_47_characters(shipped):
     pad = Pad({"shipped": shipped})
-    strokes, meant, whose = unipen.one_each(shipped.labels, 0)
+    strokes, meant, whose = unipen.example_drawings(shipped.labels, 0)
     assert len(strokes) == len(meant) == 47
     assert set(meant) == set(shipped.labels)
     assert set(whose) <= {"tos", "imp"}

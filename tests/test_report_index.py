@@ -53,7 +53,7 @@ def test_index_leaves_out_pictures_that_are_missing_or_elsewhere(run, tmp_path):
 def test_the_data_line_says_how_the_training_split_was_cut():
     facts = {"title": "5,000 MNIST digits", "name": "mnist-sample"}
     assert words.data({"data": facts}) == "5,000 MNIST digits, mnist-sample"
-    facts["changed"] = {"thin": "az", "thin_scale": 0.0405, "imbalance_factor": 20.0}
+    facts["changed"] = {"class_profile": "az", "profile_scale": 0.0405, "imbalance_factor": 20.0}
     assert words.data({"data": facts}).endswith(
         "mnist-sample; training split cut: thin az, imbalance_factor 20.0"
     )

@@ -118,6 +118,4 @@ def _line(width: float) -> np.ndarray:
 _ERF = np.vectorize(erf, otypes=[float])
 _GRID = np.linspace(0, PEN / 2 + 4 * BLUR, 256)
 # Where a line of the usual pen has each brightness, 0 to 255.
-_DISTANCES = np.interp(
-    np.arange(256), 255 * (_line(PEN) / _line(PEN)[0])[::-1], _GRID[::-1]
-)
+_DISTANCES = np.interp(np.arange(256), 255 * (_line(PEN) / _line(PEN)[0])[::-1], _GRID[::-1])

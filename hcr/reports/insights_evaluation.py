@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from hcr import reports
-from hcr.datasets import Data
+from hcr.datasets import Dataset
 from hcr.evaluation import metrics, resampling
 from hcr.reports import Result
 from hcr.reports import insights_verdicts as verdicts
@@ -23,7 +23,7 @@ COLUMNS = {
 
 
 def headline(
-    data: Data, probabilities: np.ndarray, seed: int
+    data: Dataset, probabilities: np.ndarray, seed: int
 ) -> tuple[list[Result], dict[str, float]]:
     """How the test split is read: the figures that every run has.
 
@@ -53,7 +53,7 @@ def headline(
         reports.share(
             "accuracy",
             metrics.accuracy(true, predicted),
-            data.accuracy_of(data.test),
+            "Accuracy",
             notes["accuracy"],
             headline=True,
         ),

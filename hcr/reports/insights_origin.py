@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from hcr import reports
-from hcr.datasets import Data
+from hcr.datasets import Dataset
 from hcr.reports.insights_wording import counted
 from hcr.runs import Run
 
 
-def origin(data: Data) -> pd.DataFrame:
+def origin(data: Dataset) -> pd.DataFrame:
     """What is known of a data set before one looks at its pictures: columns What and Value.
 
     The licence, the citation and the digest, the pictures of each split, what the leak guard
@@ -27,7 +27,7 @@ def origin(data: Data) -> pd.DataFrame:
         "Pictures": ", ".join(f"{split} {number}" for split, number in counts.items()),
         "Changed": changed(data.changed, data.counts["train"]),
         "Leak guard": leaks(data.leaks),
-        "Licence": data.info.licence,
+        "Licence": data.info.license,
         "Cite": data.info.citation,
         "From": data.info.url,
         "Digest": data.digest,
