@@ -104,7 +104,7 @@ def main(asked: argparse.Namespace) -> None:
         )
 
 
-def _train(recipe: training.Recipe, data: datasets.Data, steps: int) -> dict:
+def _train(recipe: training.Recipe, data: datasets.Dataset, steps: int) -> dict:
     """One training: which validation pictures were read right, bit by bit, and the seconds."""
     n_classes, plan = len(data.characters), balancing.plan(data.train.labels)
     begun, process = time.perf_counter(), time.process_time()
@@ -121,7 +121,7 @@ def _train(recipe: training.Recipe, data: datasets.Data, steps: int) -> dict:
     return {"seconds": seconds, "wall": wall, "right": packed[0], "adjusted": packed[1]}
 
 
-def _key(recipe: training.Recipe, data: datasets.Data, steps: int) -> str:
+def _key(recipe: training.Recipe, data: datasets.Dataset, steps: int) -> str:
     code = _code(recipe.model)
     return files.digest(vars(recipe), data.train.digest, data.validation.digest, steps, code)
 
@@ -144,18 +144,18 @@ def _read(path: Path) -> dict[str, dict]:
     return found
 
 
-def _lines(found: dict, common: dict, name: str, data: datasets.Data, asked) -> list[dict]:
+def _lines(found: dict, common: dict, name: str, data: datasets.Dataset, asked) -> list[dict]:
     recipes = [training.Recipe(**{**common, "seed": s, **LEVERS[name]}) for s in asked.seeds]
     return [found[_key(recipe, data, asked.steps)] for recipe in recipes]
 
 
-def _right(lines: list[dict], kind: str, data: datasets.Data) -> np.ndarray:
+def _right(lines: list[dict], kind: str, data: datasets.Dataset) -> np.ndarray:
     """Which pictures were read right, float (seeds, n)."""
     packed = [np.frombuffer(bytes.fromhex(line[kind]), np.uint8) for line in lines]
     return np.array([np.unpackbits(each)[: len(data.validation)] for each in packed], float)
 
 
-def _text(values: np.ndarray, data: datasets.Data, sign: str = "") -> str:
+def _text(values: np.ndarray, data: datasets.Dataset, sign: str = "") -> str:
     """The class-balanced mean of `values` and its interval, in points."""
     weights = np.full(len(data.characters), 1 / len(data.characters))
     scale = (-1.0, 1.0) if sign else (0.0, 1.0)

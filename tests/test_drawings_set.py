@@ -24,7 +24,7 @@ def draw(characters: str, writer: str | None = None, first: int = 0) -> None:
         drawings.append(character, strokes, writer, 280)
 
 
-def where(data: datasets.Data) -> dict[tuple, str]:
+def where(data: datasets.Dataset) -> dict[tuple, str]:
     """The split of each drawing, by its character and points."""
     found = {}
     for kind in KINDS:
@@ -228,20 +228,6 @@ def test_a_file_of_three_people():
 
 
 # What an accuracy is called
-
-
-def test_an_accuracy_is_named_by_who_drew(tmp_path):
-    draw(5 * "AB")
-    data = datasets.load("drawings")
-    assert data.accuracy_of(data.test) == "You, 2 drawings"
-    path = str(drawings.path())
-    other = datasets.load("drawings", path=path)
-    assert other.accuracy_of(other.test) == "1 person, 2 drawings"
-    draw(3 * "AB", "bob", first=30)
-    data = datasets.load("drawings")
-    assert data.accuracy_of(data.test) == "2 people, 4 drawings"
-    sample = datasets.load("mnist-sample")
-    assert sample.accuracy_of(sample.validation) == "Accuracy"
 
 
 # With EMNIST

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from hcr import datasets, runs
-from hcr.datasets.split import Data, Info, Split
+from hcr.datasets.split import Dataset, Info, Split
 from hcr.evaluation import audit
 from hcr.evaluation.verdicts import COLUMNS
 from hcr.preprocessing import ink as ink_statistics
@@ -17,7 +17,7 @@ def rows(results) -> dict[str, tuple]:
     return {each.key: (each.value, each.note) for each in results}
 
 
-def data_set(caveat: str = "", **leaks: int) -> Data:
+def data_set(caveat: str = "", **leaks: int) -> Dataset:
     split = Split(np.zeros((4, 28, 28), np.uint8), np.array([0, 0, 0, 1]))
     names = ("train_in_validation", "train_in_test", "validation_in_test")
     names += ("removed_from_train", "removed_from_validation")
@@ -25,7 +25,7 @@ def data_set(caveat: str = "", **leaks: int) -> Data:
     info = Info(
         "Strokes", ("a", "b"), "CC BY 4.0", "A. Writer, 2020", "https://example.org", caveat
     )
-    return Data("strokes", info, split, split, split.labels, lambda: split, report)
+    return Dataset("strokes", info, split, split, split.labels, lambda: split, report)
 
 
 def test_origin_says_where_the_data_come_from():
@@ -231,5 +231,5 @@ def test_the_precision_is_that_of_the_pictures_the_split_holds(tmp_path, monkeyp
 
 def test_the_sample_has_an_origin_and_equal_classes():
     data = datasets.load("mnist-sample")
-    assert data.info.licence in insights.origin(data)["Value"].tolist()
+    assert data.info.license in insights.origin(data)["Value"].tolist()
     assert rows(insights.of_classes(data.counts["train"], data.characters))["imbalance"][0] == 1

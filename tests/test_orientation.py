@@ -25,7 +25,7 @@ MADE = {
 
 
 @pytest.fixture(scope="module")
-def digits() -> datasets.Data:
+def digits() -> datasets.Dataset:
     return datasets.load("mnist-sample")
 
 

@@ -37,7 +37,7 @@ RECIPE = trained.recipe(model="test_study:tiny", batch_size=32, augmentation="no
 
 
 @pytest.fixture(scope="module")
-def data() -> datasets.Data:
+def data() -> datasets.Dataset:
     """Digits of which the last are rare, and a test split that stays closed."""
     data = datasets.load("mnist-sample", limit=1000, imbalance_factor=20)
     chosen = datasets.split.stratified_sample(data.validation.labels, 100, 0, 10)

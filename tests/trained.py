@@ -18,7 +18,7 @@ EPOCHS = 3
 
 
 @cache
-def data() -> datasets.Data:
+def data() -> datasets.Dataset:
     """400 digits to train on, 100 to choose on."""
     found = datasets.load("mnist-sample", limit=400)
     found.validation = found.validation.take(

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from hcr.datasets import Data, balancing
+from hcr.datasets import Dataset, balancing
 from hcr.errors import ModelError, ParameterError
 from hcr.evaluation.seeds import recalls, spread
 from hcr.models import training
@@ -97,7 +97,7 @@ class Study:
 
 
 def compare_strategies(
-    data: Data,
+    data: Dataset,
     strategies: Iterable[str],
     seeds: Sequence[int],
     folder: Path,
@@ -170,7 +170,7 @@ def compare_strategies(
     return Study(names, seeds, right, labels, tuple(data.characters), shares, rare, trained=done)
 
 
-def _predicted(net: keras.Model, data: Data, seed: int) -> np.ndarray:
+def _predicted(net: keras.Model, data: Dataset, seed: int) -> np.ndarray:
     probabilities = training.predict(net, data.validation.images)
     if not np.isfinite(probabilities).all():
         raise ModelError(
