@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 from conftest import PROJECT
+from dataset_files import drawings, unipen_arrays, write_unipen
 from html_page import Page
-from test_unipen import arrays, samples, write
 
 from hcr import datasets, reports, runs
 from hcr.datasets import Options, unipen
@@ -32,9 +32,9 @@ def test_05_draw_credits_peoples_drawings_where_it_shows_them(
 ):
     """Its own cell; by hand not before the button is pressed."""
     if there:
-        write(monkeypatch, tmp_path, **arrays(samples()))
+        write_unipen(monkeypatch, tmp_path, **unipen_arrays(drawings()))
     else:
-        monkeypatch.setattr(unipen.places, "find", lambda *_: None)
+        monkeypatch.setattr(unipen.files, "find", lambda *_: None)
     run = runs.Run("quick", "05_draw", tmp_path / "outputs" / "quick", by_hand)
     cells = nbformat.read(PROJECT / "notebooks" / "05_draw.ipynb", as_version=4).cells
     (cell,) = (each.source for each in cells if "unipen.example_drawings" in each.source)
@@ -52,7 +52,7 @@ def test_05_draw_credits_peoples_drawings_where_it_shows_them(
 
 
 def test_an_evaluation_that_reads_its_drawings_credits_it(monkeypatch, tmp_path):
-    write(monkeypatch, tmp_path, **arrays(samples()))
+    write_unipen(monkeypatch, tmp_path, **unipen_arrays(drawings()))
     run = runs.Run("quick", "04_evaluate", tmp_path / "outputs" / "quick", by_hand=False)
     people.asked("unipen", run)
     assert credited(run) == {"04_evaluate": True, "05_draw": False, "index": True}
@@ -61,7 +61,12 @@ def test_an_evaluation_that_reads_its_drawings_credits_it(monkeypatch, tmp_path)
 def test_a_data_set_that_holds_it_credits_it_once(tmp_path):
     run = runs.Run("quick", "05_draw", tmp_path / "outputs" / "quick", by_hand=False)
     info = datasets.info("emnist-subset+unipen")
-    known = {key: getattr(info, key) for key in ("title", "licence", "citation", "url")}
+    known = {
+        "title": info.title,
+        "licence": info.license,
+        "citation": info.citation,
+        "url": info.url,
+    }
     run.record_data({"name": "emnist-subset+unipen"} | known)
     run.also(unipen.CREDIT)
     html = reports.notebook_html(EMPTY, runs.read(run.folder), "05_draw")

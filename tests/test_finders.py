@@ -10,7 +10,7 @@ import nbformat
 import numpy as np
 import pytest
 from conftest import PROJECT
-from data_files import NAME, family, made
+from dataset_files import NAME, family, made
 
 from hcr import datasets
 from hcr.datasets import Split, leaks
