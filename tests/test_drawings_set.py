@@ -234,14 +234,3 @@ def test_a_file_of_three_people():
 
 
 @pytest.mark.data
-def test_mixed_with_emnist():
-    draw(5 * "AB")
-    data = datasets.load("emnist-subset+drawings")
-    alone, drawn = datasets.load("emnist-subset"), datasets.load("drawings").train
-    assert data.caveat == "drawings of your own among the training pictures"
-    assert data.accuracy_of(data.validation) == "Accuracy"
-    assert np.bincount(data.train.sources).tolist() == [len(alone.train), len(drawn)]
-    assert (data.train.images[data.train.sources == 1] == drawn.images).all()
-    assert data.validation.digest == alone.validation.digest
-    assert (data.test_labels == alone.test_labels).all()
-    assert datasets.sources("emnist-subset+drawings")[-1] == drawings.path()

@@ -269,7 +269,7 @@ def data_title(record: dict[str, Any]) -> str:
     data = record.get("data") or {}
     text = ", ".join(dict.fromkeys(filter(None, (data.get("title"), data.get("name")))))
     changed = data.get("changed") or {}
-    cuts = [f"{key} {value(cut)}" for key, cut in changed.items() if key != "thin_scale"]
+    cuts = [f"{key} {value(cut)}" for key, cut in changed.items() if key != "profile_scale"]
     return f"{text}; training split cut: {', '.join(cuts)}" if cuts else text
 
 
