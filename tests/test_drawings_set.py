@@ -24,7 +24,7 @@ def draw(characters: str, writer: str | None = None, first: int = 0) -> None:
         drawings.append(character, strokes, writer, 280)
 
 
-def where(data: datasets.Dataset) -> dict[tuple, str]:
+def where(data: datasets.Data) -> dict[tuple, str]:
     """The split of each drawing, by its character and points."""
     found = {}
     for kind in KINDS:
@@ -234,3 +234,13 @@ def test_a_file_of_three_people():
 
 
 @pytest.mark.data
+def test_mixed_with_emnist():
+    draw(5 * "AB")
+    data = datasets.load("emnist-subset+drawings")
+    alone, drawn = datasets.load("emnist-subset"), datasets.load("drawings").train
+    assert data.caveat == "drawings of your own among the training images"
+    assert np.bincount(data.train.sources).tolist() == [len(alone.train), len(drawn)]
+    assert (data.train.images[data.train.sources == 1] == drawn.images).all()
+    assert data.validation.digest == alone.validation.digest
+    assert (data.test_labels == alone.test_labels).all()
+    assert datasets.sources("emnist-subset+drawings")[-1] == drawings.path()
