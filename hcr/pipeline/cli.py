@@ -6,7 +6,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from hcr import runs
 from hcr.errors import HcrError, ParameterError, nearest
 from hcr.pipeline import specs
-from hcr.pipeline.parameters import RUN, Parameter, shown
+from hcr.pipeline.parameters import RUN, shown
 from hcr.pipeline.stages import ACROSS, STAGES, load_stages, selected
 from hcr.runs import environment
 
@@ -87,29 +87,28 @@ def parser() -> argparse.ArgumentParser:
         epilog="Exit codes: 0 done, 1 a notebook failed, 2 the arguments or parameters are wrong, "
         "130 interrupted.",
     )
+    texts = {
+        "--run NAME": "name the run differently",
+        "--from STAGE": "begin with this stage",
+        "--to STAGE": "end with this stage",
+        "--only STAGE": "this stage alone",
+        "--force": "run what is up to date, too",
+        "--accept-code": "after an update, keep finished stages whose parameters and files are the "
+        "same",
+        "--list": "print every stage's parameters",
+        "--check": "check the parameters, run nothing",
+    }
     parser.add_argument(
         "files", nargs="*", metavar="params/NAME.yaml", help=f"runs or suites (default: {DEFAULT})"
     )
-    add = parser.add_argument
-    add("--run", metavar="NAME", help="name the run differently")
-    add(
-        "-p", dest="overrides", action="append", default=[], metavar="STAGE.key=value",
-        help="set a parameter of one stage, or of all that have it with shared.key=value",
-    )  # fmt: skip
-    add("--from", dest="first", metavar="STAGE", help="begin with this stage")
-    add("--to", dest="last", metavar="STAGE", help="end with this stage")
-    add("--only", metavar="STAGE", help="this stage alone")
-    add("--force", action="store_true", help="run what is up to date, too")
-    add(
-        "--accept-code", action="store_true",
-        help="after an update, keep finished stages whose parameters and files are the same",
-    )  # fmt: skip
-    add(
-        "--compare", nargs="*", metavar="RUN",
-        help="a page that compares these runs or suites, by default all finished ones; runs none",
-    )  # fmt: skip
-    add("--list", action="store_true", help="print every stage's parameters")
-    add("--check", action="store_true", help="check the parameters, run nothing")
+    text = "set a parameter of one stage, or of all that have it with shared.key=value"
+    parser.add_argument("-p", action="append", default=[], metavar="STAGE.key=value", help=text)
+    for option, text in texts.items():
+        name, _, value = option.partition(" ")
+        kind = {"metavar": value} if value else {"action": "store_true"}
+        parser.add_argument(name, help=text, **kind)
+    text = "a page that compares these runs or suites, by default all finished ones; runs none"
+    parser.add_argument("--compare", nargs="*", metavar="RUN", help=text)
     return parser
 
 
@@ -118,7 +117,7 @@ def _dispatch(options: argparse.Namespace) -> int:
     if options.list:
         _print_parameters()
         return 0
-    plans = _plans(options) if options.compare is None else [(None, _compared(options))]
+    plans = _plans(options)
     for _, plan in plans:
         for stage in plan.chosen:
             for name, paths in plan.stages[stage].user_code(plan.parameters[stage]).items():
@@ -139,23 +138,30 @@ def _plans(options: argparse.Namespace) -> list[tuple[str | None, Any]]:
     # Here, because --help and --list need no dataset.
     from hcr.pipeline import runner, suites
 
+    overrides = specs.parse_overrides(options.p)
+    words = [word for each in options.p for word in ("-p", each)]
+    if options.compare is not None:
+        apart = ("files", "run", "from", "to", "only", "force", "accept_code")
+        if any(vars(options)[name] for name in apart):
+            raise ParameterError("--compare runs nothing and stands alone, but for -p and --check.")
+        command = shlex.join(["uv", "run", "run_all.py", "--compare", *options.compare, *words])
+        return [(None, suites.comparison(options.compare, overrides, command, "--compare"))]
     stages = load_stages()
-    chosen = selected(options.first, options.last, options.only)
-    overrides = specs.parse_overrides(options.overrides)
+    chosen = selected(vars(options)["from"], options.to, options.only)
     across = {name: overrides.pop(name) for name in ACROSS if name in overrides}
     declared = {name: stage.parameters for name, stage in stages.items()}
     plans: list[tuple[str | None, Any]] = []
     default = DEFAULT if Path(DEFAULT).is_file() else str(environment.root() / DEFAULT)
     notes: dict[str, None] = {}
+    words = ["--run", options.run, *words] if options.run else words
     for file in options.files or [default]:
-        spec = specs.read_file(file)
-        command, place = _command(file, options), Path(file).as_posix()
+        spec, place = specs.read_file(file), Path(file).as_posix()
+        command = shlex.join(["uv", "run", "run_all.py", place, *words])
         suite = spec if isinstance(spec, specs.SuiteSpec) else None
-        if suite is not None and options.run is not None:
+        if options.run and suite:
             raise ParameterError(f"--run names one run. Received: a suite, {file}. Drop --run.")
-        if suite is None and options.run is not None:
-            specs.check_run(options.run, "--run")
-        members = suites.expand(suite) if suite else [(options.run or spec.run, spec, None)]
+        name = specs.check_run(options.run, "--run") if options.run else None
+        members = suites.expand(suite) if suite else [(name or spec.run, spec, None)]
         for name, each, seed in members:
             resolved, told = specs.resolve(each, declared, overrides, suite=suite, seed=seed)
             notes |= dict.fromkeys(told)
@@ -166,8 +172,7 @@ def _plans(options: argparse.Namespace) -> list[tuple[str | None, Any]]:
         if suite and suite.then:
             page = suites.comparison([suite.suite], across, command, place, suite)
             plans.append((suite.suite, page))
-    for note in notes:
-        print(note)
+    print(*notes, sep="\n", end="\n" if notes else "")
     if across and not any(plan.kind for _, plan in plans):
         raise ParameterError(
             "A parameter of a notebook across runs goes with --compare, or with a suite that ends "
@@ -182,30 +187,6 @@ def _plans(options: argparse.Namespace) -> list[tuple[str | None, Any]]:
             "Change one, or run them one at a time with --run NAME."
         )
     return plans
-
-
-def _compared(options: argparse.Namespace) -> Any:
-    """The page that `--compare` asks for, checked."""
-    from hcr.pipeline import suites
-
-    others = [options.files, options.run, options.first, options.last, options.only, options.force]
-    if any(others):
-        raise ParameterError(
-            "--compare runs nothing and stands alone, but for -p. Received: a params file, --run, "
-            "--from, --to, --only or --force with it. Give two commands."
-        )
-    words = ["uv run run_all.py --compare", *map(shlex.quote, options.compare)]
-    words += [f"-p {shlex.quote(each)}" for each in options.overrides]
-    overrides = specs.parse_overrides(options.overrides)
-    return suites.comparison(options.compare, overrides, " ".join(words), "--compare")
-
-
-def _command(file: str, options: argparse.Namespace) -> str:
-    """What a reader types to have this run again."""
-    words = ["uv run run_all.py", shlex.quote(Path(file).as_posix())]
-    words += ["--run", shlex.quote(options.run)] if options.run else []
-    words += [f"-p {shlex.quote(override)}" for override in options.overrides]
-    return " ".join(words)
 
 
 def _run(plans: list[tuple[str | None, Any]]) -> int:
@@ -245,32 +226,20 @@ def _run(plans: list[tuple[str | None, Any]]) -> int:
 
 
 def _print_parameters() -> None:
-    """Print every stage's parameters: a table of those that several share, and one a stage."""
+    """Print a table of every stage's parameters."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    stages = load_stages((*STAGES, *ACROSS))
-    users = defaultdict(list)
-    rows: dict[str, dict[str, Parameter]] = {"shared": {}, **{name: {} for name in stages}}
-    for stage, each in ((name, each) for name in stages for each in stages[name].parameters):
-        users[each.name].append(stage.split("_")[0])
-        place = "shared" if len(users[each.name]) > 1 else stage
-        if place == "shared":
-            for row in rows.values():
-                row.pop(each.name, None)
-        rows[place][each.name] = each
-        rows[place] |= {f"{each.name}.{one.name}": one for one in each.fields}
     console = Console(width=100, highlight=False)
-    for stage, cells in rows.items():
-        title = stages[stage].title if stage in stages else "-p shared.key=value; of these stages"
-        console.print(f"\n{stage}  {title}", markup=False)
+    for name, stage in load_stages((*STAGES, *ACROSS)).items():
+        console.print(f"\n{name}  {stage.title}", markup=False)
         table = Table("name", "type", "default", "allowed", "help", box=None, pad_edge=False)
-        for name, each in cells.items():
-            if name == RUN:
-                continue
+        rows = [(each.name, each) for each in stage.parameters if each.name != RUN]
+        rows += [(f"{x.name}.{one.name}", one) for x in stage.parameters for one in x.fields]
+        for key, each in rows:
             kind = f"{each.type} | None" if each.optional else each.type
             default = each.default if isinstance(each.default, str) else shown(each.default)
-            text = each.help + (f" ({', '.join(users[name])})" if stage == "shared" else "")
-            cell = [name, kind, default or '""', each.allowed, text]
-            table.add_row(*(value.replace("[", r"\[") for value in cell))
-        console.print(table if table.rows else "(no parameters that no other stage has)")
+            cells = (key, kind, default or '""', each.allowed, each.help)
+            table.add_row(*map(escape, cells))
+        console.print(table)

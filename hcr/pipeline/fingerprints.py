@@ -30,25 +30,19 @@ REASONS = {
 def fingerprint(stage: Stage, parameters: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Digests of all that `stage` follows from; `REASONS` has their keys.
 
-    Raises `DataError` where a file of the dataset, or of drawings, is missing, and `ModelError`
-    where the network is that training starts from or learns from.
+    Raises `DataError` or `ModelError` where a file that is named is missing.
     """
     user_code = stage.user_code(parameters).items()
-    covered = STAGES.get(stage.name, ())
+    reads = [file for file in stage.reads if (folder / file).is_file()]
     return {
         "notebook": files.digest([list(cell) for cell in stage.cells]),
         "parameters": files.digest(parameters),
         "code": files.digest(
-            {name: code_digest(name) for name in covered},
+            [code_digest(name) for name in STAGES.get(stage.name, ())],
             {name: [files.sha256(path) for path in paths] for name, paths in user_code},
         ),
-        "inputs": {
-            file: _content(folder / file, stage.name)
-            for file in stage.reads
-            if (folder / file).is_file()
-        }
-        | _models(parameters)
-        | _drawings(parameters),
+        "inputs": {file: _content(folder / file, stage.name) for file in reads}
+        | {str(name): files.sha256(path) for name, path in _named_files(parameters)},
     }
 
 
@@ -70,19 +64,16 @@ def why(
         return {"failed": "it failed before", "interrupted": "it was interrupted"}.get(
             record.get("status", ""), "it has not run yet"
         )
-    before = record.get("fingerprint", {})
     for key, reason in REASONS.items():
-        old = before.get(key)
-        new = now[key]
-        if accept and key != "inputs":
-            continue
+        old, new = record.get("fingerprint", {}).get(key), now[key]
         if accept:
-            new = {file: new.get(file, digest) for file, digest in (old or {}).items()}
+            # Files that an earlier release did not know cannot have changed.
+            old = (old or {}) if key == "inputs" else new
+            new = {file: new.get(file, old[file]) for file in old} if key == "inputs" else new
         if old != new:
             return reason
     left, there = record.get("outputs") or {}, outputs(stage, folder)
-    if accept:
-        there = {file: there.get(file) for file in left}
+    there = {file: there.get(file) for file in left} if accept else there
     if left != there or None in there.values():
         return "a file that it wrote is missing or changed"
     if not all((folder / each).is_file() for each in exhibits(record)):
@@ -96,13 +87,12 @@ def quarantine(folder: Path) -> None:
     That is a record that `runs.read` or `runs.read_metrics` refuses, and an executed notebook that
     is not as its stage left it. Openings of the test split stay on the record.
     """
-    refused = {}
-    for name, read in {"run.json": runs.read, "metrics.json": runs.read_metrics}.items():
+    refused, stages = {}, {}
+    for path, read in (("run.json", runs.read), ("metrics.json", runs.read_metrics)):
         try:
-            read(folder)
+            stages = read(folder).get("stages", {}) or stages
         except RunError as error:
-            refused[folder / name] = str(error).removesuffix(" Delete it.")
-    stages = {} if folder / "run.json" in refused else runs.read(folder).get("stages", {})
+            refused[folder / path] = str(error).removesuffix(" Delete it.")
     for path in folder.glob("*.ipynb"):
         entry = stages.get(path.stem, {})
         left = entry.get("outputs", {}).get(path.name)
@@ -129,11 +119,9 @@ def exhibits(record: dict[str, Any]) -> list[str]:
 def code_digest(subpackage: str) -> str:
     """A digest of the code and templates of a subpackage of `hcr`, or of its `errors.py`."""
     base = PACKAGE / subpackage
-    paths = sorted(base.rglob("*")) if base.is_dir() else [base.with_suffix(".py")]
-    return files.digest(
-        {str(path.relative_to(PACKAGE)): files.sha256(path) for path in paths
-         if path.suffix in SOURCES}
-    )  # fmt: skip
+    paths = base.rglob("*") if base.is_dir() else [base.with_suffix(".py")]
+    kept = sorted(path for path in paths if path.suffix in SOURCES)
+    return files.digest({str(path.relative_to(PACKAGE)): files.sha256(path) for path in kept})
 
 
 def look() -> str:
@@ -155,27 +143,22 @@ def _content(path: Path, stage: str) -> str | None:
     return files.sha256(path)
 
 
-def _models(parameters: dict[str, Any]) -> dict[str, str | list[str]]:
-    """The digests of the models that training starts from or learns from, or that predict."""
-    recipe = parameters.get("recipe", {})
-    named = {key: parameters.get(key) or recipe.get(key) for key in ("start", "teacher")}
-    digests: dict[str, str | list[str]] = {
-        key: [files.sha256(path) for path in recognizer.keras_files(what)]
-        for key, what in named.items()
-        if what
-    }
-    others = f"{parameters.get('pretrained') or ''},{parameters.get('compare_with') or ''}"
-    for what in {each.strip() for each in others.split(",")} - {"", "run"}:
+def _named_files(parameters: dict[str, Any]) -> list[tuple[str, Path]]:
+    """The files outside the run's folder that `parameters` name: models and pen drawings."""
+    parameters = {**parameters, **parameters.get("recipe", {})}
+    named = []
+    for key in ("start", "teacher"):
+        paths = recognizer.keras_files(parameters[key]) if parameters.get(key) else []
+        named += [(f"{key} {i}", path) for i, path in enumerate(paths)]
+    for (
+        model
+    ) in f"{parameters.get('pretrained') or ''},{parameters.get('compare_with') or ''}".split(","):
         # One that is missing or broken is reported by the notebook.
-        path = recognizer.located(what)
-        inside = [path / "model.tflite", path / "labels.json"] if path.is_dir() else [path]
-        digests |= {f"{what}/{x.name}": files.sha256(x) for x in inside if x.is_file()}
-    return digests
-
-
-def _drawings(parameters: dict[str, Any]) -> dict[str, str]:
-    """The digests of the files of pen drawings that are read besides the dataset."""
+        if model.strip() not in ("", "run"):
+            path = recognizer.located(model.strip())
+            inside = [path / "model.tflite", path / "labels.json"] if path.is_dir() else [path]
+            named += [(f"{model.strip()} {each.name}", each) for each in inside]
     which = parameters.get("drawings")
     paths = datasets.sources("unipen") if which == "unipen" else []
-    paths = [drawings_file.path()] if which == "own" else paths
-    return {path.name: files.sha256(path) for path in paths if path.is_file()}
+    paths += [drawings_file.path()] if which == "own" else []
+    return [each for each in [*named, *((x.name, x) for x in paths)] if each[1].is_file()]

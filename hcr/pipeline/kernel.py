@@ -19,7 +19,7 @@ from papermill import PapermillExecutionError, execute_notebook
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.markup import escape
 
 from hcr.errors import RunError
 
@@ -48,7 +48,7 @@ class Failure:
 
 
 class Reporter:
-    """Prints a run's progress: a bar on a terminal, plain lines in a log.
+    """Prints a run's progress: a line that changes on a terminal, plain lines in a log.
 
     Args:
         names: The stages that may run, with the seconds that each took the last time, or None.
@@ -58,7 +58,7 @@ class Reporter:
     def __init__(self, names: dict[str, float | None], stream: TextIO | None = None):
         self.names = names
         self.console = Console(file=stream or sys.stdout, highlight=False, soft_wrap=True)
-        self.bar: Progress | None = None
+        self.status = self.console.status("")
 
     def say(self, text: str) -> None:
         """Print a line."""
@@ -68,35 +68,30 @@ class Reporter:
     def begin(self, stage: str, why: str, caveat: str = "") -> None:
         """A stage starts, because of `why`; every line of it names the `caveat` of its data."""
         self.started = self.spoken = self.left_at = time.monotonic()
-        self.cells, self.note, self.left = (0, 0), "", self.names.get(stage) or 0
+        self.cells, self.left = "starting", self.names.get(stage) or 0
         number = list(self.names).index(stage) + 1
         self.prefix = f"[{number}/{len(self.names)}] {stage}{f' ({caveat})' if caveat else ''}"
-        if not self.console.is_terminal:
+        if self.console.is_terminal:
+            self.status.update(escape(f"{self.prefix}: {why}"))
+            self.status.start()
+        else:
             self.say(f"{self.prefix}: running, {why}")
-            return
-        columns = TextColumn("{task.description}", markup=False), BarColumn(12)
-        self.bar = Progress(
-            *columns, TimeElapsedColumn(), console=self.console, transient=True
-        ).__enter__()
-        self.task = self.bar.add_task(self.prefix, total=1)
 
     def cell(self, done: int, total: int) -> None:
         """`done` of the stage's `total` code cells are done."""
-        self.cells = (done, total)
-        self._show(done, HEARTBEAT)
+        self.cells = f"cells {done}/{total}"
+        self._show("", HEARTBEAT)
 
     def line(self, text: str) -> None:
         """The notebook printed `text`; what it says of epochs and trainings is passed on."""
         progress = EPOCH.match(text)
-        if progress is None:
-            if RESUMED.match(text):
-                self.say(f"{self.prefix}: {text}")
-            return
-        epoch, epochs, seconds = int(progress[1]), int(progress[2]), float(progress[3] or 0)
-        self.left, self.left_at = (epochs - epoch) * seconds, time.monotonic()
-        self.note = text
-        # The cell that trains is most of the stage: the bar moves with the epochs.
-        self._show(self.cells[0] + epoch / epochs, MANY_PAUSE * (MANY < epochs != epoch))
+        if progress is not None:
+            epoch, epochs, seconds = int(progress[1]), int(progress[2]), float(progress[3] or 0)
+            self.left, self.left_at = (epochs - epoch) * seconds, time.monotonic()
+            # Hundreds of short epochs would bury the log.
+            self._show(f"; {text}", MANY_PAUSE if epochs > MANY and epoch < epochs else 0)
+        elif RESUMED.match(text):
+            self.say(f"{self.prefix}: {text}")
 
     def end(self, text: str) -> None:
         """The stage ended; `text` says how."""
@@ -104,26 +99,20 @@ class Reporter:
         self.say(f"{self.prefix}: {text}")
 
     def close(self) -> None:
-        """Take the bar away, whatever happened."""
-        if self.bar is not None:
-            self.bar.stop()
-            self.bar = None
+        """Take the changing line away, whatever happened."""
+        self.status.stop()
 
-    def _show(self, done: float, pause: float) -> None:
-        """Move the bar, or print a line where the last one is `pause` seconds old."""
+    def _show(self, note: str, pause: float) -> None:
+        """Change the line, or print one where the last one is `pause` seconds old."""
         now = time.monotonic()
         left = self.left - (now - self.left_at)
-        parts = [f"cells {self.cells[0]}/{self.cells[1]}" if self.cells[1] else "starting"]
-        parts += [f"about {clock(left)} left"] if left >= 1 else []
-        if self.bar is not None:
-            parts = [self.prefix, *filter(None, [self.note.split("  val_")[0]]), *parts]
-            total = self.cells[1] or 1
-            self.bar.update(self.task, completed=done, total=total, description=", ".join(parts))
+        text = f"{self.prefix}: {self.cells}, {clock(now - self.started)} elapsed"
+        text += f", about {clock(left)} left{note}" if left >= 1 else note
+        if self.console.is_terminal:
+            self.status.update(escape(text))
         elif now - self.spoken >= pause:
             self.spoken = now
-            parts.insert(1, f"{clock(now - self.started)} elapsed")
-            note = f"; {self.note}" if pause < HEARTBEAT else ""
-            self.say(f"{self.prefix}: {', '.join(parts)}{note}")
+            self.say(text)
 
 
 def clock(seconds: float) -> str:
@@ -233,15 +222,9 @@ def execute(
 ) -> Failure | None:
     """Execute `notebook` in its own folder and write the result to `output`, whether it fails.
 
-    Args:
-        notebook: The notebook.
-        output: Where the executed one goes.
-        parameters: Go into a cell behind the parameters cell.
-        variables: For the kernel's environment.
-        log: A file that takes what native libraries print.
-        reporter: Shows the progress.
-
-    Returns how it failed, or None. Raises `RunError` where the kernel cannot be started.
+    The `parameters` go into a cell behind the parameters cell, the `variables` into the kernel's
+    environment, and what native libraries print into the file `log`. Returns how it failed, or
+    None. Raises `RunError` where the kernel cannot be started.
     """
     try:
         execute_notebook(

@@ -1,22 +1,24 @@
 """A notebook's parameters cell: types, ranges, choices, help; the names of earlier releases.
 
 The cell is the only declaration of its parameters, one `name: type = literal  # [rule] help` each.
-It is read as text: nothing is run or imported.
+It is read as text, and never run. A rule is a range `[0..1)`, choices `[a|b]`, a table or class of
+the package `[hcr.models.MODELS]`, the first two for each item of a list.
 """
 
 import ast
+import inspect
 import io
 import json
 import math
 import re
 import tokenize
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from hcr import runs
-from hcr.errors import ParameterError, close, nearest
+from hcr.errors import ParameterError, close
 
 # Names and values of an earlier release, accepted with a note: `STAGE.key` or `STAGE.key=value` to
 # the same. A key may move to another stage, or into a dict (`STAGE.recipe.key`); a value's row may
@@ -37,17 +39,9 @@ RENAMED = {
 }
 
 RUN = "run"
-TAG = "parameters"
 LINE = "`name: type = literal  # help`"
-SCALARS = {
-    "int": ("an integer", "integers"),
-    "float": ("a number", "numbers"),
-    "str": ("a string", "strings"),
-    "bool": ("true or false", "true or false"),
-}
-ANNOTATION = re.compile(rf"(list\[)?({'|'.join(SCALARS)})(?(1)\])|dict")
-OPEN = re.compile(r"\s+or\s+module:function$")
-DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+NOUNS = {"int": "an integer", "float": "a number", "str": "a string", "bool": "true or false"}
+ANNOTATION = re.compile(rf"(list\[)?({'|'.join(NOUNS)})(?(1)\])|dict")
 FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 NUMBER = r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
 RANGE = re.compile(rf"[\[(]\s*({NUMBER})?\s*\.\.\s*({NUMBER})?\s*[\])]")
@@ -58,13 +52,10 @@ class Parameter:
     """One line of a parameters cell.
 
     Attributes:
-        name: The parameter's name.
         type: `int`, `float`, `str`, `bool`, one of them in `list[...]`, or `dict`.
         optional: Whether null is allowed.
-        default: The value in the cell.
-        help: The comment, without the rule in brackets.
-        range: The rule where it is a range, as `[0..1)`, for each item of a list.
-        choices: The values allowed, for each item of a list; None for any.
+        range: The rule where it is a range, as `[0..1)`.
+        choices: The values allowed; None for any.
         open_choices: Whether `package.module:function` is allowed, too.
         fields: What a dict may hold.
     """
@@ -95,17 +86,6 @@ class Parameter:
         names = [*map(str, self.choices or ()), *["module:function"] * self.open_choices]
         return ", ".join(names) or self.range
 
-    @property
-    def rule(self) -> str:
-        """What a value must be, as a noun phrase."""
-        one, many = SCALARS[self.item]
-        text = f"a list of {many}" if self.is_list else one
-        if self.choices is not None:
-            text += f", {'each ' * self.is_list}one of: {self.allowed}"
-        elif self.range:
-            text += f" in {self.range}"
-        return f"{text}, or null" if self.optional else text
-
     def check(self, value: Any, where: str = "") -> Any:
         """The value as the notebook gets it: an int becomes a float where one is due.
 
@@ -117,18 +97,19 @@ class Parameter:
         kept = [self._item(each) for each in items] if isinstance(items, list) else [None]
         if None not in kept:
             return kept if self.is_list else kept[0]
-        hint = ""
-        if self.is_list and not isinstance(value, list) and self._item(value) is not None:
+        rule = f"a list, each {NOUNS[self.item]}" if self.is_list else NOUNS[self.item]
+        if self.allowed:
+            rule += f", one of: {self.allowed}" if self.choices else f" in {self.range}"
+        hint, wrong = "", items[kept.index(None)] if isinstance(items, list) else items
+        if items is wrong and self._item(value) is not None:
             hint = f" Write it in brackets: [{shown(value)}]."
-        elif self.item == "str":
-            first = items[kept.index(None)] if isinstance(items, list) else items
-            if isinstance(first, str):
-                hint = close(first, map(str, self.choices or ()))
-            elif isinstance(first, int | float):
-                hint = " Put it in quotes."
+        elif self.item == "str" and isinstance(wrong, str):
+            hint = close(wrong, map(str, self.choices or ()))
+        elif self.item == "str" and isinstance(wrong, int | float):
+            hint = " Put it in quotes."
         raise ParameterError(
-            f"{self.name} must be {self.rule}. Received: {shown(value)}"
-            f"{f' ({where})' if where else ''}.{hint}"
+            f"{self.name} must be {rule}{', or null' if self.optional else ''}. Received: "
+            f"{shown(value)}{f' ({where})' if where else ''}.{hint}"
         )
 
     def _item(self, value: Any) -> Any:
@@ -142,17 +123,15 @@ class Parameter:
             return None
         if self.choices is not None and value not in self.choices:
             return value if self.open_choices and FUNCTION.fullmatch(value) else None
-        return value if not self.range or _within(value, self.range) else None
+        return value if not self.range or _is_within(value, self.range) else None
 
 
 def shown(value: Any) -> str:
     """`value` as YAML writes it, in one short line, for messages and tables."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, dict | set):
-        return "a mapping" if value else "{}"
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    if isinstance(value, dict):
+        return "a mapping"
     if isinstance(value, list):
         text = f"[{', '.join('[...]' if isinstance(x, list) else shown(x) for x in value[:20])}]"
     else:
@@ -163,67 +142,48 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def read_cell(path: Path | str, root: Path | None = None) -> list[Parameter]:
-    """The parameters that a notebook declares, in the cell's order, `run` first.
-
-    Args:
-        path: The notebook.
-        root: The folder that holds the package `hcr`, whose tables name the choices.
+def read_cell(path: Path | str) -> list[Parameter]:
+    """The parameters that the notebook at `path` declares, in the cell's order, `run` first.
 
     Raises `ParameterError`, which names the notebook and the line, for a cell that holds anything
     but annotated literals with comments, and for a notebook without exactly one such cell.
     """
-    path, root = Path(path), root or Path(__file__).resolve().parents[2]
+    path = Path(path)
     place = f"{runs.shown(path)}, parameters cell"
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        tagged = [cell for cell in cells if TAG in cell["metadata"].get("tags", [])]
+        tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
         (source,) = ["".join(cell["source"]) for cell in tagged if cell["cell_type"] == "code"]
+        declared = _declared(source, ast.parse(source).body, place)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ParameterError(
-            f"A notebook must be JSON with one code cell tagged `{TAG}`. Received: "
+            "A notebook must be JSON with one code cell tagged `parameters`. Received: "
             f"{runs.shown(path)} ({type(error).__name__}: {error}). Save it in JupyterLab."
         ) from error
-    try:
-        tree, comments = ast.parse(source), _comments(source)
-    except (SyntaxError, ValueError, tokenize.TokenError, RecursionError) as error:
+    except (SyntaxError, tokenize.TokenError) as error:
         raise ParameterError(f"{place}: this is not Python: {error}.") from error
-    declared = _declared(tree.body, comments, root, place)
-    alone = set(comments) - {line for node in tree.body for line in _lines(node)}
     first = declared[0] if declared else None
     if first is None or (first.name, first.type, first.default) != (RUN, "str", runs.LAB):
         raise ParameterError(f'{place}: it must begin with `{RUN}: str = "{runs.LAB}"  # help`.')
-    if alone:
-        raise ParameterError(f"{place}, line {min(alone)}: a comment must stand behind {LINE}.")
     return declared
 
 
-def _comments(source: str) -> dict[int, str]:
-    """The comments by line, without their `#`."""
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return {
+def _declared(source: str, nodes: list[ast.stmt], place: str) -> list[Parameter]:
+    """The parameters that `nodes` of `source` declare, one each."""
+    comments = {
         token.start[0]: token.string.lstrip("#").strip()
-        for token in tokens
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
         if token.type == tokenize.COMMENT
     }
-
-
-def _lines(node: ast.stmt) -> range:
-    return range(node.lineno, node.end_lineno + 1)
-
-
-def _declared(
-    nodes: Iterable[ast.stmt], comments: dict[int, str], root: Path, place: str
-) -> list[Parameter]:
-    """The parameters that `nodes` declare, one each."""
     declared: dict[str, Parameter] = {}
     last = 0
     for node in nodes:
-        comment = " ".join(comments[line] for line in _lines(node) if line in comments)
+        lines = range(node.lineno, node.end_lineno + 1)
+        comment = " ".join(comments[line] for line in lines if line in comments)
         try:
-            if node.lineno == last:
-                raise ParameterError(f"every line must hold one {LINE}, not two")
-            parameter = _parameter(node, comment, root)
+            if node.lineno == last or not isinstance(node, ast.AnnAssign) or node.value is None:
+                raise ParameterError(f"every line must hold one {LINE}")
+            parameter = _parameter(node, comment)
             if parameter.name in declared:
                 raise ParameterError(f"{parameter.name} is declared twice")
         except ParameterError as error:
@@ -233,103 +193,56 @@ def _declared(
     return list(declared.values())
 
 
-def _parameter(node: ast.stmt, comment: str, root: Path) -> Parameter:
-    if not isinstance(node, ast.AnnAssign) or not node.simple or node.value is None:
-        raise ParameterError(f"every line must be {LINE}")
+def _parameter(node: ast.AnnAssign, comment: str) -> Parameter:
     name, written = ast.unparse(node.target), ast.unparse(node.annotation)
     kind = written.removesuffix(" | None")
     if not ANNOTATION.fullmatch(kind):
-        raise ParameterError(
-            f"the type must be one of {', '.join(SCALARS)}, a list of one, or dict; `| None` may "
-            f"follow. Received: {written}"
-        )
+        raise ParameterError(f"the type must be one of {', '.join(NOUNS)}, a list of one, or dict")
     try:
         default = ast.literal_eval(node.value)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
         raise ParameterError(f"the default of {name} must be a literal") from error
-    item = kind.removeprefix("list[").removesuffix("]")
-    text, rule = _rule(comment, item, root)
-    if not text:
-        raise ParameterError(f"{name} must have a help text: a comment on its line")
-    parameter = Parameter(name, kind, kind != written, default, text, **rule)
-    if kind != "dict":
-        default = parameter.check(default, "its default")
-    return Parameter(name, kind, kind != written, default, text, **rule)
+    parameter = Parameter(name, kind, kind != written, default, comment)
+    rule = RANGE.match(comment) or re.match(r"\[([^\[\]]*)\]", comment)
+    if rule:
+        parameter = replace(parameter, help=comment[rule.end() :].strip(), **_rule(parameter, rule))
+    if not parameter.help or parameter.help.startswith("["):
+        raise ParameterError(
+            f"{name} must have a help text: a comment on its line, as # [rule] help"
+        )
+    return parameter if kind == "dict" else replace(parameter, default=parameter.check(default))
 
 
-def _rule(comment: str, item: str, root: Path) -> tuple[str, dict[str, Any]]:
-    """Split a comment into its help and the fields of `Parameter` that its rule sets."""
-    found = RANGE.match(comment)
-    if found:
-        if item not in ("int", "float") or found[1] is found[2] is None:
-            raise ParameterError(
-                f"a range needs a type of number and a bound. Received: {found[0]}"
-            )
-        return comment[found.end() :].strip(), {"range": found[0].replace(" ", "")}
-    found = re.match(r"\[([^\[\]]*)\]\s*", comment)
-    if not found:
-        if comment.startswith("[") or item == "dict":
-            raise ParameterError("the rule in brackets must be closed; a dict's names a class")
-        return comment, {}
-    names, text = OPEN.sub("", found[1].strip()), comment[found.end() :].strip()
-    opened = names != found[1].strip()
-    if item == "dict":
-        return text, {"fields": tuple(_fields(names, root))}
-    if DOTTED.fullmatch(names):
-        choices = _table(names, root)
+def _rule(parameter: Parameter, rule: re.Match[str]) -> dict[str, Any]:
+    """The fields of `Parameter` that the rule in brackets sets."""
+    kinds = {"int": (int,), "float": (int, float), "str": (str,)}.get(parameter.item, ())
+    if rule.re is RANGE:
+        if int not in kinds:
+            raise ParameterError(f"a range needs a type of number. Received: {rule[0]}")
+        return {"range": rule[0].replace(" ", "")}
+    names = re.sub(r"\s+or\s+module:function$", "", rule[1].strip())
+    opened = names != rule[1].strip()
+    if re.fullmatch(r"hcr(\.\w+)+", names):
+        module, _, name = names.rpartition(".")
+        try:
+            table = getattr(import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise ParameterError(f"{names} must be a table of the package: {error}") from error
+        if parameter.type == "dict":
+            source = inspect.getsource(table)
+            lines = [x for x in ast.parse(source).body[0].body if isinstance(x, ast.AnnAssign)]
+            return {"fields": tuple(_declared(source, lines, names))}
+        choices = tuple(table)
     else:
-        choices = tuple(_number(each.strip(), item) for each in names.split("|"))
-    kinds = {"int": int, "float": (int, float), "str": str}.get(item, ())
-    if any(not isinstance(each, kinds) or each == "" for each in choices) or (
-        len(set(choices)) < len(choices) or (opened and item != "str")
-    ):
-        raise ParameterError(
-            f"the choices must be of the type {item}, as [a|b] or [hcr.module.TABLE], each once, "
-            f"and only a str may be module:function. Received: [{found[1]}]"
-        )
-    return text, {"choices": choices, "open_choices": opened}
+        choices = tuple(_number(each.strip(), kinds) for each in names.split("|"))
+    if not choices or any(not isinstance(each, kinds) or each == "" for each in choices):
+        raise ParameterError(f"the choices must be of the type {parameter.item}, as [a|b]")
+    return {"choices": choices, "open_choices": opened}
 
 
-def _module(dotted: str, root: Path) -> tuple[str, str, ast.Module]:
-    """The name, the source and the tree of what `package.module.NAME` lies in."""
-    module, _, name = dotted.rpartition(".")
-    base = root.joinpath(*module.split("."))
-    for path in (base.with_suffix(".py"), base / "__init__.py"):
-        if path.is_file():
-            source = path.read_text(encoding="utf-8")
-            return name, source, ast.parse(source)
-    raise ParameterError(f"{dotted} must be in a module of the project: there is no {module}")
-
-
-def _table(dotted: str, root: Path) -> tuple[Any, ...]:
-    """The keys, or items, of the literal dict, tuple or list `package.module.NAME`."""
-    name, _, tree = _module(dotted, root)
-    tables = {}
-    for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        tables |= {each.id: node.value for each in targets if isinstance(each, ast.Name)}
-    literal = tables.get(name)
-    parts = literal.keys if isinstance(literal, ast.Dict) else getattr(literal, "elts", [])
-    if not parts or not all(isinstance(each, ast.Constant) for each in parts):
-        raise ParameterError(
-            f"{dotted} must be a dict, tuple or list of literal names.{nearest(name, tables)}"
-        )
-    return tuple(each.value for each in parts)
-
-
-def _fields(dotted: str, root: Path) -> list[Parameter]:
-    """What the class `package.module.NAME` declares, in the grammar of a parameters cell."""
-    name, source, tree = _module(dotted, root)
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.name == name:
-            lines = [each for each in node.body if isinstance(each, ast.AnnAssign)]
-            return _declared(lines, _comments(source), root, dotted)
-    raise ParameterError(f"{dotted} must be a class")
-
-
-def _number(text: str, item: str) -> Any:
+def _number(text: str, kinds: tuple[type, ...]) -> Any:
     """`text` as a number where the type is one; a whole one stays an int, and compares equal."""
-    for kind in {"int": (int,), "float": (int, float)}.get(item, ()):
+    for kind in kinds:
         try:
             return kind(text)
         except ValueError:
@@ -337,7 +250,7 @@ def _number(text: str, item: str) -> Any:
     return text
 
 
-def _within(value: float, text: str) -> bool:
+def _is_within(value: float, text: str) -> bool:
     """Whether `value` lies in the range `text`, as `[0..1)`."""
     low, high = RANGE.fullmatch(text).groups()
     low, high = float(low or "-inf"), float(high or "inf")

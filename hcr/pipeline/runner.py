@@ -49,13 +49,12 @@ class RunPlan:
 
     def __post_init__(self) -> None:
         """Hold what is named against what there is, before any kernel starts."""
+        name = DATA
         try:
-            name = DATA
-            data = self.data
-            if data is not None:
-                data.check()
+            if self.data is not None:
+                self.data.check()
             for name in self.chosen:
-                _check_models(self.parameters[name], data)
+                _check(self.parameters[name], self.data)
         except (ParameterError, ModelError) as error:
             raise ParameterError(f"{error} ({self.params_file}, {name})") from error
 
@@ -89,26 +88,30 @@ class Outcome:
     record: dict[str, Any] = field(default_factory=dict)
 
 
-def _check_models(given: dict[str, Any], data: choice.DataChoice | None) -> None:
-    """Raise `ModelError` or `ParameterError` where a model or characters are named wrongly."""
-    characters = None
-    if data is not None and (given.get("start") or given.get("saliency_for") is not None):
+def _check(given: dict[str, Any], data: choice.DataChoice | None) -> None:
+    """Raise `ModelError` or `ParameterError` where a model or a character is named wrongly."""
+    start, saliency = given.get("start"), given.get("saliency_for")
+    if data is not None and (start or saliency is not None):
         try:
             characters = datasets.info(data.dataset, **data.source).characters
         except DataError:
             return  # Data that are not there are reported where they are read.
-    for name in recognizer.named(given["start"]) if given.get("start") else ():
-        # One that is not there yet may be what a run before this one makes.
-        if name in recognizer.SHIPPED or recognizer.located(name).exists():
-            recognizer.keras_file(name, characters)
-    if characters and given.get("saliency_for") is not None:
-        labels.parse_characters(given["saliency_for"], characters)
-    name, known = given.get("pretrained") or "run", ("run", *recognizer.SHIPPED)
-    if name not in known and name.isidentifier() and not recognizer.located(name).exists():
+        # A model that is not there yet may be what a run before this one makes.
+        for model in filter(_is_there, recognizer.named(start) if start else ()):
+            recognizer.keras_file(model, characters)
+        if saliency is not None:
+            labels.parse_characters(saliency, characters)
+    name = given.get("pretrained") or "run"
+    if name != "run" and name.isidentifier() and not _is_there(name):
+        known = ("run", *recognizer.SHIPPED)
         raise ModelError(
             f"pretrained must be one of {', '.join(known)}, a run's folder or a model's file. "
             f"Received: {name!r}.{nearest(name, known)}"
         )
+
+
+def _is_there(model: str) -> bool:
+    return model in recognizer.SHIPPED or recognizer.located(model).exists()
 
 
 def run(plan: RunPlan, stream=None) -> Outcome:
@@ -141,16 +144,17 @@ class _Runner:
 
     def __init__(self, plan: RunPlan, stream) -> None:
         self.plan, self.folder, self.stream = plan, plan.folder, stream
-        fingerprints.quarantine(self.folder)
         self.aside = self.folder / ".executing"
-        self.kernel: Any = None  # its module, which takes a second to import
+        # What takes a second to import, and is not needed where everything is up to date.
+        self.kernel: Any = None
         self.reporter: Any = None
-        self.before: dict[str, Any] = {}
-        self.ran: list[str] = []
+        fingerprints.quarantine(self.folder)
+        self.before = copy.deepcopy(runs.read(self.folder))
 
     def run(self) -> Outcome:
         """All chosen stages, one after the other."""
-        self._begin()
+        shutil.rmtree(self.aside, ignore_errors=True)
+        runs.update(self.folder, self._begin)
         outcome = Outcome(self.plan.name, 0, self.plan.page, folder=self.folder)
         status = "failed"
         try:
@@ -175,35 +179,27 @@ class _Runner:
             outcome.record = self._end(status)
         return outcome
 
-    def _begin(self) -> None:
+    def _begin(self, record: dict[str, Any]) -> None:
         """Take up the record that is there; what was running when it was left is interrupted."""
-        shutil.rmtree(self.aside, ignore_errors=True)
-
-        def change(record: dict[str, Any]) -> None:
-            before = record.get("stages", {})
-            self.before = copy.deepcopy(record) if before else {}
-            kind = {"kind": self.plan.kind} if self.plan.kind else {}
-            record.update(schema=runs.SCHEMA, run=self.plan.name, status="running", **kind)
-            record["stages"] = {}
-            for name, stage in self.plan.stages.items():
-                entry = {"status": "waiting", **before.get(name, {})}
-                if entry["status"] == "running":
-                    entry["status"] = "interrupted"
-                # What a stage has run with stays, until it runs with something else.
-                if entry["status"] == "waiting":
-                    entry["parameters"] = self.plan.parameters[name]
-                entry.update(title=stage.title, reads=list(stage.reads), writes=list(stage.writes))
-                record["stages"][name] = entry
-
-        runs.update(self.folder, change)
+        before = record.get("stages", {})
+        kind = {"kind": self.plan.kind} if self.plan.kind else {}
+        record.update(schema=runs.SCHEMA, run=self.plan.name, status="running", **kind)
+        record["stages"] = {}
+        for name, stage in self.plan.stages.items():
+            entry = {"status": "waiting", **before.get(name, {})}
+            if entry["status"] == "running":
+                entry["status"] = "interrupted"
+            # What a stage has run with stays, until it runs with something else.
+            if entry["status"] == "waiting":
+                entry["parameters"] = self.plan.parameters[name]
+            entry.update(title=stage.title, reads=list(stage.reads), writes=list(stage.writes))
+            record["stages"][name] = entry
 
     def _start(self) -> None:
         """Before the first stage that runs: the record is of this command, here and now.
 
         Where every stage is kept, it stays that of the command that made them.
         """
-        if self.reporter is not None:
-            return
         from hcr.pipeline import kernel
 
         before = self.before.get("stages", {})
@@ -229,9 +225,12 @@ class _Runner:
         if reason and self.plan.accept_code and self._is_accepted(stage, entry, now):
             commit, dirty = environment.git_state()
             accepted = {"commit": commit, "dirty": dirty, "when": runs.now(), "why": reason}
-            wrote = fingerprints.outputs(stage, self.folder)
-            self._note(stage, fingerprint=now, outputs=wrote, parameters=parameters,
-                       accepted=[*entry.get("accepted", []), accepted])  # fmt: skip
+            self._note(
+                stage,
+                **{"fingerprint": now, "parameters": parameters},
+                outputs=fingerprints.outputs(stage, self.folder),
+                accepted=[*entry.get("accepted", []), accepted],
+            )
             reason = None
         if self.plan.force:
             reason = "it reads the runs as they are" if self.plan.kind else "as --force asks"
@@ -243,19 +242,19 @@ class _Runner:
             self._write_page(stage)
             return None
 
-        self._start()
+        if self.reporter is None:
+            self._start()
         data = self.plan.data
         caveat = datasets.info(data.dataset, **data.source).caveat if data is not None else ""
         self.reporter.begin(stage.name, reason, caveat)
         started = time.monotonic()
-        self.ran.append(stage.name)
         self._note(
             stage,
             **{key: self.facts[key] for key in ("commit", "dirty")},
-            **{"status": "running", "parameters": parameters, "accepted": []},
-            **{"started": runs.now(), "finished": None, "seconds": None, "data_also": []},
-            **{"kept": False, "error": None, "headline": [], "figures": [], "tables": []},
-            **{"warnings": []},
+            **{"status": "running", "parameters": parameters, "started": runs.now()},
+            **dict.fromkeys(("finished", "seconds", "error")),
+            **{key: [] for key in ("data_also", "headline", "figures", "tables", "warnings")},
+            **{"kept": False, "accepted": []},
         )
         try:
             # What stands there at the end is of now: no time says so where a clock is behind.
@@ -273,38 +272,41 @@ class _Runner:
         if failure is None and missing:
             text = f"RunError: it says that it writes {missing}, and did not"
             failure = self.kernel.Failure("", 0, text, "")
-        ended = f"{'FAILED after' if failure else 'done in'} {self.kernel.clock(seconds)}"
-        if failure is not None:
-            self._note(stage, status="failed", error=vars(failure), **finished)
-        else:
+        if failure is None:
             self._forget_old(stage)
             self._note(stage, status="done", fingerprint=now, outputs=wrote, **finished)
+        else:
+            self._note(stage, status="failed", error=vars(failure), **finished)
         self._write_page(stage, again=True)
-        self.reporter.end(ended)
-        return None if failure is None else self._problem(stage, failure)
+        ended = "done in" if failure is None else "FAILED after"
+        self.reporter.end(f"{ended} {self.kernel.clock(seconds)}")
+        if failure is None:
+            return None
+        where = f" under “{failure.heading}”" if failure.heading else ""
+        source = f"\n    {failure.source}" if failure.source else ""
+        page = runs.shown(self.folder / f"{stage.name}.html")
+        return f"{stage.name} failed{where}:{source}\n    {failure.exception}\n{page}"
 
     def _execute(self, stage: Stage) -> Any:
         """Execute the notebook aside and put it into its place, whether it failed or not."""
         import nbformat
 
         self.aside.mkdir(exist_ok=True)
-        output = self.aside / f"{stage.name}.ipynb"
+        output, log = self.aside / f"{stage.name}.ipynb", self.aside / f"{stage.name}.log"
         defaults = {each.name: each.default for each in stage.parameters}
         values = {"run": self.plan.name, **self.plan.parameters[stage.name]}
         changed = {key: value for key, value in values.items() if defaults.get(key) != value}
+        # The package's folder, because it may not be installed.
+        paths = [str(environment.root()), os.environ.get("PYTHONPATH")]
         variables = {
             runs.RUN_VARIABLE: self.plan.name,
             runs.OUTPUTS_VARIABLE: str(runs.outputs()),
-            # The package, also where it isn't installed.
-            "PYTHONPATH": os.pathsep.join(
-                filter(None, [str(environment.root()), os.environ.get("PYTHONPATH")])
-            ),
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
             "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
         }
         if os.environ.get("HCR_DATA"):
             # Kernels work in notebooks/: a relative folder would be another one there.
             variables["HCR_DATA"] = str(Path(os.environ["HCR_DATA"]).expanduser().resolve())
-        log = self.aside / f"{stage.name}.log"
         failure = self.kernel.execute(stage.path, output, changed, variables, log, self.reporter)
         notebook = nbformat.read(output, as_version=4)
         # Paths of this machine say nothing to a reader.
@@ -318,33 +320,22 @@ class _Runner:
         other = self.plan.parameters[stage.name].get("pretrained", "run") != "run"
         # Where another model predicts, the run needs none.
         spared = ("model.tflite", "labels.json") if other else ()
-        missing = self._missing(stage, spared)
-        if not missing:
-            return
-        writers = {file: each.name for each in self.plan.stages.values() for file in each.writes}
-        first, waiting = stage.name, list(missing)
-        while waiting:
-            writer = writers.get(waiting.pop())
-            if writer is not None and writer < first:
-                first = writer
-                waiting += self._missing(self.plan.stages[writer])
-        raise RunError(
-            f"{stage.name} reads {', '.join(missing)}, which "
-            f"{writers.get(missing[0], 'an earlier stage')} writes; there is none in "
-            f"{runs.shown(self.folder)}. Run again with --from {first}."
-        )
-
-    def _missing(self, stage: Stage, spared: tuple[str, ...] = ()) -> list[str]:
-        wanted = [file for file in stage.reads if file not in spared]
-        return [file for file in wanted if not (self.folder / file).is_file()]
+        missing = [x for x in stage.reads if not (self.folder / x).is_file() and x not in spared]
+        if missing:
+            first = next(
+                name
+                for name, each in self.plan.stages.items()
+                if each is stage or not all((self.folder / x).is_file() for x in each.writes)
+            )
+            raise RunError(
+                f"{stage.name} reads {', '.join(missing)}; there is none in "
+                f"{runs.shown(self.folder)}. Run again with --from {first}."
+            )
 
     def _is_accepted(self, stage: Stage, entry: dict[str, Any], now: dict[str, Any]) -> bool:
         """Whether the stage's results stand but for the code and the names of parameters."""
-        recorded = {
-            name: each["parameters"]
-            for name, each in self.before.get("stages", {}).items()
-            if "parameters" in each and name in self.plan.stages
-        }
+        stages = self.before.get("stages", {})
+        recorded = {k: v["parameters"] for k, v in stages.items() if "parameters" in v}
         declared = {name: each.parameters for name, each in self.plan.stages.items()}
         modern = specs.modernize(recorded, declared) or {}
         same = modern.get(stage.name) == self.plan.parameters[stage.name]
@@ -358,16 +349,10 @@ class _Runner:
                 if f"{kind}/{path.name}" not in current:
                     path.unlink()
 
-    def _problem(self, stage: Stage, failure: Any) -> str:
-        where = f" under “{failure.heading}”" if failure.heading else ""
-        source = f"\n    {failure.source}" if failure.source else ""
-        page = runs.shown(self.folder / f"{stage.name}.html")
-        return f"{stage.name} failed{where}:{source}\n    {failure.exception}\n{page}"
-
     def _write_page(self, stage: Stage, again: bool = False) -> None:
         """Write the stage's page where it is missing, or `again`, or the pages' code changed."""
         page, source = self.folder / f"{stage.name}.html", self.folder / f"{stage.name}.ipynb"
-        look, record = fingerprints.look(), self._record()
+        look, record = fingerprints.look(), runs.read(self.folder)
         if not again and page.is_file() and record["stages"][stage.name].get("look") == look:
             return
         import nbformat
@@ -375,18 +360,18 @@ class _Runner:
         from hcr import reports
 
         notebook = nbformat.read(source, as_version=4)
-        files.write_text(page, reports.notebook_html(notebook, record, stage.name))
+        html = reports.notebook_html(notebook, record, stage.name, stage.parameters)
+        files.write_text(page, html)
         self._note(stage, html=page.name, notebook=source.name, look=look)
 
     def _is_complete(self) -> bool:
         """Whether the results of all stages stand, and stand for this command's parameters."""
-        entries = self._record()["stages"]
         for name, stage in self.plan.stages.items():
             if name not in self.plan.chosen:
                 now = fingerprints.fingerprint(stage, self.plan.parameters[name], self.folder)
-                if fingerprints.why(entries[name], now, stage, self.folder) is not None:
+                if fingerprints.why(self._entry(stage), now, stage, self.folder) is not None:
                     return False
-        return all(entry["status"] == "done" for entry in entries.values())
+        return True
 
     def _end(self, status: str) -> dict[str, Any]:
         """Close the record and write the run's front page."""
@@ -405,23 +390,17 @@ class _Runner:
                 record.update(finished=runs.now(), seconds=round(sum(seconds), 1))
 
         record = runs.update(self.folder, change)
-        if status != "done":
-            # Pages written before the stop lead to pages that will not come.
-            for name in self.ran:
-                if (self.folder / f"{name}.ipynb").is_file():
-                    self._write_page(self.plan.stages[name], again=True)
-        before = (self.before.get("look"), self.before.get("status"))
-        if not self.plan.kind and (self.ran or before != (look, status)):
+        stands = (self.before.get("look"), self.before.get("status")) == (look, status)
+        if not self.plan.kind and not (
+            stands and self.reporter is None and self.plan.page.exists()
+        ):
             from hcr import reports
 
             files.write_text(self.plan.page, reports.index_html(record, self.folder))
         return record
 
-    def _record(self) -> dict[str, Any]:
-        return runs.read(self.folder)
-
     def _entry(self, stage: Stage) -> dict[str, Any]:
-        return self._record()["stages"][stage.name]
+        return runs.read(self.folder)["stages"][stage.name]
 
     def _note(self, stage: Stage, **entries: Any) -> None:
         runs.update(self.folder, lambda record: record["stages"][stage.name].update(entries))

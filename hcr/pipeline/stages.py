@@ -30,17 +30,7 @@ ACROSS = ("06_compare",)
 
 @dataclass(frozen=True)
 class Stage:
-    """One notebook.
-
-    Attributes:
-        name: As `"01_eda"`.
-        path: The notebook.
-        title: Its first heading.
-        reads: The files that it reads from the run's folder.
-        writes: The files that it writes there.
-        parameters: What its parameters cell declares.
-        cells: Type and source of each cell.
-    """
+    """One notebook: what its first cell says that it reads and writes, and its cells' sources."""
 
     name: str
     path: Path
@@ -75,25 +65,24 @@ def selected(
 ) -> tuple[str, ...]:
     """The stages from `first` to `last`, or `only` one. Raises `ParameterError`."""
     names = list(STAGES)
-    if only is not None and (first is not None or last is not None):
-        raise ParameterError("--only stands alone. Received: --only with --from or --to. Drop one.")
     for option, name in (("--from", first), ("--to", last), ("--only", only)):
         if name is not None and name not in names:
             raise ParameterError(
                 f"{option} must be the name of a stage. Received: {name!r}.{nearest(name, names)}"
             )
     start, stop = names.index(only or first or names[0]), names.index(only or last or names[-1])
-    if start > stop:
+    if start > stop or (only and (first or last)):
         raise ParameterError(
-            f"--from must not come after --to. Received: --from {first} --to {last}."
+            "--from must not come after --to, and --only stands alone. Received: "
+            f"--from {first} --to {last} --only {only}."
         )
     return tuple(names[start : stop + 1])
 
 
 def _load(path: Path) -> Stage:
     parameters = read_cell(path)
-    notebook = json.loads(path.read_text(encoding="utf-8"))
-    cells = tuple((cell["cell_type"], "".join(cell["source"])) for cell in notebook["cells"])
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    cells = tuple((cell["cell_type"], "".join(cell["source"])) for cell in cells)
     head = cells[0][1]
     title = re.search(r"^# (.+)$", head, re.M)
     rows = {
@@ -105,8 +94,8 @@ def _load(path: Path) -> Stage:
             f"The first cell of {path.name} must hold a title, '# ...', and a table with the rows "
             f"Reads and Writes, which name files in `backticks`. Received: {head[:60]!r}."
         )
-    title, reads, writes = title[1].strip(), rows["Reads"], rows["Writes"]
-    return Stage(path.stem, path, title, reads, writes, tuple(parameters), cells)
+    reads, writes = rows["Reads"], rows["Writes"]
+    return Stage(path.stem, path, title[1].strip(), reads, writes, tuple(parameters), cells)
 
 
 def _imported(module: str, folders: list[Path | str]) -> list[Path]:

@@ -25,7 +25,7 @@ COLUMNS = ("run", "data", "status", *EVALUATED, *TRAINED, "seconds", "date", "co
 def expand(suite: specs.SuiteSpec) -> list[tuple[str, specs.RunSpec, int | None]]:
     """The runs of `suite`: each one's name below `outputs/`, its params, and its seed or None."""
     members = []
-    for spec in map(specs.read_file, suite.files):
+    for spec in suite.runs:
         for seed in suite.seeds or [None]:
             ending = "" if seed is None else f"-s{seed}"
             members.append((f"{suite.suite}/{spec.run}{ending}", spec, seed))
@@ -39,16 +39,10 @@ def comparison(
     file: str,
     suite: specs.SuiteSpec | None = None,
 ) -> RunPlan:
-    """The plan of the page that compares runs.
+    """The plan of the page that compares the runs or suites `names`, by default all finished ones.
 
-    Args:
-        names: Runs or suites below `outputs/` or `docs/results/`; none for all that are finished.
-        overrides: The command line's, from `specs.parse_overrides`.
-        command: What a reader types to have it again.
-        file: What asks for it: a suite's params file, or the option.
-        suite: The suite that ends in it, in whose folder it then lies.
-
-    Raises `ParameterError` for a wrong parameter, or where, without a suite, no run is finished.
+    `file` asks for it: a suite's params file, or the option; the page of a `suite` lies in its
+    folder. Raises `ParameterError` for a wrong parameter, or where no run is finished.
     """
     if suite is not None and suite.then not in ACROSS:
         raise ParameterError(
@@ -134,11 +128,10 @@ def write_summary(suite: str, outcomes: list[Outcome]) -> str:
     writer.writerows(rows)
     path = runs.outputs() / suite / f"{suite}.csv"
     files.write_text(path, text.getvalue())
-    cells = [COLUMNS, *([_cell(row[key], key) for key in COLUMNS] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
+    lines = [
+        f"  {row['run']}: {row['status']}"
+        + (f", accuracy {row['accuracy']:.4f}, class-balanced {row['balanced_accuracy']:.4f}"
+           if row["accuracy"] != "" else "")
+        for row in rows
+    ]  # fmt: skip
     return "\n".join([*lines, runs.shown(path)])
-
-
-def _cell(value: Any, key: str) -> str:
-    return f"{value:.4f}" if isinstance(value, float) and "seconds" not in key else str(value)
