@@ -1,4 +1,4 @@
-"""A small run with reports' raw material: outputs made here, put into notebooks by hand."""
+"""A small run for the tests of pages: outputs as a kernel sends them, in notebooks made by hand."""
 
 from pathlib import Path
 from typing import Any
@@ -56,11 +56,11 @@ def bars(label: str = "class") -> Figure:
     figure = Figure(figsize=(6, 3))
     axes = figure.subplots()
     axes.bar(list("0123456789"), np.arange(10) + 300, color="#0072B2")
-    axes.set(xlabel=label, ylabel="pictures")
+    axes.set(xlabel=label, ylabel="images")
     return figure
 
 
-def pictures() -> Figure:
+def images() -> Figure:
     figure = Figure(figsize=(6, 3))
     rng = np.random.default_rng(0)
     for axes in figure.subplots(2, 8).flat:
@@ -73,7 +73,7 @@ def frame(rows: int = 30, label: str = "A") -> pd.DataFrame:
     return pd.DataFrame(
         {
             "character": [label] * rows,
-            "pictures": np.arange(rows) + 995,
+            "images": np.arange(rows) + 995,
             "share": np.linspace(0, 1, rows),
             **{f"a measure with a long name {i}": np.linspace(1, 2, rows) for i in range(9)},
         }
@@ -111,8 +111,8 @@ def executed(run: runs.Run, text: str = "A") -> NotebookNode:
         markdown("## Classes\n\nThe share is $n_c / N$.\n\n### Counts\n\nRead it so."),
         code("counts", display(reports.figure(run, bars(text), "counts", text, headline=True))),
         code("table", display(reports.table(run, frame(30, text), "counts", text))),
-        markdown("## Pictures"),
-        code("pictures", display(reports.figure(run, pictures(), "first", "The first ones"))),
+        markdown("## Images"),
+        code("images", display(reports.figure(run, images(), "first", "The first ones"))),
         code(
             "print(text)",
             stream(text),
@@ -124,7 +124,7 @@ def executed(run: runs.Run, text: str = "A") -> NotebookNode:
             "results",
             display(
                 reports.results(
-                    run, [reports.Result("pictures", 1, text, "98.4 %", text, headline=True)]
+                    run, [reports.Result("images", 1, text, "98.4 %", text, headline=True)]
                 )
             ),
         ),

@@ -20,7 +20,7 @@ from nbconvert.filters import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors.sanitize import SanitizeHTML
 
-from hcr.reports.show import figure_html
+from hcr.reports.show import PNG, figure_html
 
 TEMPLATES = Path(__file__).parent / "templates"
 PARAMETERS, INJECTED = "parameters", "injected-parameters"
@@ -176,15 +176,17 @@ def terminal(text: str) -> Markup:
 
 def _figure(output: Any) -> Markup:
     """An image output as a figure with its caption and alternative text."""
-    kind = "image/svg+xml" if "image/svg+xml" in output.data else "image/png"
+    svg = "image/svg+xml" in output.data
+    kind = "image/svg+xml" if svg else "image/png"
     metadata = output.metadata.get(kind) or {}
-    content = str(output.data[kind])
+    caption = str(metadata.get("caption") or "")
+    content = str(output.data[kind]).encode()
     try:
-        data = base64.b64decode(content) if kind == "image/png" else content.encode()
-        caption = str(metadata.get("caption") or "")
-        return Markup(figure_html(data, caption, str(metadata.get("alt") or caption or "Figure")))
-    except (ValueError, OSError):  # no image
+        data = content if svg else base64.b64decode(content)
+        html = figure_html(data, caption, str(metadata.get("alt") or caption or "Figure"))
+    except (ValueError, OSError, SyntaxError):  # no image; Pillow has all of these
         return Markup()
+    return Markup(html) if svg == (not data.startswith(PNG)) else Markup()
 
 
 def _cells(cells: Iterable[Any]) -> Iterable[Any]:
@@ -192,6 +194,12 @@ def _cells(cells: Iterable[Any]) -> Iterable[Any]:
     for cell in cells:
         tags = cell.metadata.get("tags") or []
         if cell.cell_type == "code":
+            # Widgets and scripts, and the text that stands for them, show nothing here.
+            cell.outputs = [
+                output
+                for output in cell.outputs
+                if not any(kind.startswith("application/") for kind in output.get("data", {}))
+            ]
             errors = any(output.output_type == "error" for output in cell.outputs)
             cell.metadata["failed"] = errors and EXPECTED not in tags
             # A failure stays in view, wherever it is.

@@ -24,6 +24,7 @@ MISSING = "\N{EN DASH}"
 QUIET = "opacity:.8;font-size:.9em;line-height:1.45;text-align:left;max-width:75ch"
 # A figure of many small images is smaller, and as sharp, as a PNG.
 MOST_IMAGES, MOST_SVG_BYTES = 12, 250_000
+PNG = b"\x89PNG"
 PNG_DPI = 192  # CSS counts 96 dots an inch; this is twice that
 PNG_ERROR = 2.0  # root mean square error that a palette may cost, of 255
 SIDES = b"width", b"height"
@@ -250,7 +251,7 @@ def save_figure(drawn: Any, path: Path, raster: bool = False) -> Path:
 
 def figure_html(data: bytes, caption: str, alt: str) -> str:
     """An SVG or a PNG, `data`, as a figure with its caption; a script in it cannot run."""
-    if data.startswith(b"\x89PNG"):
+    if data.startswith(PNG):
         kind = "png"
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             scale = image.info.get("dpi", (96, 96))[0] / 96
@@ -403,7 +404,7 @@ def _figure_output(data: bytes, caption: str, alt: str, by_hand: bool) -> Output
     html, text = figure_html(data, caption, alt), f"Figure: {caption}"
     if by_hand:
         return Output(html, text)
-    png = data.startswith(b"\x89PNG")
+    png = data.startswith(PNG)
     content = base64.b64encode(data).decode() if png else data.decode()
     image = {"image/png" if png else "image/svg+xml": content}
     return Output(html, text, image, {"caption": caption, "alt": alt})

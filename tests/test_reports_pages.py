@@ -1,0 +1,320 @@
+"""The pages of a notebook and of a run: self-contained, readable, and nothing hostile runs."""
+
+import itertools
+import re
+from types import SimpleNamespace
+
+import pytest
+import report_sample as sample
+from html_page import Page
+from report_sample import EVIL, code, error, markdown, notebook, shown, stream
+
+from hcr import reports, runs
+from hcr.errors import RunError
+
+FETCHING = {"src", "srcset", "poster", "data", "action", "formaction", "background"}
+DECLARED = [
+    SimpleNamespace(name="run", default="lab", help="the run"),
+    SimpleNamespace(name="epochs", default=4, help="passes over the data"),
+    SimpleNamespace(name="seed", default=0, help="the seed"),
+]
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """The HTML of a notebook and of an index, of a usual run and of one with hostile text."""
+    html = {}
+    for name, text in {"usual": "quick", "evil": EVIL}.items():
+        with pytest.MonkeyPatch.context() as patch:
+            run = sample.open_run(tmp_path_factory.mktemp(name), patch)
+            executed, record = sample.executed(run, text), sample.record(run, text)
+            html[name, "notebook"] = reports.notebook_html(executed, record, "01_eda", DECLARED)
+            html[name, "index"] = reports.index_html(record, run.folder)
+            again = reports.notebook_html(executed, record, "01_eda", DECLARED)
+            assert again == html[name, "notebook"], "the same notebook gives the same page"
+    return html
+
+
+def render(*cells, record=None, stage="01_eda") -> str:
+    return reports.notebook_html(notebook(*cells), record or {"run": "quick"}, stage)
+
+
+KINDS = pytest.mark.parametrize("kind", ["notebook", "index"])
+TEXTS = pytest.mark.parametrize("text", ["usual", "evil"])
+
+
+@KINDS
+@TEXTS
+def test_a_page_fetches_nothing(pages, text, kind):
+    html = pages[text, kind]
+    page = Page(html)
+    assert page.wrong == page.open == []
+    for tag, attrs in page.elements:
+        assert tag not in {"iframe", "object", "embed", "base", "form", "video", "audio"}
+        for name in FETCHING & attrs.keys():
+            assert attrs[name].startswith("data:image/")
+        if tag == "link":
+            assert attrs["href"] == "data:,"
+    assert page.all("script") == [{}]
+    styles = "".join(re.findall(r"<style>(.*?)</style>", html, re.DOTALL))
+    assert "url(" not in styles
+    assert "@import" not in styles
+
+
+@KINDS
+def test_hostile_text_is_shown_as_text(pages, kind):
+    page = Page(pages["evil", kind])
+    assert "<script>alert" not in pages["evil", kind]
+    assert not any(name.startswith("on") for _, attrs in page.elements for name in attrs)
+    assert len(page.all("title")) == 1
+    assert page.text.count("<script>alert(1)</script>") >= 15  # title, facts, captions and so on
+
+
+@KINDS
+@TEXTS
+def test_a_page_can_be_read_by_everyone(pages, text, kind):
+    page = Page(pages[text, kind])
+    assert page.all("html") == [{"lang": "en"}]
+    assert len(page.all("main")) == len(page.all("h1")) == 1
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
+    assert all(below - level <= 1 for level, below in itertools.pairwise(levels))
+    assert all(attrs.get("alt") for attrs in page.all("img"))
+    assert len(page.ids) == len(set(page.ids))
+    for attrs in page.all("a"):
+        if attrs["href"].startswith("#"):
+            assert attrs["href"][1:] in page.ids
+
+
+def test_the_top_of_a_page_and_its_contents(pages):
+    page = Page(pages["usual", "notebook"])
+    for part in ("Look at the data", "What is in it?", "stage 1 of 5", "0123456789, with changes"):
+        assert part in page.text
+    assert "21 November 2026, 10:00 UTC" in page.text
+    links = [each["href"] for each in page.all("a")]
+    contents = ["#s-classes", "#s-images", "#s-results", "#s-environment"]
+    assert [link for link in links if link.startswith("#s-")] == contents
+    assert links.count("index.html") == 2
+    assert "02_balance.html" in links
+    page = Page(pages["usual", "index"])
+    headings = [each["id"] for each in page.all("h2")]
+    assert headings == [
+        "stages", "pictures", "parameters", "environment", "openings", "again", "files",
+    ]  # fmt: skip
+    assert all(f"#{heading}" in [each["href"] for each in page.all("a")] for heading in headings)
+    assert "train 3,500, test 1,000" in page.text
+    assert "opened 1 time." in page.text
+
+
+def test_parameters_that_differ_are_in_view_and_all_are_folded(pages):
+    html = pages["usual", "notebook"]
+    changed, every = html.split("All parameters", 1)
+    assert "passes over the data" in changed
+    assert "(default: 4)" in changed
+    assert "the seed" in every
+    assert "the seed" not in changed
+    assert "injected" not in html
+    assert not re.search(r"epochs\s*=\s*9", Page(html).text)  # papermill's copy of the cell
+
+
+def test_code_is_folded_and_colored(pages):
+    page = Page(pages["usual", "notebook"])
+    folded = page.classed("code")
+    assert len(folded) > 5
+    assert all("open" not in each for each in folded)
+    assert page.classed("kn")
+
+
+def test_headings_of_one_name_have_anchors_of_their_own():
+    page = Page(render(markdown("# T\n\nQ?"), markdown("## A"), markdown("## A"), markdown("# B")))
+    assert [each for each in page.ids if each.startswith("s-")] == ["s-a", "s-a-2", "s-b"]
+    assert len(page.all("h1")) == 1
+
+
+def test_a_failure_is_in_view_and_papermills_marks_are_not():
+    cells = [
+        markdown("An Exception was encountered at In [3]", "papermill-error-cell-tag"),
+        markdown("# Train\n\nHow well?"),
+        markdown("## Fit"),
+        code("fit()", error("ValueError", "epochs must be", "\x1b[31mValueError\x1b[0m: bad")),
+        markdown("## Results"),
+    ]
+    failure = {"heading": "Fit", "exception": "ValueError: epochs must be"}
+    record = {"stages": {"01_eda": {"status": "failed", "error": failure}}}
+    page = Page(render(*cells, record=record))
+    assert "Exception was encountered" not in page.text
+    assert len(page.classed("banner")) == 1
+    assert "In the section Fit:" in page.text
+    assert "ValueError: epochs must be" in page.text
+    assert "#failed-cell" in [each["href"] for each in page.all("a")]
+    assert page.ids.count("failed-cell") == 1
+    assert [each for each in page.classed("code") if "open" in each]
+    assert page.classed("ansi-red-fg")
+    # A kernel that died leaves no cell to go to; an expected error is no failure.
+    page = Page(render(markdown("# Train"), record=record))
+    assert "ValueError" in page.text
+    assert "#failed-cell" not in [each["href"] for each in page.all("a")]
+    page = Page(render(code("1 / 0", error("E", "e"), tags=("raises-exception",))))
+    assert not page.classed("banner")
+    assert page.classed("traceback")
+    interrupted = {"stages": {"01_eda": {"status": "interrupted"}}}
+    assert Page(render(record=interrupted)).classed("banner")
+
+
+def test_widgets_and_scripts_are_left_out():
+    widget = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "HBox()"}
+    script = {"application/javascript": "alert(1)", "text/plain": "<Javascript object>"}
+    html = render(code("w", shown(**widget), shown(**script), shown(text_plain="kept")))
+    assert not [each for each in ("HBox", "alert(1)", "Javascript object") if each in html]
+    assert "kept" in html
+
+
+HOSTILE = (
+    "</main></div><style>p{}</style><script>alert(1)</script><b onclick=x()>bold</b>"
+    '<img src="https://example.org/x.png"><a href="javascript:x()">a</a><svg onload=x()></svg>'
+    '<table><tr><td style="background:url(https://example.org)">cell <p id="show-code">open'
+)
+
+
+@pytest.mark.parametrize("ours", ["", '<div class="hcr-table">'])
+def test_html_in_an_output_cannot_run_load_or_break_a_thing(ours):
+    html = render(code("frame", shown(text_html=ours + HOSTILE), stream("after")))
+    page = Page(html)
+    assert page.wrong == page.open == []
+    for part in ("alert(1)", "example.org", "javascript:", "onclick", "onload", "p{}"):
+        assert part not in html
+    assert page.ids.count("show-code") == 1  # the page's own
+    for part in ("bold", "cell", "open", "after"):
+        assert part in page.text
+
+
+@pytest.mark.parametrize("place", ["cell", "output"])
+def test_html_in_markdown_cannot_run_or_load_a_thing(place):
+    source = f"*text* {HOSTILE} ![alt](https://example.org/a.png) [l](javascript:x)"
+    cell = markdown(source) if place == "cell" else code("m", shown(text_markdown=source))
+    html = render(markdown("# T\n\nQ?"), cell)
+    page = Page(html)
+    assert page.all("em")
+    assert not page.all("img")
+    for part in ("alert(1)", 'src="https://example.org', 'href="javascript', "onclick", "onload"):
+        assert part not in html
+    assert page.all("script") == [{}]
+
+
+def test_an_svg_is_an_image_and_what_is_no_image_is_left_out():
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="10pt" height="5pt"><script>x</script></svg>'
+    )
+    outputs = [shown(**{"image_svg+xml": svg}), shown(image_png="bm90IGFuIGltYWdl")]
+    page = Page(render(code("svg", *outputs)))
+    assert [each["width"] for each in page.all("img")] == ["13"]
+    assert page.all("script") == [{}]
+
+
+def test_a_formula_stays_as_written():
+    page = Page(render(markdown("# T"), markdown("It is $a_1 * b_1 * c < d$ and\n\n$$x_1 < y_1$$")))
+    assert "a_1 * b_1 * c < d" in page.text
+    assert "x_1 < y_1" in page.text
+    assert not page.all("em")
+
+
+def test_terminal_text_is_shown_as_a_terminal_shows_it():
+    text = "\x1b[1;34mbold\x1b[0m 10%\r 20%\r100%\n\x1b]8;;https://example.org\x07link\x1b]8;;\x07"
+    html = render(code("x", stream(text[:9]), stream(text[9:])))
+    assert "100%" in html
+    assert "20%" not in html
+    assert "example.org" not in html
+    assert not re.search(r"[\x00-\x08\x1b]", html)
+    assert len(Page(html).classed("printed")) == 1
+
+
+def test_templates_of_the_working_folder_are_not_taken(tmp_path, monkeypatch):
+    for name in ("notebook.html.j2", "parts.html.j2", "basic/index.html.j2"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("taken")
+    monkeypatch.chdir(tmp_path)
+    assert "taken" not in render(markdown("# T"))
+
+
+def test_a_page_names_the_model_from_its_stage_on_and_only_pages_that_come():
+    stages = {"02_balance": {}, "03_train": {"parameters": {"model": "hcr_net"}}, "04_evaluate": {}}
+    record = {"run": "quick", "stages": stages}
+    assert "hcr_net" not in render(markdown("# A"), record=record, stage="02_balance")
+    assert "hcr_net" in render(markdown("# A"), record=record, stage="04_evaluate")
+    stages = {"01_eda": {"status": "failed"}, "02_balance": {"status": "waiting"}}
+    for status, count in {"failed": 0, "running": 1}.items():
+        html = render(markdown("# A"), record={"status": status, "stages": stages})
+        assert html.count('href="02_balance.html"') == count
+
+
+def test_data_that_a_stage_shows_besides_are_credited_there_and_on_the_front(tmp_path, monkeypatch):
+    run = sample.open_run(tmp_path, monkeypatch)
+    run.record_data({"name": "digits", "citation": "LeCun 1998", "licence": "BSD"})
+    run.also({"name": "pens", "title": "Pens <b>", "licence": "CC BY", "citation": "Guyon 1994"})
+    run.also({"name": "digits too", "licence": "other", "citation": "LeCun 1998"})
+    record = runs.read(run.folder)
+    here, elsewhere = (render(markdown("# T"), record=record, stage=s) for s in ("01_eda", "x"))
+    for html in (here, reports.index_html(record, run.folder)):
+        text = " ".join(Page(html).text.split())
+        assert "Data: Pens <b>. Guyon 1994 Licence: CC BY." in text
+        assert "Licence: other" not in text  # the citation is that of the run's own data
+    assert "Guyon" not in elsewhere
+    assert "LeCun 1998" in elsewhere
+
+
+def test_the_front_page_shows_headlines_warnings_failures_and_no_foreign_file(tmp_path):
+    (tmp_path / "run" / "figures").mkdir(parents=True)
+    for name in ("../outside.svg", "figures/good.svg", "figures/other.svg"):
+        (tmp_path / "run" / name).write_text(f'<svg width="9pt" height="9pt">{name}</svg>')
+    files = ("figures/good.svg", "../outside.svg", "figures/missing.svg")
+    figures = [{"file": file, "caption": file, "alt": file, "headline": True} for file in files]
+    figures.append({"file": "figures/other.svg", "caption": "other"})
+    table = {"file": "tables/a.csv", "caption": "A", "html": f"<p>kept</p>{HOSTILE}"}
+    entry = {
+        **{"status": "failed", "error": {"heading": "Fit", "exception": "KeyError: 1"}},
+        **{"figures": figures, "tables": [table], "warnings": [{"text": "<b>3 blank images"}]},
+        **{"seconds": 3725.0, "parameters": {"seed": None}},
+    }
+    html = reports.index_html({"run": "x", "stages": {"01_eda": entry}}, tmp_path / "run")
+    page = Page(html)
+    assert [each["alt"] for each in page.all("img")] == ["figures/good.svg"]
+    for part in ("<b>3 blank images", "KeyError: 1", "kept", "1 h 2 min", "null"):
+        assert part in page.text
+    assert page.all("script") == [{}]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [{}, {"run": "x", "stages": {}}, {"stages": {"01_eda": {}}, "data": {}, "test_openings": [{}]}],
+)
+def test_a_record_that_lacks_much_still_gives_pages(record, tmp_path):
+    assert "</html>" in reports.index_html(record, tmp_path)
+    assert "</html>" in reports.notebook_html(notebook(), record, "01_eda")
+
+
+def test_a_kernels_notebook_shows_each_figure_once(tmp_path, monkeypatch):
+    from nbclient import NotebookClient
+
+    run = sample.open_run(tmp_path, monkeypatch)
+    executed = notebook(
+        markdown("# T\n\nQ?"),
+        code(
+            "import report_sample as sample\nfrom matplotlib import pyplot\n"
+            "from hcr import reports, runs\nrun = runs.open('quick', stage='01_eda')\n"
+            "_, axes = pyplot.subplots()\naxes.plot([1, 2])\n"
+            "reports.figure(run, axes, 'line', 'A line')"
+        ),
+        code("reports.table(run, sample.frame(3), 'few', 'Few rows')"),
+    )
+    resources = {"metadata": {"path": sample.__file__.rpartition("/")[0]}}
+    NotebookClient(executed, kernel_name="python3", resources=resources).execute()
+    page = Page(reports.notebook_html(executed, runs.read(run.folder), "01_eda"))
+    assert [each["alt"] for each in page.all("img")] == ["A line"]
+    assert "A line" in page.text
+    assert "Few rows" in page.text
+    assert not page.classed("printed")
+
+
+def test_a_run_without_pages_cannot_be_shown_inline(tmp_path):
+    with pytest.raises(RunError, match="Run it first"):
+        reports.inline(tmp_path)

@@ -1,0 +1,236 @@
+"""What a notebook shows and saves: files, the run's record, metrics, and text that stays text."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import report_sample as sample
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+from PIL import Image
+
+from hcr import reports, runs
+from hcr.reports import show
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    return sample.open_run(tmp_path, monkeypatch)
+
+
+def stage(run: runs.Run) -> dict:
+    return runs.read(run.folder)["stages"]["01_eda"]
+
+
+def metrics(run: runs.Run) -> dict:
+    return json.loads(run.path("metrics.json").read_text())["01_eda"]
+
+
+def test_a_figure_is_a_small_svg_and_an_entry_of_the_record(run):
+    output = reports.figure(run, sample.bars(), "counts", "Images a class", headline=True)
+    svg = run.path("figures/01_counts.svg").read_text(encoding="utf-8")
+    assert len(svg) < 25_000
+    assert "<metadata" not in svg
+    assert stage(run)["figures"] == [
+        {
+            "name": "01_counts",
+            "file": "figures/01_counts.svg",
+            "caption": "Images a class",
+            "alt": "Figure: images against class.",
+            "headline": True,
+        }
+    ]
+    data, metadata = output._repr_mimebundle_()
+    assert data == {"image/svg+xml": svg, "text/plain": "Figure: Images a class"}
+    assert metadata["image/svg+xml"]["caption"] == "Images a class"
+    run.by_hand = True  # Jupyter shows no caption of an image
+    shown = reports.figure(run, sample.bars(), "counts", "Images a class")._repr_mimebundle_()
+    assert "Images a class</figcaption>" in shown["text/html"]
+
+
+def test_a_figure_is_described_by_its_own_labels(run):
+    figure = sample.bars("class")
+    other = figure.add_subplot()
+    other.set_title("Left", loc="left")
+    other.set_ylabel("Loss")
+    other.plot([1, 2], label="train")
+    other.plot([2, 1], label="a\n<b>")
+    figure.legend()
+    html = reports.figure(run, figure, "two", "The caption.").html
+    assert 'alt="Figure: images against class; Left: Loss; series: train, a &lt;b&gt;."' in html
+    assert 'alt="Figure: 16 images."' in reports.figure(run, sample.images(), "n", "Many.").html
+
+
+@pytest.mark.parametrize("raster", [False, True])
+def test_the_same_figure_gives_the_same_bytes(tmp_path, raster):
+    one, two = (show.save_figure(sample.bars(), tmp_path / name, raster) for name in "ab")
+    assert one.read_bytes() == two.read_bytes()
+    assert one.suffix == (".png" if raster else ".svg")
+
+
+@pytest.mark.parametrize("kind", ["raster", "images", "large"])
+def test_what_is_made_of_images_or_large_is_a_png_of_twice_the_size(run, kind):
+    drawn = {"raster": sample.bars, "images": sample.images, "large": Figure}[kind]()
+    if kind == "large":
+        drawn.subplots().pcolormesh(np.random.default_rng(0).random((60, 60)))
+    output = reports.figure(run, drawn, "first", "First", raster=kind == "raster")
+    width = int(re.search(r'width="(\d+)"', output.html)[1])
+    with Image.open(run.path("figures/01_first.png")) as image:
+        assert abs(image.width - 2 * width) <= 1
+    assert 400 < width < 700
+    assert list(output.image) == ["image/png"]
+
+
+def test_a_figure_drawn_again_replaces_its_entry_and_its_other_form(run):
+    reports.figure(run, sample.bars(), "same", "One")
+    reports.figure(run, sample.bars(), "same", "Two", raster=True)
+    assert [path.name for path in run.path("figures").iterdir()] == ["01_same.png"]
+    reports.figure(run, sample.bars(), "same", "Three")
+    assert [path.name for path in run.path("figures").iterdir()] == ["01_same.svg"]
+    assert [each["caption"] for each in stage(run)["figures"]] == ["Three"]
+
+
+def test_whatever_is_drawn_is_closed(run):
+    import seaborn as sns
+
+    data = pd.DataFrame({"x": [1, 2], "y": [1, 2], "c": ["a", "b"]})
+    axes = pyplot.subplots(1, 2)[1]
+    drawn = [pyplot.figure(), pyplot.subplots()[1], axes, sns.relplot(data, x="x", y="y", col="c")]
+    for number, each in enumerate(drawn):
+        reports.figure(run, each, f"n{number}", "A figure")
+    assert pyplot.get_fignums() == []
+    assert len(stage(run)["figures"]) == len(drawn)
+
+
+@pytest.mark.parametrize("name", ["../up", "Upper", "", "a b", "a.b"])
+def test_a_name_is_no_path(run, name):
+    with pytest.raises(ValueError, match="lower-case"):
+        reports.figure(run, sample.bars(), name, "A figure")
+    with pytest.raises(ValueError, match="lower-case"):
+        reports.table(run, sample.frame(3), name, "A table")
+
+
+def test_text_is_never_markup(run):
+    evil = sample.EVIL
+    frame = pd.DataFrame({evil: [evil], "n": [1]}, index=pd.Index([evil], name=evil))
+    for output in (
+        reports.figure(run, sample.bars(evil), "a", evil),
+        reports.table(run, frame, "b", evil),
+        reports.results(run, [reports.text(evil, evil, evil, evil, headline=True)]),
+        reports.warnings(run, [evil]),
+    ):
+        assert "<script" not in output.html
+        assert "<img src=x" not in output.html
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in output.html
+
+
+def cells(html: str) -> list[str]:
+    return re.findall(r"<t[dh]\b[^>]*>(.*?)</t[dh]>", html)
+
+
+def test_a_table_is_saved_whole_and_shown_in_the_house_style(run):
+    frame = pd.DataFrame(
+        {
+            "n": [1234, -5],
+            "share": [0.98412, np.nan],
+            "loss": [12.3456, 0.5],
+            "ok": [True, False],
+            "mixed": [None, 1.23456],
+            "twice": [2, 3],
+        }
+    )
+    formats = {"share": ".1%", "twice": lambda n: f"{2 * n} x"}
+    output = reports.table(run, frame, "t", "A table", formats)
+    pd.testing.assert_frame_equal(pd.read_csv(run.path("tables/01_t.csv")), frame)
+    assert cells(output.html) == [
+        *frame.columns,
+        *("1,234", "98.4\xa0%", "12.35", "yes", "–", "4 x"),
+        *("−5", "–", "0.50", "no", "1.235", "6 x"),
+    ]
+    files = {"file": "tables/01_t.csv", "latex": "tables/01_t.tex", "caption": "A table"}
+    assert stage(run)["tables"] == [files]
+    latex = run.path("tables/01_t.tex").read_text(encoding="utf-8")
+    assert r"\begin{tabular}" in latex
+    assert r"98.4" in latex
+
+
+def test_the_ends_of_an_interval_are_one_column(run):
+    frame = pd.DataFrame({"a": [0.5], "low": [0.4], "high": [0.625], "d_low": [-1], "d_high": [2]})
+    output = reports.table(run, frame, "t", "A table", {"a": ".0%", "d_low": ".0f"})
+    assert cells(output.html) == ["a", "95 %", "d, 95 %", "50\xa0%", "40.0 to 62.5", "−1 to 2"]
+    assert list(pd.read_csv(run.path("tables/01_t.csv"))) == list(frame)
+
+
+def test_a_table_with_an_index_and_a_long_or_empty_one(run):
+    frame = pd.DataFrame({"n": range(1000)}, index=pd.Index(range(1000), name="class"))
+    html = reports.table(run, frame, "long", "Long", headline=True).html
+    assert html.count("<tr>") == 201
+    assert "first 200 of 1,000" in html
+    assert "max-height" in html
+    assert '<th scope="row" style="text-align:right">199</th>' in html
+    assert stage(run)["tables"][0]["html"] == html  # for the front page
+    assert len(pd.read_csv(run.path("tables/01_long.csv"))) == 1000
+    assert ">none<" in reports.table(run, frame[:0], "none", "Empty").html
+
+
+def test_results_are_metrics_a_table_and_headlines(run):
+    rows = [
+        reports.share("accuracy", 0.984, "Accuracy", "n = 1,000", headline=True),
+        reports.count("n", np.int64(1234), "Images"),
+        reports.number("ms", -0.5, "Time", ".2f ms"),
+        reports.text("strategy", "none", "Strategy"),
+    ]
+    output = reports.results(run, rows, per_class=np.array([0.5, np.nan]), counts={1: (2, 3)})
+    reports.note(run, extra=np.float32(0.5))
+    assert metrics(run) == {
+        **{"accuracy": 0.984, "n": 1234, "ms": -0.5, "strategy": "none"},
+        **{"per_class": [0.5, None], "counts": {"1": [2, 3]}, "extra": 0.5},
+    }
+    texts = ["98.4\xa0%", "n = 1,000", "1,234", "−0.50\xa0ms", "none"]
+    assert [cell for cell in cells(output.html) if cell in texts] == texts
+    later = reports.results(run, [reports.count("k", 1, "K")], name="later", caption="Later.")
+    assert "Later." in later.html
+    assert metrics(run)["k"] == 1
+    assert stage(run)["headline"] == [
+        {"key": "accuracy", "label": "Accuracy", "text": "98.4\xa0%", "note": "n = 1,000"}
+    ]
+
+
+def test_a_caveat_stands_beside_every_figure(run):
+    run.record_data({"name": "pen-strokes", "caveat": "synthetic"})
+    assert "Data: synthetic." in reports.table(run, sample.frame(3), "t", "A table.").html
+    assert "Data: synthetic." in reports.figure(run, sample.bars(), "f", "A figure.").html
+    reports.results(run, [reports.count("n", 1, "N", headline=True)])
+    assert metrics(run)["caveat"] == "synthetic"
+    assert stage(run)["headline"][0]["note"] == "synthetic"
+
+
+def test_warnings_are_shown_and_kept(run):
+    output = reports.warnings(run, ["3 training images hold no ink.", None, ""])
+    reports.warnings(run, ["3 training images hold no ink.", "“O” is never predicted."])
+    assert output.html.count("Warning.") == 1
+    texts = [each["text"] for each in stage(run)["warnings"]]
+    assert texts == ["3 training images hold no ink.", "“O” is never predicted."]
+    assert reports.warnings(run, [None]).html == ""
+
+
+def test_the_environment_names_versions_and_hardware(run):
+    output = reports.environment(run)
+    for name in ("Run", "Commit", "Processor", "python", "numpy"):
+        assert f">{name}</th>" in output.html
+
+
+def test_a_figure_is_drawn_again_while_a_cell_runs_by_hand_only(run, monkeypatch):
+    assert reports.live(run, lambda n: sample.bars(), "Curves.") is None
+    run.by_hand = True
+    shown = []
+    handle = type("Handle", (), {"update": lambda self, output: shown.append(output)})()
+    monkeypatch.setattr("IPython.display.display", lambda it, **_: shown.append(it) or handle)
+    update = reports.live(run, lambda n: sample.bars(str(n)), "Curves.")
+    update(1)
+    update(2)
+    assert len(shown) == 2
+    assert all("Curves." in each.html for each in shown)
+    assert not run.path("figures").exists()
