@@ -10,7 +10,7 @@ from typing import Any
 _NAMES = {
     "scores": "accuracy balanced_accuracy balanced_accuracy_interval confusion difference_interval "
     "divide ece evaluate expanded interval_text known_writers log_loss mean_interval per_class "
-    "percent recalls seed_interval share_interval top_k wilson",
+    "percent predictor recalls score_table seed_interval share_interval top_k wilson",
     "calibration": "apply_temperature fit_temperature reliability",
     "conformal": "alternatives alternatives_threshold score_alternatives",
     "confusable": "confident_mistakes confusable_groups confusable_pairs confusion_blocks "

@@ -4,14 +4,15 @@ Shares have Wilson's interval, other scores a bootstrap over the images; where t
 they are resampled instead, because images by one hand are alike.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite, sqrt
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from hcr.errors import DataError
+from hcr.errors import DataError, ModelError
 
 BINS = 15  # of the calibration error, as in Guo et al. (2017)
 RESAMPLES = 1000
@@ -221,16 +222,17 @@ def _ece_interval(
     return max(0.0, low), min(1.0, max(0.0, high))
 
 
-def difference_interval(
-    first: float, first_interval: Interval, second: float, second_interval: Interval
-) -> Interval:
-    """The interval of first - second, two scores of different images, from the interval of each.
+def difference_interval(first: Any, second: Any, score: str = "accuracy") -> tuple[Any, Any]:
+    """The interval of first - second, a score of different images, with ends x_low and x_high.
 
-    R. G. Newcombe (1998), Statistics in Medicine 17, 873-890, method 10.
+    Both are rows or columns as `score_table` gives them. R. G. Newcombe (1998), Statistics in
+    Medicine 17, 873-890, method 10.
     """
-    low = np.hypot(first - first_interval[0], second_interval[1] - second)
-    high = np.hypot(first_interval[1] - first, second - second_interval[0])
-    return float(first - second - low), float(first - second + high)
+    ends = [f"{score}{end}" for end in ("", "_low", "_high")]
+    (a, a_low, a_high), (b, b_low, b_high) = (
+        [each[end] for end in ends] for each in (first, second)
+    )
+    return a - b - np.hypot(a - a_low, b_high - b), a - b + np.hypot(a_high - a, b - b_low)
 
 
 def seed_interval(
@@ -364,3 +366,42 @@ def expanded(level: float, n: int) -> float:
     from scipy import stats
 
     return float(1 - 2 * stats.norm.sf(stats.t.ppf(0.5 + level / 2, n - 1) * sqrt(n / (n - 1))))
+
+
+def score_table(
+    predictions: Mapping[str, tuple[np.ndarray, np.ndarray, ArrayLike | None]], seed: int = 0
+) -> pd.DataFrame:
+    """`evaluate` for labels, probabilities and writers by name: a row each.
+
+    Columns name, n, and each score with ends x_low and x_high.
+    """
+    rows = []
+    for name, (labels, probabilities, writers) in predictions.items():
+        row = {"name": name, "n": len(labels)}
+        for score, *values in evaluate(labels, probabilities, seed, writers).itertuples():
+            columns = (score, f"{score}_low", f"{score}_high")
+            row |= dict(zip(columns, values, strict=True))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def predictor(model: Any, characters: Sequence[str]) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from images to a recognizer's probabilities of `characters`, rows of sum 1.
+
+    The model may know more characters. Raises `ModelError` where it does not know them all.
+    """
+    columns = {label: i for i, label in enumerate(model.labels)}
+    if not columns.keys() >= set(characters):
+        raise ModelError(
+            f"The model must know the dataset's {len(characters)} characters, "
+            f"{''.join(characters)}. Received: a model for {''.join(model.labels)}. Use another."
+        )
+    columns = [columns[character] for character in characters]
+
+    def predict(images: np.ndarray) -> np.ndarray:
+        probabilities = model.predict(images)[:, columns]
+        if len(columns) < len(model.labels):
+            probabilities /= np.maximum(probabilities.sum(axis=1, keepdims=True), 1e-30)
+        return probabilities
+
+    return predict
