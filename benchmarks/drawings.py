@@ -2,16 +2,17 @@
 
     HCR_DATA=FOLDER uv run benchmarks/drawings.py [MODEL] [--test] [--file FILE]
 
-MODEL is what `Recognizer.load` takes; by default the pretrained model of 47 classes. Recognized are
-the drawings of UNIPEN's contributors of the validation split, or with --test those of the test split,
-from which nothing may be chosen, and `lou`, who gave too few to count.
+MODEL is what `Recognizer.load` takes; by default the pretrained model of 47 classes. Recognized
+are the drawings of UNIPEN's contributors of the validation split, or with --test those of the test
+split, from which nothing may be chosen, and `lou`, who gave too few to count.
 
 Every drawing is put on a pad of 280 x 280 pixels in four ways (`synthesis.PLACEMENTS`), in whole
 pixels, and recognized as the pad does it, `from_strokes` and all. Printed are, for each placement,
-the shares that were recognized right in percent: exact (the right one of the model's classes), folded
-(right but for case), top 3 (folded, one of the three best), and folded among digits, capitals and
-small letters. `mean` is over contributors, each counting the same; its interval is a bootstrap over
-the contributors, widened because they are few. No writer of theirs is in a training split.
+the shares that were recognized right in percent: exact (the right one of the model's classes),
+folded (right but for case), top 3 (folded, one of the three best), and folded among digits,
+capitals and small letters. `mean` is over contributors, each counting the same; its interval is a
+bootstrap over the contributors, widened because they are few. No writer of theirs is in a training
+split.
 """
 
 import argparse
@@ -28,9 +29,10 @@ from hcr.runs import files
 
 SEED = 0
 BEFORE = """\
-The test contributors had been recognized once before, with the model that was pretrained then and is
-half of today's: drawn large, 88.5 % right but for case and 98.0 % among the first three. What followed
-was chosen on the validation contributors, and by leaving training contributors out (docs/levers.md).\
+The test contributors had been recognized once before, with the model that was pretrained then and
+is half of today's: drawn large, 88.5 % right but for case and 98.0 % among the first three. What
+followed was chosen on the validation contributors, and by leaving training contributors out
+(docs/levers.md).\
 """
 
 

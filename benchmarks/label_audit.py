@@ -4,14 +4,14 @@
 
 It looks at the 141,475 images of emnist-subset's train file, never at a test file, and writes into
 FOLDER `suspects.csv` (index in that file, hash, given, suggested, score) and sheets of ten images
-each. Other versions of NumPy and scikit-learn may swap suspects of nearly the same score, so verdicts
-are matched by the image's hash: 16 hexadecimal digits. Takes 40 s on two cores.
+each. Other versions of NumPy and scikit-learn may swap suspects of nearly the same score, so
+verdicts are matched by the image's hash: 16 hexadecimal digits. Takes 40 s on two cores.
 
-The verdicts: one person looked at each image, enlarged seven times, knowing both labels. `wrong`: the
-label can't be what was written; only where nobody who saw the image would give it (a clear R labeled
-r is, a 9 with a straight tail labeled q is not, for the form that the writer filled in is not at
-hand). `ambiguous`: it may be right, the image can be read as either. `right`: it is what was written.
-`unreadable`: it is no character that can be told.
+The verdicts: one person looked at each image, enlarged seven times, knowing both labels. `wrong`:
+the label can't be what was written; only where nobody who saw the image would give it (a clear R
+labeled r is, a 9 with a straight tail labeled q is not, for the form that the writer filled in is
+not at hand). `ambiguous`: it may be right, the image can be read as either. `right`: it is what
+was written. `unreadable`: it is no character that can be told.
 """
 
 import sys

@@ -2,18 +2,19 @@
 
     HCR_DATA=FOLDER uv run benchmarks/robustness.py [MODEL] [--dataset NAME] [--file FILE]
 
-MODEL is what `Recognizer.load` takes; by default the pretrained model of 47 classes. NAME is a key of
-hcr.datasets.DATASETS, by default emnist-subset. The test split stays closed: `04_evaluate` measures
-the same on it, with its parameter `robustness`. docs/results/robustness.md holds the last results.
+MODEL is what `Recognizer.load` takes; by default the pretrained model of 47 classes. NAME is a key
+of hcr.datasets.DATASETS, by default emnist-subset. The test split stays closed: `04_evaluate`
+measures the same on it, with its parameter `robustness`. docs/results/robustness.md holds the last
+results.
 
 Predicted are the same images throughout, 100 of each class of the validation split, or all of a
 class that has fewer: those whose digests are the least. They are predicted as they are, and
-corrupted (`corruptions`, after MNIST-C; seed 0). Every share is of images that were predicted right,
-in percent. Intervals are of 95 %, a bootstrap over the images, each drawn with all its corrupted
-copies (1,000 resamples, seed 0). `mean` is over the strengths, and in the last row over the eight
-ways; `lost` is what that is less than as they are, in points; `below half` is the first strength at
-which fewer than half are right. The model's epoch and temperature were chosen on this split, so that
-the first column flatters it a little; what is lost is compared on the same images.
+corrupted (`corruptions`, after MNIST-C; seed 0). Every share is of images that were predicted
+right, in percent. Intervals are of 95 %, a bootstrap over the images, each drawn with all its
+corrupted copies (1,000 resamples, seed 0). `mean` is over the strengths, and in the last row over
+the eight ways; `lost` is what that is less than as they are, in points; `below half` is the first
+strength at which fewer than half are right. The model's epoch and temperature were chosen on this
+split, so that the first column flatters it a little; what is lost is compared on the same images.
 
 The second table is of the first 20 of each class, brought in as a scan is, by
 `hcr.preprocessing.from_picture`, which tells ink from paper, trims, scales and centers it.

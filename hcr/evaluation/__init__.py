@@ -10,18 +10,18 @@ from typing import Any
 _NAMES = {
     "scores": "accuracy balanced_accuracy balanced_accuracy_interval confusion difference_interval "
     "divide ece evaluate expanded interval_text known_writers log_loss mean_interval per_class "
-    "percent predictor recalls score_table seed_interval share_interval top_k wilson",
+    "percent predictor recalls score_table seed_interval share_interval wilson",
     "calibration": "apply_temperature fit_temperature reliability",
     "conformal": "alternatives alternatives_threshold score_alternatives",
-    "confusable": "confident_mistakes confusable_groups confusable_pairs confusion_blocks "
-    "example_mistakes mistakes_by_kind saliency_examples score_groups swapped_labels warnings "
+    "confusable": "confusable_groups confusable_pairs confusion_blocks "
+    "example_mistakes mistakes_by_kind score_groups swapped_labels warnings "
     "worst_confusions",
     "selective": "rejection_threshold risk_coverage selective_scores",
     "robustness": "corruption_scores corruption_summary",
     "drawings": "contributor_interval drawing_intervals load_drawings score_drawings",
     "label_audit": "check_orientation duplicate_pairs edge_directions find_duplicates "
     "image_features label_verdicts near_duplicates nearest_neighbors sample_indices "
-    "suspected_labels typical_images VERDICTS",
+    "suspected_labels typical_images",
     "comparing": "compare compare_pairs compare_runs find_runs holm mcnemar seed_table",
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -4,8 +4,7 @@ Runs that were measured on different test images are never ranked against each o
 """
 
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from itertools import combinations
@@ -31,7 +30,7 @@ SCORES = {
     "accuracy": "accuracy",
 }
 COLUMNS = ["run", "label", "seed", "data", "validation", "test", "n", "openings", "seconds"]
-COLUMNS += ["machine", "date", "commit", "command", "recorded", "folder", "counted"]
+COLUMNS += ["machine", "date", "commit", "command", "folder", "counted"]
 
 
 @dataclass(frozen=True)
@@ -59,20 +58,18 @@ class Recipe:
         With several seeds the interval of a test score holds other seeds, too; that of validation
         is over the images alone, for its predictions are not kept.
         """
-        values, low, high = [run[name] for run in self.runs], *self._ends(name)
-        spread = float(np.std(values, ddof=1)) if len(values) > 1 else nan
-        score = {"value": float(np.mean(values)), "low": low, "high": high}
-        return score | {"spread": spread, "each": values}
-
-    def _ends(self, name: str) -> tuple[float, float]:
-        if len(self.runs) == 1 or name == "validation":
-            return self.mean(f"{name}_low"), self.mean(f"{name}_high")
-        if self.right is None:
-            return nan, nan
-        counts = np.bincount(self.runs[0]["labels"])
-        weights = counts * 1.0 if name == "accuracy" else (counts > 0) * 1.0
-        labels, weights = self.runs[0]["labels"], weights / weights.sum()
-        return seed_interval(self.right, labels, weights, (0, 1))[1:]
+        values = [run[name] for run in self.runs]
+        low, high, several = self.mean(f"{name}_low"), self.mean(f"{name}_high"), len(values) > 1
+        if several and name != "validation":
+            low = high = nan
+            if self.right is not None:
+                counts = np.bincount(self.runs[0]["labels"]) * 1.0
+                weights = counts if name == "accuracy" else np.sign(counts)
+                labels, weights = self.runs[0]["labels"], weights / weights.sum()
+                _, low, high = seed_interval(self.right, labels, weights, (0, 1))
+        spread = float(np.std(values, ddof=1)) if several else nan
+        value = float(np.mean(values))
+        return {"value": value, "low": low, "high": high, "spread": spread, "each": values}
 
 
 @dataclass(frozen=True)
@@ -110,39 +107,31 @@ class Group:
         """A row a recipe, by rank.
 
         Columns rank, label, network, seeds; validation, test (balanced accuracies) and accuracy (of
-        the test split), each with x_low and x_high; spread of the test's, openings of the split.
+        the test split), each with x_low and x_high; spread of the test's; openings of the test
+        split; seconds of training, parameters, multiply_adds, latency in ms (times only where all
+        runs are of one machine); machine; builds_on, the models whose training the seconds leave
+        out; and seconds_front, parameters_front, latency_front: nothing cheaper is as good.
         """
-        frame = self.figures[["rank", "label"]].drop_duplicates(ignore_index=True)
-        frame["network"] = [recipe.runs[0]["network"] for recipe in self.recipes]
-        frame["seeds"] = [len(recipe.runs) for recipe in self.recipes]
-        for name in SCORES:
-            score = self.figures[self.figures["split"] == name].reset_index()
-            for column, end in ((name, "value"), (f"{name}_low", "low"), (f"{name}_high", "high")):
-                frame[column] = score[end]
-        frame["spread"] = self.figures.loc[self.figures["split"] == "test", "spread"].to_numpy()
-        every = [recipe.runs + recipe.older for recipe in self.recipes]
-        return frame.assign(openings=[sum(run["openings"] for run in each) for each in every])
-
-    @cached_property
-    def costs(self) -> pd.DataFrame:
-        """A row a recipe: its balanced accuracy on validation, and what it costs.
-
-        Columns rank, label; value, low, high; seconds of training, parameters, multiply_adds,
-        latency in ms; x_front: nothing cheaper is as good; machine; builds_on, the models whose
-        training the seconds leave out. Times are of one machine: a recipe of several has none.
-        """
-        keys = ("seconds", "parameters", "multiply_adds", "latency")
-        frame = self.figures[self.figures["split"] == "validation"].reset_index(drop=True)
-        frame = frame[["rank", "label", "value", "low", "high"]].assign(
-            **{key: [recipe.mean(key) for recipe in self.recipes] for key in keys},
-            machine=[" / ".join({run["machine"] for run in r.runs}) for r in self.recipes],
-            builds_on=[recipe.runs[0]["builds_on"] for recipe in self.recipes],
-        )
-        several = frame["machine"].str.contains(" / ", regex=False)
-        frame.loc[several, ["seconds", "latency", "machine"]] = nan, nan, ""
+        rows = []
+        for rank, recipe in enumerate(self.recipes, start=1):
+            row = {"rank": rank, "label": recipe.label, "network": recipe.runs[0]["network"]}
+            row["seeds"] = len(recipe.runs)
+            for name in SCORES:
+                score = recipe.score(name)
+                row |= {name: score["value"], f"{name}_low": score["low"]}
+                row[f"{name}_high"] = score["high"]
+            row["spread"] = recipe.score("test")["spread"]
+            row["openings"] = sum(run["openings"] for run in recipe.runs + recipe.older)
+            machines = {run["machine"] for run in recipe.runs}
+            for key in ("seconds", "latency", "parameters", "multiply_adds"):
+                timed = key in ("seconds", "latency")
+                row[key] = nan if timed and len(machines) > 1 else recipe.mean(key)
+            row["machine"] = machines.pop() if len(machines) == 1 else ""
+            rows.append(row | {"builds_on": recipe.runs[0]["builds_on"]})
+        frame = pd.DataFrame(rows)
         for price in ("seconds", "parameters", "latency"):
             parts = frame.groupby("machine") if price != "parameters" else [("", frame)]
-            on_front = [front(rows[price], rows["value"]) for _, rows in parts]
+            on_front = [front(part[price], part["validation"]) for _, part in parts]
             frame[f"{price}_front"] = pd.concat(on_front)
         return frame
 
@@ -164,15 +153,13 @@ class Group:
         """
         curves = []
         for recipe in self.recipes:
-            parts = [
-                run["history"].assign(chosen=run["history"]["epoch"] == run["best_epoch"])
-                for run in recipe.runs
-                if run["history"] is not None
-            ]
-            if parts:
+            known = [run for run in recipe.runs if run["history"] is not None]
+            kept = [run["history"]["epoch"] == run["best_epoch"] for run in known]
+            if known:
+                parts = [run["history"].assign(kept=k) for run, k in zip(known, kept, strict=True)]
                 epochs = pd.concat(parts).groupby("epoch")
                 frame = epochs[SCORES["validation"]].agg(value="mean", low="min", high="max")
-                frame = frame.assign(chosen=epochs["chosen"].any()).reset_index()
+                frame = frame.assign(chosen=epochs["kept"].any()).reset_index()
                 curves.append((recipe.label, frame))
         return curves
 
@@ -188,16 +175,14 @@ class Group:
         known = [recipe for recipe in self.recipes if recipe.right is not None][:MOST]
         for first, second in combinations(known, 2):
             place = {run["seed"]: j for j, run in enumerate(second.runs)}
-            common = [
-                (i, place[run["seed"]]) for i, run in enumerate(first.runs) if run["seed"] in place
-            ]
-            i, j = map(list, zip(*(common or [(0, 0)]), strict=True))
+            common = [(i, place.get(run["seed"])) for i, run in enumerate(first.runs)]
+            common = [pair for pair in common if pair[1] is not None] or [(0, 0)]
+            i, j = map(list, zip(*common, strict=True))
             one, other = first.runs[i[0]], second.runs[j[0]]
             row = mcnemar(one["labels"], one["predicted"], other["predicted"])
             if len(i) > 1:
                 labels, weights = one["labels"], np.bincount(one["labels"]) / len(one["labels"])
-                right = first.right[i] - second.right[j]
-                ends = seed_interval(right, labels, weights, (-1, 1))
+                ends = seed_interval(first.right[i] - second.right[j], labels, weights, (-1, 1))
                 row |= dict(zip(("difference", "low", "high"), ends, strict=True))
             seeds = " and ".join(dict.fromkeys((str(one["seed"]), str(other["seed"]))))
             rows.append({"first": first.label, "second": second.label, "seeds": seeds} | row)
@@ -263,7 +248,7 @@ def compare_runs(folders: Mapping[str, Path]) -> Comparison:
             problems[name] = str(error)
     by_images: dict[tuple[str, str], list[Recipe]] = {}
     for (key, same), label in zip(by_recipe.items(), _labels(by_recipe.values()), strict=True):
-        same.sort(key=lambda run: str(run["finished"]))
+        same.sort(key=lambda run: run["finished"])
         newest = {run["seed"]: run for run in same}
         chosen = sorted(newest.values(), key=lambda run: (str(type(run["seed"])), run["seed"]))
         for run in same:
@@ -366,32 +351,34 @@ def _read(name: str, folder: Path) -> dict[str, Any]:
             f"Missing: {', '.join(sorted(missing))}. Run it again, or leave it out."
         )
     stages = {stage: each.get("parameters") or {} for stage, each in record["stages"].items()}
-    models = {stage: stages.get(stage, {}) for stage in ("04_evaluate", "05_draw")}
+    training, data = stages.get("03_train", {}), record.get("data") or {}
     # `reader` is what older runs called it.
-    model, drawn = (each.get("pretrained", each.get("reader", "run")) for each in models.values())
+    model, drawn = (
+        stages.get(stage, {}).get("pretrained", stages.get(stage, {}).get("reader", "run"))
+        for stage in ("04_evaluate", "05_draw")
+    )
     if model != "run":
         raise RunError(
             f"A run's scores must be those of its own model. Received: those of {model!r}. Run its "
             "04_evaluate again with pretrained=run."
         )
-    training, data = stages.get("03_train", {}), record.get("data") or {}
-    counts, caveat = data.get("counts") or {}, f" ({data['caveat']})" if data.get("caveat") else ""
-    parents = training | (training.get("recipe") or {})
-    parents = f"{parents.get('start') or ''},{parents.get('teacher') or ''}".split(",")
+    caveat = f" ({data['caveat']})" if data.get("caveat") else ""
+    levers = training | (training.get("recipe") or {})
+    parents = f"{levers.get('start') or ''},{levers.get('teacher') or ''}".split(",")
     parents = [parent.strip().removeprefix("outputs/") for parent in parents]
-    openings = [
-        each
-        for each in record.get("test_openings") or []
-        if each.get("dataset", data.get("name")) == data.get("name")
-    ]
+    same = {data.get("name"), None}
+    openings = [o for o in record.get("test_openings") or [] if o.get("dataset") in same]
     labels, predicted = _predictions(folder, evaluated)
-    digest = openings[-1].get("digest") if openings else None
-    # An old run recorded no digest of its test images: their labels' tells them from others.
-    label_digest = data.get("name"), data.get("characters"), labels is not None and labels.tobytes()
+    opening = openings[-1] if openings else {}
+    digest = opening.get("digest")
+    if not digest or opening.get("n") != evaluated["n"]:
+        # Of an old run, or one whose model had learned from some: the labels tell them from others.
+        content = b"" if labels is None else labels.tobytes()
+        digest = files.digest(data.get("name"), data.get("characters"), content)
     history = folder / "history.csv"
-    history = pd.read_csv(history) if history.is_file() else None
+    history = pd.read_csv(history) if history.is_file() else pd.DataFrame()
     latency = metrics.get("05_draw", {}).get("read_strokes_ms") if drawn == "run" else None
-    commit = str(record.get("commit") or "")[:10]
+    commit, counts = str(record.get("commit") or "–")[:10], data.get("counts") or {}
     numbers = {name: trained.get(name) for name in ("parameters", "multiply_adds", "best_epoch")}
     numbers |= {"seconds": trained.get("training_seconds"), "latency": latency}
     for score, key in SCORES.items():
@@ -406,19 +393,18 @@ def _read(name: str, folder: Path) -> dict[str, Any]:
         "data_facts": data,
         "data": f"{data.get('name') or 'unknown'}{caveat}",
         "title": f"{data.get('title') or data.get('name') or 'unknown data'}{caveat}",
-        "test_digest": digest or files.digest(*label_digest),
-        "recorded": bool(digest),
+        "test_digest": digest,
         "validation_digest": data.get("validation_digest") or f"{data.get('name')}, {counts}",
         "n_validation": counts.get("validation"),
         "openings": len(openings),
         "machine": _machine(record.get("hardware") or {}),
-        "finished": record.get("finished"),
+        "finished": str(record.get("finished") or ""),
         "date": str(record.get("finished") or "")[:10],
-        "commit": (commit + "+" * bool(record.get("dirty"))) if commit else "–",
+        "commit": commit + "+" * bool(record.get("dirty")),
         "command": record.get("command"),
         "labels": labels,
         "predicted": predicted,
-        "history": history if history is not None and SCORES["validation"] in history else None,
+        "history": history if SCORES["validation"] in history else None,
     }
 
 
@@ -461,22 +447,23 @@ def _predictions(folder: Path, evaluated: dict) -> tuple[np.ndarray | None, np.n
 def _machine(facts: dict[str, Any]) -> str:
     """Processor, cores, AMX or bfloat16, memory, GPU; times are compared where it is equal."""
     cores, memory = facts.get("cores"), facts.get("memory_gib")
-    fast = "AMX" if facts.get("amx") else "bfloat16" if facts.get("bfloat16") else ""
     parts = [facts.get("processor") or "unknown", f"{cores} core{'s' * (cores != 1)}" * bool(cores)]
-    parts += [fast, f"{memory} GiB" * bool(memory), facts.get("gpu") or ""]
-    return ", ".join(filter(None, map(str, parts)))
+    parts += ["AMX" if facts.get("amx") else "bfloat16" if facts.get("bfloat16") else ""]
+    parts += [f"{memory} GiB" * bool(memory), facts.get("gpu")]
+    return ", ".join(str(part) for part in parts if part)
 
 
-def _labels(recipes: Sequence[list[dict[str, Any]]]) -> list[str]:
-    """The shortest name of each recipe's runs without suite and seed; in full where not unique."""
+def _labels(recipes: Iterable[list[dict[str, Any]]]) -> list[str]:
+    """Each recipe's shortest name without suite and seed; a run's full name where not unique."""
     short = [
-        [re.sub(rf"-s{run['seed']}$", "", run["run"].rpartition("/")[2]) for run in same]
+        min(
+            (re.sub(rf"-s{run['seed']}$", "", run["run"].rpartition("/")[2]) for run in same),
+            key=lambda name: (len(name), name),
+        )
         for same in recipes
     ]
-    short = [min(names, key=lambda name: (len(name), name)) for names in short]
     full = [min(run["run"] for run in same) for same in recipes]
-    count = Counter(short)
-    return [a if count[a] == 1 else b for a, b in zip(short, full, strict=True)]
+    return [a if short.count(a) == 1 else b for a, b in zip(short, full, strict=True)]
 
 
 def _rank(recipe: Recipe) -> tuple[float, str]:

@@ -31,12 +31,9 @@ KINDS = {
     "group": "another pair of a group that this model confuses",
     "other": "any other pair",
 }
-ALL_GROUPS = "all groups"  # a row of `score_groups`
-
 FEW = 5  # fewer images of a class, or labels of a pair each way, may be chance: no warning
 FAR = 0.5  # far worse: recall surely below this share of the median recall
 OF_SUSPECTS, OF_LABELS = 0.5, 0.05  # swapped: this share of the suspects, and of the pair's labels
-CONFIDENT = 0.99  # from this probability on a mistake makes its label suspect
 
 
 def worst_confusions(matrix: np.ndarray, characters: Sequence[str], n: int = 20) -> pd.DataFrame:
@@ -162,41 +159,36 @@ def mistakes_by_kind(
     predicted: np.ndarray,
     characters: Sequence[str],
     groups: Iterable[Sequence[int]] = (),
-    alike: Iterable[str] = ALIKE,
 ) -> pd.DataFrame:
     """The mistakes by kind, and the accuracy that is left as the kinds are set aside in turn.
 
-    A mistake that is set aside counts as right, as if the pair were one character. `alike` holds
-    pairs, for the classes whose names are merged to these: 0O stands for 0 and o, too.
+    A mistake that is set aside counts as right, as if the pair were one character.
 
     Returns:
-        A row a kind, indexed by `KINDS`: kind (text); n; of_mistakes, their share of the mistakes;
-        of_images; accuracy with this kind and those above it set aside (in the first row none), its
-        Wilson interval low and high; balanced, the balanced accuracy likewise; NaN in the last row.
+        A row a kind, indexed by `KINDS`: kind (text); n; of_mistakes and of_images, shares;
+        accuracy with this kind and those above it set aside (in the first row none), its Wilson
+        interval low and high; balanced, the balanced accuracy likewise; NaN in the last row.
     """
     size = len(characters)
     counts, right = confusion(labels, predicted, size), np.eye(size, dtype=bool)
     merged = np.array([characters_of.merge(c) for c in characters])
     folded = np.array([characters_of.fold_case(c) for c in characters])
-    pairs = np.zeros((size, size), dtype=bool)
-    for one, other in alike:
-        cells = np.outer(merged == characters_of.merge(one), merged == characters_of.merge(other))
-        pairs |= cells | cells.T
-    cells_of = {"all": right, "case": folded[:, None] == folded, "alike": pairs}
+    alike = np.zeros((size, size), dtype=bool)
+    for one, other in ALIKE:
+        alike |= np.outer(merged == characters_of.merge(one), merged == characters_of.merge(other))
+    cells_of = {"all": right, "case": folded[:, None] == folded, "alike": alike | alike.T}
     cells_of |= {"group": _together(groups, size), "other": np.ones((size, size), dtype=bool)}
-    total, rows = int(counts.sum()), []
-    wrong = total - int(counts.trace())
+    total, wrong, rows = counts.sum(), counts.sum() - counts.trace(), []
     for kind, cells in cells_of.items():
-        n = int(counts[cells & ~right].sum()) if rows else wrong
+        n = (counts * (cells & ~right)).sum() if rows else wrong
         right = right | cells
         good = (counts * right).sum(axis=1)
-        share = n / wrong if wrong else float("nan")
-        left = (good.sum() / total, *wilson(good.sum(), total))
-        balanced = float(np.nanmean(divide(good, counts.sum(axis=1))))
-        rows.append((KINDS[kind], n, share, n / total, *left, balanced))
-    columns = ["kind", "n", "of_mistakes", "of_images", "accuracy", "low", "high", "balanced"]
-    frame = pd.DataFrame(rows, columns=columns, index=pd.Index(cells_of, name="key"))
-    frame.loc["other", columns[4:]] = np.nan
+        row = {"key": kind, "kind": KINDS[kind], "n": n, "of_mistakes": float(divide(n, wrong))}
+        row |= {"of_images": n / total, "accuracy": good.sum() / total}
+        row["low"], row["high"] = wilson(good.sum(), total)
+        rows.append(row | {"balanced": np.nanmean(divide(good, counts.sum(axis=1)))})
+    frame = pd.DataFrame(rows).set_index("key")
+    frame.loc["other", ["accuracy", "low", "high", "balanced"]] = np.nan
     return frame
 
 
@@ -217,59 +209,27 @@ def score_groups(
     """
     size, groups = len(characters), [list(group) for group in groups]
     counts = confusion(labels, predicted, size)
-    inside = (counts * _together(groups, size)).sum(axis=1)
+    kept = (counts * _together(groups, size)).sum(axis=1)
     grouped = np.isin(np.arange(size), [i for group in groups for i in group])
     parts = {" ".join(characters[i] for i in group): group for group in groups}
-    parts |= {ALL_GROUPS: grouped, "all others": ~grouped, "all": np.full(size, True)}
-    sums = np.array(
-        [
-            [values[part].sum() for part in parts.values()]
-            for values in (counts.sum(axis=1), counts.diagonal(), inside)
-        ]
-    )
-    held = [
-        [np.where(grouped, v, 0)[part].sum() for part in parts.values()]
-        for v in (counts.diagonal(), inside)
-    ]
-    n, right, kept = sums
+    parts |= {"all groups": grouped, "all others": ~grouped, "all": np.full(size, True)}
+
+    def total(values: np.ndarray) -> np.ndarray:
+        return np.array([values[part].sum() for part in parts.values()])
+
+    n, right, across = total(counts.sum(axis=1)), total(counts.diagonal()), total(kept)
     frame = pd.DataFrame({"group": list(parts), "n": n, "mistakes": n - right})
     frame["of_mistakes"] = divide(n - right, (n - right)[-1])
+    n_within, within = total(kept * grouped), total(counts.diagonal() * grouped)
     for name, prefix, good, of in (
         ("accuracy", "", right, n),
-        ("across", "across_", kept, n),
-        ("within", "within_", *map(np.array, held)),
+        ("across", "across_", across, n),
+        ("within", "within_", within, n_within),
     ):
-        if name == "within":
-            frame["n_within"] = of
         frame[name] = divide(good, of)
         frame[f"{prefix}low"], frame[f"{prefix}high"] = wilson(good, of)
+    frame.insert(frame.columns.get_loc("within"), "n_within", n_within)
     return frame
-
-
-def saliency_examples(
-    labels: np.ndarray,
-    predicted: np.ndarray,
-    characters: Sequence[str],
-    chosen: Sequence[int] | None = None,
-    most: int = 10,
-) -> tuple[np.ndarray, list[str]]:
-    """An image each of some classes, with a caption: the first one of its most frequent confusion.
-
-    Of a class without a mistake it is the first image, of one without images none. `chosen` are
-    classes; None: those with the most frequent confusions, `most` at most.
-    """
-    matrix = confusion(labels, predicted, len(characters))
-    worst = worst_confusions(matrix, characters, matrix.size if chosen is not None else 20)
-    first = worst.drop_duplicates("true").set_index("true")["predicted"]
-    index = {character: i for i, character in enumerate(characters)}
-    images, captions = [], []
-    for i in [index[c] for c in first.index[:most]] if chosen is None else chosen:
-        other = first.get(characters[i], characters[i])
-        those = np.flatnonzero((labels == i) & (predicted == index[other]))
-        if len(those):
-            images.append(int(those[0]))
-            captions.append(f"{characters[i]} predicted as {other}")
-    return np.array(images, np.int64), captions
 
 
 def warnings(labels: np.ndarray, predicted: np.ndarray, characters: Sequence[str]) -> list[str]:
@@ -324,30 +284,6 @@ def swapped_labels(
         f"and “{characters[j]}”, {matrix[i, j]:,} one way and {matrix[j, i]:,} the other. Check "
         "whether these labels were swapped."
     ]
-
-
-def confident_mistakes(
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    characters: Sequence[str],
-    confidence: float = CONFIDENT,
-) -> pd.DataFrame:
-    """Mistakes with a probability of `confidence` or more, the highest first: suspect labels.
-
-    Columns index, label, predicted (characters), probability.
-    """
-    predicted, highest = probabilities.argmax(axis=1), probabilities.max(axis=1).astype(float)
-    index = np.flatnonzero((predicted != labels) & (highest >= confidence))
-    index = index[np.argsort(-highest[index], kind="stable")]
-    names = np.array(list(characters), object)
-    return pd.DataFrame(
-        {
-            "index": index,
-            "label": names[labels[index]],
-            "predicted": names[predicted[index]],
-            "probability": highest[index],
-        }
-    )
 
 
 def _lowest_rates(matrix: np.ndarray, rate: np.ndarray) -> np.ndarray:

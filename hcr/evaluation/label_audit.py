@@ -5,7 +5,7 @@ cleanlab are imported where they are used: that takes seconds.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -18,19 +18,15 @@ from hcr.preprocessing import from_strokes, synthesis
 from hcr.runs import environment
 
 CHUNK = 4096  # images at a time: what is computed of them stays below 100 MB
-BLUR = 1.0  # px: with it, lines that lie a pixel apart are near each other
+BLUR = 1.0  # px: with it, lines that are a pixel apart are near each other
 BINS, CELL = 8, 4  # directions, and the side in pixels of the square that they are summed over
 # Of 20,000 images of emnist-subset and their nearest neighbors, the pairs below this are bare
-# strokes, 1, I and l; the first pair of any other character stands at 0.17, and one sees that two
-# people wrote it. A copy that was saved with losses, or has noise of 10 levels on it, is below 0.1.
+# strokes, 1, I and l; the first pair of any other character is at 0.17, by two people. A copy that
+# was saved with losses, or has noise of 10 levels on it, is below 0.1.
 NEAR = 0.15
-VERDICTS = ("wrong", "ambiguous", "right", "unreadable")
-
-# The classifier behind the suspects. Measured on a fifth of emnist-subset's 141,475 training images
-# on two cores: 15 nearest neighbors in 50 components of pixels 84.0 % in 7 s, one hidden layer of
-# 256 on 150 components of edge directions 88.9 % in 5 s, of 512 89.1 % in 9 s.
-COMPONENTS, HIDDEN, BATCH, EPOCHS = 150, 256, 256, 8
-MIN_STEPS = 400  # of few images more epochs are taken
+# The classifier behind the suspects: on a fifth of emnist-subset 88.9 % in 5 s; 15 nearest neighbors
+# on pixels 84.0 % in 7 s, a layer of 512 89.1 % in 9 s. Of few images more epochs are taken.
+COMPONENTS, HIDDEN, BATCH, EPOCHS, MIN_STEPS = 150, 256, 256, 8, 400
 
 
 def sample_indices(n: int, sample: int | None, seed: int) -> np.ndarray:
@@ -43,18 +39,14 @@ def sample_indices(n: int, sample: int | None, seed: int) -> np.ndarray:
 def image_features(
     images: np.ndarray, n: int = 50, seed: int = 0, sample: int = 20_000, of: str = "pixels"
 ) -> np.ndarray:
-    """The first principal components of images.
+    """The first principal components of images: float32 (m, n), centered, all of one scale.
 
     Args:
         images: uint8 (m, 28, 28), at least one; may be a memory map.
         n: How many components; fewer where there are fewer images.
         seed: Of the sample that the axes are computed from.
         sample: Its size.
-        of: `"pixels"`, blurred, which are nearer to what one sees, or `"directions"` of edges
-            (`edge_directions`), which tell characters apart better.
-
-    Returns:
-        float32 (m, n), centered, all of one scale: distances are those of the images.
+        of: `"pixels"`, blurred, or `"directions"` of edges, which tell characters apart better.
     """
     from sklearn.decomposition import PCA
     from threadpoolctl import threadpool_limits
@@ -115,11 +107,7 @@ def edge_directions(images: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """The images that occur more than once among `n`.
-
-    `groups` has an array of indices for each, in the order of the first occurrence; `conflicts`
-    those of them whose labels are not all the same.
-    """
+    """The images that occur more than once among `n`: indices of each, and those of two labels."""
 
     n: int
     groups: list[np.ndarray]
@@ -194,16 +182,6 @@ class Neighbors:
     right: int
     pairs: pd.DataFrame
     examples: list[np.ndarray]
-
-    @property
-    def wrong(self) -> int:
-        """How many images have their neighbor in another class."""
-        return self.n - self.right
-
-    @property
-    def accuracy(self) -> float:
-        """The share of images whose neighbor is of their class."""
-        return self.right / self.n
 
 
 def nearest_neighbors(
@@ -364,19 +342,16 @@ def label_verdicts(hashes: np.ndarray) -> pd.Series:
     return table["verdict"][np.isin(np.array(judged, np.uint64), hashes)]
 
 
-# What was done to upright images -> what undoes it, and how to do that in the files.
-ORIENTATIONS = {
-    "upright": (lambda x: x, ""),
-    "transposed": (lambda x: x.swapaxes(1, 2), "swap rows and columns"),
-    "mirrored": (lambda x: x[:, :, ::-1], "mirror them left and right"),
-    "upside down": (lambda x: x[:, ::-1], "mirror them top and bottom"),
-    "turned by 180 degrees": (lambda x: x[:, ::-1, ::-1], "turn them by 180 degrees"),
-    "turned to the left": (lambda x: np.rot90(x, -1, axes=(1, 2)), "turn them right by 90 degrees"),
-    "turned to the right": (lambda x: np.rot90(x, 1, axes=(1, 2)), "turn them left by 90 degrees"),
-    "transposed along the other diagonal": (
-        lambda x: x[:, ::-1, ::-1].swapaxes(1, 2),
-        "transpose them along the other diagonal",
-    ),
+# What was done to upright images -> what undoes it.
+ORIENTATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "upright": lambda x: x,
+    "transposed": lambda x: x.swapaxes(1, 2),
+    "mirrored": lambda x: x[:, :, ::-1],
+    "upside down": lambda x: x[:, ::-1],
+    "turned by 180 degrees": lambda x: x[:, ::-1, ::-1],
+    "turned to the left": lambda x: np.rot90(x, -1, axes=(1, 2)),
+    "turned to the right": lambda x: np.rot90(x, 1, axes=(1, 2)),
+    "transposed along the other diagonal": lambda x: x[:, ::-1, ::-1].swapaxes(1, 2),
 }
 LOOKED_AT, DRAWINGS = 20, 12  # images and drawings of a character, at most
 BRIGHT = 128  # an image whose border's median is at least this is inverted
@@ -390,7 +365,7 @@ class Orientation:
 
     Attributes:
         bright: The share of images with a bright border, which are dark ink on light paper.
-        orientation: A key of `ORIENTATIONS`: what was done to upright images.
+        orientation: What was done to upright images, a key of `ORIENTATIONS`.
         scores: For each of these the mean correlation with drawings after undoing it.
         sure: Whether the best leads the next by more than chance would.
         option: The `orientation` that the images were loaded with.
@@ -403,31 +378,26 @@ class Orientation:
     option: str
 
     @property
-    def inverted(self) -> bool:
-        """Whether most images are dark ink on light paper."""
-        return self.bright > 0.5
-
-    @property
     def warnings(self) -> list[str]:
         """What looks wrong, with its remedy."""
-        texts, wrong = [], self.orientation if self.sure else "upright"
+        texts, parts = [], {part for part in self.option.split("-") if part != "upright"}
+        wrong = self.orientation if self.sure else "upright"
         if self.bright > 0.01:
             texts.append(
                 f"{self.bright:.0%} of the images look inverted: they have a bright border, as ink "
                 "on light paper has."
             )
+            parts ^= {"inverted"} if self.bright > 0.5 else set()
         if wrong != "upright":
             texts.append(
                 f"The images look {wrong}: mean correlation with drawn characters "
                 f"{self.scores[wrong]:.2f} when undone, {self.scores['upright']:.2f} as they are."
             )
-        parts = {"transposed"} & {wrong} | {"inverted"} & {"inverted" if self.inverted else ""}
-        if texts and parts:
-            wanted = parts ^ (set(self.option.split("-")) - {"upright"})
-            name = "-".join(sorted(wanted, reverse=True)) or "upright"
-            texts[-1] += f" For data of your own set `orientation` to `{name}`."
-        if wrong not in ("upright", "transposed"):
-            texts[-1] += f" In the files: {ORIENTATIONS[wrong][1]}."
+            parts ^= {"transposed"} & {wrong}
+        if texts:
+            name = "-".join(sorted(parts, reverse=True)) or "upright"
+            texts[-1] += f" For data of your own set `orientation` to `{name}`"
+            texts[-1] += "." if wrong in ("upright", "transposed") else ", and turn the images."
         return texts
 
 
@@ -458,7 +428,7 @@ def check_orientation(
     for label in np.unique(labels):
         drawings = _drawings(characters[label])
         if drawings is not None:
-            undone = [undo(sample[labels == label]) for undo, _ in ORIENTATIONS.values()]
+            undone = [undo(sample[labels == label]) for undo in ORIENTATIONS.values()]
             rows.append([(_normed(x) @ drawings.T).max(axis=1).mean() for x in undone])
     table = pd.DataFrame(rows, columns=list(ORIENTATIONS), dtype=float)
     scores = table.mean().fillna(0.0)

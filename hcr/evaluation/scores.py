@@ -26,18 +26,17 @@ Interval = tuple[float, float]
 def evaluate(
     labels: ArrayLike, probabilities: ArrayLike, seed: int = 0, writers: ArrayLike | None = None
 ) -> pd.DataFrame:
-    """The scores of a model's probabilities.
+    """The scores of a model's probabilities, float (n, classes), of images with `labels`, int (n,).
 
     Args:
-        labels: int (n,), class indices.
-        probabilities: float (n, classes), rows that sum to 1.
+        labels: Class indices.
+        probabilities: Rows sum to 1.
         seed: Of the bootstrap.
         writers: (n,), who wrote each image, where that is known.
 
     Returns:
         Columns value, low, high; rows accuracy, balanced_accuracy (the mean recall of the classes
-        present), top3 and top5 (where there are more classes), log_loss (nats), ece. In `attrs`:
-        `n`, and `writers`, how many were resampled (0: images were).
+        present), top3 and top5 (where there are more classes), log_loss (nats), ece.
 
     Raises:
         DataError: Labels and probabilities are no such arrays, or don't fit together.
@@ -59,33 +58,30 @@ def evaluate(
     rows["log_loss"] = (losses.mean(), *mean_interval(losses, seed, writers))
     rows["ece"] = (ece(labels, probabilities), *_ece_interval(labels, probabilities, seed, writers))
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"])
-    frame.attrs = {"n": len(labels), "writers": 0 if writers is None else len(set(writers))}
     return frame.rename_axis("score")
 
 
 def check(labels: ArrayLike, probabilities: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Both as arrays. Raises `DataError` where they are not what `evaluate` takes."""
     labels, probabilities = np.asarray(labels), np.asarray(probabilities)
-    if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1] or not len(labels):
-        raise DataError(
-            "labels must be integers of shape (n,) and probabilities floats of shape (n, classes). "
-            f"Received: shapes {labels.shape} and {probabilities.shape}."
-        )
-    if not np.issubdtype(labels.dtype, np.integer) or not (
-        0 <= labels.min() <= labels.max() < probabilities.shape[1]
+    if (
+        probabilities.ndim != 2
+        or labels.shape != probabilities.shape[:1]
+        or not len(labels)
+        or not np.issubdtype(labels.dtype, np.integer)
+        or not 0 <= labels.min() <= labels.max() < probabilities.shape[1]
+        # NaN, too, for which no comparison is true.
+        or not np.abs(probabilities.sum(axis=1, dtype=np.float64) - 1).max() <= 0.01
     ):
         raise DataError(
-            f"labels must be class indices from 0 to {probabilities.shape[1] - 1}. Received: "
-            f"{labels.dtype}, {labels.min()} to {labels.max()}. Check the model's characters."
+            "labels must be class indices, (n,), and probabilities of shape (n, classes), rows of "
+            f"sum 1. Received: shapes {labels.shape} and {probabilities.shape}, or other values."
         )
-    # Also refuses NaN, with which no comparison is true.
-    if not np.abs(probabilities.sum(axis=1, dtype=np.float64) - 1).max() <= 0.01:
-        raise DataError("Rows of probabilities must sum to 1. Received: others. Apply softmax.")
     return labels, probabilities
 
 
 def accuracy(labels: ArrayLike, predicted: ArrayLike) -> float:
-    """The share of images whose predicted class is the label."""
+    """The share of images whose prediction is the label."""
     return float(np.mean(np.asarray(labels) == np.asarray(predicted)))
 
 
@@ -122,14 +118,6 @@ def per_class(labels: ArrayLike, predicted: ArrayLike, characters: Sequence[str]
     low, high = wilson(np.nan_to_num(recall * n).round(), n)
     frame = pd.DataFrame({"character": list(characters), "n": n, "recall": recall})
     return frame.assign(low=low, high=high, precision=precision, f1=f1)
-
-
-def top_k(labels: ArrayLike, probabilities: ArrayLike, k: int) -> float:
-    """The share of images whose label is among the `k` most probable classes.
-
-    Of equally probable classes the first counts as the more probable, as in `argmax`.
-    """
-    return float(np.mean(_ranks(np.asarray(labels), np.asarray(probabilities)) < k))
 
 
 def log_loss(labels: ArrayLike, probabilities: ArrayLike) -> float:
@@ -197,9 +185,9 @@ def balanced_accuracy_interval(
     A class that a resample misses is left out of its mean.
     """
     # Numbered without gaps, so that the cells of wrong and right images alternate.
-    labels, right = np.unique(labels, return_inverse=True)[1], np.asarray(labels) == predicted
-    cells = np.append(2 * labels + right, 2 * labels.max() + 1)
-    counts = _resample(cells[:-1], seed, writers, cells[-1] + 1).reshape(RESAMPLES, -1, 2)
+    right, labels = np.asarray(labels) == predicted, np.unique(labels, return_inverse=True)[1]
+    counts = _resample(2 * labels + right, seed, writers, 2 * labels.max() + 2)
+    counts = counts.reshape(RESAMPLES, -1, 2)
     with np.errstate(invalid="ignore"):
         return _ends(np.nanmean(counts[..., 1] / counts.sum(axis=-1), axis=1), writers)
 
@@ -223,10 +211,9 @@ def _ece_interval(
 
 
 def difference_interval(first: Any, second: Any, score: str = "accuracy") -> tuple[Any, Any]:
-    """The interval of first - second, a score of different images, with ends x_low and x_high.
+    """The interval of first - second, rows or columns of `score_table` of different images.
 
-    Both are rows or columns as `score_table` gives them. R. G. Newcombe (1998), Statistics in
-    Medicine 17, 873-890, method 10.
+    R. G. Newcombe (1998), Statistics in Medicine 17, 873-890, method 10.
     """
     ends = [f"{score}{end}" for end in ("", "_low", "_high")]
     (a, a_low, a_high), (b, b_low, b_high) = (
@@ -240,25 +227,19 @@ def seed_interval(
     labels: np.ndarray,
     weights: np.ndarray,
     scale: tuple[float, float],
-    level: float = 0.95,
 ) -> tuple[float, float, float]:
     """A weighted mean of class means, averaged over seeds, with an interval for images and seeds.
 
     The variance of a stratified mean (Cochran 1977, Sampling techniques, chapter 5) and that of the
     mean over seeds are added; the factor is Student's t at the degrees of freedom of Satterthwaite
-    (1946), Biometrics Bulletin 2, the images' part counting as known. With one seed it is the
-    images' alone. For one class alone half an image at either end of the scale is added to the
-    variance, so that a class without an error has an interval, too (Agresti and Coull 1998).
+    (1946), Biometrics Bulletin 2. For one class alone half an image at either end of the scale is
+    added, so that a class without an error has an interval, too (Agresti and Coull 1998).
 
     Args:
         values: (seeds, n): 0 or 1 for wrong and right; -1, 0 or 1 for a difference of two models.
         labels: int (n,).
         weights: float (classes,), of sum 1; 0 for a class without images.
         scale: The least and the largest value.
-        level: Of the interval.
-
-    Returns:
-        The mean, and the low and high end within `scale`.
     """
     from scipy.stats import norm, t
 
@@ -277,10 +258,10 @@ def seed_interval(
     scores = np.array([np.bincount(labels, weights=v, minlength=classes) / n for v in values])
     scores = scores @ weights
     value, between = float(scores.mean()), 0.0
-    factor = norm.ppf(0.5 + level / 2)
+    factor = norm.ppf(0.975)
     if seeds > 1 and (between := float(scores.var(ddof=1) / seeds)) > 0:
         freedom = (images + between) ** 2 / (between**2 / (seeds - 1))
-        factor = t.ppf(0.5 + level / 2, freedom)
+        factor = t.ppf(0.975, freedom)
     half = float(factor * np.sqrt(images + between))
     return value, max(scale[0], value - half), min(scale[1], value + half)
 
@@ -329,10 +310,9 @@ def _cells(values: np.ndarray, bins: np.ndarray | int) -> tuple[np.ndarray, np.n
 
 
 def _resample(cells: np.ndarray, seed: int, writers: ArrayLike | None, size: int = 0) -> np.ndarray:
-    """How many images of each cell are in each of the resamples, (RESAMPLES, cells).
+    """How many images of each cell are in each resample of images, or of writers with all theirs.
 
-    With `writers` whole writers are drawn, each with all images (A. C. Davison and D. V. Hinkley
-    1997, Bootstrap Methods and their Application, section 3.8).
+    A. C. Davison and D. V. Hinkley (1997), Bootstrap Methods and their Application, section 3.8.
     """
     from scipy import sparse
 
@@ -359,9 +339,8 @@ def _ends(draws: np.ndarray, writers: ArrayLike | None, level: float = 0.95) -> 
 def expanded(level: float, n: int) -> float:
     """The level whose percentiles make an interval of `level` where only `n` were resampled.
 
-    Plain percentiles of few are too narrow: T. C. Hesterberg (2015), What teachers should know
-    about the bootstrap, The American Statistician 69, 371-386. In 2,000 trials an interval of 95 %
-    then held the truth in 92 of 100 with 6 writers, in 94 with 10 or more, with 3 in 73 only.
+    T. C. Hesterberg (2015), The American Statistician 69, 371-386. In 2,000 trials an interval of
+    95 % then held the truth in 92 of 100 with 6 writers, in 94 with 10 or more, with 3 in 73 only.
     """
     from scipy import stats
 
@@ -371,16 +350,12 @@ def expanded(level: float, n: int) -> float:
 def score_table(
     predictions: Mapping[str, tuple[np.ndarray, np.ndarray, ArrayLike | None]], seed: int = 0
 ) -> pd.DataFrame:
-    """`evaluate` for labels, probabilities and writers by name: a row each.
-
-    Columns name, n, and each score with ends x_low and x_high.
-    """
+    """`evaluate` of labels, probabilities, writers by name: columns name, n, x, x_low, x_high."""
     rows = []
     for name, (labels, probabilities, writers) in predictions.items():
         row = {"name": name, "n": len(labels)}
-        for score, *values in evaluate(labels, probabilities, seed, writers).itertuples():
-            columns = (score, f"{score}_low", f"{score}_high")
-            row |= dict(zip(columns, values, strict=True))
+        for score, value, low, high in evaluate(labels, probabilities, seed, writers).itertuples():
+            row |= {score: value, f"{score}_low": low, f"{score}_high": high}
         rows.append(row)
     return pd.DataFrame(rows)
 
