@@ -29,7 +29,7 @@ SCORES = {
     "test": "balanced_accuracy",
     "accuracy": "accuracy",
 }
-COLUMNS = ["run", "label", "seed", "data", "validation", "test", "n", "openings", "seconds"]
+COLUMNS = ["run", "recipe", "seed", "data", "validation", "test", "n", "openings", "seconds"]
 COLUMNS += ["machine", "date", "commit", "command", "folder", "counted"]
 
 
@@ -93,10 +93,10 @@ class Group:
 
     @cached_property
     def figures(self) -> pd.DataFrame:
-        """A row a recipe and score: rank, label, split, and the keys of `Recipe.score`."""
+        """A row a recipe and score: rank, recipe, split, and the keys of `Recipe.score`."""
         return pd.DataFrame(
             [
-                {"rank": rank, "label": recipe.label, "split": name, **recipe.score(name)}
+                {"rank": rank, "recipe": recipe.label, "split": name, **recipe.score(name)}
                 for rank, recipe in enumerate(self.recipes, start=1)
                 for name in SCORES
             ]
@@ -106,15 +106,15 @@ class Group:
     def ranking(self) -> pd.DataFrame:
         """A row a recipe, by rank.
 
-        Columns rank, label, network, seeds; validation, test (balanced accuracies) and accuracy (of
-        the test split), each with x_low and x_high; spread of the test's; openings of the test
+        Columns rank, recipe, network, seeds; validation, test (balanced accuracies) and accuracy
+        (of the test split), each with x_low and x_high; spread of the test's; openings of the test
         split; seconds of training, parameters, multiply_adds, latency in ms (times only where all
         runs are of one machine); machine; builds_on, the models whose training the seconds leave
         out; and seconds_front, parameters_front, latency_front: nothing cheaper is as good.
         """
         rows = []
         for rank, recipe in enumerate(self.recipes, start=1):
-            row = {"rank": rank, "label": recipe.label, "network": recipe.runs[0]["network"]}
+            row = {"rank": rank, "recipe": recipe.label, "network": recipe.runs[0]["network"]}
             row["seeds"] = len(recipe.runs)
             for name in SCORES:
                 score = recipe.score(name)
@@ -137,37 +137,42 @@ class Group:
 
     @cached_property
     def differing(self) -> pd.DataFrame:
-        """A row a recipe: label, and as text each parameter that differs; a dash: it had none."""
+        """A row a recipe: recipe, and as text each parameter that differs; a dash: it had none."""
         given = pd.DataFrame([recipe.runs[0]["given"] for recipe in self.recipes], dtype=object)
         known = [[name in recipe.runs[0]["given"] for name in given] for recipe in self.recipes]
         text = given.map(lambda value: "null" if value is None else str(value)).where(known, "–")
         text = text.loc[:, text.nunique() > 1]
-        text.insert(0, "label", [recipe.label for recipe in self.recipes])
+        text.insert(0, "recipe", [recipe.label for recipe in self.recipes])
         return text
 
     @cached_property
-    def histories(self) -> list[tuple[str, pd.DataFrame]]:
-        """Each recipe's label, and a row an epoch: the balanced accuracy on validation.
+    def histories(self) -> pd.DataFrame:
+        """A row a recipe and epoch: the balanced accuracy on validation.
 
-        Columns epoch, value (the mean), low and high over the seeds; chosen: a seed kept the epoch.
+        Columns rank, recipe, epoch, value (the mean), low and high over the seeds, and chosen: a
+        seed kept the epoch.
         """
-        curves = []
-        for recipe in self.recipes:
-            known = [run for run in recipe.runs if run["history"] is not None]
-            kept = [run["history"]["epoch"] == run["best_epoch"] for run in known]
-            if known:
-                parts = [run["history"].assign(kept=k) for run, k in zip(known, kept, strict=True)]
-                epochs = pd.concat(parts).groupby("epoch")
-                frame = epochs[SCORES["validation"]].agg(value="mean", low="min", high="max")
-                frame = frame.assign(chosen=epochs["kept"].any()).reset_index()
-                curves.append((recipe.label, frame))
-        return curves
+        parts = [
+            run["history"][["epoch", SCORES["validation"]]].assign(
+                rank=rank, recipe=recipe.label, chosen=run["history"]["epoch"] == run["best_epoch"]
+            )
+            for rank, recipe in enumerate(self.recipes, start=1)
+            for run in recipe.runs
+            if run["history"] is not None
+        ]
+        keys = ["rank", "recipe", "epoch"]
+        if not parts:
+            return pd.DataFrame(columns=[*keys, "value", "low", "high", "chosen"])
+        epochs = pd.concat(parts).groupby(keys, as_index=False)
+        of = {"value": "mean", "low": "min", "high": "max"}
+        ends = {name: (SCORES["validation"], function) for name, function in of.items()}
+        return epochs.agg(**ends, chosen=("chosen", "any"))
 
     @cached_property
     def pairs(self) -> pd.DataFrame:
         """A row for every two of the first `MOST` recipes.
 
-        Columns first, second (labels); seeds; those of `mcnemar`, a test of two models, of the
+        Columns first, second (recipes); seeds; those of `mcnemar`, a test of two models, of the
         lowest common seed; but difference, low and high are over all common seeds, for other images
         and seeds; p_holm; differ, whether that is below 0.05.
         """
@@ -252,7 +257,7 @@ def compare_runs(folders: Mapping[str, Path]) -> Comparison:
         newest = {run["seed"]: run for run in same}
         chosen = sorted(newest.values(), key=lambda run: (str(type(run["seed"])), run["seed"]))
         for run in same:
-            run |= {"label": label, "counted": newest[run["seed"]] is run}
+            run |= {"recipe": label, "counted": newest[run["seed"]] is run}
         recipe = Recipe(label, chosen, [run for run in same if not run["counted"]])
         by_images.setdefault(key[:2], []).append(recipe)
     ranked = [sorted(recipes, key=_rank) for recipes in by_images.values()]

@@ -147,9 +147,10 @@ def _described(group: Any, comparison: Any, suite: str) -> list[str]:
         for key in ("machine", "date", "commit", "command")
     )
     pairs = f"{int(group.pairs['differ'].sum())} of {len(group.pairs)} pairs differ at 5 %"
+    n, chosen_on = group.first["n"], group.first["n_validation"] or 0
     text = (
-        f"{group.title}: n = {group.n:,} test images, opened {group.openings} times; ranked by "
-        f"class-balanced accuracy on {group.n_validation:,} validation images; 95 % intervals; "
+        f"{group.title}: n = {n:,} test images, opened {group.ranking['openings'].sum()} times; "
+        f"ranked by class-balanced accuracy on {chosen_on:,} validation images; 95 % intervals; "
         f"{pairs} (McNemar, Holm). Made by `{commands}` on {machines}, {dates}, commit {commits}. "
         f"The runs: `docs/results/{suite}/`."
     )

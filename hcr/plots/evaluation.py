@@ -148,7 +148,10 @@ def risk_coverage(
         ax.vlines(x, point["low"], point["high"], color=COLORS["mark"], linewidth=1.6)
         label = f"{look.percent(1 - x)} rejected: {look.percent(y, 2)}"
         ax.plot([x], [y], "o", color=COLORS["mark"], label=label, markersize=7, zorder=4)
-    ax.set(xlabel=f"Coverage: share of the images accepted, n = {n:,}", ylabel="Accuracy of these")
+    images = curve["accepted"].iloc[-1]
+    ax.set(
+        xlabel=f"Coverage: share of the images accepted, n = {images:,}", ylabel="Accuracy of these"
+    )
     look.percents(ax.xaxis)
     look.percents(ax.yaxis)
     ax.grid()
