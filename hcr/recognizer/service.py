@@ -1,22 +1,24 @@
-"""A trained model as an HTTP service: pictures and strokes in, characters and probabilities out.
+"""A trained model as an HTTP service: `python -m hcr serve`.
 
     GET  /          the model: its name, its characters, and those that it confuses
-    POST /image     a picture's file of one character: PNG, JPEG or another of `images.FORMATS`
+    POST /image     a picture's file of one character: PNG, JPEG or another of `pictures.FORMATS`
     POST /strokes   JSON, {"strokes": [[[x, y], ...], ...]}: pen strokes, y down, in any unit
 
 Both answer as JSON with `answers`, the likeliest characters first, each `{"character",
-"probability"}`; and `unsure`, the characters between which the model hesitates. `?best=N` asks for
-N answers, by default 5. Nothing drawn, nothing answered: both lists are empty. What cannot be read
-is answered with `error`: 400 where it is no picture or no strokes, 413 where it is too large.
+"probability"}`, and `alternatives`, the characters that it may be; both are empty where nothing is
+drawn. `?best=N` asks for N answers, by default 5. Errors are `{"error": ...}`: 400 for what is no
+picture or no strokes, 413 for what is too large.
 
 Any page that a browser shows may send requests to this machine, under any name. So 403 is answered
 where `Host` is neither this machine's nor allowed, or where another site is the `Origin`.
 """
 
+import argparse
+import asyncio
 import ipaddress
 import json
+import signal
 import sys
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -28,9 +30,10 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from hcr.errors import DataError, HcrError, ParameterError
-from hcr.preprocessing import TooLargeError, from_picture, from_strokes, read_picture
-from hcr.recognizer import Recognizer
-from hcr.recognizer.doubt import hesitation
+from hcr.preprocessing import images
+from hcr.preprocessing.images import TooLargeError
+from hcr.recognizer.recognizer import Recognition, Recognizer
+from hcr.recognizer.sources import PRETRAINED
 
 MOST_BYTES = 10_000_000  # of a picture's file
 MOST_PIXELS = 25_000_000
@@ -41,36 +44,12 @@ MOST_HELD = 100_000_000  # bytes of all that is sent at one time
 MOST_CONNECTIONS = 200  # below the 256 files that macOS lets a process open
 IDLE, SENDING = 20, 60  # s that a connection waits for a request, and for its body
 BEST, MOST_BEST = 5, 1000
+ADDRESSES = "There is GET /, POST /image and POST /strokes."
 
 
-class NotAllowedError(HcrError):
-    """Somebody asks who may not."""
-
-
-def serve(
-    recognizer: Recognizer,
-    name: str,
-    host: str,
-    port: int,
-    allowed: Iterable[str] = (),
-    origins: Iterable[str] = (),
-) -> tuple[HTTPServer, str]:
-    """Begin to listen; an event loop must run. Says so where others than this machine may ask.
-
-    Args:
-        recognizer: What reads.
-        name: What it is called.
-        host: A name or number of this machine.
-        port: 0: any that is free.
-        allowed: More names by which this machine is asked, beside `host` and those of loopback.
-        origins: Sites whose pages may ask too, such as `https://example.org`.
-
-    Returns:
-        The server, and its address.
-
-    Raises:
-        ParameterError: Nothing can listen there.
-    """
+def _serve(name: str, options: argparse.Namespace) -> tuple[HTTPServer, str]:
+    """Begin to listen with the model `name`; the server and its address."""
+    recognizer, host, port = Recognizer.load(name), options.host, options.port
     try:
         if not host.strip():  # to the system: every address
             raise OSError("no address; 0.0.0.0 is every one")
@@ -78,23 +57,23 @@ def serve(
     except (OSError, UnicodeError) as error:
         raise ParameterError(
             "host and port must be an address of this machine that nothing else listens on. "
-            f"Received: {host}:{port} ({error}). Give another --port."
+            f"Received: {host}:{port} ({error}). Choose another --port."
         ) from error
-    numbers = [each.getsockname()[0] for each in sockets]
-    if not all(ipaddress.ip_address(each).is_loopback for each in numbers):
-        told = "Others than this machine can ask, without a password; by a name that --allow-host"
-        print(f"{told} has, or by {host}.", file=sys.stderr, flush=True)
-    hosts = ("localhost", "127.0.0.1", "::1", host, *numbers, *allowed)
+    numbers = [socket.getsockname()[0] for socket in sockets]
+    if not all(ipaddress.ip_address(number).is_loopback for number in numbers):
+        note = "Others than this machine can ask, without a password; by a name that --allow-host"
+        print(f"{note} has, or by {host}.", file=sys.stderr, flush=True)
+    hosts = ("localhost", "127.0.0.1", "::1", host, *numbers, *options.allow_host)
     application = Application(
-        [("/", About), ("/image", Picture), ("/strokes", Strokes)],
-        default_handler_class=Nothing,
+        [("/", _About), ("/image", _Picture), ("/strokes", _Strokes)],
+        default_handler_class=_Nothing,
         log_function=lambda handler: None,  # what others send wrongly would fill the disk
         recognizer=recognizer,
         name=name,
         # One thread: an interpreter of LiteRT answers one at a time, and the loop goes on.
         thread=ThreadPoolExecutor(max_workers=1),
-        hosts={_bracketed(each) for each in hosts},
-        origins=set(origins),
+        hosts={_bracketed(name) for name in hosts},
+        origins=set(options.origin),
         held=0,
     )
     # What is larger by far is not even read.
@@ -127,34 +106,29 @@ class _Server(HTTPServer):
 
 
 @stream_request_body
-class Handler(RequestHandler):
+class _Handler(RequestHandler):
     """Answers in JSON, errors too."""
 
     most = 0  # bytes that are taken
 
     def initialize(self) -> None:
-        """Begin with nothing."""
         self.body, self.sent = bytearray(), 0
 
     def set_default_headers(self) -> None:
-        """Let the pages of a site that may ask read the answer."""
         origin = self.request.headers.get("Origin")
         if origin in self.settings["origins"]:
             self.set_header("Access-Control-Allow-Origin", origin)
 
     def prepare(self) -> None:
-        """Refuse other names of this machine, and the pages of other sites."""
         host, origin = self.request.host, self.request.headers.get("Origin")
-        own = origin is None or origin.partition("://")[2].lower() == host.lower()
+        same = origin is None or origin.partition("://")[2].lower() == host.lower()
         known = self.request.host_name in self.settings["hosts"]
-        if not (known and (own or origin in self.settings["origins"])):
-            raise NotAllowedError(
-                "Host must be a name of this machine, and Origin this service. Received: "
-                f"{host!r:.80}, {origin!r:.80}. Begin with --allow-host or --origin for others."
-            )
+        if not (known and (same or origin in self.settings["origins"])):
+            rule = "Host must be a name of this machine, and Origin this service"
+            remedy = "Begin with --allow-host or --origin for others"
+            raise HTTPError(403, f"{rule}. Received: {host!r:.80}, {origin!r:.80}. {remedy}.")
 
     def data_received(self, chunk: bytes) -> None:
-        """Keep what is sent, unless it is too much."""
         self.sent += len(chunk)
         if self.sent > self.most:
             self._forget()
@@ -163,11 +137,9 @@ class Handler(RequestHandler):
             self.settings["held"] += len(chunk)
 
     def on_finish(self) -> None:
-        """Keep nothing."""
         self._forget()
 
     def on_connection_close(self) -> None:
-        """Keep nothing."""
         self._forget()
         super().on_connection_close()
 
@@ -176,26 +148,22 @@ class Handler(RequestHandler):
         self.body = bytearray()
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Say in one line what is wrong."""
         error = kwargs.get("exc_info", (None, None, None))[1]
-        told = getattr(error, "log_message", None) or self._reason
+        text = getattr(error, "log_message", None) or self._reason
         if isinstance(error, HcrError):
-            told = str(error)
-            statuses = {TooLargeError: 413, NotAllowedError: 403}
-            self.set_status(statuses.get(type(error), 400))
-        self.finish({"error": told})
+            text = str(error)
+            self.set_status(413 if isinstance(error, TooLargeError) else 400)
+        self.finish({"error": text})
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        """Log what is wrong here, and not what somebody sent."""
         if not isinstance(value, HcrError | HTTPError):
             super().log_exception(typ, value, tb)
 
 
-class About(Handler):
+class _About(_Handler):
     """`/`."""
 
     def get(self) -> None:
-        """Tell what reads here, and how it is asked."""
         recognizer = self.settings["recognizer"]
         self.write(
             {
@@ -210,73 +178,69 @@ class About(Handler):
         )
 
 
-class Asked(Handler):
-    """What is sent becomes a contract picture, by the method `picture`, and is read."""
+class _Nothing(_Handler):
+    """Every other address."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        raise HTTPError(404, ADDRESSES)
+
+
+class _Asked(_Handler):
+    """What is sent is recognized by the method `recognize`."""
 
     async def post(self) -> None:
-        """Answer."""
         if self.sent > self.most:
             raise TooLargeError(
                 f"What is sent may have {self.most:,} bytes. Received: {self.sent:,}. Send less."
             )
         if len(self.body) < self.sent:
             raise HTTPError(503, "Too much is sent at one time. Send it again later.")
-        best, thread = self._best(), self.settings["thread"]
-        self.write(await IOLoop.current().run_in_executor(thread, self._answer, best))
-
-    def _answer(self, best: int) -> dict[str, list]:
-        picture = self.picture()
-        if not picture.any():
-            return {"answers": [], "unsure": []}
-        recognizer = self.settings["recognizer"]
-        ranked = recognizer.best(recognizer.predict(picture[None])[0])
-        return {
-            "answers": [
-                {"character": character, "probability": share} for character, share in ranked[:best]
-            ],
-            "unsure": list(hesitation(ranked, recognizer.groups)),
-        }
-
-    def _best(self) -> int:
-        text = self.get_query_argument("best", str(BEST))
-        if not (text.isascii() and text.isdigit() and 1 <= float(text) <= MOST_BEST):
+        best = self.get_query_argument("best", str(BEST))
+        if not (best.isascii() and best.isdigit() and 1 <= float(best) <= MOST_BEST):
             raise ParameterError(
-                f"best must be an integer from 1 to {MOST_BEST}. Received: {text!r:.80}."
+                f"best must be an integer from 1 to {MOST_BEST}. Received: {best!r:.80}."
             )
-        return int(text)
+        thread, recognizer = self.settings["thread"], self.settings["recognizer"]
+        answer = await IOLoop.current().run_in_executor(thread, self.recognize, recognizer)
+        ranked = answer.ranked[: int(best)]
+        self.write(
+            {
+                "answers": [{"character": label, "probability": p} for label, p in ranked],
+                "alternatives": answer.alternatives,
+            }
+        )
 
 
-class Picture(Asked):
+class _Picture(_Asked):
     """`/image`."""
 
     most = MOST_BYTES
 
-    def picture(self) -> np.ndarray:
-        """The contract picture of a picture's file."""
-        return from_picture(read_picture(bytes(self.body), MOST_BYTES, MOST_PIXELS))
+    def recognize(self, recognizer: Recognizer) -> Recognition:
+        return recognizer.recognize(images.read_picture(bytes(self.body), MOST_BYTES, MOST_PIXELS))
 
 
-class Strokes(Asked):
+class _Strokes(_Asked):
     """`/strokes`."""
 
     most = MOST_JSON
 
-    def picture(self) -> np.ndarray:
-        """The contract picture of pen strokes."""
-        rule = 'The body must be JSON, {"strokes": [[[x, y], ...], ...]}.'
+    def recognize(self, recognizer: Recognizer) -> Recognition:
         try:
-            read = json.loads(bytes(self.body), parse_int=_number, parse_float=_number)
-            strokes = read["strokes"]
+            body = json.loads(bytes(self.body), parse_int=_number, parse_float=_number)
+            strokes = body["strokes"]
             n = sum(map(len, strokes))
             arrays = [np.array(stroke, dtype=float) for stroke in strokes if n <= MOST_POINTS]
         except Exception as error:  # there are many ways to be no strokes
-            told = f"{type(error).__name__}: {error}"[:200]
-            raise DataError(f"{rule} Received: {told}.") from error
+            rule = 'The body must be JSON, {"strokes": [[[x, y], ...], ...]}.'
+            reason = f"{type(error).__name__}: {error}"[:200]
+            raise DataError(f"{rule} Received: {reason}.") from error
         if n > MOST_POINTS:
             raise TooLargeError(
                 f"Strokes may have {MOST_POINTS:,} points. Received: {n:,}. Send fewer."
             )
-        return from_strokes(arrays)
+        return recognizer.recognize(strokes=arrays)
 
 
 def _number(text: str) -> float:
@@ -285,10 +249,59 @@ def _number(text: str) -> float:
     return float(text)
 
 
-class Nothing(Handler):
-    """Every other address."""
+# The command
 
-    def prepare(self) -> None:
-        """Say what there is."""
-        super().prepare()
-        raise HTTPError(404, "There is GET /, POST /image and POST /strokes.")
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    command = argparse.ArgumentParser(
+        prog="python -m hcr serve",
+        description="Answer over HTTP what character a picture or pen strokes show.",
+        epilog="Exit codes: 0 ended, 1 there is no such model or address, 2 wrong arguments.",
+    )
+    kinds = "a pretrained model's name, a run's folder, a .tflite or .keras file"
+    command.add_argument("model", nargs="?", help=f"{kinds} (default: the pretrained 47 classes)")
+    ports = "default: 8000; 0: any that is free"
+    command.add_argument("--port", type=_port, default=8000, help=ports)
+    hosts = "default: 127.0.0.1, which only this machine reaches"
+    command.add_argument("--host", default="127.0.0.1", help=hosts)
+    many = {"action": "append", "default": []}
+    names = "another name by which this machine is asked; may be repeated"
+    command.add_argument("--allow-host", metavar="NAME", help=names, **many)
+    sites = "a site whose pages may ask too, as https://example.org; may be repeated"
+    command.add_argument("--origin", metavar="URL", help=sites, **many)
+    return command.parse_args(arguments)
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(
+            f"must be an integer from 0 to 65535. Received: {text!r}. Leave it out for 8000"
+        )
+    return int(text)
+
+
+async def _listen(name: str, options: argparse.Namespace) -> None:
+    """Serve until the process is interrupted or ended."""
+    (server, address), done = _serve(name, options), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(kind, done.set)
+        except NotImplementedError:  # Windows: there Ctrl-C ends the loop itself
+            break
+    print(f"{name} answers at {address} (Ctrl-C ends it)", flush=True)
+    await done.wait()
+    server.stop()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve; the exit code."""
+    options = _options(arguments)
+    try:
+        asyncio.run(_listen(options.model or next(iter(PRETRAINED)), options))
+    except HcrError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        pass
+    return 0

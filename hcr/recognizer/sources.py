@@ -1,223 +1,274 @@
-"""Where a model lies, and what its outputs mean: shipped with the package, a run's, or a file."""
+"""Which model a name, a folder or a file means, and what the `labels.json` beside it says."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from hcr import runs
 from hcr.errors import ModelError, RunError, nearest
-from hcr.recognizer.conversion import converted
-from hcr.recognizer.scaling import Scaling, parse
-from hcr.runs import files
+from hcr.runs import environment, files
 
-# Name to its folder in this package, which holds what a run's folder holds: model.tflite and
-# labels.json. The first one is what `Recognizer.load()` gives.
-SHIPPED = {
-    "emnist": "pretrained/emnist",
-    "mnist": "pretrained/mnist",
-    "mnist_nist_all": "pretrained/mnist_nist_all",
-    "mnist_nist_1000": "pretrained/mnist_nist_1000",
+# The first is what `Recognizer.load()` gives. A folder holds model.tflite and labels.json.
+PRETRAINED = {
+    name: Path(__file__).resolve().parents[1] / "pretrained" / name
+    for name in ("emnist", "mnist", "mnist_nist_all", "mnist_nist_1000")
 }
-
-PACKAGE = Path(__file__).resolve().parents[1]
 KERAS = (".keras", ".h5", ".hdf5")
-SUFFIXES = (".tflite", *KERAS)
-# From PyTorch, with the way that leads here. Tried with torch 2.13 and onnx2tf 1.29.
+FEW = 1000  # validation images: fewer tell neither how sure a network may be nor what it confuses
+
+NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
+SHAPES = ((28, 28), (28, 28, 1), (1, 28, 28), (784,))  # that a foreign model may take
+# Tried with torch 2.13 and onnx2tf 1.29.
 ONNX = (
-    "onnx2tf -i net.onnx -o net (package onnx2tf), and then "
+    "Its way here: onnx2tf -i net.onnx -o net, then "
     "Recognizer.load('net/net_float32.tflite', labels=..., scaling='0..1')."
 )
 TORCH = (
     "Its way here is ONNX: torch.onnx.export(torch.nn.Sequential(net, torch.nn.Softmax(1)).eval(), "
-    f"(torch.zeros(1, 1, 28, 28),), 'net.onnx'), then {ONNX}"
+    f"(torch.zeros(1, 1, 28, 28),), 'net.onnx'). {ONNX}"
 )
-FOREIGN = (".onnx", ".pt", ".pth")
-OWN = "Train one with: uv run run_all.py, and load its run's folder, as outputs/quick."
+WAYS = {".onnx": ONNX, ".pt": TORCH, ".pth": TORCH}
 
 
 @dataclass(frozen=True)
-class Source:
-    """A model to load.
+class Scaling:
+    """What a foreign model was trained on: the numbers for ground and for full ink, which way up.
+
+    `transposed`: rows and columns are swapped, as in EMNIST's files.
+    """
+
+    paper: float
+    ink: float
+    transposed: bool = False
+
+    @property
+    def factor(self) -> float:
+        """What a pixel of 0..255 is multiplied by."""
+        return (self.ink - self.paper) / 255
+
+    @property
+    def text(self) -> str:
+        """The same in words, as `parse_scaling` takes it."""
+        return f"{self.paper:.9g}..{self.ink:.9g}" + (" transposed" if self.transposed else "")
+
+    def apply(self, images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """uint8 (n, 28, 28) images, ink 255 on 0, as the model takes them: float32 (n, *shape)."""
+        if self.transposed:
+            images = images.transpose(0, 2, 1)
+        values = images.astype(np.float32) * np.float32(self.factor) + np.float32(self.paper)
+        return values.reshape(len(images), *shape)
+
+
+def parse_scaling(text: str | Scaling | None) -> Scaling | None:
+    """A scaling from its words, as `Recognizer.load` takes them; None for None.
+
+    Raises `ModelError` for something else.
+    """
+    if text is None or isinstance(text, Scaling):
+        return text
+    first, *words = re.split(r"[\s,]+", text.strip()) if isinstance(text, str) else [""]
+    ends = re.fullmatch(rf"({NUMBER})\.\.({NUMBER})", first, re.IGNORECASE)
+    paper, ink = map(float, ends.groups()) if ends else (0, 0)
+    if paper == ink or not {"inverted", "transposed"}.issuperset(words):
+        raise ModelError(
+            "scaling must be the numbers of ground and ink, as '0..1', '-1..1' or '0..255', and "
+            f"then, if it is so, 'inverted', 'transposed'. Received: {str(text)[:80]!r}."
+        )
+    return Scaling(*((ink, paper) if "inverted" in words else (paper, ink)), "transposed" in words)
+
+
+@dataclass(frozen=True)
+class About:
+    """What the `labels.json` beside a model says.
 
     Attributes:
-        path: The LiteRT file.
-        labels: The characters, in the order of the outputs.
-        temperature: By what the logits are divided for calibrated probabilities; 1 changes nothing.
-        scaling: What the file's network takes; None where it takes the contract's pictures.
+        characters: In the order of the outputs.
+        temperature: What the logits are divided by for calibrated probabilities.
         groups: Characters that it confused on validation.
+        alternatives: The probability from which a character is an alternative, for `images` and,
+            where there is one, for `drawings`; empty for models that were trained before.
+        start: The network that its training began from.
+        sha256: The digests of the files that it was written for, by name.
     """
 
-    path: Path
-    labels: tuple[str, ...]
+    characters: tuple[str, ...]
     temperature: float = 1.0
-    scaling: Scaling | None = None
     groups: tuple[tuple[str, ...], ...] = ()
+    alternatives: Mapping[str, float] = field(default_factory=dict)
+    start: str | None = None
+    sha256: Mapping[str, str] = field(default_factory=dict)
 
 
-def find(
-    what: Path | str | None,
-    labels: Iterable[str] | Path | None,
-    scaling: Scaling | str | None = None,
-) -> Source:
-    """The model that `Recognizer.load(what, labels, scaling)` means.
+def about(path: Path | str) -> About:
+    """What a `labels.json` says. Raises `ModelError` where it is damaged or was changed."""
+    try:
+        facts = files.read_sealed(path, required=False)
+    except RunError as error:
+        raise ModelError(f"{error} Its run's 03_train writes it.") from error
 
-    Raises `ModelError` where there is none, or where nothing tells its labels.
-    """
-    scaling = parse(scaling)
-    if not isinstance(what, str | Path | None):
-        raise ModelError(
-            f"A model is named by a shipped one's name ({', '.join(SHIPPED)}), a run's folder, a "
-            f".tflite, a .keras or an .h5 file. Received: {type(what).__name__}."
-        )
-    name = next(iter(SHIPPED)) if what is None else what
-    # A folder of the same name is meant by a `Path`, or by "./mnist".
-    shipped = isinstance(name, str) and name in SHIPPED
-    path = PACKAGE / SHIPPED[name] if shipped else Path(name)
-    if shipped and not (path / "model.tflite").is_file():
-        raise ModelError(
-            f"The model {name!r} must lie in {path}. Received: a package without it. {OWN}"
-        )
-    if path.is_dir():
-        path = path / "model.tflite"
-    elif not path.is_file():
-        hint = nearest(str(name), SHIPPED) if path.suffix not in SUFFIXES else ""
-        raise ModelError(f"There is no model {name}.{hint} {OWN}")
-    if path.suffix in FOREIGN:
-        raise ModelError(
-            f"A model's file must be a .tflite, a .keras or an .h5 file. Received: {path}. "
-            + (f"Its way here: {ONNX}" if path.suffix == ".onnx" else TORCH)
-        )
-    if path.suffix not in SUFFIXES:
-        raise ModelError(
-            f"A model's file must be a .tflite, a .keras or an .h5 file. Received: {path}. {OWN}"
-        )
-    if labels is None:
-        labels = path.with_name("labels.json")
-        if not labels.is_file() and path.name != "model.tflite":
+    def check(key: str, right: bool, rule: str) -> None:
+        if not right:
             raise ModelError(
-                f"{path} must have its labels in a labels.json beside it, or be given them. "
-                'Received: neither. Use: Recognizer.load(path, labels="0123456789").'
+                f"{path}: {key} must be {rule}. Received: {facts.get(key)!r:.80}. Train it again."
             )
-    temperature, groups = 1.0, ()
-    if isinstance(labels, Path):
-        temperature, groups = read_temperature(labels), read_groups(labels)
-        if labels == path.with_name("labels.json") and path.is_file():
-            check_digest(path)
-        labels = read_labels(labels)
-    checked = check_labels(labels)
-    if path.suffix in KERAS:
-        # What is converted scales the pictures itself.
-        return Source(converted(path, scaling), checked, temperature, groups=groups)
-    return Source(path, checked, temperature, scaling, groups)
+
+    characters = facts.get("characters")
+    check("characters", _texts(characters), "a list of characters")
+    temperature = facts.get("temperature", 1.0)
+    check("temperature", _within(temperature, 0.01, 100), "a number from 0.01 to 100")
+    groups = facts.get("groups", [])
+    right = isinstance(groups, list) and all(_texts(group, characters) for group in groups)
+    check("groups", right, "lists of the model's characters")
+    alternatives = facts.get("alternatives", {})
+    right = isinstance(alternatives, dict) and all(_within(t, 0, 1) for t in alternatives.values())
+    check("alternatives", right, "numbers from 0 to 1 by kind of input")
+    known = check_labels(characters), float(temperature), tuple(map(tuple, groups))
+    return About(*known, alternatives, facts.get("start"), facts.get("sha256", {}))
 
 
-def listed() -> dict[str, Path]:
-    """The folders of the models that are there, by name: the shipped ones, then the runs'.
+def _texts(value: object, known: Iterable[str] | None = None) -> bool:
+    texts = isinstance(value, list) and all(isinstance(text, str) for text in value)
+    return texts and (known is None or set(value) <= set(known))
 
-    A run's folder holds `model.tflite` and `labels.json`; the newest comes first. A shipped one's
-    name says so, for a run may have the same.
-    """
-    shipped = {f"{name} (shipped)": PACKAGE / folder for name, folder in SHIPPED.items()}
-    top = runs.outputs()
-    found = [*top.glob("*/model.tflite"), *top.glob("*/*/model.tflite")]
-    newest = sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
-    own = {path.parent.relative_to(top).as_posix(): path.parent for path in newest}
-    return {
-        name: folder
-        for name, folder in (shipped | own).items()
-        if (folder / "model.tflite").is_file() and (folder / "labels.json").is_file()
-    }
+
+def _within(value: object, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
 
 
 def check_labels(labels: Iterable[str]) -> tuple[str, ...]:
-    """`labels` as a tuple. Raises `ModelError` where they are not strings, each there once."""
-    found = tuple(labels) if isinstance(labels, Iterable) else None
-    if found is None or not all(isinstance(each, str) for each in found):
+    """`labels` as a tuple. Raises `ModelError` where they are not strings, none of them twice."""
+    checked = tuple(labels) if isinstance(labels, Iterable) else None
+    if checked is None or not all(isinstance(label, str) for label in checked):
         raise ModelError(
             "Labels must be the characters in the order of the model's outputs, or the path of a "
             f"labels.json. Received: {str(labels)[:80]}."
         )
-    twice = sorted({each for each in found if found.count(each) > 1})
-    if twice:
-        raise ModelError(f"Labels must hold each character once. Received: {twice[0]!r} twice.")
-    return found
+    twice = next((label for label in checked if checked.count(label) > 1), None)
+    if twice is not None:
+        raise ModelError(f"Labels must hold each character once. Received: {twice!r} twice.")
+    return checked
 
 
-def check_digest(path: Path) -> None:
-    """Raise `ModelError` where the `labels.json` beside a model was written for another content.
+def find(what: Path | str | None, labels: Iterable[str] | Path | None) -> tuple[Path, About]:
+    """The file that `Recognizer.load(what, labels)` means, and what is known of it.
 
-    That of what ships, or of an earlier version, has no digest: the model is taken as it is.
+    Raises `ModelError` where there is none, or where nothing tells its labels.
     """
-    known = _read(path.with_name("labels.json")).get("sha256", {})
-    if known.get(path.name) not in (None, files.sha256(path)):
+    name = next(iter(PRETRAINED)) if what is None else what
+    if not isinstance(name, str | Path):
+        raise ModelError(
+            f"A model is a pretrained one's name ({', '.join(PRETRAINED)}), a run's folder or a "
+            f".tflite, .keras or .h5 file. Received: {type(what).__name__}."
+        )
+    # A folder of the same name is meant by a `Path`, or by "./mnist".
+    path = PRETRAINED.get(name, Path(name)) if isinstance(name, str) else name
+    path = path / "model.tflite" if path.is_dir() else path
+    suffix = path.suffix.lower()
+    if not path.is_file():
+        hint = nearest(str(name), PRETRAINED) if not suffix else ""
+        raise ModelError(f"There is no model {path}.{hint} Train one with: uv run run_all.py")
+    if suffix not in (".tflite", *KERAS):
+        way = WAYS.get(suffix, "Load its run's folder, as outputs/quick.")
+        raise ModelError(
+            f"A model's file must be a .tflite, a .keras or an .h5 file. Received: {path}. {way}"
+        )
+    beside = path.with_name("labels.json")
+    if labels is None:
+        if not beside.is_file() and path.name != "model.tflite":
+            raise ModelError(
+                f"{path} must have a labels.json beside it, or be loaded with labels. "
+                'Received: neither. Use: Recognizer.load(path, labels="0123456789").'
+            )
+        labels = beside
+    if not isinstance(labels, Path):
+        return path, About(check_labels(labels))
+    known = about(labels)
+    if labels == beside:
+        _check_digest(path, known)
+    return path, known
+
+
+def _check_digest(path: Path, known: About) -> None:
+    """Raise `ModelError` where a model is not the one its `labels.json` was written for.
+
+    The pretrained ones', and those of earlier versions, hold no digest.
+    """
+    if known.sha256.get(path.name) not in (None, files.sha256(path)):
         raise ModelError(
             f"{path} must be the model that its labels.json was written for. Received: a changed "
-            "file. Run 03_train again, or give the labels of a model of your own."
+            "file. Run 03_train again, or pass the labels of a model of your own."
         )
 
 
-def read_labels(path: Path | str) -> tuple[str, ...]:
-    """The characters in a run's `labels.json`. Raises `ModelError` where it holds none."""
-    found = _read(path)
-    labels = found.get("characters")
-    if not isinstance(labels, list) or not all(isinstance(each, str) for each in labels):
-        raise ModelError(
-            f"{path} must hold a list of characters. Received: {str(found)[:80]}. Train it again."
-        )
-    return tuple(labels)
+def listed() -> dict[str, Path]:
+    """The folders of all models by name: the pretrained ones, then the runs', newest first."""
+    top = runs.outputs()
+    models = [*top.glob("*/model.tflite"), *top.glob("*/*/model.tflite")]
+    models.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    folders = {f"{name} (pretrained)": folder for name, folder in PRETRAINED.items()}
+    folders |= {path.parent.relative_to(top).as_posix(): path.parent for path in models}
+    return {
+        name: folder
+        for name, folder in folders.items()
+        if (folder / "model.tflite").is_file() and (folder / "labels.json").is_file()
+    }
 
 
-def read_temperature(path: Path | str) -> float:
-    """The temperature in a run's `labels.json`, 1 where it holds none.
+# Networks to begin from or to learn from
 
-    Raises `ModelError` where it is no number above 0.
+
+def located(what: str) -> Path:
+    """The folder or file, which may not exist, of a pretrained name or a path.
+
+    A relative path counts from the project's top.
     """
-    return check_temperature(_read(path).get("temperature", 1.0), str(path))
+    return PRETRAINED[what] if what in PRETRAINED else environment.placed(what)
 
 
-def read_groups(path: Path | str) -> tuple[tuple[str, ...], ...]:
-    """The groups of confused characters in a run's `labels.json`; none where it holds none.
+def named(text: str) -> list[str]:
+    """The models that `text` names, with commas between: at least one, which may be empty."""
+    return [name.strip() for name in text.split(",") if name.strip()] or [text]
 
-    Raises `ModelError` where they are not lists of its characters.
+
+def keras_files(text: str, characters: Sequence[str] | None = None) -> list[Path]:
+    """The `.keras` files of the trained networks that `text` names, with commas between.
+
+    Each is named as `located` takes it. Raises `ModelError` where there is no such file, or where
+    it is not for these `characters`, in the order of its labels.
     """
-    return check_groups(_read(path).get("groups", ()), read_labels(path), str(path))
+    paths = []
+    for name in named(text):
+        path = located(name)
+        path = path / "model.keras" if path.is_dir() else path
+        if path.suffix != ".keras" or not path.is_file():
+            whole = [key for key, at in PRETRAINED.items() if (at / "model.keras").is_file()]
+            hint = nearest(name, PRETRAINED) if name not in PRETRAINED and "/" not in name else ""
+            raise ModelError(
+                "A trained network is a run's folder, a .keras file, or a pretrained one that has "
+                f"one ({', '.join(whole) or 'none'}). Received: {name!r}.{hint}"
+            )
+        beside = path.with_name("labels.json")
+        known = about(beside) if characters is not None or beside.is_file() else None
+        if known:
+            _check_digest(path, known)
+        if characters is not None and known.characters != tuple(characters):
+            raise ModelError(
+                f"A training must begin from a network for the dataset's {len(characters)} "
+                f"characters, in their order ({''.join(characters)}). Received: {name}, which is "
+                f"for {''.join(known.characters)}. Choose another, or another dataset."
+            )
+        paths.append(path)
+    return paths
 
 
-def check_groups(groups: object, labels: Iterable[str], where: str) -> tuple[tuple[str, ...], ...]:
-    """`groups` as tuples. Raises `ModelError` where they are not lists of these `labels`."""
-    known = set(labels)
-    lists = isinstance(groups, list | tuple) and all(
-        isinstance(each, list | tuple) for each in groups
-    )
-    if not lists or not all(
-        isinstance(each, str) and each in known for group in groups for each in group
-    ):
-        raise ModelError(
-            "groups must be lists of the model's characters, those that it confuses. "
-            f"Received: {str(groups)[:80]} ({where}). 03_train finds them."
-        )
-    return tuple(tuple(group) for group in groups)
+def inherited(start: str | None, n: int) -> About | None:
+    """What is known of the network `start`, where `n` validation images are fewer than `FEW`.
 
-
-def read_start(path: Path | str) -> str | None:
-    """The network that training began from, by a run's `labels.json`; None where it began anew."""
-    start = _read(path).get("start")
-    return start if isinstance(start, str) else None
-
-
-def check_temperature(value: float, where: str) -> float:
-    """`value` as a float. Raises `ModelError` where it is no number from 0.01 to 100."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.01 <= value <= 100:
-        raise ModelError(
-            f"temperature must be a number from 0.01 to 100. Received: {value!r} ({where}). "
-            "03_train fits it."
-        )
-    return float(value)
-
-
-def _read(path: Path | str) -> dict[str, Any]:
-    try:
-        return files.read_sealed(path, required=False)
-    except RunError as error:
-        raise ModelError(f"{error} Its run's 03_train writes it.") from error
+    Of several, which were trained alike, the first one's. None without a start.
+    """
+    if start is None or n >= FEW:
+        return None
+    return about(keras_files(start)[0].with_name("labels.json"))

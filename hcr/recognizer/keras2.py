@@ -1,0 +1,353 @@
+"""Keras files: their conversion to LiteRT, and `.h5` files of Keras 2 as a list of layers.
+
+Keras 3 loads some files of Keras 2 and refuses others (a Sequential model without a layer for its
+input ends in "Kernel shape must have the same length as input"). So nothing but names, numbers and
+weights is taken from them, no code, and `hcr.models.convert` builds the layers again.
+"""
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hcr.errors import HcrError, ModelError
+from hcr.recognizer.sources import Scaling
+from hcr.runs import environment, files
+
+# Run as a program: this module must neither import TensorFlow nor know the one that does.
+PROGRAM = "hcr.models.convert"
+MAIN = f"import sys; from {__name__} import main; main(*sys.argv[1:])"
+REPORTED = 3  # the exit code of `MAIN` when its last line of output is an error for the user
+SECONDS = 600  # a conversion takes about 15
+MEMORY = 4 << 30  # bytes; TensorFlow takes 0.9 GB, and eight times the weights
+CORES = 4  # that it may use: each thread's stack counts as memory
+MOST = 512 << 20  # bytes of a model's weights; one for such small images has far fewer
+MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
+
+KINDS = {"Activation", "Add", "Average", "AveragePooling2D", "BatchNormalization", "Concatenate"}
+KINDS |= {"Conv2D", "Cropping2D", "Dense", "DepthwiseConv2D", "ELU", "Flatten", "LeakyReLU"}
+KINDS |= {"GlobalAveragePooling2D", "GlobalMaxPooling2D", "LayerNormalization", "MaxPooling2D"}
+KINDS |= {"Maximum", "Multiply", "PReLU", "Permute", "ReLU", "Rescaling", "Reshape"}
+KINDS |= {"SeparableConv2D", "Softmax", "ZeroPadding2D"}
+# What is taken of a layer's configuration: what decides its answers.
+OPTIONS = {"activation", "alpha", "axis", "center", "cropping", "depth_multiplier", "dilation_rate"}
+OPTIONS |= {"dims", "epsilon", "filters", "kernel_size", "keepdims", "max_value", "negative_slope"}
+OPTIONS |= {"offset", "padding", "pool_size", "scale", "shared_axes", "strides", "target_shape"}
+OPTIONS |= {"threshold", "units", "use_bias"}
+# These change nothing in a network that is trained.
+SILENT = {"ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout"}
+SILENT |= {"GaussianNoise", "SpatialDropout2D"}
+# Those whose meaning Keras 3 has kept. That of hard_sigmoid has changed.
+ACTIVATIONS = {"elu", "exponential", "gelu", "linear", "relu", "selu", "sigmoid", "softmax"}
+ACTIVATIONS |= {"softplus", "softsign", "swish", "tanh"}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer, of one of the `KINDS`.
+
+    `sources` are the layers whose outputs it takes; `options` the arguments that build it.
+    """
+
+    kind: str
+    name: str
+    sources: tuple[str, ...]
+    options: dict[str, Any]
+    weights: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole model, each layer after its sources.
+
+    `entry` is its input, of this `shape` without the first axis; `end` the layer that answers.
+    """
+
+    entry: str
+    shape: tuple[int, ...]
+    layers: tuple[Layer, ...]
+    end: str
+
+
+class _UnfitError(Exception):
+    """What a file has in place of a model that can be rebuilt, and the remedy."""
+
+    def __init__(self, received: str, remedy: str = "Save it again."):
+        super().__init__(f"Received: {received}. {remedy}")
+
+
+def read(path: Path) -> Plan:
+    """The model in the `.h5` file `path`.
+
+    Raises `ModelError` where it is none, or holds a layer of none of the `KINDS`.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            text = file.attrs.get("model_config")
+            if text is None:
+                raise _UnfitError("weights alone, without model_config", "Save the whole model.")
+            config = json.loads(text.decode() if isinstance(text, bytes) else text)
+            kind, weights = config["class_name"], _Weights(file)
+            if kind == "Sequential":
+                return _sequential(config["config"], weights)
+            if kind in ("Functional", "Model"):
+                return _functional(config["config"], weights)
+            raise _UnfitError(
+                f"a model of the class {kind}", "Use a Sequential or a functional model."
+            )
+    # A stranger's file may break at any place of h5py, with any exception.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:250].rstrip(".") or type(error).__name__
+        if not isinstance(error, _UnfitError):
+            reason = f"Received: {reason[:150]}. Save it again"
+        raise ModelError(
+            f"{path} must be a whole model of Keras 2 in an .h5 file. {reason}."
+        ) from error
+
+
+class _Weights:
+    """The weights in an opened file, by layer; together they take at most `MOST` bytes."""
+
+    def __init__(self, file: Any):
+        self._left, self._group = MOST, self._member(file, "model_weights")
+
+    def of(self, layer: str) -> dict[str, np.ndarray]:
+        """Name to values of a layer's weights, in their order; empty where it has none."""
+        if layer not in self._group:
+            return {}
+        group, weights = self._member(self._group, layer), {}
+        names = [
+            name.decode() if isinstance(name, bytes) else str(name)
+            for name in group.attrs.get("weight_names", ())
+        ]
+        for name in names:
+            values = self._member(group, name)
+            # What lies in another file is none of this model.
+            if values.external or values.is_virtual:
+                raise _UnfitError(f"weights that lie elsewhere ({name})")
+            # A file of a few kB may declare any number of them.
+            self._left -= values.size * max(4, values.dtype.itemsize)
+            if self._left < 0:
+                raise _UnfitError(f"over {MOST:,} bytes of weights", "Save a smaller model.")
+            weights[name.split("/")[-1].split(":")[0]] = np.asarray(values, dtype=np.float32)
+        if len(weights) != len(names):
+            raise _UnfitError(f"two weights of one name in {layer!r}")
+        return weights
+
+    def _member(self, group: Any, name: str) -> Any:
+        """What `group` holds under a path, where no link leads out of the file."""
+        import h5py
+
+        for part in filter(None, name.split("/")):
+            if not isinstance(group.get(part, getlink=True), h5py.HardLink):
+                raise _UnfitError(f"no {name}, or a link in its place")
+            group = group[part]
+        return group
+
+
+def _sequential(config: dict | list, weights: _Weights) -> Plan:
+    # Up to Keras 2.2 the configuration was the list itself.
+    bare = isinstance(config, list)
+    entries = config if bare else config["layers"]
+    shape = _input_shape(entries[0]["config"], None if bare else config.get("build_input_shape"))
+    before, layers = "", []
+    for entry in entries:
+        layer = _layer(entry, (before,), weights)
+        if layer is not None:
+            layers.append(layer)
+            before = layer.name
+    return Plan("", shape, tuple(layers), before)
+
+
+def _functional(config: dict, weights: _Weights) -> Plan:
+    ends = [list(_tensors(config[key])) for key in ("input_layers", "output_layers")]
+    if [len(tensors) for tensors in ends] != [1, 1]:
+        raise _UnfitError("several inputs or outputs", "Take one of each.")
+    entry, end = (tensors[0][0] for tensors in ends)
+    shape, waiting, layers, renamed = None, [], [], {entry: entry}
+    for layer in config["layers"]:
+        if layer["class_name"] == "InputLayer":
+            shape = _input_shape(layer["config"])
+        else:
+            waiting.append((layer, _sources(layer)))
+    while waiting:
+        ready = next(
+            (i for i, (_, names) in enumerate(waiting) if set(names) <= renamed.keys()), None
+        )
+        if ready is None:
+            raise _UnfitError(f"a layer without its source ({waiting[0][0]['name']})")
+        layer, names = waiting.pop(ready)
+        built = _layer(layer, tuple(renamed[name] for name in names), weights)
+        layers += [built] if built else []
+        renamed[layer["name"]] = built.name if built else renamed[names[0]]
+    if shape is None:
+        raise _UnfitError("no shape of its input", "Begin it with an Input.")
+    return Plan(entry, shape, tuple(layers), renamed[end])
+
+
+def _layer(entry: dict, sources: tuple[str, ...], weights: _Weights) -> Layer | None:
+    """The layer of an entry; None where it changes nothing."""
+    kind, config = entry["class_name"], entry["config"]
+    if kind in SILENT or kind == "InputLayer":
+        return None
+    name = config["name"]
+    if kind not in KINDS:
+        remedy = "Only plain layers of Keras are taken, and no code."
+        raise _UnfitError(f"the layer {name!r} of the class {kind}", remedy)
+    if config.get("data_format") == "channels_first":
+        raise _UnfitError(f"the layer {name!r} with channels_first", "Train it channels_last.")
+    taken = OPTIONS | {"groups"} if kind == "Conv2D" else OPTIONS
+    options = {key: config[key] for key in config if key in taken and config[key] is not None}
+    if kind == "LeakyReLU":
+        options = {"negative_slope": config.get("alpha", config.get("negative_slope", 0.3))}
+    if "activation" in options:
+        value = options["activation"]
+        value = "softmax" if value == "softmax_v2" else value
+        if not isinstance(value, str) or value not in ACTIVATIONS:
+            said = value if isinstance(value, str) else "no name"
+            known = ", ".join(sorted(ACTIVATIONS))
+            raise _UnfitError(f"the activation {said!r} of {name!r}", f"Known: {known}.")
+        options["activation"] = value
+    if kind == "BatchNormalization" and isinstance(options.get("axis"), list):
+        options["axis"] = options["axis"][0]
+    return Layer(kind, name, sources, options, weights.of(name))
+
+
+def _sources(entry: dict) -> list[str]:
+    """The names of the layers that a functional model's layer takes its inputs from, in order."""
+    nodes = entry["inbound_nodes"]
+    if len(nodes) != 1:
+        raise _UnfitError(f"the layer {entry['name']!r}, used {len(nodes)} times", "Use it once.")
+    names = [name for name, *_ in _tensors(nodes[0])]
+    if not names:
+        raise _UnfitError(f"the layer {entry['name']!r} without a source")
+    return names
+
+
+def _tensors(node: Any) -> Iterator[list]:
+    """Each [layer, node, tensor, ...] in an entry's node, in either form of writing it."""
+    if isinstance(node, dict):
+        if "keras_history" in node:
+            yield node["keras_history"]
+            return
+        node = list(node.values())
+    if isinstance(node, list):
+        if len(node) >= 3 and isinstance(node[0], str) and isinstance(node[1], int):
+            yield node
+            return
+        for part in node:
+            yield from _tensors(part)
+
+
+def _input_shape(config: dict, otherwise: list | None = None) -> tuple[int, ...]:
+    shape = config.get("batch_input_shape") or config.get("batch_shape") or otherwise
+    if shape is None:
+        raise _UnfitError("no shape of its input", "Give its first layer an input_shape.")
+    if not all(isinstance(size, int) and size > 0 for size in shape[1:]):
+        raise _UnfitError(f"an input of the shape {tuple(shape)}", "Fix its size.")
+    return tuple(shape[1:])
+
+
+# Conversion, once, in a process of its own: it needs TensorFlow, and has limits, because a
+# stranger's file of a few kB may ask for all the memory there is.
+
+
+def convert(path: Path, scaling: Scaling | None = None) -> Path:
+    """The Keras model in `path`, `.keras` or `.h5`, as a LiteRT file in the cache folder.
+
+    It is converted the first time that a file of this content is seen with this scaling. The name
+    holds the digests of both files: what was damaged is rebuilt.
+
+    Raises:
+        ModelError: It is no Keras model, wants more than safe mode allows, does not keep the image
+            contract, or cannot be converted within `MEMORY` and `SECONDS`.
+        RunError: The cache folder cannot be written.
+    """
+    if path.suffix.lower() == ".keras":
+        check_archive(path)
+    key = files.sha256(path)
+    if scaling is not None:
+        key = files.digest([key, scaling.text])
+    folder = environment.cache_folder() / "models"
+    for target in sorted(folder.glob(f"{key}-*.tflite")):
+        if files.sha256(target).startswith(target.stem.split("-")[1]):
+            return target
+        target.unlink(missing_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".converting-", dir=folder) as aside:
+            fresh = Path(aside) / "model.tflite"
+            _run(path, fresh, scaling)
+            target = folder / f"{key}-{files.sha256(fresh)[:16]}.tflite"
+            os.replace(fresh, target)
+    except OSError as error:
+        raise files.disk_error(error, folder) from error
+    return target
+
+
+def _run(path: Path, target: Path, scaling: Scaling | None) -> None:
+    words = [] if scaling is None else [scaling.text]
+    command = [sys.executable, "-c", MAIN, str(MEMORY), PROGRAM, str(path), str(target), *words]
+    # Only this backend writes LiteRT; a GPU's driver reserves more memory than is allowed.
+    variables = {**os.environ, "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
+    options = {"capture_output": True, "text": True, "errors": "replace", "timeout": SECONDS}
+    try:
+        done = subprocess.run(command, env=variables, check=False, **options)
+        if done.returncode == 0 and target.is_file():
+            return
+        output = done.stdout if done.returncode == REPORTED else done.stderr
+        last = (output.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        if done.returncode == REPORTED:
+            raise ModelError(last)
+    except subprocess.TimeoutExpired:
+        last = f"no end of it after {SECONDS} s"
+    raise ModelError(
+        f"{path} must be converted once, in at most {MEMORY >> 20:,} MiB, which needs TensorFlow. "
+        f"Received: {last[:200]}. Use the .tflite file that 03_train writes beside it."
+    )
+
+
+def main(memory: str, program: str, source: str, *words: str) -> None:
+    """Run the module `program`, which converts `source`, with at most `memory` bytes."""
+    if sys.platform == "linux":  # others heed no such limit
+        import resource
+
+        with suppress(ValueError):  # a lower one is set
+            resource.setrlimit(resource.RLIMIT_DATA, (int(memory), int(memory)))
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
+    try:
+        if not source.lower().endswith(".keras"):
+            read(Path(source))  # What is no model is reported without waiting for TensorFlow.
+        sys.argv[1:] = [source, *words]
+        runpy.run_module(program, run_name="__main__", alter_sys=True)
+    except HcrError as error:
+        print(error, flush=True)
+        sys.exit(REPORTED)
+
+
+def check_archive(path: Path) -> None:
+    """Raise `ModelError` for what is no Keras file, or too large, without TensorFlow."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            missing = sorted(MEMBERS - set(archive.namelist()))
+            reason = f"an archive without {missing[0]}" if missing else None
+            # What comes out of a member is no more than it declares.
+            size = sum(member.file_size for member in archive.infolist())
+            if size > MOST:
+                reason = f"{size:,} bytes, unpacked, where at most {MOST:,} are taken"
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        reason = f"no whole archive ({error})"
+    if reason:
+        raise ModelError(f"{path} must be a .keras file. Received: {reason}. Save it again.")

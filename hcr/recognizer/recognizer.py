@@ -1,0 +1,307 @@
+"""A trained model as a function of images, strokes or pictures, without TensorFlow."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hcr import runs
+from hcr.errors import ModelError, ParameterError
+from hcr.preprocessing import images
+from hcr.recognizer import sources
+from hcr.recognizer.network import Network
+from hcr.recognizer.sources import PRETRAINED, About, Scaling, check_labels, located, named
+
+Ranked = list[tuple[str, float]]  # characters with their probabilities, best first
+
+COVER, STEP = 6, 2  # px: side of the square that covers, twice a line's width, and its step
+SURE = 0.9  # without thresholds: of the probability, what the alternatives hold together
+CONFUSED = 0.05  # and from where on a character of the best one's group is among them
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What a model makes of one character; empty for an empty pad or blank paper.
+
+    Attributes:
+        ranked: The characters with their probabilities, best first.
+        alternatives: Those that it may be, the best first; one alone where the model is sure.
+        confusable: Whether validation had shown that the model confuses the alternatives.
+        image: uint8 (28, 28), the image that the model saw.
+    """
+
+    ranked: Ranked = field(default_factory=list)
+    alternatives: list[str] = field(default_factory=list)
+    confusable: bool = False
+    image: np.ndarray = field(default_factory=lambda: np.zeros((28, 28), np.uint8))
+
+    @property
+    def best(self) -> str:
+        """The most probable character; empty for nothing drawn."""
+        return self.ranked[0][0] if self.ranked else ""
+
+
+class Recognizer:
+    """A LiteRT file with its labels, the characters in the order of its outputs.
+
+        recognizer = Recognizer.load("outputs/quick")
+        recognizer.recognize("scan.png").ranked      # [("7", 0.98), ("1", 0.01), ...]
+
+    `temperature`, `groups` and `thresholds` are those of its `About`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        labels: Iterable[str],
+        scaling: Scaling | None = None,
+        about: About | None = None,
+    ):
+        self.path, self.labels = Path(path), check_labels(labels)
+        about = about or About(self.labels)
+        self.temperature, self.groups = about.temperature, about.groups
+        self.thresholds = about.alternatives
+        self._network = Network(self.path, len(self.labels), scaling)
+
+    @classmethod
+    def load(
+        cls,
+        what: Path | str | None = None,
+        labels: Iterable[str] | Path | None = None,
+        scaling: Scaling | str | None = None,
+    ) -> "Recognizer":
+        """Load a model.
+
+        Args:
+            what: The name of a pretrained one (a key of `PRETRAINED`; None is the first of them,
+                47 classes), a run's folder, a `.tflite` or `.keras` file, or an `.h5` file of
+                Keras 2. The last two are converted without running code of theirs, which needs
+                TensorFlow and some ten seconds once.
+            labels: The characters in the order of the outputs, or the path of a `labels.json`; by
+                default the one beside the model.
+            scaling: For a model that does not take uint8 (n, 28, 28), ink 255 on 0, upright: the
+                numbers that it was trained on for ground and ink, as `"0..1"`, then `inverted` for
+                dark ink on light ground, and `transposed` for images as EMNIST's files hold them.
+
+        Raises:
+            ModelError: There is no such model, it is no whole one, or its labels or its scaling do
+                not fit.
+        """
+        scaling = sources.parse_scaling(scaling)
+        path, known = sources.find(what, labels)
+        if path.suffix.lower() in sources.KERAS:
+            from hcr.recognizer import keras2
+
+            # What is converted scales the images itself.
+            path, scaling = keras2.convert(path, scaling), None
+        return cls(path, known.characters, scaling, known)
+
+    def predict(self, pictures: np.ndarray, characters: Sequence[str] | None = None) -> np.ndarray:
+        """The calibrated probabilities of every label.
+
+        Args:
+            pictures: uint8 (n, 28, 28), ink 255 on 0, upright.
+            characters: The order of the columns; by default `labels`.
+
+        Returns:
+            float32 (n, n_labels); rows sum to 1.
+
+        Raises:
+            DataError: `pictures` break the image contract.
+            ModelError: `characters` are not those that the model knows.
+        """
+        pictures = images.check(pictures)
+        if characters is not None:
+            return self.predict(pictures)[:, self.columns(characters)]
+        if not len(pictures):
+            return np.zeros((0, len(self.labels)), np.float32)
+        return _tempered(self._network(pictures), self.temperature)
+
+    def recognize(
+        self,
+        image: Any = None,
+        *,
+        strokes: Sequence[np.ndarray] | None = None,
+        top: int | None = None,
+    ) -> Recognition:
+        """What one character is, from a picture or from pen strokes.
+
+        Args:
+            image: One character, dark on light or light on dark, of any size: a file's path, a
+                Pillow image, or an array as `hcr.preprocessing.images.from_picture` takes it.
+            strokes: In its place (k, 2) arrays of x to the right and y down, in any unit.
+            top: How many characters are ranked; by default all.
+
+        Raises:
+            DataError: It is no such picture, its file cannot be read, or these are no strokes.
+        """
+        if strokes is not None:
+            seen = images.from_strokes(strokes)
+        else:
+            if isinstance(image, str | Path):
+                image = images.read_picture(Path(image))
+            seen = images.from_picture(image)
+        if not seen.any():
+            return Recognition(image=seen)
+        probabilities = self.predict(seen[None])[0]
+        order = np.argsort(-probabilities, kind="stable")
+        ranked = [(self.labels[i], float(probabilities[i])) for i in order]
+        threshold = self.thresholds.get("images")
+        if strokes is not None:
+            threshold = self.thresholds.get("drawings", threshold)
+        alternatives = self._alternatives(ranked, threshold)
+        confusable = len(alternatives) > 1 and any(
+            set(alternatives) <= set(group) for group in self.groups
+        )
+        return Recognition(ranked[:top], alternatives, confusable, seen)
+
+    def read_image(self, picture: Any) -> Ranked:
+        """`recognize(picture).ranked`: empty for blank paper."""
+        return self.recognize(picture).ranked
+
+    def read_strokes(self, strokes: Sequence[np.ndarray]) -> Ranked:
+        """`recognize(strokes=strokes).ranked`: empty for an empty pad."""
+        return self.recognize(strokes=strokes).ranked
+
+    def _alternatives(self, ranked: Ranked, threshold: float | None) -> list[str]:
+        """The characters that it may be, likeliest first, the best always."""
+        if threshold is not None:
+            return [ranked[0][0], *(label for label, p in ranked[1:] if p >= threshold)]
+        # Without thresholds: the fewest that hold `SURE`, and those of the best one's group.
+        held = np.cumsum([p for _, p in ranked])
+        n = 1 + int(np.searchsorted(held, SURE - 1e-6, side="right"))
+        names = [label for label, _ in ranked[:n]]
+        group = {label for group in self.groups if names[0] in group for label in group}
+        return names + [label for label, p in ranked[n:] if label in group and p >= CONFUSED]
+
+    def columns(self, characters: Sequence[str]) -> list[int]:
+        """The column of `predict` for each of `characters`, in their order.
+
+        Raises `ModelError` where these are not the characters that the model knows.
+        """
+        if sorted(self.labels) != sorted(characters):
+            raise ModelError(
+                f"The model must be for the dataset's {len(characters)} characters "
+                f"({''.join(characters)}). Received: a model for {''.join(self.labels)}. "
+                "Use the dataset that it was trained on."
+            )
+        place = {label: i for i, label in enumerate(self.labels)}
+        return [place[character] for character in characters]
+
+    def saliency(self, image: np.ndarray, label: int) -> np.ndarray:
+        """How much each pixel of an image speaks for a label, by occlusion.
+
+        A square of paper is moved over the image, and the answer is asked for at each place: Zeiler
+        and Fergus 2014 (arXiv:1311.2901), section 4.2.
+
+        Args:
+            image: uint8 (28, 28), ink 255 on 0, upright.
+            label: The index of the label.
+
+        Returns:
+            float64 (28, 28): by how much the label's log-odds fall when the pixel is covered, in
+            nats, the mean over the squares that cover it; 0 where there is no ink near.
+        """
+        if not 0 <= label < len(self.labels):
+            raise ParameterError(
+                f"label must be an index from 0 to {len(self.labels) - 1}. Received: {label}."
+            )
+        starts = range(0, len(image) - COVER + 1, STEP)
+        squares = [
+            np.s_[row : row + COVER, left : left + COVER] for row in starts for left in starts
+        ]
+        inked = [square for square in squares if image[square].any()]
+        covered = np.repeat(image[None], 1 + len(inked), axis=0)
+        for one, square in zip(covered[1:], inked, strict=True):
+            one[square] = 0
+        p = np.clip(self.predict(covered)[:, label].astype(float), 1e-6, 1 - 1e-6)
+        odds = np.log(p / (1 - p))
+        fallen, times = np.zeros((2, *image.shape))
+        for square in squares:
+            times[square] += 1
+        for square, change in zip(inked, odds[0] - odds[1:], strict=True):
+            fallen[square] += change
+        return fallen / times
+
+
+def _tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """`probabilities`, float32 (n, n_classes), as if the logits had been divided by a number.
+
+    A softmax of z / T is proportional to p ** (1 / T), so the logits need not be known.
+    """
+    if temperature == 1:
+        return probabilities
+    highest = probabilities.max(axis=1, keepdims=True)
+    scaled = (probabilities / highest) ** (1 / temperature)
+    return scaled / scaled.sum(axis=1, keepdims=True)
+
+
+# Models for notebooks
+
+
+def load_for(
+    run: runs.Run, model: str, labels: str | None = None, scaling: str | None = None
+) -> Recognizer:
+    """The model of a stage; a line says which where it is not the run's own.
+
+    `model` is `run` for its own; or a pretrained one's name, a run's folder or a file, a relative
+    path counting from the project's top. A notebook that was opened by hand, in a run without a
+    model, takes that of the newest run, else the first pretrained one. Raises `ModelError` where
+    there is no such model, `RunError` where the run lacks its own.
+    """
+    if model == "run":
+        if run.path("model.tflite").is_file() or not run.by_hand:
+            return Recognizer.load(run.input("model.tflite"), run.input("labels.json"))
+        folders = sources.listed()
+        newest = (name for name, at in folders.items() if at not in PRETRAINED.values())
+        name = next(newest, next(iter(PRETRAINED)))
+        path = folders.get(name, name)
+    else:
+        name, path = model, model if model in PRETRAINED else located(model)
+    recognizer = Recognizer.load(path, labels, scaling)
+    kind = "pretrained model" if name in PRETRAINED else "model"
+    print(f"Predictions by the {kind} {name}, {len(recognizer.labels)} classes.")
+    return recognizer
+
+
+def load_all(text: str | None) -> dict[str, Recognizer]:
+    """The models that `text` names, with commas between, none of them twice; by these names."""
+    names = named(text) if text and text.strip() else []
+    if len(set(names)) < len(names):
+        raise ModelError(f"Each model must be named once. Received: {text!r}. Drop the second.")
+    return {name: Recognizer.load(name if name in PRETRAINED else located(name)) for name in names}
+
+
+def load_start(labels: Path | str) -> Recognizer | None:
+    """The network that the one of the `labels.json` at `labels` began from; None for none.
+
+    A line says so where it is not there any more, or is for other characters by now.
+    """
+    known = sources.about(labels)
+    if known.start is None:
+        return None
+    try:
+        if len(named(known.start)) > 1:
+            raise ModelError(f"it is several networks ({known.start})")
+        path = located(known.start)
+        if path.is_dir() and not (path / "model.tflite").is_file():
+            (path,) = sources.keras_files(known.start)
+        start = Recognizer.load(path)
+        start.columns(known.characters)
+        return start
+    except ModelError as error:
+        print(f"Not compared with the network that training began from: {error}")
+        return None
+
+
+def choices(first: Recognizer) -> dict[str, Recognizer | Callable[[], Recognizer]]:
+    """`first`, and functions that load the pretrained models and those of all runs; by name."""
+    folders = sources.listed()
+    folder = first.path.resolve().parent
+    name = next((name for name, at in folders.items() if at.resolve() == folder), folder.name)
+    loaders = {name: partial(Recognizer.load, at) for name, at in folders.items()}
+    loaders.pop(name, None)
+    return {name: first} | loaders
