@@ -17,9 +17,9 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from test_resampling import answers
 from test_spoilt import measured
 
-from hcr import recognizer, reports, runs
+from hcr import reports, runs
 from hcr.datasets import drawings_file as drawings
-from hcr.errors import DataError, ModelError, ParameterError
+from hcr.errors import DataError, ParameterError
 from hcr.evaluation import metrics
 from hcr.evaluation.old_drawings import MEAN, interval
 from hcr.preprocessing import synthesis
@@ -321,39 +321,6 @@ def outputs(monkeypatch):
 @pytest.fixture(scope="module")
 def model() -> Recognizer:
     return Recognizer.load(trained.run()[0])
-
-
-def test_answers_are_in_the_order_that_is_asked_for(model):
-    pictures = trained.data().test.images[:40]
-    turned = DIGITS[::-1]
-    expected = model.predict(pictures)
-    np.testing.assert_array_equal(model.answers(pictures, DIGITS), expected)
-    np.testing.assert_array_equal(model.answers(pictures, turned), expected[:, ::-1])
-    with pytest.raises(ModelError, match="must read the data set's 3 characters"):
-        model.answers(pictures, "012")
-
-
-def test_a_model_of_another_order_reads_as_well(model, tmp_path):
-    shutil.copy(model.path, tmp_path / "model.tflite")
-    # Whoever names the outputs anew gets the figures of these names.
-    swapped = ("1", "0", *DIGITS[2:])
-    other = Recognizer.load(tmp_path / "model.tflite", labels=swapped)
-    pictures = trained.data().test.images[:40]
-    found = other.answers(pictures, DIGITS)
-    np.testing.assert_array_equal(found[:, :2], model.predict(pictures)[:, 1::-1])
-
-
-def test_others_are_named_with_commas(model, tmp_path):
-    for name in ("one", "two"):
-        shutil.copytree(model.path.parent, tmp_path / name)
-    text = f"{tmp_path / 'one'}, {tmp_path / 'two'},"
-    found = recognizer.others(text)
-    assert list(found) == [str(tmp_path / "one"), str(tmp_path / "two")]
-    assert recognizer.others(None) == recognizer.others(" ") == {}
-    with pytest.raises(ModelError, match="must be named once"):
-        recognizer.others(f"{tmp_path / 'one'},{tmp_path / 'one'}")
-    with pytest.raises(ModelError, match="There is no model"):
-        recognizer.others(str(tmp_path / "three"))
 
 
 # Drawings

@@ -14,7 +14,6 @@ import pytest
 from hcr import datasets, models, pipeline
 from hcr.datasets import balancing, own, profiles
 from hcr.pipeline import params
-from hcr.recognizer.sources import SHIPPED
 
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGE = PROJECT / "hcr"
@@ -161,7 +160,6 @@ def test_importing_anything_else_leaves_tensorflow_alone():
         ("datasets/profiles.py", profiles.CLASS_PROFILES),
         ("datasets/own.py", own.ORIENTATIONS),
         ("balance/__init__.py", balancing.STRATEGIES),
-        ("recognizer/sources.py", SHIPPED),
         ("training/__init__.py", None),
     ],
 )

@@ -9,13 +9,14 @@ import pytest
 from conftest import PROJECT
 
 from hcr import datasets, runs
+from hcr import recognizer as recognizers
 from hcr.errors import ModelError
 from hcr.evaluation import metrics
 from hcr.pipeline import shipping
 from hcr.pipeline.card import drawn
 from hcr.pipeline.shipping_command import main as shipping_main
 from hcr.preprocessing import from_strokes, labels, synthesis
-from hcr.recognizer import SHIPPED, Recognizer, chosen
+from hcr.recognizer import Recognizer
 from hcr.runs import Run, files
 
 PRETRAINED = PROJECT / "hcr" / "pretrained"
@@ -30,14 +31,14 @@ def share_right(recognizer: Recognizer, n: int = 4) -> float:
 
 
 def test_all_that_is_named_ships_and_nothing_else():
-    assert set(shipping.NETWORKS) == set(SHIPPED)
-    assert {path.name for path in PRETRAINED.iterdir()} == set(SHIPPED)
-    for name in SHIPPED:
-        folder = SHIPPED[name]
+    assert set(shipping.NETWORKS) == set(recognizers.PRETRAINED)
+    assert {path.name for path in PRETRAINED.iterdir()} == set(recognizers.PRETRAINED)
+    for name in recognizers.PRETRAINED:
+        folder = recognizers.PRETRAINED[name]
         due = {"model.tflite", "labels.json", "card.md"}
         due |= {"model.keras"} if shipping.NETWORKS[name].keras else set()
         assert {path.name for path in (PROJECT / "hcr" / folder).iterdir()} == due
-    assert shipping.NETWORKS[next(iter(SHIPPED))].keras
+    assert shipping.NETWORKS[next(iter(recognizers.PRETRAINED))].keras
 
 
 def test_it_is_small():
@@ -79,7 +80,7 @@ def test_the_keras_file_says_the_same(tmp_path, monkeypatch):
     assert (keras.argmax(axis=1) == litert.argmax(axis=1)).mean() > 0.95
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", recognizers.PRETRAINED)
 def test_its_card_tells_figures_limits_and_how_to_make_it_again(name):
     text = (PRETRAINED / name / "card.md").read_text(encoding="utf-8")
     assert f"python benchmarks/pretrained.py {name}`" in text
@@ -90,7 +91,7 @@ def test_its_card_tells_figures_limits_and_how_to_make_it_again(name):
     assert "".join(Recognizer.load(name).labels) in text
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", recognizers.PRETRAINED)
 def test_its_command_is_right(name):
     network = shipping.NETWORKS[name]
     for params in (*network.before, network.params):
@@ -163,12 +164,12 @@ def test_an_unknown_network_does_not_ship(capsys):
 
 def test_a_stage_reads_with_its_runs_model_or_with_a_shipped_one(tmp_path, capsys):
     by_hand = Run("lab", "05_draw", tmp_path, by_hand=True)
-    assert chosen(by_hand, "run").labels == tuple(labels.BALANCED)
+    assert recognizers.load_for(by_hand, "run").labels == tuple(labels.BALANCED)
     assert "shipped model emnist, 47 classes" in capsys.readouterr().out
     run = Run("mine", "05_draw", tmp_path, by_hand=False)
-    assert chosen(run, "emnist").labels == tuple(labels.BALANCED)
+    assert recognizers.load_for(run, "emnist").labels == tuple(labels.BALANCED)
     with pytest.raises(Exception, match="05_draw reads model.tflite"):
-        chosen(run, "run")
+        recognizers.load_for(run, "run")
 
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -180,7 +181,7 @@ def rounded(figure: str, digits: int) -> str:
     return f"{found[0]} % ({found[1]} to {found[2]})"
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", recognizers.PRETRAINED)
 def test_the_readme_has_the_cards_figures(name):
     card = (PRETRAINED / name / "card.md").read_text(encoding="utf-8")
     _, n, accuracy, balanced = re.search(r"\| (test) \| (.+?) \| (.+?) \| (.+?) \|", card).groups()

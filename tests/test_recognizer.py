@@ -1,4 +1,4 @@
-"""The recognizer: right answers for every number of pictures, and one line for every bad file."""
+"""The recognizer: right answers for any number of images, drawings and pictures."""
 
 import json
 import os
@@ -12,66 +12,93 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import trained
 from PIL import Image, ImageDraw
+from scipy.special import softmax
 
-from hcr.errors import DataError, ModelError
+from hcr import datasets, recognizer, runs
+from hcr.errors import DataError, ModelError, ParameterError
 from hcr.preprocessing import from_picture, from_strokes, synthesis
-from hcr.recognizer import BATCH, Recognizer, read_labels, read_temperature
+from hcr.recognizer import PRETRAINED, Recognizer
+from hcr.recognizer.network import BATCH
 from hcr.runs import files
 
 DIGITS = tuple("0123456789")
 
 
 @pytest.fixture(scope="module")
-def recognizer() -> Recognizer:
-    return Recognizer.load(trained.run()[0])
+def model() -> Recognizer:
+    return Recognizer.load("mnist")
 
 
 @pytest.fixture(scope="module")
 def pictures() -> np.ndarray:
-    """Many batches, and not a whole number of them."""
-    found = trained.data().test.images[:603]
-    assert len(found) > 2 * BATCH
-    assert len(found) % BATCH
+    """Several batches, and not a whole number of them."""
+    found = datasets.load("mnist-sample").test.images[: 3 * BATCH + 7]
+    assert len(found) == 3 * BATCH + 7
     return found
 
 
 @pytest.fixture
 def run(tmp_path) -> Path:
-    """A copy of the run, for breaking."""
+    """A copy of a model's folder, for breaking."""
+    folder = tmp_path / "run"
+    folder.mkdir()
     for name in ("model.tflite", "labels.json"):
-        shutil.copy(trained.run()[0] / name, tmp_path)
-    return tmp_path
+        shutil.copy(PRETRAINED["mnist"] / name, folder)
+    return folder
 
 
-def test_a_runs_folder_is_all_it_needs(run, recognizer, pictures):
-    found = Recognizer.load(str(run))
-    assert found.labels == DIGITS
-    assert found.path == run / "model.tflite"
-    np.testing.assert_array_equal(found.predict(pictures[:9]), recognizer.predict(pictures[:9]))
+def one_line(error: pytest.ExceptionInfo, *words: object) -> None:
+    text = str(error.value)
+    assert "\n" not in text
+    assert len(text) < 600
+    assert all(str(word) in text for word in words), text
 
 
-@pytest.mark.parametrize("n", [1, 2, BATCH - 1, BATCH, BATCH + 1, 603])
-def test_probabilities_of_any_number_of_pictures_equal_keras(recognizer, pictures, n):
-    from hcr.models import training
-
-    found = recognizer.predict(pictures[:n])
-    assert found.shape == (n, 10)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
-    expected = training.predict(trained.run()[1].model, pictures[:n])
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+def seven(seed: int = 1) -> list[np.ndarray]:
+    return [200 * stroke + 40 for stroke in synthesis.character("7", seed)]
 
 
-def test_one_by_one_is_the_same_as_all_at_once(recognizer, pictures):
-    together = recognizer.predict(pictures)
-    places = [0, 1, BATCH - 1, BATCH, 2 * BATCH, 599, 602]
-    alone = np.concatenate([recognizer.predict(pictures[i : i + 1]) for i in places])
-    np.testing.assert_allclose(alone, together[places], atol=1e-6)
+def scan(strokes, ink=0, paper=255, side=200) -> np.ndarray:
+    """A picture of strokes within the unit square: uint8 (side, side)."""
+    picture = Image.new("L", (4 * side, 4 * side), paper)
+    for stroke in strokes:
+        line = [tuple(point) for point in (stroke * 0.5 + 0.3) * 4 * side]
+        ImageDraw.Draw(picture).line(line, fill=ink, width=side // 3, joint="curve")
+    return np.asarray(picture.resize((side, side), Image.Resampling.BOX))
 
 
-def test_one_picture_has_one_thread_and_many_have_all(run, pictures, monkeypatch):
+# Images
+
+
+def test_any_number_of_images_is_predicted_as_each_alone(model, pictures):
+    together = model.predict(pictures)
+    assert (together.shape, together.dtype) == ((len(pictures), 10), np.float32)
+    np.testing.assert_allclose(together.sum(axis=1), 1, atol=1e-5)
+    for n in (0, 1, 2, BATCH - 1, BATCH, BATCH + 1):
+        np.testing.assert_allclose(model.predict(pictures[:n]), together[:n], atol=1e-6)
+    # Views that lie otherwise in memory, and an answer that the next call leaves alone.
+    np.testing.assert_allclose(model.predict(pictures[::2]), together[::2], atol=1e-6)
+    turned = np.asfortranarray(pictures[:20])
+    np.testing.assert_allclose(model.predict(turned), together[:20], atol=1e-6)
+
+
+def test_columns_come_in_the_order_asked_for(model, pictures):
+    expected = model.predict(pictures[:9])
+    np.testing.assert_array_equal(model.predict(pictures[:9], DIGITS[::-1]), expected[:, ::-1])
+    with pytest.raises(ModelError, match="dataset"):
+        model.predict(pictures[:9], (*DIGITS, "A"))
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (2, 32, 32)])
+def test_images_that_break_the_contract_are_refused(model, shape):
+    with pytest.raises(DataError, match="uint8"):
+        model.predict(np.zeros(shape, np.uint8))
+    with pytest.raises(DataError, match="uint8"):
+        model.predict(np.zeros((2, 28, 28), np.float32))
+
+
+def test_one_image_has_one_thread_and_many_have_all(run, pictures, monkeypatch):
     from ai_edge_litert import interpreter
 
     threads = []
@@ -84,307 +111,178 @@ def test_one_picture_has_one_thread_and_many_have_all(run, pictures, monkeypatch
     monkeypatch.setattr(interpreter, "Interpreter", Noted)
     monkeypatch.setattr("hcr.runs.environment.cores", lambda: 3)
     found = Recognizer.load(run)
-    found.predict(pictures[:1])
-    assert threads == [1]
-    found.predict(pictures[:9])
-    found.predict(pictures[:1])
+    for n in (1, 9, 1):
+        found.predict(pictures[:n])
     assert threads == [1, 3]
 
 
-def test_the_pictures_are_not_changed_and_need_not_lie_in_a_row(recognizer, pictures):
-    before = pictures[:20].copy()
-    every_second = recognizer.predict(pictures[:20:2])
-    turned = recognizer.predict(np.asfortranarray(pictures[:20]))
-    np.testing.assert_array_equal(pictures[:20], before)
-    expected = recognizer.predict(before)
-    np.testing.assert_allclose(turned, expected, atol=1e-6)
-    np.testing.assert_allclose(every_second, expected[::2], atol=1e-6)
-    # An answer is the caller's: the next question does not change it.
-    kept = expected.copy()
-    recognizer.predict(pictures[20:40])
-    np.testing.assert_array_equal(expected, kept)
-
-
-def test_no_picture_gives_no_answer(recognizer, pictures):
-    found = recognizer.predict(pictures[:0])
-    assert (found.shape, found.dtype) == ((0, 10), np.float32)
-    assert recognizer.predict(pictures[:3]).shape == (3, 10)
-
-
-@pytest.mark.parametrize(
-    "broken",
-    [np.zeros((2, 28, 28), np.float32), np.zeros((28, 28), np.uint8), np.zeros((2, 32, 32), "u1")],
-)
-def test_pictures_that_break_the_contract_are_refused(recognizer, broken):
-    with pytest.raises(DataError, match=r"uint8 array of shape \(n, 28, 28\)"):
-        recognizer.predict(broken)
-
-
-def test_strokes_are_read_as_their_picture(recognizer):
-    strokes = [500 * stroke for stroke in synthesis.character("7", 1)]
-    answer = recognizer.read_strokes(strokes)
-    assert sorted(label for label, _ in answer) == list(DIGITS)
-    chances = [chance for _, chance in answer]
-    assert chances == sorted(chances, reverse=True)
-    assert sum(chances) == pytest.approx(1, abs=1e-5)
-    assert all(type(chance) is float for chance in chances)
-    expected = recognizer.predict(from_strokes(strokes)[None])[0]
-    assert answer[0] == (DIGITS[expected.argmax()], pytest.approx(expected.max()))
-    assert dict(answer)["3"] == pytest.approx(expected[3])
-
-
-@pytest.mark.parametrize("empty", [[], [np.zeros((0, 2))], [[]]])
-def test_an_empty_pad_has_no_answer(recognizer, empty):
-    assert recognizer.read_strokes(empty) == []
-
-
-def drawn(strokes, ink=0, paper=255, side=200) -> np.ndarray:
-    """A scan of strokes within the unit square: uint8 (side, side)."""
-    scan = Image.new("L", (4 * side, 4 * side), paper)
-    for stroke in strokes:
-        line = [tuple(point) for point in (stroke * 0.5 + 0.3) * 4 * side]
-        ImageDraw.Draw(scan).line(line, fill=ink, width=side // 3, joint="curve")
-    return np.asarray(scan.resize((side, side), Image.Resampling.BOX))
-
-
-@pytest.mark.parametrize("form", ["array", "negative", "image", "path", "text"])
-def test_a_picture_is_read_whatever_it_comes_as(recognizer, tmp_path, form):
-    scan = drawn(synthesis.character("7", 1), *((255, 0) if form == "negative" else (0, 255)))
-    expected = recognizer.best(recognizer.predict(from_picture(scan)[None])[0])
-    given = {"array": scan, "negative": scan, "image": Image.fromarray(scan)}.get(form)
-    if given is None:
-        Image.fromarray(scan).save(tmp_path / "seven.png")
-        given = tmp_path / "seven.png" if form == "path" else str(tmp_path / "seven.png")
-    answer = recognizer.read_image(given)
-    assert answer == expected
-    assert sorted(label for label, _ in answer) == list(DIGITS)
-
-
-def test_a_scan_and_a_drawing_look_the_same_and_are_read_the_same(recognizer):
-    for char in "0147":
-        strokes = synthesis.character(char, 1)
-        pair = from_picture(drawn(strokes)), from_strokes(strokes)
-        assert np.corrcoef(pair[0].ravel(), pair[1].ravel())[0, 1] > 0.9
-        by_scan, by_pen = recognizer.read_image(drawn(strokes)), recognizer.read_strokes(strokes)
-        assert by_scan[0][0] == by_pen[0][0]
-
-
-def test_blank_paper_has_no_answer(recognizer):
-    assert recognizer.read_image(np.full((80, 60), 230, np.uint8)) == []
-
-
-def test_a_picture_that_cannot_be_read_is_one_line(recognizer, tmp_path):
-    cut, text = tmp_path / "cut.png", tmp_path / "text.png"
-    Image.fromarray(drawn(synthesis.character("7", 1))).save(cut)
-    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
-    text.write_text("no picture")
-    missing = tmp_path / "missing.png"
-    for path, rule in ((cut, "whole picture"), (text, "whole picture"), (missing, "no picture")):
-        with pytest.raises(DataError, match=rule) as error:
-            recognizer.read_image(path)
-        one_line(error, path)
-    with pytest.raises(DataError, match="whole picture"):
-        recognizer.read_image(tmp_path)
-    with pytest.raises(DataError, match="Received: NoneType"):
-        recognizer.read_image(None)
-
-
-@pytest.mark.parametrize("temperature", [0.5, 1.7, 30])
-def test_probabilities_are_those_of_logits_over_the_temperature(run, recognizer, temperature):
-    from scipy.special import softmax
-
-    pictures = trained.data().validation.images[:40]
-    labels = {"characters": list(DIGITS), "temperature": temperature}
-    files.write_json(run / "labels.json", labels)
-    found = Recognizer.load(run)
-    assert found.temperature == read_temperature(run / "labels.json") == temperature
-    plain, calibrated = recognizer.predict(pictures), found.predict(pictures)
-    # The logarithm of a softmax is its logits, but for a number that a softmax does not see.
-    expected = softmax(np.log(plain.astype(float)) / temperature, axis=1)
-    assert calibrated.dtype == np.float32
-    np.testing.assert_allclose(calibrated, expected, atol=1e-6)
-    np.testing.assert_array_equal(calibrated.argmax(axis=1), plain.argmax(axis=1))
-    answer = dict(found.read_strokes(synthesis.character("7", 1)))
-    assert max(answer.values()) != pytest.approx(
-        recognizer.read_strokes(synthesis.character("7", 1))[0][1], abs=1e-3
-    )
-
-
-def test_without_a_temperature_answers_are_the_networks_own(run, recognizer):
-    files.write_json(run / "labels.json", {"characters": list(DIGITS), "temperature": 1})
-    pictures = trained.data().validation.images[:9]
-    assert recognizer.temperature == 1
-    np.testing.assert_array_equal(
-        Recognizer.load(run).predict(pictures), recognizer.predict(pictures)
-    )
-
-
-@pytest.mark.parametrize("value", [0, -1, "1", None, True, [1], 1e9])
-def test_a_temperature_that_is_none_is_told(run, value):
-    files.write_json(run / "labels.json", {"characters": list(DIGITS), "temperature": value})
-    with pytest.raises(ModelError, match="temperature must be a number from 0.01") as error:
-        Recognizer.load(run)
-    one_line(error, run / "labels.json")
-
-
-def test_certain_and_undecided_answers_stay_numbers_at_any_temperature():
-    from hcr.recognizer import _tempered
-
-    certain = np.array([[1, 0, 0], [0, 1e-38, 1], [1 / 3, 1 / 3, 1 / 3]], np.float32)
-    for temperature in (0.01, 0.5, 100.0):
-        found = _tempered(certain, temperature)
-        assert np.isfinite(found).all()
-        np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
-
-
-def test_groups_come_with_the_labels(run):
-    groups = [["0", "6"], ["1", "7", "9"]]
-    files.write_json(run / "labels.json", {"characters": list(DIGITS), "groups": groups})
-    assert Recognizer.load(run).groups == (("0", "6"), ("1", "7", "9"))
-    assert Recognizer.load(run, DIGITS).groups == ()
-    files.write_json(run / "labels.json", {"characters": list(DIGITS)})
-    assert Recognizer.load(run).groups == ()
-
-
-@pytest.mark.parametrize("value", ["01", [["0", 1]], [3], {"0": "6"}, None])
-def test_groups_that_are_none_are_told(run, value):
-    files.write_json(run / "labels.json", {"characters": list(DIGITS), "groups": value})
-    with pytest.raises(ModelError, match="groups must be lists of the model's characters") as error:
-        Recognizer.load(run)
-    assert str(run / "labels.json") in str(error.value)
-
-
-def test_where_it_looked_is_where_the_ink_is(recognizer):
-    strokes = synthesis.character("7", 1)
-    picture = from_strokes(strokes)
-    label = int(recognizer.predict(picture[None])[0].argmax())
-    found = recognizer.occlusion(picture, label)
-    assert np.abs(found).max() > 0
-    assert not found[:2, :2].any()
-    # Without what speaks most for the answer, it is less likely.
-    row, column = np.unravel_index(found.argmax(), found.shape)
-    covered = picture.copy()
-    covered[max(row - 3, 0) : row + 3, max(column - 3, 0) : column + 3] = 0
-    before, after = recognizer.predict(np.stack([picture, covered]))[:, label]
-    assert after < before
-
-
-def test_the_time_of_each_step_is_told(recognizer):
-    drawings = [synthesis.character(char, 0) for char in "123"]
-    times = recognizer.time_strokes(drawings)
-    assert list(times) == ["strokes to picture", "picture to probabilities", "strokes to answer"]
-    assert all(0 < value < 1000 for value in times.values())
-
-
-def test_two_threads_get_their_own_answers(recognizer, pictures):
-    expected = recognizer.predict(pictures)
+def test_threads_get_their_own_answers(model, pictures):
+    expected = model.predict(pictures)
 
     def ask(seed: int) -> float:
         rng = np.random.default_rng(seed)
-        worst = 0.0
-        for _ in range(40):
-            i = rng.integers(0, len(pictures), rng.integers(1, 30))
-            worst = max(worst, np.abs(recognizer.predict(pictures[i]) - expected[i]).max())
-        return float(worst)
+        chosen = [rng.integers(0, len(pictures), rng.integers(1, 30)) for _ in range(40)]
+        return max(np.abs(model.predict(pictures[i]) - expected[i]).max() for i in chosen)
 
     with ThreadPoolExecutor(4) as threads:
         assert max(threads.map(ask, range(4))) < 1e-5
 
 
-def test_labels_of_another_data_set_are_told(recognizer):
-    recognizer.check_labels(DIGITS)
-    for others in (DIGITS[::-1], (*DIGITS, "A")):
-        with pytest.raises(ModelError, match="Received: a model for 0123456789. Use the data set"):
-            recognizer.check_labels(others)
+# Drawings and pictures
 
 
-def one_line(error: pytest.ExceptionInfo, path: Path) -> None:
-    text = str(error.value)
-    assert "\n" not in text
-    assert str(path) in text
-    assert len(text) < 600
+def test_strokes_are_recognized_as_their_image(model):
+    strokes = seven()
+    found = model.recognize(strokes=strokes)
+    expected = model.predict(from_strokes(strokes)[None])[0]
+    assert (found.image == from_strokes(strokes)).all()
+    assert found.best == found.ranked[0][0] == found.alternatives[0] == "7"
+    assert dict(found.ranked) == pytest.approx(dict(zip(DIGITS, expected.tolist(), strict=True)))
+    chances = [chance for _, chance in found.ranked]
+    assert chances == sorted(chances, reverse=True)
+    assert model.read_strokes(strokes) == found.ranked
+    assert model.recognize(strokes=strokes, top=3).ranked == found.ranked[:3]
 
 
-def test_labels_that_do_not_fit_the_model_are_told(run):
-    files.write_json(run / "labels.json", {"characters": list("0123")})
-    with pytest.raises(
-        ModelError, match=r"have 4 classes\. Received: .* and 10 classes\."
-    ) as error:
-        Recognizer.load(run)
-    one_line(error, run / "model.tflite")
+@pytest.mark.parametrize("form", ["array", "negative", "image", "path", "text"])
+def test_a_picture_is_recognized_whatever_it_comes_as(model, tmp_path, form):
+    picture = scan(synthesis.character("7", 1), *((255, 0) if form == "negative" else (0, 255)))
+    expected = model.predict(from_picture(picture)[None])[0]
+    Image.fromarray(picture).save(tmp_path / "seven.png")
+    given = {"image": Image.fromarray(picture), "path": tmp_path / "seven.png"}
+    given |= {"text": str(tmp_path / "seven.png")}
+    found = model.read_image(given.get(form, picture))
+    assert found[0] == ("7", pytest.approx(float(expected.max())))
+    assert len(found) == 10
+
+
+@pytest.mark.parametrize("empty", [[], [np.zeros((0, 2))]])
+def test_nothing_drawn_is_nothing_recognized(model, empty):
+    found = model.recognize(strokes=empty)
+    assert (found.ranked, found.alternatives, found.best) == ([], [], "")
+    assert not found.image.any()
+    assert model.read_image(np.full((80, 60), 230, np.uint8)) == []
+
+
+def test_a_picture_that_cannot_be_read_is_one_line(model, tmp_path):
+    cut, text = tmp_path / "cut.png", tmp_path / "text.png"
+    Image.fromarray(scan(synthesis.character("7", 1))).save(cut)
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    text.write_text("no picture")
+    for path in (cut, text, tmp_path / "missing.png"):
+        with pytest.raises(DataError, match="picture") as error:
+            model.read_image(path)
+        one_line(error, path)
+    with pytest.raises(DataError, match="NoneType"):
+        model.recognize()
+
+
+# Calibration and alternatives
+
+
+def changed(run: Path, **facts) -> Recognizer:
+    files.write_json(run / "labels.json", {"characters": list(DIGITS)} | facts)
+    return Recognizer.load(run)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.7, 30])
+def test_probabilities_are_those_of_logits_over_the_temperature(run, pictures, temperature):
+    plain = changed(run).predict(pictures[:40])
+    calibrated = changed(run, temperature=temperature).predict(pictures[:40])
+    # The logarithm of a softmax is its logits, but for a number that a softmax does not see.
+    expected = softmax(np.log(plain.astype(float)) / temperature, axis=1)
+    assert calibrated.dtype == np.float32
+    np.testing.assert_allclose(calibrated, expected, atol=1e-6)
+
+
+def test_alternatives_are_the_characters_above_the_threshold(run, monkeypatch):
+    found = changed(run, groups=[["3", "8"]], alternatives={"images": 0.2, "drawings": 0.3})
+    probabilities = np.array([[0, 0, 0, 0.5, 0.02, 0.25, 0, 0, 0.23, 0]], np.float32)
+    monkeypatch.setattr(found, "predict", lambda images: probabilities)
+    picture = scan(synthesis.character("7", 1))
+    assert found.recognize(picture).alternatives == ["3", "5", "8"]
+    assert not found.recognize(picture).confusable
+    assert found.recognize(strokes=seven()).alternatives == ["3"]
+    # Without a threshold of its own a drawing takes that of images; the best one is always there.
+    found.thresholds = {"images": 0.24}
+    assert found.recognize(strokes=seven()).alternatives == ["3", "5"]
+    found.thresholds = {"images": 0.9}
+    assert found.recognize(strokes=seven()).alternatives == ["3"]
+    probabilities[0, 5] = 0
+    found.thresholds = {"images": 0.1}
+    assert found.recognize(picture).alternatives == ["3", "8"]
+    assert found.recognize(picture).confusable
 
 
 @pytest.mark.parametrize(
-    "content",
-    ["", "{", "[]", "{}", '{"characters": "0123456789"}', '{"characters": [0, 1]}', "null"],
+    ("shares", "expected"),
+    [
+        ([0.95, 0.05], "0"),
+        ([0.6, 0.25, 0.15], "012"),
+        ([0.6, 0.3, 0.1], "01"),
+        ([0.9, 0.02, 0.02, 0, 0, 0, 0.06], "06"),
+        ([0.92, 0.04, 0, 0, 0, 0, 0.04], "0"),
+    ],
 )
-def test_a_damaged_labels_file_is_told(run, content):
-    (run / "labels.json").write_text(content)
-    with pytest.raises(ModelError) as error:
-        Recognizer.load(run)
-    one_line(error, run / "labels.json")
+def test_without_thresholds_they_hold_nine_tenths_and_the_group(run, monkeypatch, shares, expected):
+    """The rule of models that were trained before thresholds were."""
+    found = changed(run, groups=[["0", "6"]])
+    probabilities = np.array([shares + [0] * (10 - len(shares))])
+    monkeypatch.setattr(found, "predict", lambda images: probabilities)
+    assert "".join(found.recognize(strokes=seven()).alternatives) == expected
 
 
-@pytest.mark.parametrize("name", ["model.tflite", "labels.json"])
-def test_a_missing_file_is_told(run, name):
-    (run / name).unlink()
-    with pytest.raises(ModelError, match="There is no .*03_train") as error:
-        Recognizer.load(run)
-    one_line(error, run / name)
+@pytest.mark.parametrize(
+    "facts",
+    [
+        *({"temperature": value} for value in (0, -1, "1", None, True, 1e9)),
+        *({"groups": value} for value in ("01", [["0", 1]], [3], {"0": "6"}, None, [["0", "A"]])),
+        *({"alternatives": value} for value in ([0.1], {"images": 2}, {"images": "0.1"}, None)),
+        *({"characters": value} for value in ("0123456789", [0, 1], None, ["0", "0"])),
+    ],
+)
+def test_a_labels_file_that_holds_something_else_is_one_line(run, facts):
+    with pytest.raises(ModelError, match="Received") as error:
+        changed(run, **facts)
+    one_line(error)
 
 
-@pytest.mark.parametrize("keep", [0, 1, 8, 100, 4096, 0.25, 0.5, 0.9, 0.99])
-def test_a_model_cut_short_is_told(run, keep):
-    path = run / "model.tflite"
-    content = path.read_bytes()
-    path.write_bytes(content[: int(keep * len(content)) if isinstance(keep, float) else keep])
-    with pytest.raises(ModelError, match="must be a LiteRT model. Received: .* Train it") as error:
-        Recognizer.load(run)
-    one_line(error, path)
+# Saliency
 
 
-@pytest.mark.parametrize("content", [b"<html>no</html>" * 99, bytes(5000), b"PK\x03\x04" * 999])
-def test_what_is_no_model_is_told(run, content):
-    (run / "model.tflite").write_bytes(content)
-    with pytest.raises(ModelError, match="must be a LiteRT model") as error:
-        Recognizer.load(run)
-    one_line(error, run / "model.tflite")
+def test_saliency_is_what_covering_costs(model):
+    image = model.recognize(strokes=seven()).image
+    found = model.saliency(image, 7)
+    assert not found[:2, :2].any()
+    odds = np.log(model.predict(image[None])[0, 7] / (1 - model.predict(image[None])[0, 7]))
+    # The corner pixel of the ink's box by hand: the mean over the squares that cover it.
+    row, column = np.argwhere(image)[0]
+    costs = []
+    for top in range(0, 23, 2):
+        for left in range(0, 23, 2):
+            if top <= row < top + 6 and left <= column < left + 6:
+                covered = image.copy()
+                covered[top : top + 6, left : left + 6] = 0
+                p = model.predict(covered[None])[0, 7]
+                costs.append(odds - np.log(p / (1 - p)))
+    assert found[row, column] == pytest.approx(np.mean(costs), abs=0.01)
+    assert not model.saliency(np.zeros((28, 28), np.uint8), 7).any()
+    with pytest.raises(ParameterError, match="label"):
+        model.saliency(image, 10)
 
 
-def test_a_folder_in_place_of_the_model_is_told(run):
-    (run / "model.tflite").unlink()
-    (run / "model.tflite").mkdir()
-    with pytest.raises(ModelError, match="There is no model file"):
-        Recognizer.load(run)
-
-
-def test_labels_come_back(run):
-    assert read_labels(run / "labels.json") == DIGITS
+# Alone
 
 
 ALONE = """
 import json, sys
 import numpy as np
-from hcr import datasets
 from hcr.recognizer import Recognizer
 recognizer = Recognizer.load(sys.argv[1])
-pictures = datasets.load("mnist-sample").test.images[:50]
-heavy = {name.split(".")[0] for name in sys.modules} & {"tensorflow", "keras", "torch", "jax"}
-print(json.dumps([recognizer.predict(pictures).argmax(axis=1).tolist(), sorted(heavy)]))
+recognizer.recognize(strokes=[[(0, 0), (9, 9)]])
+heavy = {"tensorflow", "keras", "torch", "jax", "pandas", "sklearn", "matplotlib"}
+print(json.dumps(sorted({name.split(".")[0] for name in sys.modules} & heavy)))
 """
-
-
-def test_it_reads_without_tensorflow(recognizer):
-    done = subprocess.run(
-        [sys.executable, "-c", ALONE, str(trained.run()[0])],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    answers, heavy = json.loads(done.stdout)
-    assert heavy == []
-    expected = recognizer.predict(trained.data().test.images[:50]).argmax(axis=1)
-    assert answers == expected.tolist()
-
-
 FORKED = """
 import os, sys, threading
 import numpy as np
@@ -408,10 +306,16 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
+def test_it_needs_nothing_heavy():
+    command = [sys.executable, "-c", ALONE, "mnist"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_it_predicts_in_the_child_of_a_fork_too():
     """Even where another thread was predicting, whose locks and threads the child lacks."""
-    command = [sys.executable, "-W", "ignore", "-c", FORKED, str(trained.run()[0])]
+    command = [sys.executable, "-W", "ignore", "-c", FORKED, "mnist"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     try:
         _, err = process.communicate(timeout=120)
@@ -419,3 +323,64 @@ def test_it_predicts_in_the_child_of_a_fork_too():
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 0, err
+
+
+# Models of a stage
+
+
+def test_a_stage_opened_by_hand_takes_a_model_that_is_there(run, tmp_path, capsys, monkeypatch):
+    stage = runs.open("lab", "05_draw")
+    assert recognizer.load_for(stage, "run").labels == Recognizer.load().labels
+    assert "pretrained model emnist" in capsys.readouterr().out
+    shutil.copytree(run, runs.outputs() / "newest")
+    assert recognizer.load_for(stage, "run").path == runs.outputs() / "newest" / "model.tflite"
+    assert "newest" in capsys.readouterr().out
+    assert recognizer.load_for(stage, str(run)).labels == DIGITS
+    shutil.copytree(run, stage.folder, dirs_exist_ok=True)
+    assert recognizer.load_for(stage, "run").path == stage.path("model.tflite")
+
+
+def test_several_models_are_named_with_commas(run):
+    assert list(recognizer.load_all(f"mnist, {run},")) == ["mnist", str(run)]
+    assert recognizer.load_all(None) == recognizer.load_all(" ") == {}
+    with pytest.raises(ModelError, match="once"):
+        recognizer.load_all("mnist,mnist")
+
+
+def test_what_training_began_from_is_loaded_again(run, tmp_path, capsys):
+    labels = tmp_path / "labels.json"
+    known = {"characters": list(DIGITS)}
+    files.write_json(labels, known)
+    assert recognizer.load_start(labels) is None
+    files.write_json(labels, known | {"start": str(run)})
+    assert recognizer.load_start(labels).path.parent == run
+    assert capsys.readouterr().out == ""
+    for facts in ({"start": "outputs/gone"}, {"start": "emnist"}, {"start": "mnist,mnist"}):
+        files.write_json(labels, known | facts)
+        assert recognizer.load_start(labels) is None
+        assert capsys.readouterr().out.startswith("Not compared")
+
+
+def test_few_images_leave_temperature_and_groups_as_they_were(tmp_path):
+    (tmp_path / "model.keras").touch()
+    known = {"temperature": 1.25, "groups": [["1", "7"]], "alternatives": {"images": 0.1}}
+    files.write_json(tmp_path / "labels.json", {"characters": list(DIGITS)} | known)
+    found = recognizer.inherited(str(tmp_path), 999)
+    assert (found.temperature, found.groups) == (1.25, (("1", "7"),))
+    assert found.alternatives == {"images": 0.1}
+    assert recognizer.inherited(str(tmp_path), 1000) is None
+    assert recognizer.inherited(None, 5) is None
+
+
+def test_every_model_that_is_there_can_be_chosen(run, tmp_path):
+    outputs = runs.outputs()
+    for folder in ("quick", "suite/one-s0", "half", "mnist"):
+        shutil.copytree(run, outputs / folder)
+    (outputs / "half" / "labels.json").unlink()
+    first = Recognizer.load(outputs / "suite" / "one-s0")
+    found = recognizer.choices(first)
+    pretrained = {f"{name} (pretrained)" for name in PRETRAINED}
+    assert set(found) == {"quick", "suite/one-s0", "mnist"} | pretrained
+    assert found[next(iter(found))] is first
+    assert found["quick"]().path == outputs / "quick" / "model.tflite"
+    assert next(iter(recognizer.choices(Recognizer.load(run)))) == "run"

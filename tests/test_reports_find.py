@@ -21,7 +21,7 @@ from hcr import datasets
 from hcr.datasets import drawings_file as drawings
 from hcr.evaluation import metrics
 from hcr.preprocessing import corruptions, from_strokes, synthesis
-from hcr.recognizer.sources import PACKAGE, SHIPPED
+from hcr.recognizer import PRETRAINED
 from hcr.reports.insights_faults import WARNING
 from hcr.runs import files
 
@@ -331,7 +331,7 @@ def test_the_spread_over_seeds_is_told_where_there_are_several(outputs, one):
     made_runs.make(outputs / "wider-s1", seed=1, wrong=400, epochs=9, **usual)
     run = outputs / "net-s0"
     for file in ("model.tflite", "labels.json"):
-        shutil.copy(PACKAGE / SHIPPED["mnist"] / file, run / file)
+        shutil.copy(PRETRAINED["mnist"] / file, run / file)
     evaluated(outputs, "net-s0")
     own = files.read_json(run / "metrics.json")["04_evaluate"]["accuracy"]
     values = np.array([own, 0.97, 0.95])

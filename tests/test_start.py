@@ -9,14 +9,12 @@ import pytest
 import trained
 from test_training import StoppedError, assert_same, same_weights, stop_after
 
-from hcr import models, recognizer, reports
+from hcr import models, reports
 from hcr.datasets import balancing
 from hcr.errors import ModelError, ParameterError
 from hcr.evaluation import metrics
 from hcr.models import training, weights
 from hcr.models.losses import loss_of
-from hcr.recognizer import SHIPPED, sources
-from hcr.runs import files
 
 DIGITS = tuple("0123456789")
 LOW = {"learning_rate": 1e-4, "epochs": 2, "augmentation": "none"}
@@ -26,13 +24,6 @@ LOW = {"learning_rate": 1e-4, "epochs": 2, "augmentation": "none"}
 def start() -> str:
     """The folder of the small run, which reads ten digits."""
     return str(trained.run()[0])
-
-
-@pytest.fixture
-def package(tmp_path, monkeypatch) -> Path:
-    """A package that ships nothing yet."""
-    monkeypatch.setattr(sources, "PACKAGE", tmp_path / "package")
-    return tmp_path / "package"
 
 
 def relu_small(n_classes: int) -> keras.Model:
@@ -197,100 +188,6 @@ def test_weights_of_another_network_are_refused(start, tmp_path, monkeypatch, mo
         trained.fit(tmp_path, start=start, model=model, **LOW)
     assert "\n" not in str(error.value)
     assert not list(tmp_path.glob("epoch-*"))
-
-
-# What may be named
-
-
-def test_what_training_may_begin_from(start, package, tmp_path, monkeypatch):
-    folder = Path(start)
-    assert recognizer.keras_file(start, DIGITS) == folder / "model.keras"
-    assert recognizer.keras_file(f"{start}/model.keras", DIGITS) == folder / "model.keras"
-    (package / SHIPPED["emnist"]).mkdir(parents=True)
-    for name in ("model.keras", "labels.json"):
-        shutil.copy(folder / name, package / SHIPPED["emnist"])
-    assert recognizer.keras_file("emnist", DIGITS).parent == package / SHIPPED["emnist"]
-    shutil.copytree(folder, tmp_path / "runs" / "mine")
-    monkeypatch.setattr("hcr.runs.environment.root", lambda: tmp_path)
-    (tmp_path / "notebooks").mkdir()
-    for here in (tmp_path, tmp_path / "notebooks"):
-        monkeypatch.chdir(here)
-        found = recognizer.keras_file("runs/mine", DIGITS)
-        assert found == tmp_path / "runs" / "mine" / "model.keras"
-
-
-@pytest.mark.parametrize(
-    ("given", "told"),
-    [
-        ("emnsit", "Received: 'emnsit'. Did you mean 'emnist'"),
-        ("outputs/none", "Received: 'outputs/none'"),
-        ("mnist", "Received: 'mnist'"),
-        ("model.tflite", "Received: 'model.tflite'"),
-        ("empty", "Received: 'empty'"),
-    ],
-)
-def test_what_is_none_of_these_is_told(given, told, start, package, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "empty").mkdir()
-    (package / SHIPPED["mnist"]).mkdir(parents=True)
-    shutil.copy(Path(start) / "model.tflite", tmp_path)
-    with pytest.raises(ModelError, match=told) as error:
-        recognizer.keras_file(given, DIGITS)
-    assert "\n" not in str(error.value)
-    assert "a run's folder or a .keras file, or is one that ships with one (none)" in str(
-        error.value
-    )
-
-
-def test_the_characters_must_be_the_same(start, tmp_path):
-    for characters in ("0123456798", "ABCDEFGHIJ", "012345678"):
-        with pytest.raises(ModelError, match=r"begin from a network that reads .*reads 0123456789"):
-            recognizer.keras_file(start, characters)
-    shutil.copy(Path(start) / "model.keras", tmp_path)
-    with pytest.raises(ModelError, match="labels.json"):
-        recognizer.keras_file(str(tmp_path), DIGITS)
-
-
-def test_what_it_began_from_is_found_again(start, tmp_path, capsys):
-    labels = tmp_path / "labels.json"
-    files.write_json(labels, {"characters": list(DIGITS)})
-    assert recognizer.start_of(labels) is None
-    files.write_json(labels, {"characters": list(DIGITS), "start": start})
-    found = recognizer.start_of(labels)
-    assert found.labels == DIGITS
-    assert found.path.parent == Path(start)
-    # A folder that has nothing but the Keras file will do: it is converted.
-    shutil.copytree(start, tmp_path / "bare", ignore=shutil.ignore_patterns("*.tflite", "check*"))
-    files.write_json(labels, {"characters": list(DIGITS), "start": str(tmp_path / "bare")})
-    assert recognizer.start_of(labels).labels == DIGITS
-    assert capsys.readouterr().out == ""
-    for changed in ({"start": "outputs/gone"}, {"characters": list("ABCDEFGHIJ"), "start": start}):
-        files.write_json(labels, {"characters": list(DIGITS)} | changed)
-        assert recognizer.start_of(labels) is None
-        told = capsys.readouterr().out
-        assert told.startswith("Not held against the network that it began from: ")
-
-
-def test_few_pictures_leave_temperature_and_groups_as_they_were(tmp_path):
-    (tmp_path / "model.keras").touch()
-    labels = tmp_path / "labels.json"
-    known = {
-        "characters": list(DIGITS),
-        "temperature": 1.25,
-        "groups": [["1", "7"], ["0", "6", "9"]],
-    }
-    files.write_json(labels, known)
-    found = recognizer.inherited(str(tmp_path), 999)
-    assert (found.temperature, found.groups) == (1.25, [(1, 7), (0, 6, 9)])
-    assert recognizer.inherited(str(tmp_path), 1000) is None
-    assert recognizer.inherited(None, 5) is None
-    files.write_json(labels, {"characters": list(DIGITS)})
-    found = recognizer.inherited(str(tmp_path), 10)
-    assert (found.temperature, found.groups) == (1.0, [])
-    for wrong in ("17", ["17"], [["1", "A"]], [[1, 7]]):
-        files.write_json(labels, known | {"groups": wrong})
-        with pytest.raises(ModelError, match="groups must be lists of the model's characters"):
-            recognizer.inherited(str(tmp_path), 10)
 
 
 # Classes that the new pictures lack

@@ -453,7 +453,7 @@ def test_small_weights_read_nearly_the_same(tmp_path):
     assert small.stat().st_size < 0.4 * (folder / "model.tflite").stat().st_size
     pictures = trained.data().validation.images
     whole = Recognizer.load(folder).predict(pictures)
-    found = Recognizer.from_file(small, range(10)).predict(pictures)
+    found = Recognizer(small, map(str, range(10))).predict(pictures)
     assert 0 < np.abs(found - whole).max() < 0.1
     assert (found.argmax(axis=1) == whole.argmax(axis=1)).mean() > 0.95
 

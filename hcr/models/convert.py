@@ -1,8 +1,8 @@
 """A Keras file as LiteRT: `python -m hcr.models.convert SOURCE TARGET.tflite [SCALING]`.
 
 The source is a `.keras` file, or an `.h5` file of Keras 2; the scaling, as
-`hcr.recognizer.scaling.parse` takes it, is for models that do not keep the picture contract.
-`hcr.recognizer.conversion` runs this in a process of its own, which it limits.
+`Recognizer.load` takes it, is for models that do not keep the picture contract.
+`hcr.recognizer.keras2` runs this in a process of its own, which it limits.
 """
 
 import sys
@@ -16,9 +16,8 @@ import numpy as np
 from hcr import models
 from hcr.errors import ModelError
 from hcr.models.network import predict
-from hcr.recognizer import Recognizer, legacy
-from hcr.recognizer.conversion import check_archive
-from hcr.recognizer.scaling import SHAPES, Scaling, parse
+from hcr.recognizer import Recognizer, keras2
+from hcr.recognizer.sources import SHAPES, Scaling, parse_scaling
 from hcr.runs import environment, files
 
 MOST_DIFFERENT = 1e-3
@@ -54,7 +53,7 @@ def convert(source: Path, target: Path, scaling: Scaling | None = None) -> None:
         net.export(str(aside), format="litert", verbose=False)
     pictures = np.random.default_rng(0).integers(0, 256, (9, 28, 28), np.uint8)
     pictures[0] = 0
-    answers = Recognizer.from_file(target, map(str, range(n_classes))).predict(pictures)
+    answers = Recognizer(target, map(str, range(n_classes))).predict(pictures)
     difference = float(np.abs(predict(net, pictures) - answers).max())
     if not difference <= MOST_DIFFERENT:
         raise ModelError(
@@ -70,7 +69,7 @@ def load(source: Path) -> keras.Model:
     """
     if source.suffix in LEGACY:
         return rebuilt(source)
-    check_archive(source)
+    keras2.check_archive(source)
     for name in models.MODELS:
         models.builder(name)  # Layers of our own are known once their module is imported.
     try:
@@ -95,7 +94,7 @@ def rebuilt(source: Path) -> keras.Model:
 
     Raises `ModelError` where it is none, or its parts do not go together.
     """
-    plan = legacy.read(source)
+    plan = keras2.read(source)
     try:
         entry = keras.Input(plan.shape)
         tensors = {plan.entry: entry}
@@ -113,7 +112,7 @@ def rebuilt(source: Path) -> keras.Model:
         ) from error
 
 
-def _fill(made: keras.layers.Layer, layer: legacy.Layer) -> None:
+def _fill(made: keras.layers.Layer, layer: keras2.Layer) -> None:
     """Give a layer its weights: by their names, or in their order where Keras has renamed some."""
     names = [each.name for each in made.weights]
     values = list(layer.weights.values())
@@ -164,7 +163,7 @@ def _line(value: object) -> str:
 
 def main(source: str, target: str, scaling: str | None = None) -> None:
     """Convert."""
-    convert(Path(source), Path(target), parse(scaling))
+    convert(Path(source), Path(target), parse_scaling(scaling))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def export(fitted: "Fitted", keras_file: Path, litert_file: Path, sample: np.nda
             fitted.model.export(str(aside), format="litert", verbose=False)
         written = {path.name: files.sha256(path) for path in (keras_file, litert_file)}
         files.write_json(note, {**state, **written})
-    recognizer = Recognizer.from_file(litert_file, range(fitted.model.output_shape[1]))
+    recognizer = Recognizer(litert_file, map(str, range(fitted.model.output_shape[1])))
     difference = float(np.abs(predict(fitted.model, sample) - recognizer.predict(sample)).max())
     if not difference <= 1e-3:
         raise ModelError(

@@ -116,7 +116,7 @@ class Recipe:
             commas between, whose mean is; as `hcr.recognizer.keras_files` takes it; None for none.
         taught: The teacher's share in the loss, in (0, 1).
         precision: A key of `PRECISIONS`. The network that is validated and returned has 32 bits.
-        start: Whose weights training begins from, as `hcr.recognizer.keras_file` takes it; None
+        start: Whose weights training begins from, as `hcr.recognizer.keras_files` takes it; None
             for random ones. It must be a network like `model`; where that is the mean of several,
             these, with commas between.
         keep: A key of `KEEPS`: which epoch's weights are the result.

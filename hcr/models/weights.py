@@ -9,7 +9,7 @@ from hcr.datasets import Split
 from hcr.errors import ModelError
 from hcr.models.convert import load
 from hcr.models.network import measured, predict
-from hcr.recognizer import keras_file, keras_files, named
+from hcr.recognizer import keras_files, named
 
 SAME = 1e-4
 """How far two networks' probabilities may lie apart where both are to be the same network."""
@@ -35,12 +35,12 @@ class Begun:
 
 
 def network(what: str, n_classes: int) -> keras.Model:
-    """The network that `what` names, as `hcr.recognizer.keras_file` takes it, for `n_classes`.
+    """The network that `what` names, as `hcr.recognizer.keras_files` takes it, for `n_classes`.
 
     Raises `ModelError` where there is none, or it does not keep the picture contract, or has
     another number of classes.
     """
-    path = keras_file(what)
+    (path,) = keras_files(what)
     net = load(path)
     ends = [(each.dtype, tuple(each.shape)) for each in (*net.inputs, *net.outputs)]
     if ends != [("uint8", (None, 28, 28)), ("float32", (None, n_classes))]:

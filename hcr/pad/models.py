@@ -1,102 +1,117 @@
-"""Which model reads, and which one reads beside it."""
+"""Which model answers, and which one beside it; and the buttons."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets as widgets
 import numpy as np
 
-from hcr.errors import ModelError, ParameterError, nearest
-from hcr.pad.reading import Reader, Reading, read
+from hcr.errors import ParameterError, nearest
+from hcr.pad.surface import Guard, Surface
+from hcr.recognizer import Recognition, Recognizer
 
 NONE = "none"
 
-Readers = Mapping[str, "Reader | Callable[[], Reader]"]
+Loaders = Mapping[str, Recognizer | Callable[[], Recognizer]]
 
 
 class Models:
-    """Models by name, of which one or two are chosen.
+    """Models by name, of which one or two answer; `changed` is called when others were chosen."""
 
-    Args:
-        readers: A model each, or a function that loads it when it is chosen.
-        changed: Is called when another one was chosen.
-
-    Raises:
-        ParameterError: There is none.
-        ModelError: The first one is no model.
-    """
-
-    def __init__(self, readers: Readers, changed: Callable) -> None:
-        if not isinstance(readers, Mapping) or not readers:
+    def __init__(self, models: Loaders, changed: Callable) -> None:
+        if not isinstance(models, Mapping) or not models:
             raise ParameterError(
-                "readers must map names to models or to functions that load them. "
-                f"Received: {readers!r:.80}. Use: recognizer.choices(reader)."
+                "models must map names to models or to functions that load them. "
+                f"Received: {models!r:.80}. Use: recognizer.choices(model)."
             )
-        self._readers, self._loaded = dict(readers), {}
-        names = list(self._readers)
-        self.reader(names[0])
-        style = {"description_width": "auto"}
-        layout = {"width": "auto", "max_width": "100%", "margin": "2px 12px 2px 2px"}
-        self._first = widgets.Dropdown(
-            options=names, description="Model", style=style, layout=layout
-        )
-        self._second = widgets.Dropdown(
-            options=[NONE, *names], description="Beside it", style=style, layout=layout
-        )
-        for each in (self._first, self._second):
-            each.observe(changed, names="value")
-        row = {"flex_flow": "row wrap"}
+        self._models, names = dict(models), list(models)
+        self.load(names[0])
+        options = {
+            "style": {"description_width": "auto"},
+            "layout": {"width": "auto", "max_width": "100%", "margin": "2px 12px 2px 2px"},
+        }
+        self._first = widgets.Dropdown(options=names, description="Model", **options)
+        others = [NONE, *names]
+        self._second = widgets.Dropdown(options=others, description="Compare with", **options)
+        for menu in (self._first, self._second):
+            menu.observe(changed, names="value")
         # One model leaves nothing to choose.
-        chooses = [self._first, self._second] if len(names) > 1 else []
-        self.widget = widgets.HBox(chooses, layout=row)
+        menus = [self._first, self._second] if len(names) > 1 else []
+        self.widget = widgets.HBox(menus, layout={"flex_flow": "row wrap"})
 
     @property
     def chosen(self) -> list[str]:
-        """The names of the one or two that read."""
-        names = [self._first.value, self._second.value]
-        return [name for name in names if name != NONE]
+        """The names of the one or two that answer."""
+        return [name for name in (self._first.value, self._second.value) if name != NONE]
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The characters that the first one knows. Raises what its loading raises."""
-        return tuple(self.reader(self.chosen[0]).labels)
+        return tuple(self.load(self._first.value).labels)
 
     @property
-    def focused(self) -> widgets.DOMWidget | None:
+    def last(self) -> widgets.DOMWidget | None:
         """The last control, for a keyboard that comes from behind it."""
         return self._second if self.widget.children else None
 
     def choose(self, first: str, second: str | None = None) -> None:
         """Choose one model, or two. Raises `ParameterError` where there is none of that name."""
         for name in (first, second):
-            if name is not None and name not in self._readers:
-                raise ParameterError(f"There is no model {name!r}.{nearest(name, self._readers)}")
+            if name is not None and name not in self._models:
+                raise ParameterError(f"There is no model {name!r}.{nearest(name, self._models)}")
         self._first.value, self._second.value = first, second or NONE
 
-    def reader(self, name: str) -> Reader:
+    def load(self, name: str) -> Recognizer:
         """The model of that name, loaded the first time that it is asked for."""
-        if name not in self._loaded:
-            found = self._readers[name]
-            found = found if hasattr(found, "predict") else found()
-            labels = found.labels
-            if not len(labels) or not all(isinstance(each, str) and each for each in labels):
-                raise ModelError(f"labels must be characters. Received: {labels!r:.80} ({name}).")
-            self._loaded[name] = found
-        return self._loaded[name]
+        model = self._models[name]
+        if not hasattr(model, "recognize"):
+            model = self._models[name] = model()
+        return model
 
-    def load(self) -> None:
-        """Load those that are chosen. Raises what loading them raises."""
-        for name in self.chosen:
-            self.reader(name)
+    def recognize(self, strokes: Sequence[np.ndarray]) -> dict[str, Recognition]:
+        """The answers of those that are chosen, by name."""
+        return {name: self.load(name).recognize(strokes=strokes) for name in self.chosen}
 
-    def read(self, picture: np.ndarray) -> dict[str, Reading]:
-        """What those that are chosen make of a uint8 (28, 28) picture, by name."""
-        return {name: read(self.reader(name), picture) for name in self.chosen}
+    def saliency(self, answers: Mapping[str, Recognition]) -> dict[str, np.ndarray]:
+        """The saliency of each best answer, float (28, 28), by name."""
+        maps = {}
+        for name, answer in answers.items():
+            model = self.load(name)
+            maps[name] = model.saliency(answer.image, list(model.labels).index(answer.best))
+        return maps
 
-    def looked(self, picture: np.ndarray, readings: Mapping[str, Reading]) -> dict[str, np.ndarray]:
-        """Where each one looked for its best answer, float (28, 28), by name."""
-        found = {}
-        for name, reading in readings.items():
-            reader = self.reader(name)
-            label = list(reader.labels).index(reading.best[0][0])
-            found[name] = np.asarray(reader.occlusion(picture, label), dtype=float)
-        return found
+
+def small_button(label: str, icon: str, tooltip: str) -> widgets.Button:
+    """A button of the pad."""
+    layout = {"width": "auto", "min_width": "86px"}
+    return widgets.Button(description=label, icon=icon, tooltip=tooltip, layout=layout)
+
+
+class Controls:
+    """Undo, redo, clear, and whether saliency is shown; `saliency` is called when that changes."""
+
+    def __init__(self, surface: Surface, saliency: Callable[[], None], guard: Guard) -> None:
+        self._surface, self._buttons = surface, []
+        for label, icon, tooltip, action in (
+            ("Undo", "undo", "Take the last step back (Ctrl-Z)", lambda _: surface.step(-1)),
+            ("Redo", "repeat", "Do it again (Ctrl-Shift-Z)", lambda _: surface.step(1)),
+            ("Clear", "trash", "Empty the pad (Delete)", lambda _: surface.clear()),
+        ):
+            button = small_button(label, icon, tooltip)
+            button.on_click(guard(action))
+            self._buttons.append(button)
+        self.saliency = widgets.Checkbox(
+            description="Show saliency", indent=False, layout={"width": "auto"}
+        )
+        self.saliency.observe(guard(lambda _: saliency()), names="value")
+        row = widgets.HBox(self._buttons, layout={"flex_flow": "row wrap"})
+        self.widget = widgets.VBox([row, self.saliency])
+
+    @property
+    def first(self) -> widgets.DOMWidget:
+        """The first that can take a keyboard's focus."""
+        return next((button for button in self._buttons if not button.disabled), self.saliency)
+
+    def refresh(self) -> None:
+        """Enable what can be done."""
+        for button, enabled in zip(self._buttons, self._surface.can, strict=True):
+            button.disabled = not enabled

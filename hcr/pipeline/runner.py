@@ -98,12 +98,12 @@ def _check(given: dict[str, Any], data: choice.DataChoice | None) -> None:
             return  # Data that are not there are reported where they are read.
         # A model that is not there yet may be what a run before this one makes.
         for model in filter(_is_there, recognizer.named(start) if start else ()):
-            recognizer.keras_file(model, characters)
+            recognizer.keras_files(model, characters)
         if saliency is not None:
             labels.parse_characters(saliency, characters)
     name = given.get("pretrained") or "run"
     if name != "run" and name.isidentifier() and not _is_there(name):
-        known = ("run", *recognizer.SHIPPED)
+        known = ("run", *recognizer.PRETRAINED)
         raise ModelError(
             f"pretrained must be one of {', '.join(known)}, a run's folder or a model's file. "
             f"Received: {name!r}.{nearest(name, known)}"
@@ -111,7 +111,7 @@ def _check(given: dict[str, Any], data: choice.DataChoice | None) -> None:
 
 
 def _is_there(model: str) -> bool:
-    return model in recognizer.SHIPPED or recognizer.located(model).exists()
+    return model in recognizer.PRETRAINED or recognizer.located(model).exists()
 
 
 def run(plan: RunPlan, stream=None) -> Outcome:

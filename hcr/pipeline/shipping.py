@@ -19,7 +19,7 @@ from hcr import datasets, runs
 from hcr.errors import ModelError, nearest
 from hcr.evaluation import metrics
 from hcr.pipeline.card import card
-from hcr.recognizer import SHIPPED, Recognizer
+from hcr.recognizer import PRETRAINED, Recognizer
 from hcr.runs import environment, files
 
 # Points of class-balanced validation accuracy that weights of 8 bits may cost.
@@ -98,7 +98,7 @@ def ship(name: str) -> Path:
     given += [word for override in network.overrides for word in ("-p", override)]
     _run(name, network.params, f"shipped_{name}", given)
     run = runs.outputs() / f"shipped_{name}"
-    folder = environment.root() / "hcr" / SHIPPED[name]
+    folder = PRETRAINED[name]
     aside = folder.with_name(f".{name}")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)

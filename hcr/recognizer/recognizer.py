@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from hcr import runs
+from hcr import preprocessing, runs
 from hcr.errors import ModelError, ParameterError
-from hcr.preprocessing import images
 from hcr.recognizer import sources
 from hcr.recognizer.network import Network
 from hcr.recognizer.sources import PRETRAINED, About, Scaling, check_labels, located, named
@@ -113,7 +112,7 @@ class Recognizer:
             DataError: `pictures` break the image contract.
             ModelError: `characters` are not those that the model knows.
         """
-        pictures = images.check(pictures)
+        pictures = preprocessing.check_images(pictures)
         if characters is not None:
             return self.predict(pictures)[:, self.columns(characters)]
         if not len(pictures):
@@ -131,7 +130,7 @@ class Recognizer:
 
         Args:
             image: One character, dark on light or light on dark, of any size: a file's path, a
-                Pillow image, or an array as `hcr.preprocessing.images.from_picture` takes it.
+                Pillow image, or an array as `hcr.preprocessing.from_picture` takes it.
             strokes: In its place (k, 2) arrays of x to the right and y down, in any unit.
             top: How many characters are ranked; by default all.
 
@@ -139,11 +138,11 @@ class Recognizer:
             DataError: It is no such picture, its file cannot be read, or these are no strokes.
         """
         if strokes is not None:
-            seen = images.from_strokes(strokes)
+            seen = preprocessing.from_strokes(strokes)
         else:
             if isinstance(image, str | Path):
-                image = images.read_picture(Path(image))
-            seen = images.from_picture(image)
+                image = preprocessing.read_picture(Path(image))
+            seen = preprocessing.from_picture(image)
         if not seen.any():
             return Recognition(image=seen)
         probabilities = self.predict(seen[None])[0]

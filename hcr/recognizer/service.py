@@ -30,8 +30,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from hcr.errors import DataError, HcrError, ParameterError
-from hcr.preprocessing import images
-from hcr.preprocessing.images import TooLargeError
+from hcr.preprocessing import TooLargeError, read_picture
 from hcr.recognizer.recognizer import Recognition, Recognizer
 from hcr.recognizer.sources import PRETRAINED
 
@@ -218,7 +217,7 @@ class _Picture(_Asked):
     most = MOST_BYTES
 
     def recognize(self, recognizer: Recognizer) -> Recognition:
-        return recognizer.recognize(images.read_picture(bytes(self.body), MOST_BYTES, MOST_PIXELS))
+        return recognizer.recognize(read_picture(bytes(self.body), MOST_BYTES, MOST_PIXELS))
 
 
 class _Strokes(_Asked):

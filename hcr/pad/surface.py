@@ -1,0 +1,306 @@
+"""The drawing surface: what a pointer sends becomes strokes, which are shown on a canvas."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import ipywidgets as widgets
+import numpy as np
+import traitlets
+from ipycanvas import Canvas, hold_canvas
+
+NAME = "Drawing area"
+FINE = 2  # canvas pixels to a pad pixel: sharp where a screen has two to a CSS pixel, too
+_PAPER, _INK = "#ffffff", "#111111"
+# s: lines are sent to the page no more often. A mouse sends 60 moves a second, so every second one;
+# drawing on a page without a graphics card costs more than all else that a move causes.
+_FRAME = 0.025
+_TAP = 3.0  # px: a hand that wants a dot moves this far
+_UNDO = 200  # steps
+_PIECES = 6  # of a curve from point to point: a mouse that is moved fast sends one every 20 pixels
+
+Touches = list[tuple[float, float]]  # where fingers are
+Call = Callable[..., None]
+Guard = Callable[[Callable], Callable]  # wraps a handler, so that what goes wrong is shown
+
+
+def smooth(points: np.ndarray) -> np.ndarray:
+    """A curve through (k, 2) points, float32 (m, 2): centripetal Catmull-Rom.
+
+    It goes through every point and has no loops of its own (Yuksel, Schaefer and Keyser 2011,
+    Computer-Aided Design 43(7), 747-755). Its slope at a point is multiplied by the root of
+    the cosine of the turn there, by 0 beyond a right angle, so that corners stay corners.
+    """
+    if len(points) > 1:  # A point that is there twice would give a piece without length.
+        points = points[np.append(True, np.hypot(*np.diff(points, axis=0).T) > 1e-6)]
+    if len(points) < 3:
+        return points.astype(np.float32)
+    chords = np.diff(points, axis=0)
+    knots = np.sqrt(np.hypot(chords[:, 0], chords[:, 1]))[:, None]
+    slopes = chords / knots
+    # The slope at a point is that of the parabola through it and its neighbors.
+    before, after = knots[:-1], knots[1:]
+    inner = (slopes[:-1] * after + slopes[1:] * before) / (before + after)
+    turn = (slopes[:-1] * slopes[1:]).sum(axis=1, keepdims=True) / (before * after)
+    inner *= np.sqrt(np.maximum(turn, 0))
+    ends = np.concatenate([slopes[:1], inner, slopes[-1:]])
+    t = (np.arange(_PIECES) / _PIECES)[:, None, None]
+    leave, reach = knots * ends[:-1], knots * ends[1:]
+    bend = t**2 * (3 * chords - 2 * leave - reach) + t**3 * (leave + reach - 2 * chords)
+    pieces = (points[:-1] + t * leave + bend).transpose(1, 0, 2).reshape(-1, 2)
+    return np.concatenate([pieces, points[-1:]]).astype(np.float32)
+
+
+class Pace:
+    """Does `action` when asked, but leaves `gap` seconds between, and more after a slow one.
+
+    What is asked for too early is done once when the time has come, if an event loop runs, as in a
+    kernel; else the next one that asks brings it along. So a crowd of messages that queued up while
+    the kernel was busy causes one action.
+    """
+
+    def __init__(self, action: Callable[[], None], gap: float) -> None:
+        self._action, self._gap = action, gap
+        self._due, self._timer = 0.0, None
+
+    def ask(self) -> None:
+        """Do it now if it is time, else later."""
+        wait = self._due - time.monotonic()
+        if wait <= 0:
+            self.now()
+        elif self._timer is None:
+            try:
+                self._timer = asyncio.get_running_loop().call_later(wait, self.now)
+            except RuntimeError:
+                return
+
+    def now(self) -> None:
+        """Do it at once; nothing is left to be done later."""
+        self.drop()
+        begin = time.monotonic()
+        try:
+            self._action()
+        finally:
+            end = time.monotonic()
+            self._due = end + max(self._gap, 4 * (end - begin))
+
+    def drop(self) -> None:
+        """Forget what was to be done later."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+# ipycanvas collects the commands of all canvases in one place, and JupyterLab lets widgets be heard
+# in a thread of their own while a cell runs.
+_LOCK = threading.RLock()
+
+
+@contextmanager
+def _batch() -> Iterator[None]:
+    """What is drawn goes to the page in one message, with nobody else's in it.
+
+    What goes wrong within is raised behind it: ipycanvas would hold back all that follows.
+    """
+    failed = None
+    with _LOCK:
+        with hold_canvas():
+            try:
+                yield
+            except Exception as error:
+                failed = error
+        if failed is not None:
+            raise failed
+
+
+class _Canvas(Canvas):
+    # ipycanvas 0.14.3's view does not open under ipywidgets 8 when it has a tooltip but no
+    # description, which ipywidgets takes every widget with a tooltip to have.
+    description = traitlets.Unicode("").tag(sync=True)
+
+
+class Surface:
+    """A white square of `size` x `size` pixels that is drawn on with mouse, finger and pen.
+
+    A page sends no button states and no names of fingers, and it sends a pen as a mouse or a
+    finger. So a stroke ends where the pointer is lifted or leaves the canvas, and where a second
+    finger comes. Every step can be undone, clearing too.
+
+    `grown` is called when the stroke in progress has grown, `changed` when it is over, and when a
+    step was undone or done again; `leave`, with whether it goes backward, when a keyboard leaves.
+    """
+
+    def __init__(self, size: int, grown: Call, changed: Call, leave: Call, guard: Guard) -> None:
+        self.size, self.pen = size, size * 0.02
+        self._grown, self._changed, self._leave, self._guard = grown, changed, leave, guard
+        self._states: list[tuple[np.ndarray, ...]] = [()]
+        self._now, self._points = 0, None  # the state shown, and the stroke in progress
+        self._sent = 0  # points of it
+        self._pace = Pace(guard(self._advance), _FRAME)
+        layout = widgets.Layout(width=f"{size}px", max_width="calc(100% - 4px)", height="auto")
+        self.canvas = canvas = _Canvas(width=size * FINE, height=size * FINE, layout=layout)
+        canvas.add_class("hcr-paper")
+        canvas.tooltip = NAME
+        # A page that is loaded again knows no current canvas: drawing on another one first makes
+        # ipycanvas name this one again.
+        self._spare = Canvas(width=1, height=1)
+        for event, handler in (
+            (canvas.on_mouse_down, self._down),
+            (canvas.on_mouse_move, self._move),
+            (canvas.on_mouse_up, self._up),
+            (canvas.on_mouse_out, self._up),
+            (canvas.on_touch_start, self._touched),
+            (canvas.on_touch_move, self._slid),
+            (canvas.on_touch_end, self._lifted),
+            (canvas.on_touch_cancel, self._lifted),
+            (canvas.on_key_down, self._typed),
+            # What was drawn before a page was open is lost to it, in Voilà always.
+            (canvas.on_client_ready, self.redraw),
+        ):
+            event(guard(handler))
+        self.redraw()
+
+    @property
+    def strokes(self) -> list[np.ndarray]:
+        """The finished strokes and the one in progress: float64 (k, 2) arrays, copies."""
+        strokes = [stroke.copy() for stroke in self._states[self._now]]
+        return strokes + ([np.array(self._points)] if self.drawing else [])
+
+    @property
+    def drawing(self) -> bool:
+        """Whether a stroke is in progress."""
+        return self._points is not None
+
+    @property
+    def can(self) -> tuple[bool, bool, bool]:
+        """Whether there is something to undo, to redo, and to clear."""
+        drawn = self.drawing or len(self._states[self._now]) > 0
+        return self.drawing or self._now > 0, self._now < len(self._states) - 1, drawn
+
+    def step(self, steps: int) -> None:
+        """Undo a step (-1), or do it again (1), where there is one."""
+        self._finish()
+        self._now = min(max(self._now + steps, 0), len(self._states) - 1)
+        self.redraw()
+        self._changed()
+
+    def clear(self) -> None:
+        """Take everything away."""
+        self._finish()
+        if self._states[self._now]:
+            self._append(())
+        self.step(0)
+
+    def replay(self, points: list[tuple[float, float]]) -> None:
+        """Draw one stroke through the handlers of a mouse."""
+        places = [(x * FINE, y * FINE) for x, y in points]
+        for i, place in enumerate(places):
+            self._guard(self._move if i else self._down)(*place)
+        if places:
+            self._guard(self._up)(*places[-1])
+
+    def redraw(self) -> None:
+        """Send everything: the page may know nothing, or less exactly than it could."""
+        self._pace.drop()
+        canvas = self.canvas
+        with _batch():
+            self._spare.clear()
+            canvas.set_transform(FINE, 0, 0, FINE, 0, 0)
+            canvas.fill_style = _PAPER
+            canvas.fill_rect(0, 0, self.size, self.size)
+            canvas.fill_style = canvas.stroke_style = _INK
+            canvas.line_width, canvas.line_cap, canvas.line_join = self.pen, "round", "round"
+            for stroke in self.strokes:
+                self._line(stroke)
+
+    def _advance(self) -> None:
+        """Send what the stroke has gained: moves that queued up go out in one batch."""
+        if self.drawing:
+            # The piece that was last is drawn again: a curve's end hangs on what follows.
+            new = np.array(self._points[max(self._sent - 3, 0) :])
+            self._sent = len(self._points)
+            with _batch():
+                self._line(new)
+
+    def _line(self, points: np.ndarray) -> None:
+        if len(points) > 1:
+            self.canvas.stroke_lines(smooth(points))
+        elif len(points):
+            self.canvas.fill_circle(*points[0].tolist(), self.pen / 2)
+
+    def _finish(self) -> bool:
+        """Finish the stroke in progress; whether there was one."""
+        if self._points is None:
+            return False
+        stroke, self._points = np.array(self._points), None
+        if (np.ptp(stroke, axis=0) < _TAP).all():
+            stroke = stroke.mean(axis=0, keepdims=True)
+        self._append((*self._states[self._now], stroke))
+        return True
+
+    def _append(self, state: tuple[np.ndarray, ...]) -> None:
+        self._states[self._now + 1 :] = [state]
+        del self._states[:-_UNDO]  # Whoever draws all day must not keep it all.
+        self._now = len(self._states) - 1
+
+    def _extend(self, x: float, y: float) -> None:
+        point = float(x / FINE), float(y / FINE)
+        if self._points[-1:] != [point]:
+            self._points.append(point)
+
+    def _down(self, x: float, y: float) -> None:
+        self._lifted()
+        self._points, self._sent = [], 0
+        self._move(x, y)
+
+    def _move(self, x: float, y: float) -> None:
+        if self.drawing:
+            self._extend(x, y)
+            self._pace.ask()
+            self._grown()
+
+    def _up(self, x: float, y: float) -> None:
+        if self.drawing:
+            self._extend(x, y)
+            self._lifted()
+
+    def _lifted(self, touches: Touches = ()) -> None:
+        if self._finish():
+            # The answer first: the line is there already, but for its last piece.
+            self._changed()
+            self.redraw()
+
+    def _touched(self, touches: Touches) -> None:
+        inside = self._inside(touches)
+        if len(inside) == 1:
+            self._down(*inside[0])
+        else:  # a second finger: the stroke ends, and nothing begins
+            self._lifted()
+
+    def _slid(self, touches: Touches) -> None:
+        inside = self._inside(touches)
+        if len(inside) == 1:
+            self._move(*inside[0])
+        elif len(touches) == 1:  # a finger, unlike a mouse, is followed beyond the edge
+            self._up(*touches[0])
+        else:
+            self._lifted()
+
+    def _inside(self, touches: Touches) -> Touches:
+        """Without the fingers that rest beside the canvas, such as those that hold a tablet."""
+        edge = self.size * FINE
+        return [(x, y) for x, y in touches if 0 <= x <= edge and 0 <= y <= edge]
+
+    def _typed(self, key: str, shift: bool, ctrl: bool, meta: bool) -> None:
+        key, command = key.lower(), ctrl or meta
+        if command and key == "z" and not shift:
+            self.step(-1)
+        elif command and key in ("y", "z"):
+            self.step(1)
+        elif key in ("delete", "backspace"):
+            self.clear()
+        elif key in ("tab", "escape"):
+            # A canvas in focus swallows every key, these too.
+            self._leave(shift)

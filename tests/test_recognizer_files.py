@@ -1,0 +1,677 @@
+"""What `Recognizer.load` takes: names, folders, files, models of Keras 2 and of others."""
+
+import json
+import shutil
+import subprocess
+import sys
+import tracemalloc
+import zipfile
+import zlib
+from pathlib import Path
+
+import h5py
+import keras2_files
+import numpy as np
+import pytest
+
+from hcr import recognizer
+from hcr.errors import ModelError, RunError
+from hcr.recognizer import PRETRAINED, Recognizer, keras2
+from hcr.recognizer.sources import SHAPES, Scaling, parse_scaling
+from hcr.runs import files
+
+DIGITS = tuple("0123456789")
+PICTURES = keras2_files.pictures()
+LABELS = {"sequential": "abcde", "functional": "abcdefg", "convolution": "0123456789"}
+
+
+@pytest.fixture
+def run(tmp_path) -> Path:
+    """A model's folder, for breaking."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in ("model.tflite", "labels.json"):
+        shutil.copy(PRETRAINED["mnist"] / name, folder)
+    shutil.copy(PRETRAINED["emnist"] / "model.keras", folder)
+    return folder
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch) -> Path:
+    """A package without pretrained models."""
+    for name in PRETRAINED:
+        monkeypatch.setitem(PRETRAINED, name, tmp_path / "package" / name)
+    return tmp_path / "package"
+
+
+@pytest.fixture
+def keras_2(tmp_path):
+    """A folder with the files of Keras 2, and what it answered."""
+    answers = keras2_files.unpack(tmp_path)
+    logits = answers["functional"]
+    answers["functional"] = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return tmp_path, answers
+
+
+def one_line(error: pytest.ExceptionInfo, *words: object) -> None:
+    text = str(error.value)
+    assert "\n" not in text
+    assert all(str(word) in text for word in words), text
+    assert len(text) < 700
+
+
+# Names, folders, labels
+
+
+def test_a_pretrained_model_goes_by_its_name(run, package, monkeypatch):
+    for name, folder in PRETRAINED.items():
+        with pytest.raises(ModelError, match=name):
+            Recognizer.load(name)
+        shutil.copytree(run, folder)
+        assert Recognizer.load(name).path == folder / "model.tflite"
+    assert Recognizer.load().path == Recognizer.load("emnist").path
+    # A folder of the same name is meant by a path.
+    monkeypatch.chdir(run.parent)
+    shutil.copytree(run, "mnist")
+    for what in (Path("mnist"), "./mnist"):
+        assert Recognizer.load(what).path == Path("mnist/model.tflite")
+
+
+@pytest.mark.parametrize(
+    ("what", "word"),
+    [
+        ("mnits", "Did you mean 'mnist'"),
+        ("outputs/nothing", "outputs/nothing"),
+        ("nothing.tflite", "nothing.tflite"),
+        ("nothing.keras", "nothing.keras"),
+        (5, "int"),
+        (b"mnist", "bytes"),
+    ],
+)
+def test_what_is_nowhere_is_one_line(what, word):
+    with pytest.raises(ModelError, match=word) as error:
+        Recognizer.load(what)
+    one_line(error)
+
+
+@pytest.mark.parametrize("name", ["model.pkl", "model", "labels.json", "net.pt", "net.onnx"])
+def test_another_kind_of_file_is_one_line(run, name):
+    if name != "labels.json":
+        shutil.copy(run / "model.tflite", run / name)
+    with pytest.raises(ModelError, match="must be a .tflite") as error:
+        Recognizer.load(run / name)
+    one_line(error, run / name)
+    assert ("onnx2tf" in str(error.value)) == name.startswith("net")
+
+
+def test_labels_lie_beside_a_file_or_are_passed(run):
+    other = run / "other.json"
+    files.write_json(other, {"characters": list(DIGITS[::-1]), "temperature": 2.5})
+    found = Recognizer.load(run, other)
+    assert (found.labels, found.temperature) == (DIGITS[::-1], 2.5)
+    assert Recognizer.load(run, DIGITS[::-1]).temperature == 1
+    assert Recognizer.load(run / "model.tflite").labels == DIGITS
+    moved = run.parent / "mine.tflite"
+    shutil.copy(run / "model.tflite", moved)
+    assert Recognizer.load(moved, "0123456789").labels == DIGITS
+    with pytest.raises(ModelError, match="labels") as error:
+        Recognizer.load(moved)
+    one_line(error, moved)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    ["012345678", "0123456789A", "0123456788", [0, 1], 7, "", Path("nowhere.json")],
+)
+def test_labels_that_do_not_fit_are_one_line(run, labels):
+    with pytest.raises(ModelError, match="Received|no file") as error:
+        Recognizer.load(run / "model.tflite", labels)
+    one_line(error)
+
+
+@pytest.mark.parametrize("change", ["model", "labels"])
+@pytest.mark.parametrize("file", ["model.tflite", "model.keras"])
+def test_a_model_that_is_not_as_it_was_written_is_refused(run, change, file):
+    known = {"characters": list(DIGITS), "temperature": 1.5}
+    files.write_sealed(run / "labels.json", known, run / "model.tflite", run / "model.keras")
+    assert Recognizer.load(run).temperature == 1.5
+    assert recognizer.keras_files(str(run)) == [run / "model.keras"]
+    if change == "labels":
+        facts = files.read_json(run / "labels.json")
+        facts["characters"][3:5] = facts["characters"][4:2:-1]
+        files.write_json(run / "labels.json", facts)
+    else:
+        with (run / file).open("ab") as stream:
+            stream.write(b" ")
+    load = Recognizer.load if file == "model.tflite" else recognizer.keras_files
+    with pytest.raises(ModelError, match="changed") as error:
+        load(str(run))
+    one_line(error, run)
+    if file == "model.tflite":  # Whoever has a model of his own says what it recognizes.
+        assert Recognizer.load(run / file, DIGITS).labels == DIGITS
+
+
+def test_networks_to_begin_from(run, package, tmp_path, monkeypatch):
+    labels = run / "labels.json"
+    files.write_json(labels, {"characters": list(DIGITS)})
+    monkeypatch.setattr("hcr.runs.environment.root", lambda: tmp_path)
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(run, PRETRAINED["emnist"])
+    expected = [run / "model.keras", PRETRAINED["emnist"] / "model.keras"]
+    assert recognizer.keras_files("run, emnist", DIGITS) == expected
+    assert recognizer.keras_files(f"{run}/model.keras") == expected[:1]
+    for characters in ("0123456798", "ABCDEFGHIJ", "012345678"):
+        with pytest.raises(ModelError, match="0123456789"):
+            recognizer.keras_files("run", characters)
+    for name in ("emnsit", "outputs/none", "mnist", "run/model.tflite"):
+        with pytest.raises(ModelError, match=name) as error:
+            recognizer.keras_files(name)
+        one_line(error)
+
+
+# LiteRT files
+
+
+@pytest.mark.parametrize("name", ["model.tflite", "labels.json"])
+def test_a_missing_file_is_one_line(run, name):
+    (run / name).unlink()
+    with pytest.raises(ModelError, match="There is no") as error:
+        Recognizer.load(run)
+    one_line(error, run / name)
+
+
+@pytest.mark.parametrize("keep", [0, 1, 8, 100, 4096, 0.25, 0.5, 0.9, 0.99])
+def test_a_model_cut_short_is_one_line(run, keep):
+    path = run / "model.tflite"
+    content = path.read_bytes()
+    path.write_bytes(content[: int(keep * len(content)) if isinstance(keep, float) else keep])
+    with pytest.raises(ModelError, match="LiteRT") as error:
+        Recognizer.load(run)
+    one_line(error, path)
+
+
+@pytest.mark.parametrize("content", [b"<html>no</html>" * 99, bytes(5000), b"PK\x03\x04" * 999])
+def test_what_is_no_model_is_one_line(run, content):
+    (run / "model.tflite").write_bytes(content)
+    with pytest.raises(ModelError, match="LiteRT") as error:
+        Recognizer.load(run)
+    one_line(error, run / "model.tflite")
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", "null"])
+def test_a_damaged_labels_file_is_one_line(run, content):
+    (run / "labels.json").write_text(content)
+    with pytest.raises(ModelError) as error:
+        Recognizer.load(run)
+    one_line(error, run / "labels.json")
+
+
+def test_a_file_that_is_replaced_while_it_is_used_changes_no_answer(run):
+    model, expected = Recognizer.load(run), Recognizer.load("mnist").predict(PICTURES)
+    (run / "model.tflite").write_bytes(b"")
+    np.testing.assert_array_equal(model.predict(PICTURES), expected)
+
+
+def exported(path: Path, shape=(28, 28), dtype="uint8", ends="softmax", outputs=1):
+    """A tiny network of another form as LiteRT, and the same in Keras."""
+    from hcr.models.convert import keras
+
+    inputs = keras.Input(shape, dtype=dtype)
+    scaled = keras.layers.Rescaling(1 / 255)(inputs) if dtype == "uint8" else inputs
+    flat = keras.layers.Flatten()(scaled)
+    out = [keras.layers.Dense(10, activation=ends)(flat) for _ in range(outputs)]
+    net = keras.Model(inputs, out if outputs > 1 else out[0])
+    rng = np.random.default_rng(0)
+    net.set_weights([rng.normal(0, 0.05, each.shape) for each in net.get_weights()])
+    if path.suffix == ".keras":
+        net.save(path)
+    else:
+        net.export(str(path), format="litert", verbose=False)
+    return net
+
+
+@pytest.mark.parametrize(
+    ("form", "received"),
+    [
+        ({"shape": (32, 32)}, r"uint8 \(n, 32, 32\)"),
+        ({"shape": (28, 28, 1)}, r"uint8 \(n, 28, 28, 1\)"),
+        ({"dtype": "float32"}, "scaling"),
+        ({"outputs": 2}, r"\) and float32"),
+        ({"ends": None}, "sum to 1"),
+        ({"ends": "sigmoid"}, "sum to 1"),
+    ],
+)
+def test_a_network_of_another_form_is_one_line(tmp_path, form, received):
+    exported(tmp_path / "other.tflite", **form)
+    with pytest.raises(ModelError, match=received) as error:
+        Recognizer.load(tmp_path / "other.tflite", DIGITS)
+    one_line(error, tmp_path / "other.tflite")
+
+
+def test_a_network_for_one_image_at_a_time_answers_for_many_and_one_for_four_does_not(tmp_path):
+    import tensorflow as tf
+
+    weights = np.random.default_rng(0).normal(0, 0.01, (784, 10)).astype(np.float32)
+    for batch in (1, 4):
+
+        def call(pictures, batch=batch):
+            flat = tf.reshape(tf.cast(pictures, tf.float32) / 255, (batch, 784))
+            return tf.nn.softmax(flat @ weights)
+
+        spec = tf.TensorSpec((batch, 28, 28), tf.uint8)
+        function = tf.function(call).get_concrete_function(spec)
+        content = tf.lite.TFLiteConverter.from_concrete_functions([function]).convert()
+        (tmp_path / f"{batch}.tflite").write_bytes(content)
+    logits = PICTURES.reshape(-1, 784) / 255 @ weights
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    found = Recognizer.load(tmp_path / "1.tflite", DIGITS).predict(PICTURES)
+    np.testing.assert_allclose(found, shares, atol=1e-5)
+    with pytest.raises(ModelError, match=r"\(4, 28, 28\)"):
+        Recognizer.load(tmp_path / "4.tflite", DIGITS)
+
+
+# Models that take numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0..1", Scaling(0, 1)),
+        ("0..255 transposed", Scaling(0, 255, True)),
+        ("0..1, inverted", Scaling(1, 0)),
+        (" -1..1, transposed inverted ", Scaling(1, -1, True)),
+        ("-0.4242..2.8215", Scaling(-0.4242, 2.8215)),
+        ("1e-3..1", Scaling(0.001, 1)),
+        (None, None),
+    ],
+)
+def test_words_of_a_scaling(text, expected):
+    assert parse_scaling(text) == expected
+    if expected is not None:
+        assert parse_scaling(expected.text) == parse_scaling(expected) == expected
+
+
+@pytest.mark.parametrize("text", ["", "0-1", "0..1 upside", "transposed", "1..1", "0..", 255])
+def test_what_is_no_scaling_is_one_line(text):
+    with pytest.raises(ModelError, match="scaling") as error:
+        parse_scaling(text)
+    one_line(error, repr(str(text)))
+
+
+def expected_of(net, scaling: str) -> np.ndarray:
+    """What a network of `exported` says of the pictures, by NumPy."""
+    kernel, bias = net.get_weights()
+    plain = PICTURES.astype(np.float64)
+    values = {
+        "0..1": plain / 255,
+        "-1..1": plain / 127.5 - 1,
+        "0..1 inverted": 1 - plain / 255,
+        "-1..1 inverted transposed": 1 - plain.transpose(0, 2, 1) / 127.5,
+    }[scaling]
+    logits = values.reshape(len(plain), 784) @ kernel + bias
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_litert_file_that_takes_numbers(tmp_path, shape):
+    net = exported(tmp_path / "mine.tflite", shape, "float32")
+    for scaling in ("0..1", "-1..1 inverted transposed"):
+        model = Recognizer.load(tmp_path / "mine.tflite", DIGITS, scaling)
+        expected = expected_of(net, scaling)
+        np.testing.assert_allclose(model.predict(PICTURES), expected, atol=1e-5)
+        np.testing.assert_allclose(model.predict(PICTURES[2:3])[0], expected[2], atol=1e-5)
+    with pytest.raises(ModelError, match="scaling"):
+        Recognizer.load("mnist", scaling="0..1")
+
+
+def converted(path: Path, scaling: str | None, labels) -> Recognizer:
+    """What the converting program makes of `path`, without a process of its own."""
+    from hcr.models.convert import convert
+
+    target = path.with_suffix(".tflite")
+    convert(path, target, parse_scaling(scaling))
+    return Recognizer(target, labels)
+
+
+@pytest.mark.parametrize(
+    ("shape", "ends", "scaling"),
+    [
+        ((28, 28, 1), "softmax", "0..1"),
+        ((28, 28), "softmax", "-1..1"),
+        ((784,), None, "0..1 inverted"),
+    ],
+)
+def test_a_keras_file_that_takes_numbers(tmp_path, shape, ends, scaling):
+    net = exported(tmp_path / "mine.keras", shape, "float32", ends)
+    model = converted(tmp_path / "mine.keras", scaling, DIGITS)
+    np.testing.assert_allclose(model.predict(PICTURES), expected_of(net, scaling), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("form", "scaling", "word"),
+    [
+        ({"dtype": "float32"}, None, "scaling"),
+        ({"shape": (32, 32), "dtype": "float32"}, "0..1", "32"),
+        ({"shape": (28, 28, 3), "dtype": "float32"}, "0..1", "28, 3"),
+        ({"dtype": "float32", "ends": "sigmoid"}, "0..1", "probabilities"),
+        ({"shape": (32, 32)}, None, "32"),
+    ],
+)
+def test_a_keras_file_of_another_form_is_one_line(tmp_path, form, scaling, word):
+    exported(tmp_path / "mine.keras", **form)
+    with pytest.raises(ModelError, match=word) as error:
+        converted(tmp_path / "mine.keras", scaling, DIGITS)
+    one_line(error, tmp_path)
+
+
+# Conversion
+
+
+def test_a_keras_file_is_converted_once_by_its_content(tmp_path, monkeypatch):
+    monkeypatch.setenv("HCR_CACHE", str(tmp_path / "cache"))
+    path, labels = tmp_path / "mine.keras", Recognizer.load("emnist").labels
+    shutil.copy(PRETRAINED["emnist"] / "model.keras", path)
+    model = Recognizer.load(path, labels)
+    expected = Recognizer(PRETRAINED["emnist"] / "model.tflite", labels).predict(PICTURES)
+    np.testing.assert_allclose(model.predict(PICTURES), expected, atol=0.02)  # of 8 bits
+    assert [each.name for each in model.path.parent.iterdir()] == [model.path.name]
+    monkeypatch.setattr("subprocess.run", None)
+    other = tmp_path / "other.keras"
+    shutil.copy(path, other)
+    assert Recognizer.load(other, labels).path == model.path
+    # Damaged, and still a whole LiteRT file: rebuilt.
+    content = model.path.read_bytes()
+    model.path.write_bytes(content[:-40000] + bytes(20000) + content[-20000:])
+    monkeypatch.setattr(keras2, "_run", lambda source, target, scaling: target.write_bytes(b"new"))
+    found = keras2.convert(path)
+    assert found.read_bytes() == b"new"
+    assert list(model.path.parent.iterdir()) == [found]
+
+
+@pytest.fixture
+def no_process(monkeypatch):
+    """What needs no TensorFlow is reported without waiting for it."""
+    monkeypatch.setattr(subprocess, "run", None)
+
+
+@pytest.mark.parametrize("keep", [0, 0.1, 0.5, 0.9, 0.999])
+def test_a_keras_file_cut_short_is_one_line(run, no_process, keep):
+    path = run / "model.keras"
+    content = path.read_bytes()
+    path.write_bytes(content[: int(keep * len(content))])
+    with pytest.raises(ModelError, match="archive") as error:
+        Recognizer.load(path)
+    one_line(error, path)
+
+
+def test_an_archive_without_a_model_or_too_large_is_one_line(run, no_process, monkeypatch):
+    from hcr.models import convert
+
+    monkeypatch.setattr(keras2, "MOST", 1 << 20)
+    for act in (Recognizer.load, convert.load):  # which is what training begins from
+        with pytest.raises(ModelError, match="unpacked"):
+            act(run / "model.keras")
+    with zipfile.ZipFile(run / "model.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
+    with pytest.raises(ModelError, match=r"metadata\.json"):
+        Recognizer.load(run / "model.keras")
+
+
+@pytest.mark.parametrize(
+    ("line", "received"),
+    [
+        ("print('chatter'); print('The rule.'); raise SystemExit(3)", "^The rule.$"),
+        ("import tensorflow_that_is_not_there", "tensorflow_that_is_not_there"),
+        ("raise SystemExit(9)", "exit code 9"),
+        ("pass", "exit code 0"),
+        ("import time; time.sleep(1000)", "no end"),
+        pytest.param(
+            "bytes(400 << 20)",
+            "MemoryError",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="no limit of memory here"),
+        ),
+    ],
+)
+def test_a_program_that_fails_is_one_line(run, tmp_path, monkeypatch, line, received):
+    (tmp_path / "stand_in.py").write_text(line)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("HCR_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(keras2, "PROGRAM", "stand_in")
+    monkeypatch.setattr(keras2, "MEMORY", 300 << 20)
+    if "sleep" in line:
+        monkeypatch.setattr(keras2, "SECONDS", 2)
+    with pytest.raises(ModelError, match=received) as error:
+        Recognizer.load(run / "model.keras")
+    one_line(error)
+    assert list((tmp_path / "cache" / "models").iterdir()) == []
+
+
+def test_a_cache_folder_that_cannot_be_written_is_one_line(run, tmp_path, monkeypatch):
+    (tmp_path / "cache").write_text("a file")
+    monkeypatch.setenv("HCR_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(RunError, match="models"):
+        Recognizer.load(run / "model.keras")
+
+
+@pytest.mark.filterwarnings("ignore:You are saving a model that has not yet been built")
+@pytest.mark.parametrize("kind", ["code", "layer"])
+def test_no_code_comes_out_of_a_keras_file(tmp_path, kind):
+    from hcr.models.convert import convert, keras
+
+    inputs = keras.Input((28, 28), dtype="uint8")
+    flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
+    code = keras.layers.Lambda(lambda x: x * 1.0, output_shape=(784,))(flat)
+    net = keras.Model(inputs, keras.layers.Dense(10, activation="softmax")(code))
+    path = tmp_path / "code.keras"
+    (net if kind == "code" else keras.Sequential([keras.layers.Dense(3)])).save(path)
+    with pytest.raises(ModelError, match="safe mode|input") as error:
+        convert(path, tmp_path / "model.tflite")
+    one_line(error, path)
+    assert not (tmp_path / "model.tflite").exists()
+
+
+def test_a_conversion_that_answers_otherwise_is_refused(tmp_path, monkeypatch):
+    from hcr.models import convert
+
+    right = convert.predict
+    monkeypatch.setattr(convert, "predict", lambda net, images: right(net, images)[:, ::-1])
+    with pytest.raises(ModelError, match="difference"):
+        convert.convert(PRETRAINED["emnist"] / "model.keras", tmp_path / "model.tflite")
+
+
+# Files of Keras 2
+
+
+@pytest.mark.parametrize(
+    ("name", "scaling", "form"),
+    [
+        ("sequential", "0..1", "whole"),
+        ("sequential", "0..1", "no input layer"),
+        ("sequential", "0..1", "bare"),
+        ("functional", "-1..1 inverted transposed", "whole"),
+        ("convolution", "0..1", "no input layer"),
+    ],
+)
+def test_a_model_of_keras_2_answers_as_it_did_there(keras_2, name, scaling, form):
+    folder, answers = keras_2
+    path = folder / f"{name}.h5"
+    if form != "whole":  # as Keras wrote it before 2.3, and before 2.2.3
+        keras2_files.without_input_layer(path, bare=form == "bare")
+    model = converted(path, scaling, LABELS[name])
+    np.testing.assert_allclose(model.predict(PICTURES), answers[name], atol=1e-5)
+
+
+def test_an_h5_file_is_loaded_as_any_other_and_kept_by_its_scaling(keras_2, monkeypatch):
+    folder, answers = keras_2
+    monkeypatch.setenv("HCR_CACHE", str(folder / "cache"))
+    path = folder / "sequential.h5"
+    model = Recognizer.load(path, "vwxyz", "0..1")
+    np.testing.assert_allclose(model.predict(PICTURES), answers["sequential"], atol=1e-5)
+    monkeypatch.setattr("subprocess.run", None)
+    assert Recognizer.load(path, "abcde", scaling="0..1").path == model.path
+    with pytest.raises(TypeError):
+        Recognizer.load(path, "abcde", scaling="0..1 transposed")
+
+
+def changed(path: Path, change) -> Path:
+    """The `.h5` file with its configuration changed in place."""
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        change(config)
+        file.attrs["model_config"] = json.dumps(config)
+    return path
+
+
+def layer(config: dict, kind: str) -> dict:
+    return next(each for each in config["config"]["layers"] if each["class_name"] == kind)
+
+
+def options(kind: str, **values):
+    return lambda config: layer(config, kind)["config"].update(values)
+
+
+@pytest.mark.parametrize(
+    ("change", "received"),
+    [
+        (lambda c: layer(c, "Dense").update(class_name="Lambda"), "Lambda"),
+        (lambda c: layer(c, "Flatten").update(class_name="mine>Layer"), "mine>Layer"),
+        (lambda c: c.update(class_name="MyModel"), "MyModel"),
+        (options("Conv2D", data_format="channels_first"), "channels_first"),
+        (options("Dense", activation="hard_sigmoid"), "hard_sigmoid"),
+        (options("Dense", activation={"class_name": "mine"}), "no name"),
+        (options("InputLayer", batch_input_shape=[None, None, 28, 1]), "shape"),
+        (lambda c: c["config"].update(layers=[]), "Received"),
+        (lambda c: c.pop("config"), "config"),
+    ],
+)
+def test_what_is_no_plain_model_is_one_line(keras_2, change, received, monkeypatch):
+    path = changed(keras_2[0] / "sequential.h5", change)
+    with pytest.raises(ModelError, match=f"Keras 2.*{received}") as error:
+        keras2.read(path)
+    one_line(error, path)
+
+
+def test_it_is_reported_without_waiting_for_tensorflow(keras_2, monkeypatch):
+    monkeypatch.setattr(keras2, "PROGRAM", "not_the_converting_one")
+    path = changed(keras_2[0] / "sequential.h5", lambda c: c.update(class_name="MyModel"))
+    with pytest.raises(ModelError, match="MyModel"):
+        Recognizer.load(path, "abcde", "0..1")
+
+
+def test_layers_may_come_in_any_order_and_the_shape_with_the_first_call(keras_2):
+    path = keras_2[0] / "functional.h5"
+    plain = keras2.read(path)
+    found = keras2.read(changed(path, lambda c: c["config"]["layers"].reverse()))
+    assert {each.name: each.sources for each in found.layers} == {
+        each.name: each.sources for each in plain.layers
+    }
+    known = {found.entry}
+    for each in found.layers:
+        assert set(each.sources) <= known
+        known.add(each.name)
+    twice = [[["re_lu", 0, 0, {}]]] * 2
+    with pytest.raises(ModelError, match="used 2 times"):
+        keras2.read(changed(path, lambda c: layer(c, "Add").update(inbound_nodes=twice)))
+
+    def built(config):
+        config["config"]["layers"].pop(0)
+        config["config"]["layers"][0]["config"].pop("batch_input_shape")
+        config["config"]["build_input_shape"] = [None, 28, 28, 1]
+
+    assert keras2.read(changed(keras_2[0] / "sequential.h5", built)).shape == (28, 28, 1)
+
+
+@pytest.mark.parametrize("keep", [0, 100, 0.5, 0.95, None])
+def test_an_h5_file_without_a_whole_model_is_one_line(keras_2, keep):
+    path = keras_2[0] / "sequential.h5"
+    if keep is None:
+        with h5py.File(path, "r+") as file:
+            del file.attrs["model_config"]
+    else:
+        content = path.read_bytes()
+        path.write_bytes(content[: int(keep * len(content)) if keep < 1 else keep])
+    with pytest.raises(ModelError, match="Keras 2") as error:
+        keras2.read(path)
+    one_line(error, path)
+
+
+def replaced(path: Path, put) -> Path:
+    """The `.h5` file with `put(group, name, values)` in place of a kernel."""
+    with h5py.File(path, "r+") as file:
+        group = file["model_weights/dense"]
+        name = str(group.attrs["weight_names"][0])
+        values = group[name][()]
+        del group[name]
+        put(group, name, values)
+    return path
+
+
+@pytest.mark.parametrize("link", ["external", "soft", "elsewhere", "virtual"])
+def test_weights_are_taken_from_no_other_file(keras_2, link):
+    path = keras_2[0] / "sequential.h5"
+    other = str(shutil.copy(path, keras_2[0] / "other.h5"))
+
+    def put(group, name, values):
+        if link == "external":
+            group[name] = h5py.ExternalLink(other, f"model_weights/dense/{name}")
+        elif link == "soft":
+            group[name] = h5py.SoftLink("/model_weights/dense_1")
+        elif link == "elsewhere":
+            place = [(other, 0, h5py.h5f.UNLIMITED)]
+            group.create_dataset(name, values.shape, "f4", external=place)
+        else:
+            layout = h5py.VirtualLayout(values.shape, "f4")
+            layout[:] = h5py.VirtualSource(other, f"model_weights/dense/{name}", values.shape)
+            group.create_virtual_dataset(name, layout)
+
+    with pytest.raises(ModelError, match="no |elsewhere"):
+        keras2.read(replaced(path, put))
+
+
+def test_weights_that_declare_to_be_huge_are_not_read(keras_2):
+    """35 kB that call themselves 600 MiB."""
+
+    def put(group, name, values):
+        group.create_dataset(name, (150 << 20,), "f4", chunks=(1 << 20,), compression="gzip")
+
+    path = replaced(keras_2[0] / "sequential.h5", put)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ModelError, match="bytes of weights"):
+            keras2.read(path)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no limit of memory on this system")
+def test_a_file_that_unpacks_to_much_meets_the_limit(keras_2, monkeypatch):
+    """40 kB whose only chunk is 1 kB by its shape, and becomes 600 MiB, packed twice."""
+    monkeypatch.setattr(keras2, "PROGRAM", "not_the_converting_one")
+    monkeypatch.setattr(keras2, "MEMORY", 300 << 20)
+
+    def put(group, name, values):
+        form = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        form.set_chunk(values.shape)
+        form.set_deflate(9)
+        form.set_deflate(9)
+        space = h5py.h5s.create_simple(values.shape)
+        dataset = h5py.h5d.create(group.id, name.encode(), h5py.h5t.IEEE_F32LE, space, form)
+        content = zlib.compress(zlib.compress(values.tobytes() + bytes(600 << 20), 1), 9)
+        dataset.write_direct_chunk((0, 0), content)
+
+    path = replaced(keras_2[0] / "sequential.h5", put)
+    assert path.stat().st_size < 100_000
+    with pytest.raises(ModelError, match="Keras 2"):
+        Recognizer.load(path, "abcde", "0..1")
+
+
+def test_weights_that_do_not_fit_are_one_line(keras_2):
+    from hcr.models.convert import rebuilt
+
+    def put(group, name, values):
+        group[name] = np.zeros(values.shape[::-1], np.float32)
+
+    with pytest.raises(ModelError, match="weights"):
+        rebuilt(replaced(keras_2[0] / "sequential.h5", put))
