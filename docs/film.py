@@ -29,7 +29,7 @@ import live  # noqa: E402
 FILM = PROJECT / "docs" / "pad.webp"
 MOST = 1_000_000  # bytes
 WIDTH, HEIGHT = 840, 474  # px: of the page's part that is shown; two models side by side fill it
-SECOND = "mnist_nist_1000 (shipped)"  # the one beside, where it is there
+SECOND = "mnist_nist_1000 (pretrained)"  # the one beside, where it is there
 FRAME, REST = 70, 1600  # ms: a picture while something moves, and one to be read
 ARROW = [(0, 0), (0, 15), (4, 12), (7, 18), (9, 17), (6, 11), (11, 11)]
 
@@ -148,13 +148,13 @@ def scene(film: Film) -> None:
     # ipywidgets writes each space so that it is not broken at.
     options = [
         text.replace("\xa0", " ")
-        for text in pad.control("Beside it").locator("option").all_inner_texts()
+        for text in pad.control("Compare with").locator("option").all_inner_texts()
     ]
     # From the beginning, or a part of the picture would stay empty.
     if len(options) > 2:
-        film.go(*np.add(list(pad.control("Beside it").bounding_box().values())[:2], 12))
+        film.go(*np.add(list(pad.control("Compare with").bounding_box().values())[:2], 12))
         second = options.index(SECOND) if SECOND in options else 2
-        pad.control("Beside it").select_option(index=second)
+        pad.control("Compare with").select_option(index=second)
         pad.page.wait_for_timeout(1000)
         film.take(600)
     film.draw("A", 3, 200, 40, 40)
@@ -162,7 +162,7 @@ def scene(film: Film) -> None:
     film.draw("R", 5, 60, 20, 200)
     film.press(pad.button("Clear"))
     film.draw("O", 1, 150, 65, 65)
-    film.press(pad.control("Show where it looked"))
+    film.press(pad.control("Show saliency"))
     film.take(REST)
     film.press(pad.control("You meant"))
     pad.control("You meant").fill("O")

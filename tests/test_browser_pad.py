@@ -24,24 +24,29 @@ pytestmark = [
 STAND_INS = """
 import time
 
-import numpy as np
+from hcr.preprocessing import from_strokes
+from hcr.recognizer import Recognition
 
 class Torn:
-    labels, groups = ("0", "O", "D"), (("0", "O"),)
+    labels = ("0", "O", "D")
 
-    def predict(self, pictures):
-        return np.tile([0.6, 0.38, 0.02], (len(pictures), 1))
+    def recognize(self, strokes):
+        image = from_strokes(strokes)
+        if not image.any():
+            return Recognition()
+        ranked = [("0", 0.6), ("O", 0.38), ("D", 0.02)]
+        return Recognition(ranked, ["0", "O"], True, image)
 
-    def occlusion(self, picture, label):
-        return picture / 255
+    def saliency(self, image, label):
+        return image / 255
 
 class Slow(Torn):
-    def predict(self, pictures):
+    def recognize(self, strokes):
         time.sleep(0.15)
-        return super().predict(pictures)
+        return super().recognize(strokes)
 
 class Broken(Torn):
-    def predict(self, pictures):
+    def recognize(self, strokes):
         raise ValueError("no such <weights>")
 """
 CELL = """
@@ -57,7 +62,7 @@ SEEN = "pad.replay([[(40, 40), (240, 40), (140, 240)]])\npad"
 HUNDRED = 100
 # What a hundred drawings may leave behind, on the page and in the kernel, in bytes.
 MEMORY, NODES, KERNEL = 12e6, 300, 30e6
-SECOND = "mnist_nist_1000 (shipped)"
+SECOND = "mnist_nist_1000 (pretrained)"
 
 
 @pytest.fixture(scope="module")
@@ -129,8 +134,8 @@ def pad(page):
     page.set_viewport_size({"width": 1280, "height": 900})
     found = live.PadPage(page)
     found.control("Model").select_option("trained")
-    found.control("Beside it").select_option("none")
-    found.control("Show where it looked").uncheck()
+    found.control("Compare with").select_option("none")
+    found.control("Show saliency").uncheck()
     found.empty()
     return found
 
@@ -429,12 +434,12 @@ def test_teach(pad, lab):
 def test_who_reads_better_is_counted(pad, drawings):
     score = pad.root.locator(".hcr-score")
     label, strokes = next(each for each in drawings if each[0].upper() not in "0O")
-    pad.control("Beside it").select_option("torn")
+    pad.control("Compare with").select_option("torn")
     pad.draw(strokes)
     pad.wait_for_points(points(strokes))
     pad.control("You meant").fill(label)
     pad.button("Keep").and_(pad.page.locator(":enabled")).click()
-    told = "Of 1 kept here, read right but for case: trained 1, torn 0."
+    told = "Of 1 kept here, right but for case: trained 1, torn 0."
     score.filter(has_text=told).wait_for()
     pad.button("Take back").click()
     score.wait_for(state="detached")
@@ -444,12 +449,12 @@ def test_two_models_side_by_side(pad, drawings):
     label, strokes = drawings[0]
     pad.draw(strokes)
     pad.wait_for(label)
-    pad.control("Beside it").select_option("torn")
+    pad.control("Compare with").select_option("torn")
     pad.wait_for("0", 1)
     assert pad.best() == label
     assert pad.answers.locator("h4").all_inner_texts() == ["trained", "torn"]
     pad.control("Model").select_option("torn")
-    pad.control("Beside it").select_option("trained")
+    pad.control("Compare with").select_option("trained")
     pad.wait_for(label, 1)
     assert pad.best() == "0"
 
@@ -464,25 +469,25 @@ def test_doubt_is_told(pad):
 
 
 def test_an_error_is_shown(pad):
-    pad.control("Beside it").select_option("broken")
+    pad.control("Compare with").select_option("broken")
     pad.draw(line((60, 60), (60, 200)))
     pad.root.locator(".hcr-error", has_text="ValueError: no such <weights>").wait_for()
-    pad.control("Beside it").select_option("none")
+    pad.control("Compare with").select_option("none")
     pad.wait_for_points(2)
     assert pad.root.locator(".hcr-error").count() == 0
 
 
 def test_where_it_looked(pad, drawings):
     pictures = pad.answers.locator("figure img")
-    pad.control("Show where it looked").check()
+    pad.control("Show saliency").check()
     pad.draw(drawings[1][1])
     pad.wait_for_points(points(drawings[1][1]))
     assert pictures.count() == 2
-    assert pad.answers.get_by_text("where it looked").is_visible()
+    assert pad.answers.get_by_text("saliency", exact=True).is_visible()
     # It comes a moment after the answer: then it is no longer grey.
     pad.page.wait_for_function(COLOURED, arg=pictures.nth(1).element_handle())
-    pad.control("Show where it looked").uncheck()
-    pad.answers.get_by_text("where it looked").wait_for(state="detached")
+    pad.control("Show saliency").uncheck()
+    pad.answers.get_by_text("saliency", exact=True).wait_for(state="detached")
 
 
 COLOURED = """
@@ -608,11 +613,11 @@ def test_controls_have_names(pad):
     told = pad.root.aria_snapshot()
     for words in (
         'combobox "Model"',
-        'combobox "Beside it"',
+        'combobox "Compare with"',
         'button "Undo"',
         'button "Redo"',
         'button "Clear"',
-        'checkbox "Show where it looked"',
+        'checkbox "Show saliency"',
         'combobox "You meant"',
         'button "Keep"',
         'button "Take back"',
@@ -650,8 +655,8 @@ def test_it_fits_and_can_be_read(pad, page, drawings, shots, theme, width):
     page.set_viewport_size({"width": width, "height": 900})
     if width < 700:
         page.evaluate("jupyterapp.shell.collapseLeft()")
-    pad.control("Show where it looked").check()
-    pad.control("Beside it").select_option("torn")
+    pad.control("Show saliency").check()
+    pad.control("Compare with").select_option("torn")
     pad.draw(drawings[4][1])
     pad.wait_for_points(points(drawings[4][1]))
     page.wait_for_timeout(600)
@@ -691,7 +696,7 @@ def answered_before_anything_is_drawn(page, drawings, outputs: str, shot: Path) 
     figures = Path(outputs) / "lab" / "figures"
     # The kernel has every cell to run before it answers: none of them drew.
     assert list(figures.glob("*")) == []
-    pad.control("Beside it").select_option(SECOND)
+    pad.control("Compare with").select_option(SECOND)
     pad.answers.locator("h4", has_text=SECOND).wait_for()
     assert pad.answers.locator(".hcr-bars").count() == 2
     assert pad.best() == label
@@ -789,7 +794,7 @@ def test_in_voila_one_may_resize_type_and_teach(chromium, voila):
         page.keyboard.press("Tab")
         page.wait_for_function("document.activeElement.textContent.includes('Undo')")
         assert pad.canvas.get_attribute("role") == "application"
-        pad.control("Beside it").select_option("torn")
+        pad.control("Compare with").select_option("torn")
         pad.wait_for("0", 1)
         pad.control("You meant").fill("7")
         pad.button("Keep").and_(page.locator(":enabled")).click()

@@ -33,7 +33,7 @@ def started(*words: str, path: Path | None = None) -> subprocess.Popen:
     """The service, which finds programs in `path` first."""
     paths = [*([str(path)] if path else []), os.environ["PATH"]]
     return subprocess.Popen(
-        [sys.executable, "-m", "hcr.recognizer.service", *words],
+        [sys.executable, "-m", "hcr", "serve", *words],
         cwd=PROJECT,
         env={**os.environ, "PATH": os.pathsep.join(paths)},
         stdout=subprocess.PIPE,
@@ -139,15 +139,15 @@ def test_a_pictures_file_is_read_as_the_recogniser_reads_it(address, reader, for
     assert pairs(found) == [(each, pytest.approx(share, abs=1e-6)) for each, share in own]
 
 
-def test_it_says_between_what_it_hesitates(address, reader):
+def test_it_names_the_alternatives(address, reader):
     ring = [[100 + 40 * np.cos(t), 100 + 55 * np.sin(t)] for t in np.linspace(0, 2 * np.pi, 40)]
     _, found = asked(f"{address}/strokes", json.dumps({"strokes": [ring]}).encode())
-    assert {"0", "O"} <= set(found["unsure"])
-    assert found["unsure"][0] == found["answers"][0]["character"]
+    assert {"0", "O"} <= set(found["alternatives"])
+    assert found["alternatives"][0] == found["answers"][0]["character"]
 
 
 def test_nothing_drawn_nothing_answered(address):
-    empty = {"answers": [], "unsure": []}
+    empty = {"answers": [], "alternatives": []}
     assert asked(f"{address}/strokes", b'{"strokes": []}') == (200, empty)
     assert asked(f"{address}/image", file_of(np.full((50, 50), 255, np.uint8))) == (200, empty)
 
@@ -231,7 +231,7 @@ def test_malformed_requests_are_no_faults_of_the_service(address, reader):
 def test_pages_of_other_sites_may_not_ask(address, headers, status):
     found = asked(f"{address}/strokes", b'{"strokes": []}', **headers)
     assert found[0] == status
-    assert set(found[1]) == ({"error"} if status == 403 else {"answers", "unsure"})
+    assert set(found[1]) == ({"error"} if status == 403 else {"answers", "alternatives"})
     assert asked(f"{address}/", **headers)[0] == status
 
 
@@ -304,7 +304,7 @@ def test_unfinished_bodies_have_an_end_together(address):
     [
         (("nowhere",), "nowhere"),
         (("--port", "99999"), "must be an integer from 0 to 65535. Received: '99999'."),
-        (("--host", "192.0.2.1", "--port", "0"), "Give another --port."),
+        (("--host", "192.0.2.1", "--port", "0"), "--port"),
         (("--host", "", "--port", "0"), "host"),
     ],
 )
