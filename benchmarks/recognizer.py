@@ -75,7 +75,6 @@ def main() -> None:
     drawings = some_drawings()
     recognizer.read_strokes(drawings[0])
     say("answer", spread(timed(lambda i: recognizer.read_strokes(drawings[i]), len(drawings))))
-    say("steps, medians", recognizer.time_strokes(drawings))
     pictures = np.stack([from_strokes(each) for each in drawings])
     batches(recognizer.path, pictures)
     pauses(recognizer.path, pictures)

@@ -176,7 +176,7 @@ def saliency(
 ) -> Axes:
     """Images, each beside what speaks for a prediction (orange) and against it (blue).
 
-    `maps` are (n, 28, 28), in log-odds, as `hcr.recognizer.occlusion` gives them.
+    `maps` are (n, 28, 28), in log-odds, as `Recognizer.saliency` gives them.
     """
     if not len(images):
         return message("No image.")
