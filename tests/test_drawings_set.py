@@ -24,7 +24,7 @@ def draw(characters: str, writer: str | None = None, first: int = 0) -> None:
         drawings.append(character, strokes, writer, 280)
 
 
-def where(data: datasets.Data) -> dict[tuple, str]:
+def where(data: datasets.Dataset) -> dict[tuple, str]:
     """The split of each drawing, by its character and points."""
     found = {}
     for kind in KINDS:
