@@ -31,6 +31,11 @@ RENAMED = {
         for key in ("dataset", "path", "orientation", "limit", "imbalance_factor")
     },
     # 01_eda
+    "01_eda.thin": "01_eda.class_profile",
+    "01_eda.neighbour_sample": "01_eda.neighbor_sample",
+    "02_balance.thin": "01_eda.class_profile",
+    "03_train.thin": "01_eda.class_profile",
+    "04_evaluate.thin": "01_eda.class_profile",
     # 02_balance
     # 03_train
     # 04_evaluate
