@@ -1,0 +1,136 @@
+"""Looking through images: live controls by hand, a still figure in a report."""
+
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot
+from PIL import Image
+
+from hcr import datasets, runs
+from hcr.preprocessing import synthesis
+from hcr.reports import galleries
+
+DIGITS = tuple("0123456789")
+SUSPECTS = pd.DataFrame({"index": [5, 9, 7], "given": [1, 3, 1], "suggested": [7, 5, 7]})
+
+
+@pytest.fixture(scope="module")
+def split() -> datasets.Split:
+    """350 training digits: 100 of class 3, none of class 9."""
+    train = datasets.load("mnist-sample").train
+    sizes = {3: 100, 9: 0}
+    chosen = [np.flatnonzero(train.labels == k)[: sizes.get(k, 35)] for k in range(10)]
+    return train.take(np.sort(np.concatenate(chosen)))
+
+
+@pytest.fixture
+def by_hand(tmp_path) -> runs.Run:
+    return runs.Run("lab", "01_eda", tmp_path / "lab", by_hand=True)
+
+
+@pytest.fixture
+def reported(tmp_path) -> runs.Run:
+    return runs.Run("quick", "01_eda", tmp_path / "quick", by_hand=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_stays_open():
+    yield
+    assert pyplot.get_fignums() == [], "a figure was left open: the notebook shows it twice"
+
+
+def every(run: runs.Run, split: datasets.Split) -> dict:
+    """All galleries of `split`, of which the first 60 are mistakes, the more confident the later."""
+    confidence = np.linspace(0.5, 0.9, len(split))
+    probabilities = np.repeat((1 - confidence)[:, None] / 9, 10, axis=1)
+    predicted = split.labels.copy()
+    predicted[:60] = (predicted[:60] + 1) % 9
+    probabilities[np.arange(len(split)), predicted] = confidence
+    places = np.random.default_rng(0).random((100, 2))
+    doubted = np.arange(len(split)) < 5
+    return {
+        "samples": galleries.samples(run, split, DIGITS),
+        "map": galleries.regions(run, split, np.arange(0, 300, 3), places, DIGITS),
+        "suspects": galleries.suspects(run, split, SUSPECTS, DIGITS),
+        "browse": galleries.mistakes(run, split, predicted, probabilities, DIGITS, doubted=doubted),
+    }
+
+
+def test_in_a_report_each_is_a_still_figure(reported, split):
+    every(reported, split)
+    figures = runs.read(reported.folder)["stages"]["01_eda"]["figures"]
+    assert [(each["name"], each["headline"]) for each in figures] == [
+        ("01_samples", True), ("01_map", True), ("01_suspects", False), ("01_browse", False),
+    ]  # fmt: skip
+    for each in figures:
+        with Image.open(reported.path(each["file"])) as image:
+            assert image.width > 300
+
+
+def test_by_hand_the_images_of_each_choice_can_be_paged(by_hand, split):
+    shown = every(by_hand, split)
+    options = {}
+    for name, box in shown.items():
+        controls, picture = box.children
+        chosen, page = controls.children
+        options[name] = list(chosen.options)
+        before = picture.value
+        chosen.value = chosen.options[-1]
+        assert picture.value != before
+        with Image.open(BytesIO(picture.value)) as image:
+            assert image.format == "PNG"
+    assert options["samples"][:2] == ["a few of each", "0  (35)"]
+    assert "3  (100)" in options["samples"]
+    assert not any(each.startswith("9") for each in options["samples"])
+    assert options["suspects"] == [
+        "all  (3)", "1 or rather 7  (2)", "3 or rather 5  (1)",
+    ]  # fmt: skip
+    assert options["browse"][0] == "all  (60)"
+    assert options["browse"][-1] == "doubted labels  (5)"
+    assert len(options["map"]) == 3
+    assert not by_hand.folder.exists()
+    chosen, page = shown["samples"].children[0].children
+    chosen.value = "3  (100)"
+    assert page.max == 3
+    page.value = 3
+    chosen.value = "0  (35)"
+    assert (page.value, page.max) == (1, 1)
+
+
+def test_nothing_to_show_is_said(reported, split):
+    nobody = split.take(np.array([], int))
+    galleries.samples(reported, nobody, DIGITS)
+    galleries.suspects(reported, split, SUSPECTS[:0], DIGITS)
+    galleries.mistakes(reported, split, split.labels, np.eye(10)[split.labels], DIGITS)
+    captions = [
+        each["caption"] for each in runs.read(reported.folder)["stages"]["01_eda"]["figures"]
+    ]
+    assert [caption.split()[0] for caption in captions] == ["Training", "No", "No"]
+    output = galleries.drawings(reported, lambda: ([], []), None, "d", "Drawings.", nothing="None.")
+    assert output.html == "<p>None.</p>"
+
+
+def drawings(run: runs.Run, recognize) -> object:
+    strokes = [synthesis.character(digit, 0) for digit in "38"]
+    return galleries.drawings(
+        run, lambda: (strokes, "38"), recognize, "pen", "Pens.", headline=True
+    )
+
+
+def test_drawings_are_a_figure_and_by_hand_wait_for_a_click(reported, by_hand):
+    assert "Pens." in drawings(reported, lambda strokes: [("3", 0.75)]).html
+    box = drawings(by_hand, lambda strokes: [("3", 0.75)])
+    assert not by_hand.folder.exists()
+    box.children[0].click()
+    (shown,) = box.children
+    assert '<figure class="hcr-figure"' in shown.value
+
+    def broken(strokes):
+        raise ValueError("<b>no model")
+
+    box = drawings(by_hand, broken)
+    box.children[0].click()
+    assert "ValueError: &lt;b&gt;no model" in box.children[1].value
+    assert not box.children[0].disabled
