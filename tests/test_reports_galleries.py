@@ -42,7 +42,7 @@ def _no_figure_stays_open():
 
 
 def every(run: runs.Run, split: datasets.Split) -> dict:
-    """All galleries of `split`, of which the first 60 are mistakes, the more confident the later."""
+    """All galleries of `split`; its first 60 are mistakes, the more confident the later."""
     confidence = np.linspace(0.5, 0.9, len(split))
     probabilities = np.repeat((1 - confidence)[:, None] / 9, 10, axis=1)
     predicted = split.labels.copy()
@@ -112,25 +112,10 @@ def test_nothing_to_show_is_said(reported, split):
     assert output.html == "<p>None.</p>"
 
 
-def drawings(run: runs.Run, recognize) -> object:
+def test_drawings_are_a_figure(reported):
     strokes = [synthesis.character(digit, 0) for digit in "38"]
-    return galleries.drawings(
-        run, lambda: (strokes, "38"), recognize, "pen", "Pens.", headline=True
+    recognize = {"recognize": lambda strokes: [("3", 0.75)], "placement": "large"}
+    output = galleries.drawings(
+        reported, lambda: (strokes, "38"), name="p", caption="P.", **recognize
     )
-
-
-def test_drawings_are_a_figure_and_by_hand_wait_for_a_click(reported, by_hand):
-    assert "Pens." in drawings(reported, lambda strokes: [("3", 0.75)]).html
-    box = drawings(by_hand, lambda strokes: [("3", 0.75)])
-    assert not by_hand.folder.exists()
-    box.children[0].click()
-    (shown,) = box.children
-    assert '<figure class="hcr-figure"' in shown.value
-
-    def broken(strokes):
-        raise ValueError("<b>no model")
-
-    box = drawings(by_hand, broken)
-    box.children[0].click()
-    assert "ValueError: &lt;b&gt;no model" in box.children[1].value
-    assert not box.children[0].disabled
+    assert "P.</figcaption>" in output.html

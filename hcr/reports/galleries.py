@@ -8,7 +8,6 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 import pandas as pd
-from matplotlib import pyplot
 from matplotlib.axes import Axes
 
 from hcr import plots, reports
@@ -107,8 +106,7 @@ def suspects(
     `frame` has the columns index, given and suggested, as `evaluation.suspected_labels` gives it,
     and `note` ends the caption.
     """
-    columns = (frame[column].to_numpy() for column in ("index", "given", "suggested"))
-    index, given, suggested = columns
+    index, given, suggested = frame[["index", "given", "suggested"]].to_numpy().T
 
     def draw(rows: np.ndarray) -> Axes:
         captions = [
@@ -149,7 +147,7 @@ def mistakes(
     def draw(indices: np.ndarray) -> Axes:
         names = np.array(characters)
         true, answers = names[split.labels[indices]], names[predicted[indices]]
-        return plots.predictions(split.images[indices], true, answers, confidence[indices])
+        return plots.predictions(split.images[indices], true, answers, confidence[indices], 8)
 
     caption = "The most confident mistakes." if len(wrong) else "No mistakes."
     return _gallery(run, groups, draw, name, caption)
@@ -166,10 +164,8 @@ def drawings(
     placement: str | None = None,
     headline: bool = False,
     nothing: str = "No drawing.",
-) -> Shown:
-    """Drawings as drawn, as the network sees them and as recognized; by hand, after a click.
-
-    It takes a second or two, in which a kernel answers nothing else, such as a pad further up.
+) -> reports.Output:
+    """Drawings as drawn, as the network sees them and as recognized.
 
     Args:
         run: The run that the notebook writes to.
@@ -177,40 +173,20 @@ def drawings(
         recognize: From a drawing to its likeliest characters with probabilities, best first.
         name: Of the figure.
         caption: Of the figure.
-        columns: Pairs in a row.
+        columns: Drawings in a row.
         pad: The pad's side, where each is shown as large as it was drawn; see `plots.drawings`.
         placement: Where on a pad each is put first, in `hcr.preprocessing.synthesis`.
         headline: Whether the run's front page shows it.
         nothing: What is said where `load` gives no drawing.
     """
-
-    def draw() -> reports.Output:
-        strokes, true = load()
-        if not len(strokes):
-            return reports.Output(f"<p>{escape(nothing)}</p>", nothing)
-        strokes = [place_on_pad(each, placement) for each in strokes] if placement else strokes
-        images = np.stack([from_strokes(each) for each in strokes])
-        best = [recognize(each)[0] for each in strokes]
-        axes = plots.drawings(strokes, images, best, true, columns, pad=pad)
-        return reports.figure(run, axes, name, caption, headline=headline, raster=True)
-
-    if not run.by_hand:
-        return draw()
-    button = widgets.Button(description="Draw it", tooltip=f"Draw: {caption}")
-    shown = widgets.HTML(f"<p>{escape(caption)}</p>")
-    box = widgets.VBox([button, shown])
-
-    def clicked(_button: widgets.Button) -> None:
-        button.disabled = True
-        try:
-            shown.value = draw().html
-            box.children = (shown,)
-        except Exception as error:  # which ipywidgets would hide in a log
-            shown.value = f"<pre>{escape(f'{type(error).__name__}: {error}')}</pre>"
-            button.disabled = False
-
-    button.on_click(clicked)
-    return box
+    strokes, true = load()
+    if not len(strokes):
+        return reports.Output(f"<p>{escape(nothing)}</p>", nothing)
+    strokes = [place_on_pad(each, placement) for each in strokes] if placement else strokes
+    images = np.stack([from_strokes(each) for each in strokes])
+    best = [recognize(each)[0] for each in strokes]
+    axes = plots.drawings(strokes, images, best, true, columns, pad=pad)
+    return reports.figure(run, axes, name, caption, headline=headline, raster=True)
 
 
 def _by_pair(
@@ -252,7 +228,6 @@ def _gallery(
         page.max = max(1, -(-len(groups.get(chosen.value, ())) // PAGE))
         axes, content = page_of(chosen.value, min(page.value, page.max)), BytesIO()
         axes.figure.savefig(content, format="png", dpi=120)
-        pyplot.close(axes.figure)
         image.value = content.getvalue()
 
     def choose(change: Any) -> None:

@@ -103,7 +103,7 @@ class Exporter(HTMLExporter):
             sanitize_html=True,
             filters={
                 **{"clean_html": clean, "ansi2html": terminal, "figure": _figure, "state": state},
-                **{"duration": duration, "moment": moment, "value": value, "abreast": abreast},
+                **{"duration": duration, "moment": moment, "value": value},
             },
         )
         self.sections: list[tuple[str, str]] = []
@@ -257,58 +257,30 @@ def _neighbors(record: dict[str, Any], stage: str) -> dict[str, Any]:
 
 def facts(record: dict[str, Any], entry: dict[str, Any], stage: str | None) -> list[Any]:
     """Name and text of what stands below a page's title; what is not known is left out."""
-    seed = (entry.get("parameters") or {}).get("seed", record.get("seed"))
-    commit = (record.get("commit") or "unknown")[:10]
+    data, stages = record.get("data") or {}, record.get("stages") or {}
+    title = ", ".join(dict.fromkeys(filter(None, (data.get("title"), data.get("name")))))
+    cuts = [f"{key} {value(cut)}" for key, cut in (data.get("changed") or {}).items()]
+    # The network is known from the stage on that trains it.
+    names = list(stages)[: list(stages).index(stage) + 1] if stage in stages else list(stages)
+    trained = [(stages[name].get("parameters") or {}).get("model") for name in names]
+    parameters = entry.get("parameters") or {}
+    pretrained = parameters.get("pretrained") or "run"
+    models = [pretrained] if pretrained != "run" else [each for each in trained if each][-1:]
+    seed = parameters.get("seed", record.get("seed"))
+    machine = record.get("hardware") or {}
+    cores = f"{machine.get('cores')} cores" if machine.get("cores") else ""
     rows = {
         "Run": record.get("run", "") if stage else "",
-        "Data": data_title(record),
-        "Model": _model(record, stage),
+        "Data": f"{title}; training split cut: {', '.join(cuts)}" if cuts else title,
+        "Model": ", ".join(entry.get("models") or models),
         "Seed": "" if seed is None else value(seed),
         "Date": moment(entry.get("finished") or entry.get("started")),
         "Took": duration(entry.get("seconds")),
-        "Commit": commit + (", with changes" if record.get("dirty") else ""),
-        "Hardware": hardware(record),
+        "Commit": str(record.get("commit") or "unknown")[:10]
+        + (", with changes" if record.get("dirty") else ""),
+        "Hardware": ", ".join(filter(None, (machine.get("processor"), cores, machine.get("gpu")))),
     }
     return [(name, str(text)) for name, text in rows.items() if text]
-
-
-def data_title(record: dict[str, Any]) -> str:
-    """The dataset's title, its name where that differs, and how its training split was cut."""
-    data = record.get("data") or {}
-    text = ", ".join(dict.fromkeys(filter(None, (data.get("title"), data.get("name")))))
-    changed = data.get("changed") or {}
-    cuts = [f"{key} {value(cut)}" for key, cut in changed.items() if key != "profile_scale"]
-    return f"{text}; training split cut: {', '.join(cuts)}" if cuts else text
-
-
-def _model(record: dict[str, Any], stage: str | None) -> str:
-    """The network that `stage` uses: a pretrained one, or that which the run trains before it."""
-    stages = record.get("stages") or {}
-    several = stages.get(stage, {}).get("models") or []
-    if several:
-        return several[0] if len(several) == 1 else f"{len(several)}: {', '.join(several)}"
-    parameters = stages.get(stage, {}).get("parameters") or {}
-    pretrained = parameters.get("pretrained", parameters.get("reader", "run"))
-    if pretrained not in (None, "", "run"):
-        return str(pretrained)
-    model = ""
-    for name, entry in stages.items():
-        model = (entry.get("parameters") or {}).get("model") or model
-        if name == stage:
-            break
-    return str(model)
-
-
-def hardware(record: dict[str, Any]) -> str:
-    """Processor, cores, memory and GPU in one line."""
-    known = record.get("hardware") or {}
-    if not known:
-        return ""
-    parts = [str(known.get("processor") or "")]
-    parts.append(f"{known['cores']} cores" if known.get("cores") else "")
-    parts.append("AMX" if known.get("amx") else "")
-    parts.append(f"{known['memory_gib']} GiB" if known.get("memory_gib") else "")
-    return ", ".join(filter(None, [*parts, str(known.get("gpu") or "no GPU")]))
 
 
 def credits(record: dict[str, Any], stage: str | None = None) -> list[dict[str, Any]]:
@@ -358,8 +330,3 @@ def state(status: str | None) -> dict[str, str]:
     """A status's word, its kind (a class of the style) and its symbol's path."""
     unknown = (str(status or "unknown"), "waiting", STATES["waiting"][2])
     return dict(zip(("word", "kind", "symbol"), STATES.get(status or "", unknown), strict=True))
-
-
-def abreast(count: int, most: int) -> int:
-    """How many of `count` things stand in a row: `most`, or fewer where that fills all rows."""
-    return most if count <= most else -(-count // -(-count // most))

@@ -37,8 +37,7 @@ Format = str | Callable[[Any], str]
 class Output:
     """What a cell ends with, so that it is shown: HTML, or an image with its caption as metadata.
 
-    An executed notebook holds a figure as an image, which its page can trust; by hand it is HTML,
-    because Jupyter shows no caption of an image.
+    By hand a figure is HTML, because Jupyter shows no caption of an image.
     """
 
     html: str
@@ -64,23 +63,14 @@ class Output:
 
 @dataclass(frozen=True)
 class Result:
-    """One figure of a stage.
-
-    Attributes:
-        key: Its name in `metrics.json`.
-        value: Its value there: a number, text, or what else JSON can hold.
-        label: Its name for a reader.
-        text: The value as a reader sees it, as `"98.4 %"`.
-        note: Interval, n and seeds, as `"95 %: 97.4 to 99.0; n = 1,000"`.
-        headline: Whether the run's front page shows it.
-    """
+    """One figure of a stage: `key` and `value` in `metrics.json`, the rest for a reader."""
 
     key: str
     value: Any
     label: str
-    text: str
-    note: str = ""
-    headline: bool = False
+    text: str  # of the value, as "98.4 %"
+    note: str = ""  # interval, n and seeds, as "95 %: 97.4 to 99.0; n = 1,000"
+    headline: bool = False  # whether the run's front page shows it
 
 
 def share(key: str, value: float, label: str, note: str = "", headline: bool = False) -> Result:
@@ -155,15 +145,13 @@ def environment(run: runs.Run) -> Output:
     """Show commit, seed, elapsed seconds, hardware and the packages' versions."""
     record = runs.read(run.folder)
     facts = record if record.get("versions") else place.facts() | record
-    hardware = facts["hardware"]
-    amx = ", AMX" if hardware.get("amx") else ""
+    hardware, changes = facts["hardware"], " (with changes)" if facts.get("dirty") else ""
     rows = {
         "Run": run.name,
-        "Commit": (facts.get("commit") or "unknown")[:12]
-        + (" (with changes)" if facts.get("dirty") else ""),
+        "Commit": f"{facts.get('commit') or 'unknown':.12}{changes}",
         "Seed": facts.get("seed", MISSING),
         "Seconds so far": f"{(datetime.now(UTC) - run.started).total_seconds():.1f}",
-        "Processor": f"{hardware['processor']}, {hardware['cores']} cores{amx}",
+        "Processor": f"{hardware['processor']}, {hardware['cores']} cores",
         "Memory": f"{hardware['memory_gib']} GiB",
         "GPU": hardware.get("gpu") or "none",
         "System": hardware["system"],
@@ -206,10 +194,9 @@ def figure(
 
 
 def live(run: runs.Run, draw: Callable[[Any], Any], caption: str) -> Callable[[Any], None] | None:
-    """What shows a figure that is drawn again while a cell runs; None where nobody looks on.
+    """A function of a figure's data that shows `draw` of them below the cell, in place of the last.
 
-    The result is called with what `draw` makes a `Figure` of, and the newest one stands below the
-    cell. A notebook that `run_all.py` executes has nobody before it.
+    None in a run by `run_all.py`, where nobody looks on.
     """
     if not run.by_hand:
         return None
@@ -218,9 +205,9 @@ def live(run: runs.Run, draw: Callable[[Any], Any], caption: str) -> Callable[[A
 
     handle = None
 
-    def update(values: Any) -> None:
+    def update(data: Any) -> None:
         nonlocal handle
-        drawn = draw(values)
+        drawn = draw(data)
         output = _figure_output(_svg(drawn), caption, caption, by_hand=True)
         pyplot.close(drawn)
         if handle is None:
@@ -289,8 +276,7 @@ def table(
         frame: The table. Its index is kept where it has a name or is no plain range.
         name: Lower-case letters, digits, `_` and `-`.
         caption: One line of plain text.
-        formats: For a column, a format specification such as `".1%"`, or a function of a value to
-            its text.
+        formats: For a column, a format as `".1%"`, or a function of a value to its text.
         headline: Whether the run's front page shows it.
         shown: What is shown of `frame`; all of it where None.
     """
@@ -411,27 +397,19 @@ def _figure_output(data: bytes, caption: str, alt: str, by_hand: bool) -> Output
 
 
 def _described(drawn: Any) -> str:
-    """What a figure shows, from its own labels, for whoever cannot see it; empty where none tell.
-
-    Its panels' titles, axes and series; and how many images it has, or, where the label of their
-    axes tells it, what these show.
-    """
-    parts, panels, images = [], [], 0
-    for axes in drawn.axes:
-        images += len(axes.images)
-        # Matplotlib's own labels, as of a color bar's axes, begin so.
-        if axes.images and axes.get_label() and not axes.get_label().startswith(("<", "_")):
-            parts.append(axes.get_label())
+    """What a figure shows, by its own labels, for whoever cannot see it; empty where none tell."""
+    images = sum(len(axes.images) for axes in drawn.axes)
+    # What images show is told by their axes' label; Matplotlib's own labels begin so.
+    named = [str(axes.get_label()) for axes in drawn.axes if axes.images]
+    parts = [label for label in named if label and not label.startswith(("<", "_"))][:6]
+    parts = parts or ([f"{images} images"] if images > 1 else [])
+    for axes in drawn.axes[:6]:
         title = " ".join(filter(None, map(axes.get_title, ("left", "center", "right"))))
-        x, y = axes.get_xlabel(), axes.get_ylabel()
-        labels = f"{y} against {x}" if x and y else x or y
-        if labels or (title and len(drawn.axes) <= 6):
-            panels.append(": ".join(filter(None, (title, labels))))
-    if images > 1 and not parts:
-        parts = [f"{images} images"]
+        labels = " against ".join(filter(None, (axes.get_ylabel(), axes.get_xlabel())))
+        parts += filter(None, [": ".join(filter(None, (title, labels)))])
     legends = [*drawn.legends, *filter(None, (axes.get_legend() for axes in drawn.axes))]
     series = dict.fromkeys(label.get_text() for each in legends for label in each.get_texts())
-    parts = [*parts[:6], *panels[:6]] + ([f"series: {', '.join([*series][:12])}"] if series else [])
+    parts += [f"series: {', '.join([*series][:12])}"] if series else []
     return f"Figure: {'; '.join(' '.join(part.split()) for part in parts)}." if parts else ""
 
 
