@@ -40,6 +40,8 @@ RENAMED = {
     # 03_train
     # 04_evaluate
     # 05_draw
+    "05_draw.reader": "05_draw.pretrained",
+    "05_draw.variation": "",
     # 06_compare
 }
 

@@ -247,22 +247,19 @@ def load_for(
     """The model of a stage; a line says which where it is not the run's own.
 
     `model` is `run` for its own; or a pretrained one's name, a run's folder or a file, a relative
-    path counting from the project's top. A notebook that was opened by hand, in a run without a
-    model, takes that of the newest run, else the first pretrained one. Raises `ModelError` where
+    path counting from the project's top. A notebook opened by hand, for which no run has a model,
+    takes the first pretrained one. Raises `ModelError` where
     there is no such model, `RunError` where the run lacks its own.
     """
     if model == "run":
-        if run.path("model.tflite").is_file() or not run.by_hand:
+        path = run.source / "model.tflite" if run.source else None
+        if not run.by_hand or (path and path.is_file()):
             return Recognizer.load(run.input("model.tflite"), run.input("labels.json"))
-        folders = sources.listed()
-        newest = (name for name, at in folders.items() if at not in PRETRAINED.values())
-        name = next(newest, next(iter(PRETRAINED)))
-        path = folders.get(name, name)
-    else:
-        name, path = model, model if model in PRETRAINED else located(model)
-    recognizer = Recognizer.load(path, labels, scaling)
-    kind = "pretrained model" if name in PRETRAINED else "model"
-    print(f"Predictions by the {kind} {name}, {len(recognizer.labels)} classes.")
+        model = next(iter(PRETRAINED))
+    what = model if model in PRETRAINED else located(model)
+    recognizer = Recognizer.load(what, labels, scaling)
+    kind = "pretrained model" if model in PRETRAINED else "model"
+    print(f"Predictions by the {kind} {model}, {len(recognizer.labels)} classes.")
     return recognizer
 
 
