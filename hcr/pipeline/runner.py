@@ -183,7 +183,7 @@ class _Runner:
         """Take up the record that is there; what was running when it was left is interrupted."""
         before = record.get("stages", {})
         kind = {"kind": self.plan.kind} if self.plan.kind else {}
-        record.update(schema=runs.SCHEMA, run=self.plan.name, status="running", **kind)
+        record.update(run=self.plan.name, status="running", **kind)
         record["stages"] = {}
         for name, stage in self.plan.stages.items():
             entry = {"status": "waiting", **before.get(name, {})}
