@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hcr.evaluation import metrics
+from hcr import evaluation
 from hcr.runs import files
 
 CHARACTERS = "0123456789"
@@ -93,12 +93,11 @@ def make(
         "data": data, "test_openings": [opening] * record.pop("openings", 1),
     } | record  # fmt: skip
     n, right = len(true), int((true == read).sum())
-    classes = int(true.max()) + 1
-    ends = metrics.wilson(right, n)
-    balanced = metrics.bootstrap("balanced_accuracy", true, read, 0, n=50)
+    ends = evaluation.wilson(right, n)
+    balanced = evaluation.balanced_accuracy_interval(true, read, 0)
     evaluated = {
         "accuracy": right / n, "accuracy_low": ends[0], "accuracy_high": ends[1], "n": n,
-        "balanced_accuracy": metrics.balanced_accuracy(true, read, classes),
+        "balanced_accuracy": evaluation.balanced_accuracy(true, read),
         "balanced_accuracy_low": balanced[0], "balanced_accuracy_high": balanced[1],
     }  # fmt: skip
     trained = {

@@ -1,0 +1,227 @@
+"""Alternatives, rejection, confusable classes and warnings: what is decided from predictions."""
+
+import numpy as np
+import pytest
+from scipy.cluster import hierarchy
+
+from hcr import evaluation
+from hcr.errors import DataError
+
+
+def some_predictions(n, seed=0, classes=8):
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, classes, n)
+    logits = generator.normal(size=(n, classes)) * 1.5
+    logits[np.arange(n), labels] += 2
+    return labels, np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+
+
+# Alternatives
+
+
+@pytest.mark.parametrize("coverage", [0.8, 0.95])
+def test_alternatives_cover_new_images_as_often_as_promised(coverage):
+    covered = []
+    for seed in range(200):
+        labels, probabilities = some_predictions(300, seed)
+        threshold = evaluation.alternatives_threshold(probabilities[:150], labels[:150], coverage)
+        # Without the best, which is an alternative whatever its probability.
+        covered.append((probabilities[150:] >= threshold)[np.arange(150), labels[150:]].mean())
+    assert coverage - 0.01 < np.mean(covered) < coverage + 0.02
+
+
+def test_the_threshold_is_an_order_statistic_of_the_labels_probabilities():
+    labels, probabilities = some_predictions(99)
+    own = np.sort(probabilities[np.arange(99), labels])
+    assert evaluation.alternatives_threshold(probabilities, labels, 0.95) == own[4]
+    # Of too few images nothing follows: every class is an alternative.
+    few = evaluation.alternatives_threshold(probabilities[:18], labels[:18], 0.95)
+    assert few == 0
+    assert evaluation.alternatives(probabilities, few).all()
+    with pytest.raises(DataError, match="coverage"):
+        evaluation.alternatives_threshold(probabilities, labels, 95)
+
+
+def test_the_best_class_is_always_an_alternative():
+    probabilities = np.array([[0.4, 0.35, 0.25], [0.9, 0.05, 0.05], [0.45, 0.45, 0.1]])
+    sets = evaluation.alternatives(probabilities, 0.42)
+    assert sets.tolist() == [[True, False, False], [True, False, False], [True, True, False]]
+    scores = evaluation.score_alternatives([1, 0, 1], probabilities, 0.42)
+    assert scores["value"].tolist() == pytest.approx([2 / 3, 4 / 3])
+    assert scores.loc["coverage", "low"] == evaluation.wilson(2, 3)[0]
+    assert (scores["low"] <= scores["value"]).all()
+    assert (scores["value"] <= scores["high"]).all()
+
+
+# Selective prediction
+
+
+def test_a_risk_coverage_curve_is_the_accuracy_above_each_threshold():
+    labels, probabilities = some_predictions(400)
+    probabilities = np.round(probabilities, 1) + 1e-9
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    right, confidence = probabilities.argmax(axis=1) == labels, probabilities.max(axis=1)
+    curve = evaluation.risk_coverage(labels, probabilities)
+    assert len(curve) == len(np.unique(confidence))
+    for row in curve.itertuples():
+        kept = confidence >= row.threshold
+        assert (row.accepted, row.coverage) == (kept.sum(), kept.mean())
+        assert row.accuracy == pytest.approx(right[kept].mean())
+        ends = evaluation.wilson(right[kept].sum(), kept.sum())
+        assert (row.low, row.high) == pytest.approx(ends)
+
+
+@pytest.mark.parametrize("accuracy", [0.5, 0.9, 0.97, 1.0])
+def test_the_rejection_threshold_is_the_lowest_that_reaches_the_accuracy(accuracy):
+    labels, probabilities = some_predictions(500, 3)
+    threshold = evaluation.rejection_threshold(labels, probabilities, accuracy)
+    curve = evaluation.risk_coverage(labels, probabilities)
+    good = curve[curve["accuracy"] >= accuracy - 1e-12]
+    if good.empty:
+        assert threshold == np.inf
+    elif len(good) and good["coverage"].max() == 1:
+        assert threshold == 0
+    else:
+        assert threshold == good["threshold"].min()
+    scores = evaluation.selective_scores(labels, probabilities, threshold)
+    assert scores["accepted"] == good["accepted"].max() if len(good) else scores["accepted"] == 0
+    assert not len(good) or scores["accuracy"] >= accuracy - 1e-12
+
+
+def test_where_all_is_rejected_there_is_no_accuracy():
+    labels, probabilities = some_predictions(50)
+    scores = evaluation.selective_scores(labels, probabilities, np.inf)
+    assert (scores["accepted"], scores["wrong"], scores["coverage"]) == (0, 0, 0)
+    assert np.isnan(scores["accuracy"])
+
+
+# Confusable classes
+
+
+def confused(pairs, n=200, classes=8):
+    """A confusion matrix, n images a class: for (a, b, mixed) so many of either are the other."""
+    matrix = np.diag(np.full(classes, n))
+    for a, b, mixed in pairs:
+        for i, j in ((a, b), (b, a)):
+            matrix[i, j] += mixed
+            matrix[i, i] -= mixed
+    return matrix
+
+
+@pytest.mark.parametrize(
+    ("pairs", "groups"),
+    [
+        ([], []),
+        ([(1, 5, 60)], [(1, 5)]),
+        ([(1, 5, 60), (5, 6, 60), (1, 6, 60)], [(1, 5, 6)]),
+        # A chain of likenesses is no group: its ends are not alike.
+        ([(1, 5, 70), (5, 6, 30)], [(1, 5)]),
+        ([(1, 5, 60), (2, 3, 60)], [(1, 5), (2, 3)]),
+        # Rare confusions are none.
+        ([(1, 5, 20)], []),
+    ],
+)
+def test_groups_are_classes_that_are_surely_confused(pairs, groups):
+    assert evaluation.confusable_groups(confused(pairs)) == groups
+
+
+def test_few_mistakes_may_be_chance_and_large_classes_count_no_more():
+    matrix = np.array([[10, 4, 0], [4, 10, 0], [0, 0, 10]])
+    assert evaluation.confusable_groups(matrix) == []
+    # Half of a small class is predicted as a large one.
+    matrix = np.array([[9900, 100, 0], [50, 50, 0], [0, 0, 10]])
+    assert evaluation.confusable_groups(matrix) == [(0, 1)]
+
+
+def test_pairs_are_listed_with_their_group_the_surest_first():
+    frame = evaluation.confusable_pairs(confused([(1, 5, 60), (0, 2, 30)]), [(1, 5)], "abcdefgh")
+    assert frame["one"].tolist() == ["b", "a"]
+    assert frame.loc[0, ["other", "mixed", "read", "group"]].tolist() == ["f", 120, 400, "b f"]
+    assert frame.loc[0, "rate"] == pytest.approx(0.3)
+    assert frame.loc[0, "low"] == pytest.approx(evaluation.wilson(120, 400)[0])
+    assert frame.loc[1, "group"] == ""
+
+
+def test_examples_take_turns_among_the_pairs_within_groups():
+    labels = np.array([0, 0, 0, 1, 2, 0, 3])
+    predicted = np.array([1, 1, 1, 0, 3, 0, 2])
+    assert evaluation.example_mistakes(labels, predicted, [(0, 1)]).tolist() == [0, 3, 1, 2]
+    assert evaluation.example_mistakes(labels, predicted, [], n=4).tolist() == [0, 3, 4, 6]
+    assert evaluation.example_mistakes(labels, labels, []).tolist() == []
+
+
+def test_the_worst_confusions_come_first():
+    matrix = np.array([[5, 3, 0], [3, 90, 7], [0, 0, 0]])
+    frame = evaluation.worst_confusions(matrix, "abc", 2)
+    assert frame.to_numpy().tolist() == [["b", "c", 7, 0.07], ["a", "b", 3, 0.375]]
+
+
+def test_blocks_hold_what_is_confused_and_all_else_stays_in_its_place():
+    matrix = confused([(1, 5, 40), (5, 7, 30)])
+    blocks = evaluation.confusion_blocks(matrix)
+    assert blocks == [(0,), (1, 5, 7), (2,), (3,), (4,), (6,)]
+    # SciPy's optimal order of leaves puts the middle one of a chain between the others.
+    distance = 1 - np.sqrt((matrix + matrix.T)[np.ix_([1, 5, 7], [1, 5, 7])] / 400)
+    tree = hierarchy.linkage(distance[np.triu_indices(3, 1)], "average", optimal_ordering=True)
+    assert hierarchy.leaves_list(tree)[1] == 1
+    assert evaluation.confusion_blocks(np.array([[3]])) == [(0,)]
+
+
+def test_mistakes_are_set_aside_kind_by_kind():
+    characters = "0OoaAgk"
+    labels = np.array([0, 1, 3, 5, 0, 0, 6, 6, 6, 4])
+    predicted = np.array([0, 0, 4, 6, 2, 6, 6, 6, 6, 4])
+    # One of each: 0/O and 0/o look alike, a/A differ in case, g/k are a group, 0/k nothing.
+    frame = evaluation.mistakes_by_kind(labels, predicted, characters, [(5, 6)])
+    assert frame["n"].to_dict() == {"all": 5, "case": 1, "alike": 2, "group": 1, "other": 1}
+    assert frame["accuracy"].tolist()[:4] == pytest.approx([0.5, 0.6, 0.8, 0.9])
+    assert np.isnan(frame.loc["other", "accuracy"])
+    assert frame.loc["alike", "low"] == evaluation.wilson(8, 10)[0]
+    recalls = [1 / 3, 0, 0, 1, 0, 1]
+    assert frame.loc["all", "balanced"] == pytest.approx(np.mean(recalls))
+    assert frame["of_mistakes"].iloc[1:].sum() == pytest.approx(1)
+
+
+def test_groups_are_scored_within_and_across():
+    labels = np.array([0, 0, 1, 1, 2, 2, 2])
+    predicted = np.array([0, 1, 1, 2, 2, 2, 0])
+    frame = evaluation.score_groups(labels, predicted, "abc", [(0, 1)]).set_index("group")
+    assert list(frame.index) == ["a b", "all groups", "all others", "all"]
+    row = frame.loc["a b"]
+    assert row[["n", "mistakes", "n_within"]].tolist() == [4, 2, 3]
+    assert row[["accuracy", "across", "within", "of_mistakes"]].tolist() == pytest.approx(
+        [2 / 4, 3 / 4, 2 / 3, 2 / 3]
+    )
+    assert row[["across_low", "across_high"]].tolist() == list(evaluation.wilson(3, 4))
+    assert np.isnan(frame.loc["all others", "within"])
+    assert frame.loc["all", "accuracy"] == pytest.approx(4 / 7)
+
+
+# Warnings
+
+
+def test_a_good_model_gives_no_warning_and_chance_is_none():
+    labels = np.arange(800) % 8
+    assert evaluation.warnings(labels, labels, "abcdefgh") == []
+    assert evaluation.warnings(labels[:8], (labels[:8] + 1) % 8, "abcdefgh") == []
+
+
+def test_swapped_and_never_predicted_classes_are_named():
+    labels = np.arange(800) % 8
+    predicted = labels.copy()
+    predicted[labels == 1], predicted[labels == 2], predicted[labels == 7] = 2, 1, 0
+    swapped, never = evaluation.warnings(labels, predicted, "abcdefgh")
+    assert "“b” and “c”" in swapped
+    assert "“h” (0 of 100, never predicted)" in never
+    assert "“b”" not in never
+
+
+@pytest.mark.parametrize(("swaps", "warned"), [(40, True), (4, False)])
+def test_suspects_between_two_classes_both_ways_are_a_warning(swaps, warned):
+    given = np.repeat([1, 2, 5], [swaps, swaps, 6])
+    suggested = np.repeat([2, 1, 0], [swaps, swaps, 6])
+    texts = evaluation.swapped_labels(given, suggested, np.full(8, 300), "abcdefgh")
+    assert ["“b”" in text and "“c”" in text for text in texts] == [True] * warned
+    # Not where the classes are so large that it may be slips.
+    assert evaluation.swapped_labels(given, suggested, np.full(8, 9000), "abcdefgh") == []
+    assert evaluation.swapped_labels(given[:0], given[:0], np.full(8, 9), "abcdefgh") == []
