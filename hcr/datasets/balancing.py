@@ -204,19 +204,11 @@ def compare_plans(plans: Mapping[str, Plan], labels: np.ndarray, n_classes: int)
     present = np.bincount(labels, minlength=n_classes) > 0
     for name, plan in plans.items():
         repeats, counts = plan.repeats(len(labels)), plan.counts(labels, n_classes)[present]
-        rows.append(
-            {
-                "strategy": name,
-                "draws": len(plan),
-                "distinct": int((repeats > 0).sum()),
-                "never drawn": int((repeats == 0).sum()),
-                "most repeated": int(repeats.max()),
-                "smallest class": float(counts.min()),
-                "largest class": float(counts.max()),
-                "ratio": float(counts.max() / counts.min()),
-            }
-        )
-    return pd.DataFrame(rows)
+        distinct, low, high = int((repeats > 0).sum()), float(counts.min()), float(counts.max())
+        unused, most = len(labels) - distinct, int(repeats.max())
+        rows.append([name, len(plan), distinct, unused, most, low, high, high / low])
+    columns = "strategy,draws,distinct,never drawn,most repeated,smallest class,largest class,ratio"
+    return pd.DataFrame(rows, columns=columns.split(","))
 
 
 def imbalance(counts: ArrayLike) -> dict[str, float]:

@@ -33,7 +33,6 @@ PATIENCE = 10.0  # s that a lock is waited for; an append takes a few ms
 LONGEST_NAME = 100
 HUGE = 1e6  # px
 DIGITS = 2  # of a pixel, behind the point: a hundredth is less than any hand or screen can resolve
-REMEDY = "Draw it again, or mend what made it."
 OWN_NAME = re.compile(r"me-[0-9a-f]{8}")  # of writers who gave none: random, so never shared
 NOBODY = "me"  # in files of before, whoever used that machine
 
@@ -103,25 +102,17 @@ def create(
     """A checked `Drawing`; `when` is now where it is None. Raises `DataError` for anything else."""
     name = unicodedata.normalize("NFC", character) if isinstance(character, str) else ""
     if len(name) != 1 or not name.isprintable() or name.isspace():
-        raise DataError(
-            f"character must be one printable character. Received: {character!r:.60}. "
-            "Say which one was meant."
-        )
+        raise _refusal("character must be one printable character", character)
     if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
-        raise DataError(
-            f"size must be the pad's side, an integer of at least 1, or None. "
-            f"Received: {size!r:.60}. {REMEDY}"
-        )
+        raise _refusal("size must be the pad's side in pixels, an integer, or None", size)
     try:
         moment = datetime.now(UTC) if when is None else datetime.fromisoformat(when)
         if moment.tzinfo is None:
             raise ValueError("no time zone")
         when = moment.astimezone(UTC).isoformat(timespec="milliseconds")
     except (TypeError, ValueError, OverflowError):
-        raise DataError(
-            "when must be a time with its zone, such as 2026-08-20T09:12:33.000+00:00. "
-            f"Received: {when!r:.60}. {REMEDY}"
-        ) from None
+        rule = "when must be a time with its zone, such as 2026-08-20T09:12:33.000+00:00"
+        raise _refusal(rule, when) from None
     return Drawing(name, _strokes(strokes), _writer(writer), when, size)
 
 
@@ -293,36 +284,31 @@ def export(target: Path | str, writer: str | None = None) -> int:
 def _writer(writer: str) -> str:
     name = writer.strip() if isinstance(writer, str) else ""
     if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
-        raise DataError(
-            f"writer must be a name of 1 to {LONGEST_NAME} printable characters. "
-            f"Received: {writer!r:.60}. Give another, or none for yourself."
-        )
+        raise _refusal(f"writer must be a name of 1 to {LONGEST_NAME} characters", writer)
     return name
 
 
+def _refusal(rule: str, value: Any) -> DataError:
+    return DataError(f"{rule}. Received: {value!r:.60}. Draw it again, or mend what made it.")
+
+
 def _strokes(strokes: Any) -> tuple[np.ndarray, ...]:
-    rule = "strokes must be a list of strokes, each a list of points [x, y] of finite numbers."
-    if isinstance(strokes, str | bytes | dict):
-        raise DataError(f"{rule} Received: {type(strokes).__name__}. {REMEDY}")
+    rule = "strokes must be a list of strokes, each a list of points [x, y] of finite numbers"
     try:
-        arrays = [np.asarray(stroke, dtype=np.float64) for stroke in strokes]
+        arrays = [] if isinstance(strokes, dict) else list(strokes)
+        arrays = [np.asarray(stroke, dtype=np.float64) for stroke in arrays]
     except (TypeError, ValueError, OverflowError):
-        raise DataError(f"{rule} Received: no such list. {REMEDY}") from None
+        raise _refusal(rule, type(strokes)) from None
     arrays = [stroke for stroke in arrays if stroke.size]
     for stroke in arrays:
         if stroke.ndim != 2 or stroke.shape[1] != 2 or not (np.abs(stroke) <= HUGE).all():
-            raise DataError(
-                f"{rule} Received: a stroke of shape {stroke.shape}, or with NaN or a number "
-                f"beyond {HUGE:g}. {REMEDY}"
-            )
+            value = f"a stroke of shape {stroke.shape}, or with NaN or a number beyond {HUGE:g}"
+            raise _refusal(rule, value)
     # Adding 0 makes a plain zero of -0.0.
     arrays = [np.round(stroke, DIGITS) + 0.0 for stroke in arrays]
     points = np.concatenate(arrays) if arrays else np.zeros((0, 2))
     if not len(points) or (points == points[0]).all():
-        raise DataError(
-            "A drawing must have two points that differ. Received: "
-            f"{'a single point' if len(points) else 'none'}. Draw a character."
-        )
+        raise _refusal("A drawing must have two points that differ", points[:1].tolist())
     return tuple(arrays)
 
 
