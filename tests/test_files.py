@@ -1,13 +1,11 @@
 """Whole files or none, on disks that really refuse."""
 
-import errno
 import json
 import os
 import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -30,16 +28,6 @@ def alone(path: Path) -> bool:
     return os.listdir(path.parent) == [path.name]
 
 
-def told(error: pytest.ExceptionInfo, path: Path) -> str:
-    """The error's text, which is one line, names the path and gives a remedy."""
-    text = str(error.value)
-    assert str(path) in text
-    assert "\n" not in text
-    assert "Traceback" not in text
-    assert text.count(". ") >= 1, "no remedy"
-    return text
-
-
 def test_writing_makes_folders_and_replaces(tmp_path):
     path = tmp_path / "a" / "b" / "new.txt"
     for text in ("first", "zweite Zeile é\n"):
@@ -54,13 +42,6 @@ def test_the_old_file_is_replaced_and_never_written_into(old):
     os.link(old, second)
     files.write_text(old, "new")
     assert (old.read_text(), second.read_text()) == ("new", "old")
-
-
-def test_what_is_written_aside_keeps_the_suffix(tmp_path):
-    with files.writing(tmp_path / "model.keras") as aside:
-        assert aside.suffix == ".keras"
-        assert aside.parent == tmp_path
-        aside.touch()
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt(), RunError("no")])
@@ -78,7 +59,7 @@ def test_an_exception_leaves_the_old_file_and_nothing_else(old, error):
 
 KILLED = """
 import sys, time
-from hcr import files
+from hcr.runs import files
 with files.writing(sys.argv[1]) as aside:
     aside.write_text("half")
     print("written", flush=True)
@@ -116,9 +97,8 @@ def test_a_full_disk(old):
             aside.symlink_to("/dev/full")
             aside.write_text("new", encoding="utf-8")
 
-    with pytest.raises(RunError, match="No space left on device") as error:
+    with pytest.raises(RunError, match="free some space"):
         write()
-    assert "free some space" in told(error, old)
     assert old.read_text(encoding="utf-8") == "old"
     assert alone(old)
 
@@ -127,47 +107,22 @@ def test_a_file_larger_than_the_system_allows(old):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
-        with pytest.raises(RunError, match="File too large") as error:
+        with pytest.raises(RunError, match="too large"):
             files.write_text(old, "x" * 100_000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    told(error, old)
     assert old.read_text(encoding="utf-8") == "old"
     assert alone(old)
 
 
-def test_a_file_where_a_folder_should_be(old):
+def test_a_file_and_a_folder_in_the_way(old):
     for path in (old / "new.txt", old / "deeper" / "new.txt"):
-        with pytest.raises(RunError) as error:
+        with pytest.raises(RunError, match="folder should be"):
             files.write_text(path, "new")
-        assert "A file stands where a folder should be" in told(error, path)
+    (old.parent / "run.json").mkdir()
+    with pytest.raises(RunError, match="file should be"):
+        files.write_json(old.parent / "run.json", {})
     assert old.read_text(encoding="utf-8") == "old"
-    assert alone(old)
-
-
-def test_a_folder_where_the_file_should_be(tmp_path):
-    (tmp_path / "run.json").mkdir()
-    with pytest.raises(RunError) as error:
-        files.write_json(tmp_path / "run.json", {})
-    assert "A folder stands where the file should be" in told(error, tmp_path / "run.json")
-    assert os.listdir(tmp_path) == ["run.json"]
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_not_be_written(tmp_path):
-    folder = tmp_path / "closed"
-    folder.mkdir(mode=0o500)
-    with pytest.raises(RunError) as error:
-        files.write_text(folder / "new.txt", "new")
-    assert "HCR_OUTPUTS" in told(error, folder / "new.txt")
-
-
-@pytest.mark.parametrize("number", files.REMEDY)
-def test_every_known_error_of_a_disk_has_its_remedy(number):
-    text = str(files.disk_error(OSError(number, "anything"), "place"))
-    assert text == f"Cannot write place: {os.strerror(number)}. {files.REMEDY[number]}"
-    assert str(files.disk_error(OSError("unheard of"), "place")).endswith("the disk.")
-    assert errno.ENOSPC in files.REMEDY
 
 
 def test_json_comes_back_and_reads_well(tmp_path):
@@ -186,18 +141,29 @@ def test_json_that_nobody_else_could_read_is_refused(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("content", [b"", b'{"a": 1', b"\xff\xfe", b"NULL"])
-def test_a_damaged_json_file_is_told(tmp_path, content):
+@pytest.mark.parametrize("content", [None, b"", b'{"a": 1', b"\xff\xfe", b"NULL", b"[NaN]"])
+def test_a_missing_or_damaged_json_file(tmp_path, content):
     path = tmp_path / "run.json"
-    path.write_bytes(content)
-    with pytest.raises(RunError, match="must be a JSON file") as error:
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(RunError, match=r"run\.json"):
         files.read_json(path)
-    told(error, path)
 
 
-def test_a_missing_json_file_is_told(tmp_path):
-    with pytest.raises(RunError, match=r"There is no file .*gone\.json"):
-        files.read_json(tmp_path / "gone.json")
+def test_a_sealed_file_that_was_changed_is_refused(tmp_path):
+    other, path = tmp_path / "other", tmp_path / "labels.json"
+    other.write_bytes(b"abc")
+    files.write_sealed(path, {"a": 1}, other)
+    facts = files.read_sealed(path)
+    assert facts == {"a": 1, "sha256": {"other": files.sha256(other)}}
+    sealed = files.read_json(path)
+    files.write_json(path, sealed | {"a": 2})
+    with pytest.raises(RunError, match="changed"):
+        files.read_sealed(path)
+    files.write_json(path, {"a": 2})
+    with pytest.raises(RunError, match="changed"):
+        files.read_sealed(path)
+    assert files.read_sealed(path, required=False) == {"a": 2}
 
 
 def test_sha256_and_digest(tmp_path):
@@ -219,10 +185,3 @@ def test_digests_are_equal_for_equal_values_alone(left, right):
         for parts in (left, right)
     ]
     assert (files.digest(*left) == files.digest(*right)) == (plain[0] == plain[1])
-
-
-def test_writing_costs_little(tmp_path):
-    started = time.perf_counter()
-    for i in range(100):
-        files.write_json(tmp_path / "x.json", {"i": i})
-    assert time.perf_counter() - started < 2.0

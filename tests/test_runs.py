@@ -3,14 +3,13 @@
 import json
 import os
 import subprocess
-import sys
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
 from hcr import runs
-from hcr.errors import RunError
+from hcr.errors import ParameterError, RunError
 from hcr.runs import environment, files
 
 
@@ -25,49 +24,32 @@ def make_run(name: str, finished: str, status: str = "done", **parameters) -> Pa
     return folder
 
 
-def record_of(folder: Path) -> dict:
-    return runs.read(folder)
-
-
 def test_under_the_runner_a_notebook_writes_to_its_run(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("HCR_RUN", "quick")
-    run = runs.open("quick", "01_eda")
-    assert (run.name, run.stage, run.number, run.by_hand) == ("quick", "01_eda", "01", False)
-    assert run.folder == tmp_path / "outputs" / "quick"
-    assert run.path("figures/a.svg") == run.folder / "figures" / "a.svg"
+    for name in ("quick", "five/net-s0"):
+        monkeypatch.setenv("HCR_RUN", name)
+        run = runs.open(name, "01_eda")
+        assert (run.name, run.stage, run.number, run.by_hand) == (name, "01_eda", "01", False)
+        assert run.folder == tmp_path / "outputs" / name
+        assert run.path("figures/a.svg") == run.folder / "figures" / "a.svg"
     assert capsys.readouterr().out == ""
     run.record(headline=[1])
     # What the runner wrote of the run is not touched.
-    assert record_of(run.folder) == {
-        "schema": 1,
-        "run": "quick",
-        "stages": {"01_eda": {"headline": [1]}},
-    }
-
-
-def test_a_run_of_a_suite_has_its_folder_in_the_suites(tmp_path, monkeypatch):
-    monkeypatch.setenv("HCR_RUN", "five/net-s0")
-    run = runs.open("five/net-s0", "01_eda")
-    assert run.folder == tmp_path / "outputs" / "five" / "net-s0"
+    assert runs.read(run.folder)["stages"] == {"01_eda": {"headline": [1]}}
+    assert runs.open("lab", "01_eda").by_hand
 
 
 def test_by_hand_a_notebook_writes_to_the_lab_and_says_so(tmp_path, capsys):
     run = runs.open("lab", "01_eda")
     assert (run.name, run.by_hand, run.folder) == ("lab", True, tmp_path / "outputs" / "lab")
     assert capsys.readouterr().out == f"Opened by hand: writing to {run.folder}.\n"
-    record = record_of(run.folder)
+    record = runs.read(run.folder)
     assert record["run"] == "lab"
     assert record["versions"]["python"]
     assert record["hardware"]["cores"] >= 1
 
 
-def test_by_hand_the_lab_of_another_run_of_the_kernel_is_not_a_pipelines(monkeypatch):
-    monkeypatch.setenv("HCR_RUN", "quick")
-    assert runs.open("lab", "01_eda").by_hand
-
-
 def test_by_hand_another_run_is_refused(tmp_path):
-    with pytest.raises(RunError, match="'lab'. Received: run='quick'.*run_all.py --run quick"):
+    with pytest.raises(RunError, match="--run quick"):
         runs.open("quick", "01_eda")
     assert not (tmp_path / "outputs").exists()
 
@@ -78,17 +60,17 @@ WINDOWS = ["CON", "nul.txt", "Lpt1", "quick."]  # it has devices of these names,
 
 @pytest.mark.parametrize("name", [*ELSEWHERE, *WINDOWS])
 def test_a_name_that_leads_elsewhere_is_refused(name, monkeypatch, tmp_path):
-    with pytest.raises(RunError, match="A run's name must be"):
+    with pytest.raises(RunError, match="name"):
         runs.check_name(name)
     monkeypatch.setenv("HCR_RUN", name)
-    with pytest.raises(RunError, match="A run's name must be"):
+    with pytest.raises(RunError, match="name"):
         runs.open(name, "01_eda")
     assert os.listdir(tmp_path) == []
 
 
-def test_names_that_will_do():
-    for name in ("quick", "A.b-c_9", "2024", "x" * 100, "console", "com10"):
-        assert runs.check_name(name) == name
+@pytest.mark.parametrize("name", ["quick", "A.b-c_9", "2024", "x" * 100, "console", "com10"])
+def test_a_name_that_will_do(name):
+    assert runs.check_name(name) == name
 
 
 def test_by_hand_all_files_come_from_the_newest_finished_run_that_has_them(capsys):
@@ -135,24 +117,15 @@ def test_by_hand_without_any_run_one_line_gives_the_command(tmp_path):
 
 def test_the_newest_finished_run_is_found_among_damaged_ones(tmp_path):
     good = make_run("good", "2026-01-01T00:00:00+00:00")
-    for name, content in {
-        "cut": '{"status": "do',
-        "list": "[]",
-        "empty": "",
-        "text": '"x"',
-    }.items():
+    for name, content in {"cut": '{"status": "do', "list": "[]", "empty": ""}.items():
         files.write_text(tmp_path / "outputs" / name / "run.json", content)
     make_run("running", "2026-01-02T00:00:00+00:00", status="running")
     make_run("odd", None)
     make_run("lab", "2026-01-03T00:00:00+00:00")
     page = make_run("compare", "2026-01-09T00:00:00+00:00")
-    files.write_json(page / "run.json", record_of(page) | {"kind": runs.COMPARISON})
+    files.write_json(page / "run.json", runs.read(page) | {"kind": runs.COMPARISON})
     assert runs.finished() == [good, tmp_path / "outputs" / "odd"]
     assert runs.finished(tmp_path / "outputs" / "nowhere") == []
-
-
-def test_without_outputs_there_is_no_finished_run():
-    assert runs.finished() == []
 
 
 DAMAGED = ['{"status": "do', "[]", "null", "", '{"stages": []}', '{"schema": 2}', '{"a": NaN}']
@@ -165,7 +138,7 @@ def test_a_damaged_record_is_a_clear_error(tmp_path, monkeypatch, content):
     for file in ("run.json", "metrics.json"):
         files.write_text(run.path(file), content)
     for act in (lambda: run.record(a=1), lambda: run.metrics({})):
-        with pytest.raises(RunError, match=r"(run|metrics)\.json must .* Delete it\.$") as error:
+        with pytest.raises(RunError, match="Delete it") as error:
             act()
         assert str(tmp_path) in str(error.value)
     assert run.path("run.json").read_text() == content
@@ -193,7 +166,7 @@ def test_what_a_stage_records(monkeypatch):
     other.record(headline=[])
     run.record_data({"name": "mnist-sample"})
     other.test_opened("mnist-sample", 1000, "ab12")
-    record = record_of(run.folder)
+    record = runs.read(run.folder)
     assert record["stages"] == {
         "01_eda": {"figures": [{"file": "b", "caption": "2"}, {"file": "a", "caption": "3"}]},
         "04_evaluate": {"headline": []},
@@ -206,34 +179,39 @@ def test_what_a_stage_records(monkeypatch):
     }  # fmt: skip
 
 
-def test_metrics_hold_the_stages_in_their_order_and_nothing_else(monkeypatch):
+def test_metrics_are_a_section_a_stage_in_their_order(monkeypatch):
     monkeypatch.setenv("HCR_RUN", "quick")
-    runs.open("quick", "04_evaluate").metrics({"accuracy": 0.5})
+    run = runs.open("quick", "04_evaluate")
+    run.metrics({"old": 1})
+    run.clear_metrics()
+    run.metrics({"accuracy": 0.5})
     runs.open("quick", "01_eda").metrics({"classes": 10})
-    runs.open("quick", "04_evaluate").metrics({"accuracy": 0.75})
-    text = runs.open("quick", "01_eda").path("metrics.json").read_text()
-    assert list(json.loads(text).items()) == [
+    run.metrics({"n": 1000})
+    assert list(json.loads(run.path("metrics.json").read_text()).items()) == [
         ("01_eda", {"classes": 10}),
-        ("04_evaluate", {"accuracy": 0.75}),
+        ("04_evaluate", {"accuracy": 0.5, "n": 1000}),
     ]
+    # By hand a stage starts over.
+    for value in (1, 2):
+        lab = runs.open("lab", "01_eda")
+        lab.metrics({f"k{value}": value})
+    assert runs.read_metrics(lab.folder) == {"01_eda": {"k2": 2}}
 
 
-EACH = 40
+MANY = 30
 
 
 def write_often(name: str, together) -> None:
     """What a stage does, many times over; run in a process of its own."""
     together.wait(60)
     run = runs.Run("quick", name, environment.outputs_folder() / "quick", by_hand=False)
-    for i in range(EACH):
+    for i in range(MANY):
         run.append("figures", {"file": f"{name}-{i}"}, same="file")
         run.test_opened(name, i, "ab12")
-    together.wait(60)
-    for i in range(EACH):
-        runs.Run("quick", f"{name}_{i}", run.folder, by_hand=False).metrics({"i": i})
+        run.metrics({f"{name}-{i}": i})
 
 
-def test_two_processes_that_write_at_once_lose_nothing(monkeypatch):
+def test_two_processes_that_write_at_once_lose_nothing():
     stages = ("01_eda", "02_balance")
     context = get_context("spawn")
     together = context.Barrier(2)
@@ -243,25 +221,15 @@ def test_two_processes_that_write_at_once_lose_nothing(monkeypatch):
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
-    record = record_of(environment.outputs_folder() / "quick")
+    folder = environment.outputs_folder() / "quick"
+    record, metrics = runs.read(folder), runs.read_metrics(folder)
     for stage in stages:
-        written = [each["file"] for each in record["stages"][stage]["figures"]]
-        assert written == [f"{stage}-{i}" for i in range(EACH)]
-    assert len(record["test_openings"]) == 2 * EACH
-    assert len(files.read_json(environment.outputs_folder() / "quick" / "metrics.json")) == 2 * EACH
-
-
-def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, monkeypatch):
-    monkeypatch.setenv("HCR_RUN", "quick")
-    files.write_text(tmp_path / "outputs", "a file")
-    run = runs.open("quick", "01_eda")
-    for act in (lambda: run.record(a=1), lambda: run.metrics({})):
-        with pytest.raises(RunError, match="A file stands where a folder should be"):
-            act()
+        assert len(record["stages"][stage]["figures"]) == len(metrics[stage]) == MANY
+    assert len(record["test_openings"]) == 2 * MANY
 
 
 def test_outputs_are_the_projects_wherever_in_it_one_works(tmp_path, monkeypatch):
-    top = Path(runs.__file__).parents[1]
+    top = Path(environment.__file__).parents[2]
     project = tmp_path / "project"
     (project / "hcr").mkdir(parents=True)
     (project / "notebooks").mkdir()
@@ -269,38 +237,38 @@ def test_outputs_are_the_projects_wherever_in_it_one_works(tmp_path, monkeypatch
     for folder in (project, project / "notebooks"):
         monkeypatch.chdir(folder)
         assert environment.root() == project
-        for given, expected in {
+        for value, expected in {
             "": project / "outputs",
             "mine": project / "mine",
             "../mine": tmp_path / "mine",
             str(tmp_path / "far"): tmp_path / "far",
         }.items():
-            monkeypatch.setenv("HCR_OUTPUTS", given)
-            assert environment.outputs_folder() == expected
+            monkeypatch.setenv("HCR_OUTPUTS", value)
+            assert runs.outputs() == expected
     monkeypatch.chdir(tmp_path)
     assert environment.root() == top
-    monkeypatch.setenv("HCR_OUTPUTS", "mine")
-    assert environment.outputs_folder() == tmp_path / "mine"
     assert runs.shown(top / "outputs" / "x") == os.path.join("outputs", "x")
     assert runs.shown(tmp_path) == str(tmp_path)
 
 
-def test_what_is_known_of_the_machine_is_plain(tmp_path):
-    facts = environment.facts()
-    assert json.loads(json.dumps(facts)) == facts
-    assert facts["versions"]["numpy"]
-    hardware = facts["hardware"]
-    known = {"processor", "cores", "amx", "bfloat16", "memory_gib", "gpu", "system"}
-    assert set(hardware) == known
-    assert hardware["bfloat16"] or not hardware["amx"]
-    assert 1 <= environment.cores() <= (os.cpu_count() or 1)
+def test_drawings_do_not_lie_among_the_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("HCR_OUTPUTS", str(tmp_path / "outputs"))
+    monkeypatch.setenv("HCR_DRAWINGS", str(tmp_path / "outputs" / "mine"))
+    with pytest.raises(ParameterError, match="HCR_DRAWINGS"):
+        environment.drawings_folder()
+    monkeypatch.setenv("HCR_DRAWINGS", str(tmp_path / "mine"))
+    assert environment.drawings_folder() == tmp_path / "mine"
 
 
-def test_commit_and_changes_come_from_git(tmp_path, monkeypatch):
+def test_the_facts_of_a_run_are_the_commit_versions_and_hardware(tmp_path, monkeypatch):
     (tmp_path / "hcr").mkdir()
     (tmp_path / "run_all.py").touch()
     monkeypatch.chdir(tmp_path)
-    assert environment.git_state() == (None, None)
+    facts = environment.facts()
+    assert json.loads(json.dumps(facts)) == facts
+    assert (facts["commit"], facts["dirty"]) == (None, None)
+    assert facts["versions"]["numpy"]
+    assert 1 <= facts["hardware"]["cores"] <= (os.cpu_count() or 1)
 
     def git(*arguments: str) -> str:
         names = ("-c", "user.name=x", "-c", "user.email=x@example.org")
@@ -310,12 +278,15 @@ def test_commit_and_changes_come_from_git(tmp_path, monkeypatch):
     git("init", "--quiet")
     git("add", "run_all.py")
     git("commit", "--quiet", "--message", "first")
-    assert environment.git_state() == (git("rev-parse", "HEAD"), False)
-    (tmp_path / "run_all.py").write_text("# changed")
-    assert environment.git_state() == (git("rev-parse", "HEAD"), True)
+    for content, dirty in {"": False, "# changed": True}.items():
+        (tmp_path / "run_all.py").write_text(content)
+        facts = environment.facts()
+        assert (facts["commit"], facts["dirty"]) == (git("rev-parse", "HEAD"), dirty)
 
 
-def test_runs_import_little():
-    code = "import sys; from hcr import runs; print(sorted({'numpy', 'pandas'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+def test_what_native_libraries_print_is_discarded(capfd):
+    os.write(2, b"before ")
+    with environment.quiet_stderr():
+        os.write(2, b"chatter")
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "before after"
