@@ -12,6 +12,7 @@ from hcr.runs.record import (  # noqa: F401
     LAB,
     NAME,
     RUN_VARIABLE,
+    SCHEMA,
     Run,
     check_name,
     finished,
