@@ -153,7 +153,12 @@ def test_other_test_or_validation_images_make_another_group(outputs):
     make(outputs / "b", model="b")
     make(outputs / "other_test", model="c", test_digest="d2" * 32)
     make(outputs / "other_validation", model="d", data={"validation_digest": "cc" * 32})
-    make(outputs / "other_data", model="e", data={"name": "x", "caveat": "synthetic"})
+    make(
+        outputs / "other_data",
+        model="e",
+        test_digest="d3" * 32,
+        data={"name": "x", "caveat": "synthetic"},
+    )
     # A run of before, which recorded no digest: its labels tell.
     make(outputs / "old", model="f", test_digest=None)
     make(outputs / "older", model="g", test_digest=None)

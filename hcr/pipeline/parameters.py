@@ -39,9 +39,18 @@ RENAMED = {
     # 02_balance
     # 03_train
     # 04_evaluate
+    "04_evaluate.reader": "04_evaluate.pretrained",
+    "04_evaluate.beside": "04_evaluate.compare_with",
+    "04_evaluate.looked_at": "04_evaluate.saliency_for",
+    "04_evaluate.accepted": "04_evaluate.target_accuracy",
     # 05_draw
     "05_draw.reader": "05_draw.pretrained",
     "05_draw.variation": "",
+<<<<<<< HEAD
+=======
+    "05_draw.reader": "05_draw.pretrained",
+    "05_draw.variation": "",
+>>>>>>> 46a003c (04_evaluate: result first, on hcr.evaluation; images that a model learned from are removed)
     # 06_compare
 }
 
