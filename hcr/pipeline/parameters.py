@@ -46,11 +46,6 @@ RENAMED = {
     # 05_draw
     "05_draw.reader": "05_draw.pretrained",
     "05_draw.variation": "",
-<<<<<<< HEAD
-=======
-    "05_draw.reader": "05_draw.pretrained",
-    "05_draw.variation": "",
->>>>>>> 46a003c (04_evaluate: result first, on hcr.evaluation; images that a model learned from are removed)
     # 06_compare
 }
 
