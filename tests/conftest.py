@@ -1,9 +1,10 @@
-"""What all tests share: who may run, and runs that several files look at."""
+"""What all tests share: who may run, where they write, and the runs that several look at."""
 
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,26 +14,32 @@ from browser import find_chromium
 PROJECT = Path(__file__).resolve().parents[1]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """At most four workers; none for a single file, which one worker would run."""
+    alone = len(config.args) == 1 and ".py" in config.args[0]
+    return 0 if alone else min(4, len(os.sched_getaffinity(0)))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what this machine lacks, with its reason; run fast files first."""
+    """Skip what this machine lacks, with its reason; begin with slow files, which end last."""
     reasons = {}
     if not os.environ.get("HCR_DATA"):
-        reasons["data"] = "HCR_DATA is not set: no data sets beside the one that is installed"
+        reasons["data"] = "HCR_DATA is not set: no datasets beside the one that is installed"
     if find_chromium() is None:
         reasons["browser"] = "no Chromium found: install Debian's package chromium"
     for item in items:
         for marker, reason in reasons.items():
             if item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=reason))
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
-    """One cache of data sets for all tests, so that each set is made once; never the user's."""
+    """One cache of datasets for all tests of a worker; never the user's, nor their drawings."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HCR_CACHE", str(tmp_path_factory.mktemp("cache")))
-        # Nobody's drawings are read, or added to, by a test.
         patch.setenv("HCR_DRAWINGS", str(tmp_path_factory.mktemp("drawings")))
         yield
 
@@ -64,6 +71,11 @@ class Finished:
         return self.out + self.err
 
 
+def environment(outputs: Path, **variables: str) -> dict[str, str]:
+    """The variables of a process whose runs go to `outputs`."""
+    return {**os.environ, "HCR_OUTPUTS": str(outputs), **variables}
+
+
 def run_all(*arguments: str, outputs: Path, cwd: Path = PROJECT, **variables: str) -> Finished:
     """Run `run_all.py` of the folder `cwd` as a person would, with its runs in `outputs`."""
     done = subprocess.run(
@@ -72,7 +84,7 @@ def run_all(*arguments: str, outputs: Path, cwd: Path = PROJECT, **variables: st
         env=environment(outputs, **variables),
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=900,
     )
     return Finished(done.returncode, done.stdout, done.stderr, outputs)
 
@@ -99,31 +111,18 @@ def wait_for(process: subprocess.Popen, text: str) -> str:
     raise AssertionError(f"{text!r} was never printed:\n{read}")
 
 
-def environment(outputs: Path, **variables: str) -> dict[str, str]:
-    """The variables of a process whose runs go to `outputs`."""
-    return {**os.environ, "HCR_OUTPUTS": str(outputs), **variables}
+SMALL = ("-p", "shared.limit=500", "-p", "03_train.epochs=4", "--run", "small")
 
 
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory) -> Finished:
-    """The whole quick run on 500 digits and two epochs: real notebooks, real kernels."""
-    outputs = tmp_path_factory.mktemp("small")
-    return run_all(*SMALL, outputs=outputs)
-
-
-SMALL = (
-    "-p",
-    "shared.limit=500",
-    "-p",
-    "03_train.epochs=4",
-    "--run",
-    "small",
-)
+    """The whole quick run on 500 digits and four epochs: real notebooks, real kernels."""
+    return run_all(*SMALL, outputs=tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture
-def tiny(tmp_path) -> Path:
-    """A project whose five notebooks hold a cell or two each, so that the runner can be tried."""
+def tiny(tmp_path, monkeypatch) -> Path:
+    """A project whose five notebooks hold a cell or two each; the working folder."""
     import tiny_project
 
     folder = tmp_path / "project"
@@ -131,4 +130,22 @@ def tiny(tmp_path) -> Path:
     shutil.copy(PROJECT / "run_all.py", folder)
     (folder / "hcr").symlink_to(PROJECT / "hcr", target_is_directory=True)
     tiny_project.write(folder)
+    monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture
+def command(capsys, tmp_path) -> Callable[..., Finished]:
+    """`run_all.py` in this very process, which spares its imports."""
+    from hcr.pipeline import cli
+
+    def run(*arguments: str) -> Finished:
+        capsys.readouterr()
+        try:
+            code = cli.run_all(list(arguments))
+        except SystemExit as error:
+            code = error.code
+        captured = capsys.readouterr()
+        return Finished(code, captured.out, captured.err, tmp_path / "outputs")
+
+    return run

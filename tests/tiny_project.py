@@ -22,14 +22,15 @@ STAGES = {
         [],
         ["balance.npz"],
         'strategy: str = "none"  # [none|cap] how to balance\n',
-        'from hcr import files\nfiles.write_text(out.path("balance.npz"), f"{strategy} {seed}")',
+        "from hcr.runs import files\n"
+        'files.write_text(out.path("balance.npz"), f"{strategy} {seed}")',
     ),
     "03_train": (
         ["balance.npz"],
         ["model.tflite", "labels.json"],
         "epochs: int = 2  # [1..] passes\npause: float = 0.0  # [0..] seconds an epoch\n",
         "import time\n"
-        "from hcr import files\n"
+        "from hcr.runs import files\n"
         "for epoch in range(1, epochs + 1):\n"
         "    time.sleep(pause)\n"
         '    print(f"epoch {epoch}/{epochs}  loss 0.5  accuracy 0.9  (0.1 s)", flush=True)\n'
@@ -41,7 +42,7 @@ STAGES = {
         ["model.tflite", "labels.json"],
         ["predictions.npz"],
         "",
-        'from hcr import files\nfiles.write_text(out.path("predictions.npz"), "1")',
+        'from hcr.runs import files\nfiles.write_text(out.path("predictions.npz"), "1")',
     ),
     "05_draw": (["model.tflite", "labels.json"], [], "", 'print("drawn")'),
 }
@@ -54,7 +55,7 @@ ACROSS = {
         [],
         "names: list[str] | None = None  # the runs\n"
         "published: bool = True  # whether published ones count\n",
-        'from hcr.evaluation.compare import find\nprint("compares", *find(names, published))',
+        'from hcr.evaluation import find_runs\nprint("compares", *find_runs(names, published))',
     ),
 }
 

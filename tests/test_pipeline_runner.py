@@ -1,0 +1,462 @@
+"""The runner on five tiny notebooks: real papermill, real kernels, real kills."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+import tiny_project
+from conftest import PROJECT, environment, run_all, start, wait_for
+from filelock import FileLock
+
+from hcr import runs
+from hcr.datasets import drawings_file
+from hcr.pipeline import fingerprints, kernel
+from hcr.pipeline.stages import STAGES, load_stages, selected
+from hcr.runs import files
+
+pytestmark = pytest.mark.slow
+
+
+def ran(text: str) -> list[str]:
+    """The stages that were executed, by the log."""
+    return re.findall(r"\] (\w+): running", text)
+
+
+@pytest.fixture
+def outputs(tmp_path) -> Path:
+    return tmp_path / "outputs"
+
+
+def test_only_what_changed_runs_again(tiny, command, outputs):
+    def again(*arguments: str) -> list[str]:
+        done = command(*arguments)
+        assert done.code == 0, done.text
+        return ran(done.out)
+
+    assert again() == list(STAGES)
+    folder = outputs / "quick"
+    made = runs.read(folder)
+    assert (made["status"], made["command"]) == ("done", "uv run run_all.py params/quick.yaml")
+    assert list(json.loads((folder / "metrics.json").read_text())) == list(STAGES)
+    for stage in STAGES:
+        assert str(tiny) not in (folder / f"{stage}.ipynb").read_text()
+        assert f"Tiny {stage}" in (folder / f"{stage}.html").read_text()
+    # Nothing that was written aside is left.
+    assert not [path for path in folder.rglob(".*") if "lock" not in path.name]
+    assert again() == []
+    # A command that makes nothing does not pass itself off as the one that did.
+    for key in made.keys() - {"stages", "seal"}:
+        assert runs.read(folder)[key] == made[key]
+    tiny_project.write_notebook(tiny, "04_evaluate", prose="Other prose.")
+    assert again() == ["04_evaluate"]
+    # The plan's content is another one, so training runs, and all that reads its files.
+    cap = ("-p", "02_balance.strategy=cap")
+    assert again(*cap) == ["02_balance", "03_train", "04_evaluate", "05_draw"]
+    (folder / "predictions.npz").unlink()
+    assert again(*cap) == ["04_evaluate"]
+    assert again(*cap, "--force", "--only", "05_draw") == ["05_draw"]
+    # Results that do not belong together are not done.
+    assert again(*cap, "--to", "01_eda", "-p", "shared.seed=1") == ["01_eda"]
+    assert runs.read(folder)["status"] == "partial"
+
+
+def test_after_an_update_accepted_results_stay(tiny, outputs):
+    # A copy of the package takes the place of the installed one, so that it can be changed.
+    (tiny / "hcr").unlink()
+    shutil.copytree(PROJECT / "hcr", tiny / "hcr")
+
+    def again(*arguments: str) -> str:
+        done = run_all(*arguments, "--to", "02_balance", outputs=outputs, cwd=tiny,
+                       PYTHONPATH=str(tiny))  # fmt: skip
+        assert done.code == 0, done.text
+        return done.out
+
+    assert ran(again()) == ["01_eda", "02_balance"]
+    with (tiny / "hcr" / "runs" / "files.py").open("a") as file:
+        file.write("\n# changed\n")
+    # How a figure looks changes no result: pages are made again, and nothing runs.
+    with (tiny / "hcr" / "plots" / "__init__.py").open("a") as file:
+        file.write("\n# changed\n")
+    before = runs.read(outputs / "quick")["stages"]["01_eda"]
+    assert ran(again("--accept-code")) == []
+    stage = runs.read(outputs / "quick")["stages"]["01_eda"]
+    assert stage["finished"] == before["finished"]
+    assert stage["look"] != before["look"]
+    assert [each["why"] for each in stage["accepted"]] == ["the code that it runs changed"]
+    assert ran(again()) == []
+    with (tiny / "hcr" / "errors.py").open("a") as file:
+        file.write("\n# changed\n")
+    assert "code that it runs changed" in again()
+    # Other parameters are not accepted.
+    tiny_project.write_notebook(tiny, "01_eda", prose="Other prose.")
+    assert ran(again("--accept-code", "-p", "shared.seed=1")) == ["01_eda", "02_balance"]
+
+
+WRONG = {
+    "run.json": '{"schema": 1, "stages": {"01_eda": {"status": []}}, "seal": "ab"}',
+    "metrics.json": "[]",
+    "01_eda.ipynb": '{"cells": [{}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
+}
+
+
+def test_what_cannot_be_believed_is_quarantined_and_its_stage_runs_again(tiny, command, outputs):
+    def again() -> str:
+        done = command("--only", "01_eda")
+        assert done.code == 0, done.text
+        return done.out
+
+    again()
+    folder = outputs / "quick"
+    for name, content in WRONG.items():
+        (folder / name).write_text(content)
+        text = again()
+        assert ran(text) == ["01_eda"], name
+        aside = name.replace(".", ".quarantined-1.")
+        assert aside in text
+        assert (folder / aside).read_text() == content
+    assert ran(again()) == []
+
+
+def test_openings_of_the_test_split_outlive_a_quarantined_record(tmp_path, capsys):
+    opening = {"stage": "04_evaluate", "dataset": "x", "n": 3, "digest": "d", "when": "w"}
+    files.write_json(tmp_path / "run.json", {"seal": "ab", "test_openings": [opening, {"n": 1}]})
+    fingerprints.quarantine(tmp_path)
+    assert runs.read(tmp_path)["test_openings"] == [opening]
+    assert "quarantined" in capsys.readouterr().out
+
+
+def test_figures_of_an_earlier_notebook_do_not_linger(tiny, command, outputs):
+    def draw(name: str) -> None:
+        code = (
+            "from hcr.runs import files\n"
+            f'file = "figures/01_{name}.svg"\n'
+            'files.write_text(out.path(file), "<svg/>")\n'
+            'out.append("figures", {"file": file, "caption": "c", "alt": "a"}, same="file")'
+        )
+        tiny_project.write_notebook(tiny, "01_eda", code)
+        assert command("--only", "01_eda").code == 0
+
+    draw("first")
+    other = outputs / "quick" / "figures" / "02_other.svg"
+    other.write_text("<svg/>")
+    draw("second")
+    assert {path.name for path in other.parent.iterdir()} == {"01_second.svg", "02_other.svg"}
+
+
+def test_a_failed_notebook_stops_its_run_and_shows_where(tiny, command, outputs):
+    code = "# Why\nvalue = 1\nprint(value / 0)"
+    tiny_project.write_notebook(tiny, "02_balance", code, prose="See below.\n\n### The division")
+    (tiny / "params" / "other.yaml").write_text("run: other\n")
+    done = command("params/quick.yaml", "params/other.yaml", "--to", "03_train")
+    assert done.code == 1
+    # Another run is not stopped by it.
+    assert ran(done.out) == ["01_eda", "02_balance"] * 2
+    assert "2 of 2 runs failed: quick, other" in done.out
+    lines = done.err.strip().splitlines()
+    assert "02_balance failed under “The division”" in lines[0]
+    assert "print(value / 0)" in lines[1]
+    assert "ZeroDivisionError: division by zero" in lines[2]
+    page = outputs / "other" / "02_balance.html"
+    assert lines[-1] == str(page)
+    assert "ZeroDivisionError" in page.read_text()
+    executed = nbformat.read(outputs / "quick" / "02_balance.ipynb", as_version=4)
+    assert any(o.output_type == "error" for c in executed.cells for o in c.get("outputs", []))
+    record = runs.read(outputs / "quick")
+    statuses = [record["stages"][stage]["status"] for stage in ("02_balance", "03_train")]
+    assert (record["status"], statuses) == ("failed", ["failed", "waiting"])
+    # A stage that does not write what it says has failed, too; mended, the run goes on.
+    tiny_project.write_notebook(tiny, "02_balance", "pass")
+    assert "writes balance.npz, and did not" in command("--to", "02_balance").err
+    tiny_project.write_notebook(tiny, "02_balance")
+    assert ran(command("--to", "02_balance").out) == ["02_balance"]
+
+
+def test_a_terminal_without_a_sign_fails_no_run(tiny, outputs):
+    code = 'out.record(headline=[{"label": "Größe", "text": "± 1 ✓"}])'
+    tiny_project.write_notebook(tiny, "01_eda", code)
+    done = run_all("--only", "01_eda", outputs=outputs, cwd=tiny, PYTHONIOENCODING="ascii")
+    assert done.code == 0, done.text
+    assert "Gr??e" in done.out
+
+
+def test_what_cannot_start_leaves_the_run_as_it_was(tiny, command, outputs):
+    assert command("--to", "02_balance").code == 0
+    before = {path: path.read_bytes() for path in outputs.rglob("*") if path.is_file()}
+    done = command("--only", "04_evaluate")
+    assert (done.code, done.err.count("\n"), ran(done.out)) == (1, 1, [])
+    assert "04_evaluate reads model.tflite, labels.json" in done.err
+    # The earliest stage that is missing is named at once.
+    assert "--from 03_train" in done.err
+    assert {path: path.read_bytes() for path in before} == before
+    fresh = command("--only", "03_train", "--run", "fresh")
+    assert "--from 01_eda" in fresh.err
+    assert not (outputs / "fresh" / "run.json").exists()
+
+
+def test_a_suite_runs_each_seed_and_takes_what_is_published(tiny, command, outputs, monkeypatch):
+    text = "suite: both\nruns: [quick]\nseeds: [0, 1]\nshared: {strategy: cap}\nthen: 06_compare\n"
+    (tiny / "params" / "both.yaml").write_text(text)
+    short = command("params/both.yaml", "--to", "02_balance")
+    assert short.code == 0, short.text
+    assert "both/compare: skipped, no run of both is finished" in short.out
+    for seed in (0, 1):
+        record = runs.read(outputs / "both" / f"quick-s{seed}")
+        assert record["status"] == "partial"
+        parameters = record["stages"]["02_balance"]["parameters"]
+        assert parameters == {"seed": seed, "strategy": "cap"}
+    published = tiny / "docs" / "results" / "both"
+    done = command("params/both.yaml", "-p", "06_compare.published=false")
+    assert done.code == 0, done.text
+    assert ran(done.out)[-1] == "06_compare"
+    assert compared(outputs / "both" / "compare") == "compares both/quick-s0 both/quick-s1\n"
+    table = (outputs / "both" / "both.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in table[1:]] == ["both/quick-s0", "both/quick-s1"]
+    shutil.copytree(outputs / "both", published)
+    monkeypatch.setenv("HCR_OUTPUTS", str(outputs.parent / "elsewhere"))
+    again = command("params/both.yaml", "--to", "01_eda")
+    assert again.code == 0, again.text
+    assert "both/quick-s0: finished before" in again.out
+    assert ran(again.out) == ["06_compare"]
+    # With other parameters it is another run.
+    other = command("params/both.yaml", "-p", "03_train.epochs=3", "--to", "01_eda")
+    assert ran(other.out) == ["01_eda", "01_eda"]
+
+
+def compared(folder: Path) -> str:
+    """What the tiny 06_compare printed."""
+    cells = nbformat.read(folder / "06_compare.ipynb", as_version=4).cells
+    return "".join(each.text for cell in cells for each in cell.get("outputs", []))
+
+
+def test_a_page_across_runs_reads_them_and_leaves_them_alone(tiny, command, outputs):
+    assert command("--compare").code == 2  # no run is finished
+    assert command().code == 0
+    before = {path: path.read_bytes() for path in outputs.rglob("*") if path.is_file()}
+    done = command("--compare", "quick")
+    assert done.code == 0, done.text
+    page = outputs / "compare" / "06_compare.html"
+    assert done.out.splitlines()[-1] == f"compare: done, open {page}"
+    assert compared(outputs / "compare") == "compares quick\n"
+    record = runs.read(outputs / "compare")
+    assert (record["kind"], record["status"]) == ("comparison", "done")
+    assert record["command"] == "uv run run_all.py --compare quick"
+    # Nothing leads to a front page, because there is none.
+    assert not (outputs / "compare" / "index.html").exists()
+    assert "index.html" not in page.read_text()
+    assert {path: path.read_bytes() for path in before} == before
+    assert command("--compare", "compare").code == 2
+
+
+def test_a_second_runner_on_the_same_run_is_refused(tiny, command, outputs):
+    (outputs / "quick").mkdir(parents=True)
+    with FileLock(outputs / "quick" / ".lock"):
+        done = command()
+    assert done.code == 1
+    assert "another run_all.py" in done.err
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    _, alive = psutil.wait_procs(processes, timeout=30)
+    return not [each for each in alive if each.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_end_from_outside_ends_the_kernels_and_the_run_goes_on(tiny, outputs, number):
+    slow = ("-p", "03_train.epochs=50", "-p", "03_train.pause=1")
+    process = start(outputs, tiny, *slow)
+    wait_for(process, "epoch 2/50")
+    kernels = psutil.Process(process.pid).children(recursive=True)
+    assert kernels
+    process.send_signal(number)
+    rest, code = process.stdout.read(), process.wait(60)
+    assert "Traceback" not in rest
+    assert gone(kernels)
+    record = runs.read(outputs / "quick")
+    if number == signal.SIGKILL:
+        assert record["status"] == "running"
+    else:
+        assert code == 130
+        assert "Go on with the same command" in rest
+        assert record["stages"]["03_train"]["status"] == "interrupted"
+        assert not (outputs / "quick" / ".executing").exists()
+    again = run_all("-p", "03_train.pause=0", "--to", "03_train", outputs=outputs, cwd=tiny)
+    assert ran(again.out) == ["03_train"], again.text
+
+
+def test_a_terminal_gets_a_line_that_changes(tiny, outputs):
+    import pty
+
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "run_all.py", "-p", "03_train.pause=0.6", "--to", "03_train"],
+        cwd=tiny,
+        env=environment(outputs, TERM="xterm", COLUMNS="100"),
+        stdout=slave,
+        stderr=slave,
+    )
+    os.close(slave)
+    shown = b""
+    try:
+        while chunk := os.read(master, 4096):
+            shown += chunk
+    except OSError:
+        pass  # the terminal's other side was closed
+    assert process.wait() == 0
+    text = shown.decode(errors="replace")
+    assert "\x1b[2K" in text  # a line is erased and drawn again
+    assert re.search(r"\[3/3\] 03_train: cells \d/\d, .*epoch 1/2", text)
+
+
+KERNELS = {
+    "broken": "raise ImportError('no ipykernel here')",
+    # The first start finds its port in use, as where another program was there first.
+    "busy": "import json, pathlib, runpy, socket, sys\n"
+    "here = pathlib.Path(__file__).parent\n"
+    "if not (here / 'tried').exists():\n"
+    "    (here / 'tried').touch()\n"
+    "    file = pathlib.Path(sys.argv[sys.argv.index('-f') + 1])\n"
+    "    taken = socket.socket()\n"
+    "    taken.bind(('127.0.0.1', json.loads(file.read_text())['shell_port']))\n"
+    "    taken.listen()\n"
+    "sys.path.remove(str(here))\n"
+    "runpy.run_module('ipykernel_launcher', run_name='__main__', alter_sys=True)\n",
+}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_kernel_that_does_not_start_is_tried_again_and_then_named(
+    name, tiny, command, monkeypatch, outputs, tmp_path
+):
+    (tmp_path / "ipykernel_launcher.py").write_text(KERNELS[name])
+    # Whatever kernelspecs there are, the kernel is that of this interpreter.
+    spec = tmp_path / "jupyter" / "kernels" / "python3"
+    spec.mkdir(parents=True)
+    (spec / "kernel.json").write_text('{"argv": ["/bin/false"], "language": "python"}')
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    done = command("--only", "01_eda")
+    if name == "busy":
+        assert (tmp_path / "tried").exists()
+        assert done.code == 0, done.text
+    else:
+        assert (done.code, done.err.count("\n")) == (1, 1), done.err
+        assert "no ipykernel here" in done.err
+        assert runs.read(outputs / "quick")["status"] == "failed"
+
+
+def test_a_kernel_that_dies_keeps_its_notebook_and_what_explains_it(tiny, command, outputs):
+    code = "import os, sys\nos.write(2, b'out of luck')\nos._exit(9)"
+    tiny_project.write_notebook(tiny, "01_eda", code)
+    done = command()
+    assert done.code == 1
+    error = runs.read(outputs / "quick")["stages"]["01_eda"]["error"]
+    assert error["heading"] == "Work"
+    assert all(word in error["exception"] for word in ("DeadKernelError", "code 9", "out of luck"))
+    assert error["exception"] in done.err
+    assert "DeadKernelError" in (outputs / "quick" / "01_eda.html").read_text()
+
+
+@pytest.mark.parametrize("patience", [120, 1])
+def test_outputs_that_come_late_are_waited_for(patience, tiny, command, outputs, monkeypatch):
+    # It prints faster than its runner listens: 6 s are left to hear at its end.
+    tiny_project.write_notebook(tiny, "01_eda", "for i in range(60): print(i, flush=True)")
+    monkeypatch.setattr(kernel.Reporter, "line", lambda self, text: time.sleep(0.1))
+    monkeypatch.setattr(kernel, "OUTPUT_TIMEOUT", patience)
+    done = command("--only", "01_eda")
+    assert done.code == (patience == 1), done.text
+    assert ("CellTimeoutError" in done.err) == (patience == 1)
+
+
+def test_a_log_has_a_line_an_epoch_with_the_time_left(capsys):
+    reporter = kernel.Reporter({"03_train": None})
+    reporter.begin("03_train", "it has not run yet", "synthetic")
+    reporter.cell(3, 9)
+    reporter.line("epoch 2/10  loss 0.5  accuracy 0.9  (60.0 s)")
+    reporter.line("found epoch 2/10 in the checkpoint")
+    reporter.line("something else")
+    for epoch in range(1, 1000):
+        reporter.line(f"epoch {epoch}/1000  loss 0.5  (0.1 s)")
+    reporter.end("done in 1 s")
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.startswith("[1/1] 03_train (synthetic): ") for line in lines)
+    assert "cells 3/9" in lines[1]
+    assert "about 8:00 min left; epoch 2/10" in lines[1]
+    assert "found epoch 2/10" in lines[2]
+    assert len(lines) < 10
+
+
+def test_a_fingerprint_follows_the_files_that_parameters_name(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(PROJECT)
+    stages = load_stages()
+
+    def inputs(stage: str, **parameters) -> dict:
+        return fingerprints.fingerprint(stages[stage], parameters, tmp_path)["inputs"]
+
+    model = tmp_path / "model.keras"
+    for key in ("start", "teacher"):
+        model.write_bytes(b"PK one")
+        first = inputs("03_train", **{key: str(model)})
+        model.write_bytes(b"PK two")
+        assert first != inputs("03_train", **{key: str(model)}) != {}
+    before = inputs("04_evaluate", drawings="own")
+    drawings_file.append("7", [[(0, 0), (9, 0), (3, 30)]])
+    assert inputs("04_evaluate", drawings="own") != before == {}
+    assert inputs("04_evaluate", drawings="none") == {}
+    code = tmp_path / "networks.py"
+    monkeypatch.syspath_prepend(tmp_path)
+    digests = []
+    for text in ("one = 1", "raise RuntimeError('never imported')"):
+        code.write_text(text)
+        given = {"model": "networks:one"}
+        digests.append(fingerprints.fingerprint(stages["03_train"], given, tmp_path)["code"])
+    assert digests[0] != digests[1]
+
+
+def test_the_real_notebooks_pass_files_on(monkeypatch):
+    monkeypatch.chdir(PROJECT)
+    written: set[str] = set()
+    for name, stage in load_stages().items():
+        # The choice of data is resolved before the first stage.
+        assert set(stage.reads) - {"data.json"} <= written | {"learned.npz"}, name
+        assert "metrics.json" in stage.writes
+        written |= set(stage.writes)
+    assert selected("02_balance", "04_evaluate") == ("02_balance", "03_train", "04_evaluate")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
+def test_a_full_disk_is_one_clear_line_and_loses_nothing(tiny, command, monkeypatch, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    options = ["-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)]
+    if subprocess.run(["mount", *options], capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    monkeypatch.setenv("HCR_OUTPUTS", str(disk))
+    try:
+        assert command("--only", "01_eda").code == 0
+        before = (disk / "quick" / "metrics.json").read_bytes()
+        code = 'from hcr.runs import files\nfiles.write_text(out.path("balance.npz"), "x" * 10**6)'
+        tiny_project.write_notebook(tiny, "02_balance", code)
+        done = command()
+        assert done.code == 1
+        assert "disk is full" in done.text
+        assert (disk / "quick" / "metrics.json").read_bytes() == before
+        runs.read(disk / "quick")
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_outputs_that_cannot_be_written_are_one_clear_line(tiny, command, monkeypatch, tmp_path):
+    (tmp_path / "blocked").write_text("a file, no folder")
+    monkeypatch.setenv("HCR_OUTPUTS", str(tmp_path / "blocked"))
+    done = command()
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert "Cannot write" in done.err
