@@ -303,7 +303,7 @@ def test_a_recorded_run_is_held_against_todays_names(stages):
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (["--only", "02_balanc"], "'02_balance'"), (["--from", "05_draw", "--to", "01_eda"], "after"),
+        (["--only", "02_balanc"], "'02_balance'"), (["--from", "05_draw", "--to", "01_eda"], "not"),
         (["--only", "01_eda", "--to", "05_draw"], "alone"), (["--run", "../x"], "'../x'"),
         (["params/quik.yaml"], "quick.yaml"), (["-p", "03_train.epoch=1"], "'epochs'"),
         (["params/quick.yaml", "params/same.yaml"], "Quick"), (["--compare", "--force"], "alone"),
