@@ -1,4 +1,4 @@
-"""The floor: what scikit-learn's classifiers reach on a data set's validation split.
+"""The baselines: what scikit-learn's classifiers reach on a dataset's validation split.
 
     HCR_DATA=FOLDER uv run benchmarks/floor.py [DATASET] [N]
 
@@ -19,56 +19,54 @@ with 95 % intervals:
 import sys
 import time
 
-import numpy as np
+import baselines
 
-from hcr import datasets
+from hcr import datasets, evaluation
 from hcr.datasets.split import stratified_sample
-from hcr.evaluation import classics, metrics
 from hcr.runs import environment
 
 N, SEED = 20_000, 0
 
 
 def main(dataset: str, n: int) -> None:
-    """Fit each classifier and print a line."""
+    """Fit each baseline and print a line."""
     data = datasets.load(dataset, seed=SEED)
-    n_classes, asked = len(data.characters), data.validation
-    train = data.train.take(
-        stratified_sample(data.train.labels, min(n, len(data.train)), SEED, n_classes)
+    validation = data.validation
+    chosen = stratified_sample(
+        data.train.labels, min(n, len(data.train)), SEED, len(data.characters)
     )
-    hardware = environment.facts()["hardware"]
+    train, hardware = data.train.take(chosen), environment.facts()["hardware"]
     caveat = f" ({data.info.caveat})" if data.info.caveat else ""
     print(
-        f"{dataset}{caveat}: fitted on {len(train):,} of {len(data.train):,} training pictures, "
-        f"asked about the {len(asked):,} of the validation split; 1 seed; "
+        f"{dataset}{caveat}: fitted on {len(train):,} of {len(data.train):,} training images, "
+        f"validated on {len(validation):,}; 1 seed; "
         f"{hardware['processor']}, {hardware['cores']} cores"
     )
-    for name in classics.CLASSICS:
-        begun = time.perf_counter()
-        model = classics.fit(name, train.images, train.labels, SEED)
+    for name in baselines.BASELINES:
+        started = time.perf_counter()
+        model = baselines.fit(name, train.images, train.labels, SEED)
         fitted = time.perf_counter()
-        predicted = model.predict(asked.images)
-        told = time.perf_counter()
-        right = int((predicted == asked.labels).sum())
-        balanced = metrics.balanced_accuracy(asked.labels, predicted, n_classes)
+        predicted = model.predict(validation.images)
+        ended = time.perf_counter()
+        right = predicted == validation.labels
+        accuracy = right.mean(), *evaluation.share_interval(right, SEED)
+        balanced = (
+            evaluation.balanced_accuracy(validation.labels, predicted),
+            *evaluation.balanced_accuracy_interval(validation.labels, predicted, SEED),
+        )
+        texts = [
+            "{:.1f} % ({:.1f} to {:.1f})".format(*(100 * float(each) for each in share))
+            for share in (accuracy, balanced)
+        ]
         print(
-            f"{name:8}  accuracy {_share(right / len(asked), metrics.wilson(right, len(asked)))}  "
-            "class-balanced "
-            + _share(
-                balanced, metrics.bootstrap("balanced_accuracy", asked.labels, predicted, SEED)
-            )
-            + f"  fit {fitted - begun:.1f} s  predict {told - fitted:.1f} s",
+            f"{name:8}  accuracy {texts[0]}, class-balanced {texts[1]}  "
+            f"fit {fitted - started:.1f} s  predict {ended - fitted:.1f} s",
             flush=True,
         )
 
 
-def _share(value: float, interval: tuple[float, float]) -> str:
-    low, high = (100 * np.asarray(interval)).tolist()
-    return f"{100 * value:.1f} % ({low:.1f} to {high:.1f})"
-
-
 if __name__ == "__main__":
-    if len(sys.argv) > 3 or (len(sys.argv) == 3 and not sys.argv[2].isdecimal()):
+    words = sys.argv[1:]
+    if len(words) > 2 or (len(words) == 2 and not words[1].isdecimal()):
         sys.exit("Usage: benchmarks/floor.py [DATASET] [N]")
-    given = sys.argv[1:]
-    main(given[0] if given else "emnist-subset", int(given[1]) if len(given) == 2 else N)
+    main(words[0] if words else "emnist-subset", int(words[1]) if len(words) == 2 else N)

@@ -182,8 +182,7 @@ def interpreter(path: Path, n: int, threads: int):
 
 def beside_keras(folder: Path, aside: Path) -> None:
     """What needs TensorFlow, in a process of its own."""
-    from hcr.models import start as beginning  # isort: skip
-    import keras
+    from hcr.models.backend import keras, silenced  # isort: skip
     import tensorflow as tf
 
     pictures = np.load(aside / "pictures.npy")
@@ -213,7 +212,7 @@ def beside_keras(folder: Path, aside: Path) -> None:
         if name != "float32":
             options["optimizations"] = [tf.lite.Optimize.DEFAULT]
         path = aside / f"{name.split()[0]}.tflite"
-        with beginning.silenced(), environment.quiet_stderr():
+        with silenced(), environment.quiet_stderr():
             net.export(str(path), format="litert", verbose=False, **options)
         other = Recognizer.load(path, recognizer.labels)
         found = other.predict(pictures)

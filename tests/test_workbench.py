@@ -244,8 +244,9 @@ def test_the_page_across_runs_opens_without_a_network(tmp_path):
 
 def test_tensorflow_is_imported_in_training_alone(small_run: Finished):
     """By the fingerprint's list of modules; `02_balance` trains where its study is asked for."""
-    from hcr import pipeline
     from hcr.pipeline.fingerprint import modules
+
+    from hcr import pipeline
 
     for name, stage in pipeline.load_stages().items():
         reached = set(modules(stage.code))

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hcr import datasets
-from hcr.datasets import balancing
+from hcr.datasets import balancing, split
 from hcr.runs import files
 
 if TYPE_CHECKING:
-    from hcr.models import training
+    from hcr import models
 
 EPOCHS = 3
 
@@ -20,39 +20,37 @@ EPOCHS = 3
 @cache
 def data() -> datasets.Dataset:
     """400 digits to train on, 100 to choose on."""
-    found = datasets.load("mnist-sample", limit=400)
-    found.validation = found.validation.take(
-        datasets.split.stratified_sample(found.validation.labels, 100, 0, 10)
-    )
-    return found
+    dataset = datasets.load("mnist-sample", limit=400)
+    chosen = split.stratified_sample(dataset.validation.labels, 100, 0, 10)
+    dataset.validation = dataset.validation.take(chosen)
+    return dataset
 
 
-def recipe(**changed) -> "training.Recipe":
-    """How the network of `run` was trained, but for what is `changed`."""
-    from hcr.models import training
+def recipe(**changed) -> "models.Recipe":
+    """The recipe of `run`, but for what is `changed`."""
+    from hcr import models
 
-    usual = {"model": "hcr_small", "epochs": EPOCHS, "batch_size": 64, "learning_rate": 2e-3}
-    return training.Recipe(**{**usual, "augmentation": "affine", "seed": 0, **changed})
+    return models.Recipe(**{"epochs": EPOCHS, **changed})
 
 
-def fit(folder: Path, plan: balancing.Plan | None = None, **changed) -> "training.Fitted":
+def train(
+    folder: Path | None = None, plan: balancing.Plan | None = None, net=None, **changed
+) -> "models.TrainingResult":
     """Train on `data` with checkpoints in `folder`."""
-    from hcr.models import training
+    from hcr import models
 
-    found = data()
-    plan = plan or balancing.plan(found.train.labels)
-    return training.fit(recipe(**changed), found.train, found.validation, plan, 10, folder)
+    return models.train(data(), recipe(**changed), plan, net=net, folder=folder)
 
 
 @cache
-def run() -> tuple[Path, "training.Fitted"]:
+def run() -> "tuple[Path, models.TrainingResult]":
     """A run's folder: checkpoints, model.keras, model.tflite, labels.json. Don't change it."""
-    from hcr.models import training
+    from hcr import models
 
     folder = Path(tempfile.mkdtemp(prefix="hcr-trained-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    fitted = fit(folder / "checkpoints")
-    pictures = data().validation.images
-    training.export(fitted, folder / "model.keras", folder / "model.tflite", pictures)
+    result = train(folder / "checkpoints")
+    images = data().validation.images
+    models.export(result.net, folder / "model.keras", folder / "model.tflite", images)
     files.write_json(folder / "labels.json", {"characters": list(data().characters)})
-    return folder, fitted
+    return folder, result

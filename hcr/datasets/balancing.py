@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hcr.errors import DataError, ParameterError, nearest
-from hcr.runs import files
+from hcr.runs import Run, files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,6 +103,20 @@ def load(path: Path, data: str | None = None) -> Plan:
             f"{plan.data[:12]}. Run 02_balance again."
         )
     return plan
+
+
+def open_plan(run: Run, digest: str, labels: np.ndarray) -> Plan:
+    """The plan of `run` for the dataset of this `digest`, whose training labels are `labels`.
+
+    A notebook that was opened by hand, without one, takes each image once, and says so.
+    """
+    if run.by_hand:
+        try:
+            return load((run.source or run.folder) / "balance.npz", digest)
+        except DataError:
+            print("No balancing plan of these data: each training image once.")
+            return plan(labels, data=digest)
+    return load(run.input("balance.npz"), digest)
 
 
 def plan(

@@ -18,7 +18,8 @@ _NAMES = {
     "worst_confusions",
     "selective": "rejection_threshold risk_coverage selective_scores",
     "robustness": "corruption_scores corruption_summary",
-    "drawings": "contributor_interval drawing_intervals load_drawings score_drawings",
+    "drawings": "contributor_interval drawing_intervals load_drawings score_drawings "
+    "validation_drawings",
     "label_audit": "check_orientation duplicate_pairs edge_directions find_duplicates "
     "image_features label_verdicts near_duplicates nearest_neighbors sample_indices "
     "suspected_labels typical_images",

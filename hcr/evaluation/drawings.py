@@ -29,6 +29,26 @@ MEAN = "mean"
 Drawings = tuple[list[list[np.ndarray]], np.ndarray, np.ndarray]
 
 
+def validation_drawings(
+    run: Run, characters: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The drawings of `characters` by UNIPEN's validation contributors; None without that file.
+
+    Returns images, uint8 (n, 28, 28), and labels, int64 (n,), indices into `characters`.
+    """
+    try:
+        strokes, drawn, _ = unipen.drawings_of(unipen.VALIDATION)
+    except DataError:
+        return None
+    index = {character: i for i, character in enumerate(characters)}
+    labels_ = [index.get(each, index.get(labels.merge(each), -1)) for each in drawn.tolist()]
+    chosen = np.flatnonzero(np.array(labels_) >= 0)
+    if not len(chosen):
+        return None
+    run.also(unipen.CREDIT)
+    return np.stack([from_strokes(strokes[i]) for i in chosen]), np.array(labels_)[chosen]
+
+
 def load_drawings(run: Run, which: str) -> Drawings:
     """Strokes, characters and contributors of the drawings that `04_evaluate` predicts.
 

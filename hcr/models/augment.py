@@ -1,112 +1,93 @@
-"""Training pictures turned, scaled, bent and shifted a little, inside the training graph."""
+"""Augmentation: Keras layers that vary training images inside the training graph."""
 
-import keras
 import numpy as np
-from keras import ops
 
-# What each of `training.AUGMENTATIONS` that moves pictures does; {} is what RandomAffine does.
-AMPLITUDES = {
-    "affine": {},
-    # As Keras' old ImageDataGenerator with rotation_range=10 and zoom and shifts of 0.1: 0.1 of 28
-    # pixels. It repeats the border where a picture leaves its frame; here, background comes in.
-    "rotate_zoom_shift": {"degrees": 10.0, "zoom": 0.1, "shear": 0.0, "shift": 2.8},
-    "elastic": {"alpha": 24.0},
-    "pen": {"shear": 0.2, "zoom": 0.12, "alpha": 14.0, "thickness": 0.3},
-    "strong": {
-        "degrees": 15.0, "zoom": 0.2, "shear": 0.25, "shift": 2.5,
-        "alpha": 34.0, "thickness": 0.4, "cutout": 8.0,
-    },
-}  # fmt: skip
+from hcr.models.backend import keras
+
+ops = keras.ops
 
 
-def layer_of(augmentation: str, seed: int) -> keras.layers.Layer | None:
-    """The layer that varies pictures as `augmentation` says; None where it leaves them alone."""
-    if augmentation not in AMPLITUDES:
+def augmentation(name: str, seed: int) -> keras.layers.Layer | None:
+    """The layer behind a key of `hcr.models.recipe.AUGMENTATIONS`; None for `none`.
+
+    Any Keras layer from images, uint8 or float (n, 28, 28), to the same may take its place.
+    """
+    if name == "none":
         return None
-    amplitudes = AMPLITUDES[augmentation]
-    kind = RandomDistortion if "alpha" in amplitudes else RandomAffine
-    return kind(**amplitudes, seed=seed)
+    if name == "rotate_zoom_shift":
+        # As Keras' old ImageDataGenerator with rotation_range=10 and zoom and shifts of 0.1, but
+        # background comes in where an image leaves its frame; it repeats the border.
+        return RandomAffine(degrees=10.0, zoom=0.1, shear=0.0, shift=2.8, seed=seed)
+    if name == "pen":
+        return RandomPen(zoom=0.12, shear=0.2, seed=seed)
+    return RandomAffine(seed=seed)
 
 
-@keras.saving.register_keras_serializable("hcr")
-class Switch(keras.layers.Layer):
-    """Passes varied pictures on, or, where `varied` is set to 0, the pictures as they were."""
-
-    def build(self, input_shape=None):
-        """Add `varied`, which begins as 1."""
-        self.varied = self.add_weight((), initializer="ones", trainable=False, name="varied")
-        self.built = True
-
-    def call(self, inputs):
-        """(pictures, varied ones), both (n, 28, 28), to one of the two."""
-        pictures, varied = inputs
-        return ops.where(ops.convert_to_tensor(self.varied) > 0.5, varied, pictures)
-
-    def compute_output_shape(self, input_shape):
-        """That of the pictures."""
-        return input_shape[0]
+def vary(images: np.ndarray, augment: keras.layers.Layer | None, n: int) -> np.ndarray:
+    """`n` augmented versions of each image, uint8 (k, n, 28, 28), of uint8 (k, 28, 28)."""
+    if augment is None:
+        return np.repeat(images[:, None], n, axis=1)
+    varied = [ops.convert_to_numpy(augment(images, training=True)) for _ in range(n)]
+    return np.stack(varied, axis=1).astype(np.uint8)
 
 
-@keras.saving.register_keras_serializable("hcr")
 class RandomAffine(keras.layers.Layer):
-    """A random affine map of each picture; in inference the picture as it is.
+    """A random affine map of each image; the image itself in inference.
 
     Args:
-        degrees: The largest turn to either side.
-        zoom: The largest change of size, as a share.
-        shear: The largest slant, as a share of the height.
-        shift: The largest shift in pixels.
-        seed: Of the draws.
+        degrees: Largest rotation to either side.
+        zoom: Largest change of width and of height, as a share.
+        shear: Largest shear, as a share of the height.
+        shift: Largest shift in pixels.
+        seed: Of the random numbers.
     """
 
     def __init__(self, degrees=10.0, zoom=0.1, shear=0.15, shift=1.5, seed=None, **options):
         super().__init__(**options)
-        self.degrees, self.zoom, self.shear, self.shift = degrees, zoom, shear, shift
+        self.amplitudes = {"degrees": degrees, "zoom": zoom, "shear": shear, "shift": shift}
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, images, training=False):
-        """Float or uint8 (n, 28, 28) to the same, moved when `training`."""
+        """Float or uint8 (n, 28, 28) to the same type and shape."""
         if not training:
             return images
         a, b, x, c, d, y = self.maps(ops.shape(images)[0], (images.shape[1] - 1) / 2)
         zero = ops.zeros_like(a)
-        maps = ops.stack([a, b, x, c, d, y, zero, zero], axis=1)
         moved = ops.image.affine_transform(
             ops.expand_dims(ops.cast(images, "float32"), -1),
-            maps,
+            ops.stack([a, b, x, c, d, y, zero, zero], axis=1),
             interpolation="bilinear",
             fill_mode="constant",
             data_format="channels_last",
         )
         return ops.cast(ops.squeeze(moved, -1), images.dtype)
 
-    def maps(self, n, centre):
-        """(a, b, x, c, d, y), float32 (n,) each: from a place in the new picture to the old one.
+    def maps(self, n, center):
+        """(a, b, x, c, d, y), float32 (n,) each.
 
-        The new picture's (column, row) comes from the old one's (a column + b row + x,
+        The new image's (column, row) comes from the old one's (a column + b row + x,
         c column + d row + y).
         """
         draw = keras.random.uniform((6, n), -1.0, 1.0, seed=self.seed_generator)
-        angle = draw[0] * (self.degrees * 3.14159265 / 180)
-        # Width and height are scaled apart: hands differ in proportion, too.
-        width, height = 1 + self.zoom * draw[1], 1 + self.zoom * draw[2]
-        slant = self.shear * draw[3]
-        a, b = ops.cos(angle) * width, -ops.sin(angle) * height + slant
+        angle = draw[0] * (self.amplitudes["degrees"] * 3.14159265 / 180)
+        # Width and height are scaled separately: writers differ in proportion, too.
+        zoom, shift = self.amplitudes["zoom"], self.amplitudes["shift"]
+        width, height = 1 + zoom * draw[1], 1 + zoom * draw[2]
+        shear = self.amplitudes["shear"] * draw[3]
+        a, b = ops.cos(angle) * width, -ops.sin(angle) * height + shear
         c, d = ops.sin(angle) * width, ops.cos(angle) * height
-        x = centre - a * centre - b * centre + self.shift * draw[4]
-        y = centre - c * centre - d * centre + self.shift * draw[5]
+        x = center - a * center - b * center + shift * draw[4]
+        y = center - c * center - d * center + shift * draw[5]
         return a, b, x, c, d, y
 
     def get_config(self):
-        """The arguments, for saving."""
-        own = {key: getattr(self, key) for key in ("degrees", "zoom", "shear", "shift", "seed")}
-        return {**super().get_config(), **own}
+        """The arguments, which checkpoints depend on."""
+        return {**super().get_config(), **self.amplitudes, "seed": self.seed}
 
 
-@keras.saving.register_keras_serializable("hcr")
-class RandomDistortion(RandomAffine):
-    """A random affine map and an elastic one, and other pens; in inference nothing of it.
+class RandomPen(RandomAffine):
+    """A random affine map, an elastic one, and thicker or thinner lines.
 
     The elastic map is that of Simard, Steinkraus and Platt (2003), Best practices for
     convolutional neural networks applied to visual document analysis: each pixel is moved by
@@ -114,40 +95,35 @@ class RandomDistortion(RandomAffine):
 
     Args:
         alpha: Of the elastic map, in pixels; with sigma 4, their 34 moves a pixel by 1.4 pixels
-            each way, as a standard deviation, and 24 by 1.0.
+            each way, as a standard deviation.
         sigma: Of the Gaussian, in pixels.
-        thickness: The largest share of a picture with lines a pixel wider, or thinner, on each
-            side that the picture is blended with; 0 leaves lines as they are.
-        cutout: The longest side of the square, in pixels, that is left blank somewhere; 0 for none.
-        amplitudes: Those of `RandomAffine`, and the layer's options.
+        thickness: The largest share of an image with lines a pixel wider, or thinner, on each
+            side that the image is blended with.
+        amplitudes: Those of `RandomAffine`.
     """
 
-    def __init__(self, alpha=34.0, sigma=4.0, thickness=0.0, cutout=0.0, **amplitudes):
+    def __init__(self, alpha=14.0, sigma=4.0, thickness=0.3, **amplitudes):
         super().__init__(**amplitudes)
-        self.alpha, self.sigma, self.thickness, self.cutout = alpha, sigma, thickness, cutout
+        self.amplitudes |= {"alpha": alpha, "sigma": sigma, "thickness": thickness}
 
     def call(self, images, training=False):
-        """Float or uint8 (n, 28, 28) to the same, distorted when `training`."""
+        """Float or uint8 (n, 28, 28) to the same type and shape."""
         if not training:
             return images
         n, size = ops.shape(images)[0], images.shape[1]
-        found = self.resampled(ops.cast(images, "float32"), n, size)
-        if self.thickness:
-            found = self.redrawn(found, n)
-        if self.cutout:
-            found = self.cut(found, n, size)
-        return ops.cast(found, images.dtype)
+        moved = self.resampled(ops.cast(images, "float32"), n, size)
+        return ops.cast(self.redrawn(moved, n), images.dtype)
 
     def resampled(self, images, n, size):
         """Both maps, float32 (n, size, size) to the same; what comes from outside is blank."""
         a, b, x, c, d, y = (ops.reshape(each, (-1, 1, 1)) for each in self.maps(n, (size - 1) / 2))
         noise = keras.random.uniform((2, n, size, size), -1.0, 1.0, seed=self.seed_generator)
         # Smoothing rows and columns is a product with one matrix on either side.
-        smoothing = ops.convert_to_tensor(_gaussian(size, self.sigma))
-        moves = self.alpha * ops.matmul(ops.matmul(smoothing, noise), smoothing)
+        smoothing = ops.convert_to_tensor(_gaussian(size, self.amplitudes["sigma"]))
+        moves = ops.matmul(ops.matmul(smoothing, noise), smoothing) * self.amplitudes["alpha"]
         row = ops.reshape(ops.arange(size, dtype="float32"), (1, size, 1))
         column = ops.reshape(row, (1, 1, size))
-        # Counted in a picture with a blank border, where all that lies outside ends up.
+        # Counted in an image with a blank border, where all that lies outside ends up.
         across = ops.clip(a * column + b * row + x + moves[0] + 1, 0.0, size + 0.999)
         down = ops.clip(c * column + d * row + y + moves[1] + 1, 0.0, size + 0.999)
         left, top = ops.floor(across), ops.floor(down)
@@ -160,37 +136,35 @@ class RandomDistortion(RandomAffine):
         wide = size + 2
         first = ops.reshape(ops.arange(n, dtype="int32") * wide**2, (-1, 1, 1))
         place = first + ops.cast(top * wide + left, "int32")
-        found = ops.take(ops.reshape(four, (-1, 4)), place, axis=0)
-        above = found[..., 0] + across * (found[..., 1] - found[..., 0])
-        below = found[..., 2] + across * (found[..., 3] - found[..., 2])
+        pixels = ops.take(ops.reshape(four, (-1, 4)), place, axis=0)
+        above = pixels[..., 0] + across * (pixels[..., 1] - pixels[..., 0])
+        below = pixels[..., 2] + across * (pixels[..., 3] - pixels[..., 2])
         return above + down * (below - above)
 
     def redrawn(self, images, n):
-        """The pictures, float32 (n, 28, 28), with lines thicker or thinner by a random share."""
-        share = self.thickness * keras.random.uniform(
-            (n, 1, 1), -1.0, 1.0, seed=self.seed_generator
-        )
+        """The images, float32 (n, 28, 28), with lines thicker or thinner by a random share."""
+        draw = keras.random.uniform((n, 1, 1), -1.0, 1.0, seed=self.seed_generator)
+        share = self.amplitudes["thickness"] * draw
         ink = ops.pad(images, ((0, 0), (1, 1), (1, 1)))
-        rows = ink[:, :-2], ink[:, 1:-1], ink[:, 2:]
-        thick = ops.maximum(ops.maximum(rows[0], rows[1]), rows[2])
-        thin = ops.minimum(ops.minimum(rows[0], rows[1]), rows[2])
-        thick = ops.maximum(ops.maximum(thick[:, :, :-2], thick[:, :, 1:-1]), thick[:, :, 2:])
-        thin = ops.minimum(ops.minimum(thin[:, :, :-2], thin[:, :, 1:-1]), thin[:, :, 2:])
-        return images + ops.abs(share) * (ops.where(share > 0, thick, thin) - images)
+        extremes = []
+        for extreme in (ops.maximum, ops.minimum):
+            rows = extreme(extreme(ink[:, :-2], ink[:, 1:-1]), ink[:, 2:])
+            both = extreme(extreme(rows[:, :, :-2], rows[:, :, 1:-1]), rows[:, :, 2:])
+            extremes.append(both)
+        return images + ops.abs(share) * (ops.where(share > 0, *extremes) - images)
 
-    def cut(self, images, n, size):
-        """The pictures, float32 (n, 28, 28), each with a square left blank."""
-        draw = keras.random.uniform((3, n, 1, 1), seed=self.seed_generator)
-        half = draw[0] * self.cutout / 2
-        place = ops.arange(size, dtype="float32")
-        beside = ops.abs(ops.reshape(place, (1, 1, size)) - draw[1] * (size - 1)) > half
-        above = ops.abs(ops.reshape(place, (1, size, 1)) - draw[2] * (size - 1)) > half
-        return images * ops.cast(ops.logical_or(beside, above), "float32")
 
-    def get_config(self):
-        """The arguments, for saving."""
-        own = {key: getattr(self, key) for key in ("alpha", "sigma", "thickness", "cutout")}
-        return {**super().get_config(), **own}
+class Switch(keras.layers.Layer):
+    """Passes augmented images on, or, where `augmented` is set to 0, the images as they were."""
+
+    def build(self, input_shape=None):
+        """Add `augmented`, which starts as 1."""
+        self.augmented = self.add_weight((), initializer="ones", trainable=False)
+
+    def call(self, inputs):
+        """(images, augmented ones), both (n, 28, 28), to one of the two."""
+        images, augmented = inputs
+        return ops.where(ops.convert_to_tensor(self.augmented) > 0.5, augmented, images)
 
 
 def _gaussian(size: int, sigma: float) -> np.ndarray:

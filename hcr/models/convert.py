@@ -1,79 +1,86 @@
-"""A Keras file as LiteRT: `python -m hcr.models.convert SOURCE TARGET.tflite [SCALING]`.
+"""Keras models from files, and Keras models as LiteRT.
 
-The source is a `.keras` file, or an `.h5` file of Keras 2; the scaling, as
-`Recognizer.load` takes it, is for models that do not keep the picture contract.
-`hcr.recognizer.keras2` runs this in a process of its own, which it limits.
+    python -m hcr.models.convert SOURCE TARGET.tflite [SCALING]
+
+SOURCE is a `.keras` file, or an `.h5` file of Keras 2. `hcr.recognizer` runs this in a process of
+its own, whose memory and time it limits.
 """
 
 import sys
 from pathlib import Path
 
-from hcr.models import start  # isort: split
-
-import keras
 import numpy as np
 
-from hcr import models
 from hcr.errors import ModelError
-from hcr.models.network import predict
-from hcr.recognizer import Recognizer, keras2
+from hcr.models.backend import CONTRACT, keeps_contract, keras, predict, signature, silenced
+from hcr.recognizer import Recognizer, keras2, keras_files, named
 from hcr.recognizer.sources import SHAPES, Scaling, parse_scaling
 from hcr.runs import environment, files
 
-MOST_DIFFERENT = 1e-3
-LEGACY = (".h5", ".hdf5")
+MOST_DIFFERENT = 1e-3  # in a probability, between Keras and LiteRT
+SAME = 1e-4  # in a probability, between two networks that are to be the same
+
+
+def export(net: keras.Model, keras_file: Path, litert_file: Path, images: np.ndarray) -> float:
+    """Write `net` as `.keras`, without the optimizer's state, and as LiteRT.
+
+    Returns the largest difference between two probabilities of `images`, uint8 (n, 28, 28).
+
+    Raises `ModelError` where they differ by more than `MOST_DIFFERENT`.
+    """
+    with files.writing(keras_file) as aside:
+        net.save(aside, include_optimizer=False)
+    return _write_litert(net, litert_file, images)
+
+
+def export_small(net: keras.Model, litert_file: Path) -> None:
+    """Write `net` as LiteRT with weights of 8 bits: a quarter of the bytes, and faster.
+
+    Activations keep 32 bits, and each kernel is quantized by channel ("dynamic range"). What that
+    costs must be measured on validation.
+    """
+    import tensorflow as tf
+
+    _write(net, litert_file, optimizations=[tf.lite.Optimize.DEFAULT])
 
 
 def convert(source: Path, target: Path, scaling: Scaling | None = None) -> None:
-    """Write the Keras model in `source` to `target` as LiteRT, and check that both say the same.
+    """Write the Keras model in `source` to `target` as LiteRT, and check that both agree.
 
-    Only what Keras' safe mode allows is loaded: no code comes out of a file. Raises `ModelError`
-    where it is no such model, does not keep the picture contract, or the two differ.
+    Only what Keras' safe mode allows is loaded: no code comes out of a file.
 
     Args:
         source: A `.keras` file, or an `.h5` file of Keras 2.
         target: The LiteRT file.
-        scaling: How the model wants its pictures, where that is another way than the contract's.
-            It becomes the first layers of what is written; where the model ends in logits, a
-            softmax becomes the last.
+        scaling: How the model wants its images, where that is not the image contract. It becomes
+            the first layers of what is written; where the model ends in logits, a softmax becomes
+            the last.
+
+    Raises `ModelError` where it is no such model, does not keep the contract, or the two differ.
     """
     net = load(source)
     if scaling is not None:
-        net = adapted(source, net, scaling)
-    ends = _ends(net)
-    n_classes = ends[-1][1][-1] if ends[-1][1] else None
-    if n_classes is None or ends != [("uint8", (None, 28, 28)), ("float32", (None, n_classes))]:
+        net = _adapted(source, net, scaling)
+    if not keeps_contract(net):
         raise ModelError(
-            f"{source} must take pictures, uint8 (n, 28, 28), and give probabilities, float32 "
-            f"(n, classes). Received: {_told(ends)}. Make scaling to [0, 1] a layer of the model, "
-            "or say how it was trained, as scaling='0..1'."
+            f"{source} must map {CONTRACT}. Received: {_line(signature(net))}. "
+            "Make scaling a layer of the model, or pass how it was trained, as scaling='0..1'."
         )
-    with files.writing(target) as aside, start.silenced(), environment.quiet_stderr():
-        # Keras 3.13 takes no Path here.
-        net.export(str(aside), format="litert", verbose=False)
-    pictures = np.random.default_rng(0).integers(0, 256, (9, 28, 28), np.uint8)
-    pictures[0] = 0
-    answers = Recognizer(target, map(str, range(n_classes))).predict(pictures)
-    difference = float(np.abs(predict(net, pictures) - answers).max())
-    if not difference <= MOST_DIFFERENT:
-        raise ModelError(
-            f"The LiteRT file must give the probabilities of {source} within {MOST_DIFFERENT:g}. "
-            f"Received: a difference of {difference:.4f}. Report this network."
-        )
+    images = np.random.default_rng(0).integers(0, 256, (9, 28, 28), np.uint8)
+    images[0] = 0
+    _write_litert(net, target, images)
 
 
 def load(source: Path) -> keras.Model:
-    """The Keras model in `source`, by safe mode. Raises `ModelError` where there is none.
+    """The Keras model in `source`, loaded in safe mode. Raises `ModelError` where there is none.
 
-    A model in an `.h5` file is built anew, layer by layer.
+    A model in an `.h5` file is rebuilt layer by layer.
     """
-    if source.suffix in LEGACY:
+    if source.suffix in (".h5", ".hdf5"):
         return rebuilt(source)
     keras2.check_archive(source)
-    for name in models.MODELS:
-        models.builder(name)  # Layers of our own are known once their module is imported.
     try:
-        with start.silenced(), environment.quiet_stderr():
+        with silenced(), environment.quiet_stderr():
             net = keras.saving.load_model(source, compile=False, safe_mode=True)
     # A stranger's file may break at any place of Keras or h5py, with any exception.
     except Exception as error:
@@ -99,12 +106,17 @@ def rebuilt(source: Path) -> keras.Model:
         entry = keras.Input(plan.shape)
         tensors = {plan.entry: entry}
         for layer in plan.layers:
-            made = getattr(keras.layers, layer.kind)(**layer.options)
-            given = [tensors[name] for name in layer.sources]
-            tensors[layer.name] = made(given if len(given) > 1 else given[0])
-            _fill(made, layer)
+            fresh = getattr(keras.layers, layer.kind)(**layer.options)
+            inputs = [tensors[name] for name in layer.sources]
+            tensors[layer.name] = fresh(inputs if len(inputs) > 1 else inputs[0])
+            # By their names, or in their order where Keras has renamed some.
+            names = [each.name for each in fresh.weights]
+            by_name = set(names) == set(layer.weights)
+            fresh.set_weights(
+                [layer.weights[name] for name in (names if by_name else layer.weights)]
+            )
         return keras.Model(entry, tensors[plan.end])
-    # Keras checks what it is given in many places, each with its own exception.
+    # Keras checks its arguments in many places, each with its own exception.
     except Exception as error:
         raise ModelError(
             f"{source} must hold layers and weights that go together. Received: {_line(error)}. "
@@ -112,59 +124,127 @@ def rebuilt(source: Path) -> keras.Model:
         ) from error
 
 
-def _fill(made: keras.layers.Layer, layer: keras2.Layer) -> None:
-    """Give a layer its weights: by their names, or in their order where Keras has renamed some."""
-    names = [each.name for each in made.weights]
-    values = list(layer.weights.values())
-    if set(names) == set(layer.weights):
-        values = [layer.weights[name] for name in names]
-    if [each.shape for each in values] != [tuple(each.shape) for each in made.weights]:
-        raise ValueError(
-            f"weights of the shapes {[each.shape for each in values]} for {layer.name!r}, which "
-            f"has {[tuple(each.shape) for each in made.weights]}"
+def copied(net: keras.Model, policy: str = "float32") -> keras.Model:
+    """A copy of `net` under a dtype policy, but for softmaxes and the last layer."""
+
+    def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
+        # Probabilities are compared and logged.
+        exact = layer is net.layers[-1] or isinstance(layer, keras.layers.Softmax)
+        options = {} if exact or policy == "float32" else {"dtype": policy}
+        return type(layer).from_config({**layer.get_config(), **options})
+
+    copy_of_net = keras.models.clone_model(net, clone_function=copy)
+    copy_of_net.set_weights(net.get_weights())
+    return copy_of_net
+
+
+def teacher(text: str, n_classes: int, policy: str = "float32") -> keras.Model:
+    """The model that `text` names, or of several, separated by commas, their mean.
+
+    It computes under the dtype policy. Raises `ModelError` where one does not fit.
+    """
+    nets = [copied(_trained(str(path), n_classes), policy) for path in keras_files(text)]
+    if len(nets) == 1:
+        return nets[0]
+    for i, net in enumerate(nets):  # Names must be unique within a network.
+        net.name = f"teacher_{i}"
+    images = keras.Input((28, 28), dtype="uint8")
+    return keras.Model(images, keras.layers.Average()([net(images) for net in nets]))
+
+
+def copy_weights(net: keras.Model, text: str) -> None:
+    """Give `net` the weights of the trained model that `text` names, which must be like it.
+
+    A net that ends in the mean of several networks takes as many, separated by commas, or one like
+    the whole.
+
+    Raises `ModelError` where there is none, weights do not fit, or `net` predicts otherwise with
+    them.
+    """
+    names, parts = named(text), [net]
+    if len(names) > 1:
+        last = net.layers[-1]
+        ends = last.input if isinstance(last, keras.layers.Average) else [last.output]
+        # Their layers are those of `net`: weights are set, not copied.
+        parts = [keras.Model(net.inputs, end, name=net.name) for end in ends]
+    if len(parts) != len(names):
+        raise ModelError(
+            f"{net.name} must start from {len(parts)} models at most. Received: {len(names)} "
+            f"({text}). Name as many."
         )
-    made.set_weights(values)
+    images = np.random.default_rng(0).integers(0, 256, (16, 28, 28), np.uint8)
+    for part, name in zip(parts, names, strict=True):
+        other = _trained(name, net.output_shape[1])
+        shapes = [[tuple(each.shape) for each in of.weights] for of in (part, other)]
+        fits = shapes[0] == shapes[1]
+        if fits:
+            part.set_weights(other.get_weights())
+            fits = np.abs(predict(part, images) - predict(other, images)).max() <= SAME
+        if not fits:
+            raise ModelError(
+                f"A training of {net.name} must start from a {net.name}. Received: {other.name} "
+                f"with {other.count_params():,} parameters, where {part.count_params():,} are due, "
+                f"or another order of layers ({name}). Name its architecture in model."
+            )
 
 
-def adapted(source: Path, net: keras.Model, scaling: Scaling) -> keras.Model:
-    """`net` behind layers that scale contract pictures, and before a softmax where it gives logits.
+def _trained(what: str, n_classes: int) -> keras.Model:
+    """The trained model that `what` names, for `n_classes`. Raises `ModelError`."""
+    net = load(keras_files(what)[0])
+    if not keeps_contract(net, n_classes):
+        raise ModelError(
+            f"{what} must map {CONTRACT.replace('classes', str(n_classes))}. Received: "
+            f"{_line(signature(net))}. Choose a model for the same characters."
+        )
+    return net
+
+
+def _adapted(source: Path, net: keras.Model, scaling: Scaling) -> keras.Model:
+    """`net` behind layers that scale images, and before a softmax where it gives logits.
 
     Raises `ModelError` where it has other than one input of `SHAPES` and one output of classes.
     """
-    ends = _ends(net)
-    good = len(ends) == 2 and ends[0][1][1:] in SHAPES and ends[0][1][0] is None
-    if not good or len(ends[1][1]) != 2:
+    inputs, outputs = net.inputs, net.outputs
+    one = len(inputs) == len(outputs) == 1 and inputs[0].shape[0] is None
+    if not one or tuple(inputs[0].shape[1:]) not in SHAPES or len(outputs[0].shape) != 2:
         raise ModelError(
             f"{source} must take (n, 28, 28), (n, 28, 28, 1) or (n, 784), and give (n, classes). "
-            f"Received: {_told(ends)}. Models of other sizes are not read."
+            f"Received: {_line(signature(net))}. Models of other sizes are not supported."
         )
-    pictures = keras.Input((28, 28), dtype="uint8", name="pictures")
-    values = keras.layers.Rescaling(scaling.factor, scaling.paper)(pictures)
+    images = keras.Input((28, 28), dtype="uint8", name="images")
+    values = keras.layers.Rescaling(scaling.factor, scaling.paper)(images)
     if scaling.transposed:
         values = keras.layers.Permute((2, 1))(values)
-    answers = net(keras.layers.Reshape(ends[0][1][1:])(values))
+    probabilities = net(keras.layers.Reshape(tuple(inputs[0].shape[1:]))(values))
     if getattr(net.layers[-1], "activation", None) is keras.activations.linear:
-        answers = keras.layers.Softmax()(answers)
-    return keras.Model(pictures, answers)
+        probabilities = keras.layers.Softmax()(probabilities)
+    return keras.Model(images, probabilities)
 
 
-def _ends(net: keras.Model) -> list[tuple[str, tuple]]:
-    """Type and shape of the inputs and of the outputs."""
-    return [(each.dtype, tuple(each.shape)) for each in (*net.inputs, *net.outputs)]
+def _write_litert(net: keras.Model, target: Path, images: np.ndarray) -> float:
+    """Write `net` as LiteRT; the largest difference of both's probabilities of `images`."""
+    _write(net, target)
+    recognizer = Recognizer(target, map(str, range(net.output_shape[1])))
+    difference = float(np.abs(predict(net, images) - recognizer.predict(images)).max())
+    if not difference <= MOST_DIFFERENT:
+        raise ModelError(
+            f"The LiteRT file must give Keras' probabilities within {MOST_DIFFERENT:g}. "
+            f"Received: a difference of {difference:.4f}. Report this network."
+        )
+    return difference
 
 
-def _told(ends: list[tuple[str, tuple]]) -> str:
-    return _line(" to ".join(f"{dtype} {shape}" for dtype, shape in ends))
+def _write(net: keras.Model, target: Path, **options) -> None:
+    with files.writing(target) as aside, silenced(), environment.quiet_stderr():
+        # Keras 3.13 takes no Path here.
+        net.export(str(aside), format="litert", verbose=False, **options)
 
 
 def _line(value: object) -> str:
     return " ".join(str(value).split())[:250].rstrip(".") or type(value).__name__
 
 
-def main(source: str, target: str, scaling: str | None = None) -> None:
-    """Convert."""
-    convert(Path(source), Path(target), parse_scaling(scaling))
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    convert(
+        Path(sys.argv[1]), Path(sys.argv[2]), parse_scaling(sys.argv[3] if sys.argv[3:] else None)
+    )

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from zipfile import BadZipFile
 
-import keras
 import numpy as np
 import pandas as pd
 
@@ -16,6 +15,7 @@ from hcr.datasets import Dataset, balancing
 from hcr.errors import ModelError, ParameterError
 from hcr.evaluation.seeds import recalls, spread
 from hcr.models import training
+from hcr.models.backend import keras
 from hcr.runs import files
 
 BASELINE = "none"
@@ -154,7 +154,9 @@ def compare_strategies(
     right = np.zeros((len(names), len(seeds), len(labels)), bool)
     for seed, name, plan, path in jobs:
         if paths[path] is None:
-            net = training.fit_steps(replace(recipe, seed=seed), data.train, plan, n_classes, steps)
+            net = training.train_steps(
+                replace(recipe, seed=seed), data.train, plan, n_classes, steps
+            )
             paths[path] = _predicted(net, data, seed)
             with files.writing(path) as aside:
                 np.savez_compressed(aside, probabilities=paths[path], strategy=np.array(name))

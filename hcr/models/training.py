@@ -1,316 +1,435 @@
-"""Seeds, fits, exports and resumes the training of one network; its history is the result."""
+"""The training loop: Keras' fit with one callback, which validates, keeps the best, and saves."""
 
-from hcr.models import start  # noqa: F401
-
-# isort: split
-
+import hashlib
+import inspect
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 
-from hcr import models
-from hcr.datasets import Split
+from hcr import evaluation
+from hcr.datasets import Dataset, Split, balancing
 from hcr.datasets.balancing import Plan
-from hcr.errors import ParameterError, nearest
-from hcr.models.averaging import answering
-from hcr.models.checkpoint import Checkpoint, finished, resume
-from hcr.models.exporting import export, export_small
-from hcr.models.keys import code_digest
-from hcr.models.keys import key as _key
-from hcr.models.losses import loss_of
-from hcr.models.network import layer_table, predict, shifted, validate, variations
-from hcr.models.trainer import batches_of, precision_of, seed_everything, trainer_of
-from hcr.models.weights import Begun, take_over
+from hcr.errors import ModelError
+from hcr.models import checkpoint, objective
+from hcr.models.architectures import build, builder, check
+from hcr.models.augment import Switch, augmentation
+from hcr.models.backend import keras, precision, predict, seed_everything
+from hcr.models.checkpoint import Progress
+from hcr.models.convert import copied, teacher
+from hcr.models.recipe import Recipe
+from hcr.runs import files
 
-__all__ = [
-    "AUGMENTATIONS",
-    "KEEPS",
-    "LOSSES",
-    "MIXING",
-    "PRECISIONS",
-    "SCHEDULES",
-    "Fitted",
-    "Recipe",
-    "code_digest",
-    "export",
-    "export_small",
-    "fit",
-    "fit_steps",
-    "layer_table",
-    "precision_of",
-    "predict",
-    "seed_everything",
-    "validate",
-    "variations",
-]
-
-# Name to what it does; read as text where parameters are checked, so they stay literals.
-AUGMENTATIONS = {
-    "none": "the pictures as they are",
-    "affine": "turned by up to 10 degrees, scaled, slanted and shifted a little",
-    "rotate_zoom_shift": "turned by up to 10 degrees, scaled and shifted by up to a tenth",
-    "elastic": "affine, and bent as if the paper were rubber",
-    "pen": "affine and elastic with a little of both, thicker or thinner lines",
-    "strong": "affine and elastic with more of both, thicker or thinner lines, a square left blank",
-}
-SCHEDULES = {
-    "cosine": "it rises for a twentieth of the steps, and then falls along a cosine to 0",
-    "constant": "it stays as it is",
-    "plateau": "it falls by plateau_factor where the validation loss has stopped falling",
-}
-LOSSES = {
-    "cross_entropy": "how improbable the network finds the right answers",
-    "balanced_softmax": "the same with the training prior put on the answers, which then lack it",
-}
-MIXING = {
-    "none": "each picture by itself",
-    "mixup": "each blended with another, and their labels in the same shares",
-    "cutmix": "each with a box out of another, and their labels by area",
-}
-KEEPS = {
-    "best": "the epoch that reads validation best, by class-balanced accuracy",
-    "last": "the last one, whatever it reads",
-}
-PRECISIONS = {
-    "float32": "32 bits a number",
-    "mixed_bfloat16": "16 bits a number in the layers, 32 in the weights",
-    "auto": "mixed_bfloat16 where the processor multiplies such numbers, else float32",
-}
+ops = keras.ops
+Loss = keras.losses.Loss | str
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How one network is trained; every field is a parameter of `03_train`.
+class Parent:
+    """How the model that a training started from predicts the validation split.
 
     Attributes:
-        model: A key of `hcr.models.MODELS`, or module:function.
-        epochs: Passes over the plan.
-        batch_size: Pictures a step.
-        learning_rate: Of Adam at its highest.
-        augmentation: A key of `AUGMENTATIONS`.
-        seed: Of every draw.
-        plain_epochs: How many of the last epochs have no augmentation, so that the network ends
-            with pictures as they are (He et al. 2019, Data augmentation revisited: rethinking the
-            distribution gap between clean and augmented data).
-        schedule: A key of `SCHEDULES`.
-        plateau_patience: Of the schedule plateau: so many epochs in a row without a lower
-            validation loss are waited for, one more and the rate falls.
-        plateau_factor: What it is then multiplied by, between 0 and 1.
-        patience: Training ends early after so many epochs in a row without a higher class-balanced
-            validation accuracy; None for never. The schedule cosine still counts on all epochs.
-        clipnorm: The longest that the gradient of one array of weights may be; None for any.
-        gradient_norms: Whether the history tells how long the gradients were.
-        ema: The decay of the weights' moving average, which then answers in their place; 0 for
-            none. It looks back about 1 / (1 - ema) steps.
-        label_smoothing: The share of each label that is spread over all classes, below 1.
-        loss: A key of `LOSSES`.
-        weight_decay: The share, times the learning rate, that a step takes off the kernels.
-        mixing: A key of `MIXING`.
-        mixing_alpha: Of the beta distribution that the shares of two mixed pictures come from: 1
-            for any share alike, less for shares near 0 and 1.
-        teacher: A trained network whose answers are learned beside the labels, or several, with
-            commas between, whose mean is; as `hcr.recognizer.keras_files` takes it; None for none.
-        taught: The teacher's share in the loss, in (0, 1).
-        precision: A key of `PRECISIONS`. The network that is validated and returned has 32 bits.
-        start: Whose weights training begins from, as `hcr.recognizer.keras_files` takes it; None
-            for random ones. It must be a network like `model`; where that is the mean of several,
-            these, with commas between.
-        keep: A key of `KEEPS`: which epoch's weights are the result.
+        scores: What `validate` gives.
+        predicted: int64 (n,), the class that each image is predicted as.
     """
 
-    model: str
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    augmentation: str
-    seed: int
-    plain_epochs: int = 0
-    schedule: str = "cosine"
-    plateau_patience: int = 2
-    plateau_factor: float = 0.1
-    patience: int | None = None
-    clipnorm: float | None = None
-    gradient_norms: bool = False
-    ema: float = 0.0
-    label_smoothing: float = 0.0
-    loss: str = "cross_entropy"
-    weight_decay: float = 0.0
-    mixing: str = "none"
-    mixing_alpha: float = 0.2
-    teacher: str | None = None
-    taught: float = 0.5
-    precision: str = "float32"
-    start: str | None = None
-    keep: str = "best"
-
-    def __post_init__(self) -> None:
-        for what, known in (
-            ("augmentation", AUGMENTATIONS),
-            ("schedule", SCHEDULES),
-            ("loss", LOSSES),
-            ("mixing", MIXING),
-            ("precision", PRECISIONS),
-            ("keep", KEEPS),
-        ):
-            name = getattr(self, what)
-            if name not in known:
-                raise ParameterError(f"There is no {what} {name!r}.{nearest(name, known)}")
-        for what, rule, kept in (
-            ("ema", "at least 0 and below 1, as 0.999", 0 <= self.ema < 1),
-            ("label_smoothing", "at least 0 and below 1, as 0.1", 0 <= self.label_smoothing < 1),
-            ("weight_decay", "at least 0, as 0.01", 0 <= self.weight_decay < np.inf),
-            ("plain_epochs", "from 0 to epochs", 0 <= self.plain_epochs <= self.epochs),
-            ("patience", "at least 1, or None", self.patience is None or self.patience >= 1),
-            ("mixing_alpha", "above 0, as 0.2", 0 < self.mixing_alpha < np.inf),
-            ("taught", "above 0 and below 1, as 0.5", 0 < self.taught < 1),
-        ):
-            if not kept:
-                raise ParameterError(f"{what} must be {rule}. Received: {getattr(self, what)}.")
-        if self.keep == "last" and self.patience is not None:
-            raise ParameterError(
-                "patience waits for a better epoch, and keep=last keeps none for being better. "
-                f"Received: patience={self.patience} with keep=last. Drop one of them."
-            )
+    scores: dict[str, float]
+    predicted: np.ndarray
 
 
 @dataclass
-class Fitted:
+class TrainingResult:
     """A trained network and how it came about.
 
     Attributes:
-        model: With the weights of the chosen epoch.
+        net: With the weights of the chosen epoch.
         history: One row an epoch: epoch (from 1), loss, accuracy, val_loss, val_accuracy,
-            val_balanced_accuracy, learning_rate, epoch_seconds; before the last, where the recipe
-            asks for gradient_norms, grad_norm, grad_norm_max and clipped, of
-            `hcr.models.optimizer.WatchedAdam.norms`.
-        best_epoch: The epoch, from 1, whose weights are kept: that with the highest class-balanced
-            validation accuracy, 0 where what training began from has the highest; or the last,
-            where the recipe keeps that.
-        trained: How many epochs were trained now; the others were found in the checkpoint.
-        folder: Where the checkpoint lies.
-        begun: What training began from, where that was another network.
+            val_balanced_accuracy, learning_rate, epoch_seconds; with gradient_norms also
+            grad_norm, grad_norm_max and clipped, of `WatchedAdam.norms`.
+        best_epoch: The epoch, from 1, whose weights are kept: the one with the highest
+            class-balanced validation accuracy (0 where that is the parent's), or the last.
+        trained: How many epochs were trained now; the others come from the checkpoint.
+        parent: What training started from, where that was a trained model.
     """
 
-    model: keras.Model
+    net: keras.Model
     history: pd.DataFrame
     best_epoch: int
     trained: int
-    folder: Path
-    begun: Begun | None = None
+    parent: Parent | None = None
 
     @property
     def best(self) -> dict[str, float]:
         """Of the chosen epoch: val_loss, val_accuracy and val_balanced_accuracy at least."""
         if self.best_epoch == 0:
-            return self.begun.found
+            return self.parent.scores
         return self.history.set_index("epoch").loc[self.best_epoch].to_dict()
 
 
-def fit(
-    recipe: Recipe,
-    train: Split,
-    validation: Split,
-    plan: Plan,
-    n_classes: int,
-    folder: Path,
+def train(
+    data: Dataset,
+    recipe: Recipe | None = None,
+    plan: Plan | None = None,
+    *,
+    net: keras.Model | None = None,
+    augment: keras.layers.Layer | str | None = "recipe",
+    loss: Loss | None = None,
+    optimizer: keras.optimizers.Optimizer | None = None,
+    folder: Path | None = None,
     after_epoch: Callable[[pd.DataFrame], None] | None = None,
-) -> Fitted:
-    """Train a network, or go on with the training that `folder` holds.
+) -> TrainingResult:
+    """Train a network on a dataset, or resume the training that `folder` holds.
 
     Args:
-        recipe: The network and how it is trained.
-        train: The training split that `plan` was made for.
-        validation: The split on which the epoch is chosen, by class-balanced accuracy.
-        plan: Which pictures, with what weight, and whether the answers lose the prior: then that
-            is part of the network returned, in the bias of its logits.
-        n_classes: Of the network.
-        folder: For checkpoints, one an epoch; what lies there for another recipe, other data or
-            other code is deleted.
-        after_epoch: Called with the history so far after each epoch, once that is saved, and at
-            the start where the checkpoint holds one.
-
-    Returns:
-        The network with the weights of the chosen epoch, and its history.
+        data: A dataset. The epoch is chosen on its validation split, by class-balanced accuracy;
+            the test split stays closed.
+        recipe: The network and how it is trained; by default `Recipe()`.
+        plan: A balancing plan of the training split; by default each image once. Where it has a
+            `tau`, the prior is taken out of the predictions, in the bias of the network's logits.
+        net: The network, uint8 (n, 28, 28) to probabilities; by default built from the recipe.
+        augment: A Keras layer from images to images, or None; by default the recipe's.
+        loss: A Keras loss of integer labels and probabilities; by default the recipe's.
+        optimizer: By default the recipe's.
+        folder: For checkpoints, one an epoch; those of another training are deleted. None: none.
+        after_epoch: Called with the history after each epoch, and first with that of a checkpoint.
 
     Raises:
-        ModelError: The network cannot be built, the weights that it shall begin from are not there
-            or don't fit, the loss is no number any more, or the prior cannot be taken out of the
-            network's answers.
-        ParameterError: Both the recipe's loss and the plan take the prior out.
+        ModelError: The network or the recipe's start or teacher does not fit, the loss is no
+            finite number, or the prior cannot be taken out of the network's probabilities.
+        ParameterError: Both the loss and the plan take the prior out.
     """
-    loss = loss_of(recipe, plan, train, n_classes)
-    net, begun = _begin(recipe, n_classes), None
+    recipe, n_classes = recipe or Recipe(), len(data.characters)
+    plan = plan or balancing.plan(data.train.labels)
+    seed_everything(recipe.seed)
+    net = net or build(recipe.model, n_classes, recipe.seed, recipe.start)
+    check(net, n_classes)
+    key = _key(net, recipe, data, plan, augment, loss, optimizer)
+    loss = loss or objective.loss(recipe, plan, data.train, n_classes)
+    steps = -(-len(plan) // recipe.batch_size) * recipe.epochs
+    trainer, learner = _trainer(net, recipe, steps, augment, loss, optimizer)
+    shift, parent = plan.shift(data.train.labels, n_classes), None
+    with _shifted(net, shift):
+        pass  # Where the prior cannot be taken out, training would be in vain.
     if recipe.start is not None:
-        begun = Begun.of(net, validation)
-        told = "val_loss {val_loss:.4f}  val_accuracy {val_accuracy:.4f}".format(**begun.found)
-        print(f"begins from {recipe.start}  {told}", flush=True)
-    shift = plan.shift(train.labels, n_classes)
-    with shifted(net, shift):
-        pass  # A network that cannot be corrected is told of before it is trained.
-    key = _key(recipe, train, validation, plan)
-    keep = Checkpoint(net, validation, folder, key, recipe, shift, after_epoch, begun)
-    trainer = resume(keep)
-    done = len(keep.rows)
-    if done > 0:
-        print(f"found epoch {done}/{recipe.epochs} in the checkpoint", flush=True)
-        if after_epoch is not None:
-            after_epoch(pd.DataFrame(keep.rows))
-    if done == 0 or not finished(recipe, done, keep.best_epoch):
-        if trainer is None:
-            steps = -(-len(plan) // recipe.batch_size) * recipe.epochs
-            trainer = trainer_of(net, recipe, steps, loss)
-        batches = batches_of(recipe, train, plan, n_classes, done)
+        probabilities = predict(net, data.validation.images)
+        parent = Parent(_scores(probabilities, data.validation), probabilities.argmax(axis=1))
+        scores = "val_loss {val_loss:.4f}  val_accuracy {val_accuracy:.4f}".format(**parent.scores)
+        print(f"starts from {recipe.start}  {scores}", flush=True)
+    loop = _Loop(net, learner, data.validation, recipe, shift, parent, folder, key, after_epoch)
+    done = loop.resume(trainer)
+    if not loop.finished:
         trainer.fit(
-            batches,
+            Batches(data.train, plan, recipe, _labels(loss, data.train, n_classes), epoch=done),
             initial_epoch=done,
             epochs=recipe.epochs,
-            callbacks=[keep],
+            callbacks=[loop],
             verbose=0,
             shuffle=False,  # Keras would shuffle the batches by a state that no checkpoint holds.
         )
-    net.set_weights(keep.best)
-    history = pd.DataFrame(keep.rows)
-    return Fitted(net, history, keep.best_epoch, len(history) - done, folder, begun)
+    net.set_weights(loop.progress.best)
+    history = pd.DataFrame(loop.progress.rows)
+    return TrainingResult(net, history, loop.progress.best_epoch, len(history) - done, parent)
 
 
-def fit_steps(recipe: Recipe, train: Split, plan: Plan, n_classes: int, steps: int) -> keras.Model:
-    """Train a network for so many steps, and leave nothing on the disk.
+def train_steps(
+    recipe: Recipe, train: Split, plan: Plan, n_classes: int, steps: int
+) -> keras.Model:
+    """Train a network for so many steps of `recipe.batch_size` images, with no validation.
 
-    For comparisons: every training makes as many steps of `recipe.batch_size` pictures, however
-    many pictures its plan has, and no epoch is chosen. `recipe.epochs` has no say, and the prior
-    is left in the answers.
-
-    Returns:
-        The network after its last step.
-
-    Raises:
-        ParameterError: The recipe's schedule is plateau, which needs epochs to validate after, or
-            both its loss and the plan take the prior out.
+    For comparisons: each training has as many steps, however many images its plan has, no epoch
+    is chosen, and the prior stays in the predictions. The schedule must not be plateau.
     """
-    if recipe.schedule == "plateau":
-        raise ParameterError(
-            "A training by steps must have a schedule that needs no validation. Received: "
-            "plateau. Choose cosine or constant."
-        )
-    loss = loss_of(recipe, plan, train, n_classes)
+    loss = objective.loss(recipe, plan, train, n_classes)
     # Dozens of trainings in one process would pile up their graphs.
     keras.utils.clear_session()
-    net = _begin(recipe, n_classes)
-    trainer = trainer_of(net, recipe, steps, loss)
-    batches = batches_of(recipe, train, plan, n_classes, 0, steps)
+    net = build(recipe.model, n_classes, recipe.seed, recipe.start)
+    trainer, learner = _trainer(net, recipe, steps, "recipe", loss, None)
+    batches = Batches(train, plan, recipe, _labels(loss, train, n_classes), steps=steps)
     trainer.fit(batches, verbose=0, shuffle=False)
-    net.set_weights(answering(trainer))
+    if learner is not net:
+        net.set_weights(learner.evaluated())
     return net
 
 
-def _begin(recipe: Recipe, n_classes: int) -> keras.Model:
-    """The network as it is before its first step; everything is seeded."""
-    seed_everything(recipe.seed)
-    net = models.build(recipe.model, n_classes)
-    if recipe.start is not None:
-        take_over(net, recipe.start)
-    return net
+def validate(net: keras.Model, split: Split) -> dict[str, float]:
+    """val_loss, val_accuracy and val_balanced_accuracy of `net` on `split`.
+
+    Raises `ModelError` where its probabilities are no finite numbers.
+    """
+    return _scores(predict(net, split.images), split)
+
+
+def _scores(probabilities: np.ndarray, split: Split) -> dict[str, float]:
+    """What `validate` gives, of the probabilities, float (n, classes), of `split`."""
+    if not np.isfinite(probabilities).all():
+        raise ModelError(
+            "The network's probabilities must be finite numbers. Received: NaN on the validation "
+            "split. Lower learning_rate."
+        )
+    predicted = probabilities.argmax(axis=1)
+    return {
+        "val_loss": evaluation.log_loss(split.labels, probabilities),
+        "val_accuracy": evaluation.accuracy(split.labels, predicted),
+        "val_balanced_accuracy": evaluation.balanced_accuracy(split.labels, predicted),
+    }
+
+
+def code_digest(model: str) -> str:
+    """A digest of the code that trains the network `model`, and of the versions below it."""
+    sources = [*sorted(Path(__file__).parent.glob("*.py"))]
+    sources.append(Path(inspect.getfile(inspect.unwrap(builder(model)))))
+    code = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sources]
+    return files.digest(code, [keras.__version__, keras.backend.backend(), np.__version__])
+
+
+class Batches(keras.utils.PyDataset):
+    """The plan's images in batches, in an order that follows from (seed, epoch) alone.
+
+    Args:
+        split: The training split that `plan` was made for.
+        plan: Which images, and with what weight.
+        recipe: Its batch_size and seed.
+        labels: int (n,), of the split; by default its own.
+        epoch: The number of the first pass, from 0.
+        steps: How many full batches to give instead of one pass: as many passes as that takes.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        plan: Plan,
+        recipe: Recipe,
+        labels: np.ndarray | None = None,
+        epoch: int = 0,
+        steps: int | None = None,
+    ):
+        super().__init__()
+        self.images, self.labels = split.images, split.labels if labels is None else labels
+        self.plan, self.epoch, self.seed = plan, epoch, recipe.seed
+        self.batch_size = recipe.batch_size
+        self.draws = len(plan) if steps is None else steps * self.batch_size
+        self.passes = -(-self.draws // len(plan))
+        self.weighted = bool(np.ptp(plan.weights) > 0)
+        self._shuffle()
+
+    def __len__(self) -> int:
+        return -(-self.draws // self.batch_size)
+
+    def __getitem__(self, i: int):
+        drawn = self.order[i * self.batch_size : (i + 1) * self.batch_size]
+        indices = self.plan.indices[drawn]
+        batch = self.images[indices], self.labels[indices]
+        return (*batch, self.plan.weights[drawn]) if self.weighted else batch
+
+    def on_epoch_end(self) -> None:
+        """Called by Keras once an epoch."""
+        self.epoch += self.passes
+        self._shuffle()
+
+    def _shuffle(self) -> None:
+        orders = [
+            np.random.default_rng([self.seed, self.epoch + i]).permutation(len(self.plan))
+            for i in range(self.passes)
+        ]
+        self.order = np.concatenate(orders)[: self.draws]
+
+
+class _Loop(keras.callbacks.Callback):
+    """Around each epoch: seed, validate, choose the best one, save everything, print a line."""
+
+    def __init__(self, net, learner, validation, recipe, shift, parent, folder, key, after_epoch):
+        super().__init__()
+        self.net, self.learner, self.validation = net, learner, validation
+        self.recipe, self.shift = recipe, shift
+        self.folder, self.key, self.after_epoch = folder, key, after_epoch
+        # The parent is epoch 0: it stays the best where no epoch is better.
+        self.before = [] if parent is None else [parent.scores["val_balanced_accuracy"]]
+        self.progress = Progress(best=None if parent is None else net.get_weights())
+
+    @property
+    def finished(self) -> bool:
+        """Whether training ends here, by its number of epochs or by early stopping."""
+        done, patience = len(self.progress.rows), self.recipe.patience
+        waited = done - self.progress.best_epoch
+        return done == self.recipe.epochs or (done > 0 and patience is not None <= waited)
+
+    def resume(self, trainer: keras.Model) -> int:
+        """Take over the newest checkpoint; how many epochs it holds."""
+        saved = None if self.folder is None else checkpoint.load(self.folder, self.key)
+        if saved is None:
+            return 0
+        self.progress, values = saved
+        for variable, value in zip(_variables(trainer), values, strict=True):
+            variable.assign(value)
+        done = len(self.progress.rows)
+        print(f"found epoch {done}/{self.recipe.epochs} in the checkpoint", flush=True)
+        if self.after_epoch is not None:
+            self.after_epoch(pd.DataFrame(self.progress.rows))
+        return done
+
+    def on_epoch_begin(self, epoch: int, logs=None) -> None:
+        """Seed every random layer from (seed, epoch), so that a resumed training draws the same."""
+        self.started = time.perf_counter()
+        optimizer, recipe = self.model.optimizer, self.recipe
+        if recipe.schedule == "plateau":
+            losses = [row["val_loss"] for row in self.progress.rows]
+            optimizer.learning_rate = objective.plateau_rate(recipe, losses)
+        if isinstance(optimizer, objective.WatchedAdam):
+            optimizer.reset()
+        for layer in self.model.layers:
+            if isinstance(layer, Switch):
+                last = recipe.epochs - recipe.final_epochs_without_augmentation
+                layer.augmented.assign(float(epoch < last))
+        states = [v for v in self.model.variables if v.path.endswith("seed_generator_state")]
+        for i, state in enumerate(states):
+            rng = np.random.default_rng([recipe.seed, epoch, i])
+            state.assign(rng.integers(0, 2**31, size=tuple(state.shape), dtype=np.uint32))
+
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        """Stop at once when the loss is no number any more."""
+        if logs and not np.isfinite(logs["loss"]):
+            raise ModelError(
+                f"The loss must be a finite number. Received: {logs['loss']} in batch {batch + 1} "
+                f"of epoch {len(self.progress.rows) + 1}. Lower learning_rate."
+            )
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        """Validate, save and report."""
+        optimizer, progress = self.model.optimizer, self.progress
+        if self.net is not self.learner:
+            self.net.set_weights(self.learner.evaluated())
+        with _shifted(self.net, self.shift):
+            scores, weights = validate(self.net, self.validation), self.net.get_weights()
+        norms = optimizer.norms() if isinstance(optimizer, objective.WatchedAdam) else {}
+        row = {
+            "epoch": epoch + 1,
+            "loss": float(logs["loss"]),
+            "accuracy": float(logs["accuracy"]),
+            **scores,
+            "learning_rate": float(ops.convert_to_numpy(optimizer.learning_rate)),
+            **norms,
+            "epoch_seconds": round(time.perf_counter() - self.started, 3),
+        }
+        progress.rows.append(row)
+        balanced = self.before + [each["val_balanced_accuracy"] for each in progress.rows]
+        if self.recipe.keep == "last" or int(np.argmax(balanced)) == len(balanced) - 1:
+            progress.best, progress.best_epoch = weights, epoch + 1
+        if self.folder is not None:
+            values = [ops.convert_to_numpy(each) for each in _variables(self.model)]
+            checkpoint.save(self.folder, self.key, progress, values)
+        self.model.stop_training = self.finished
+        print(
+            f"epoch {epoch + 1}/{self.recipe.epochs}  loss {row['loss']:.4f}  "
+            f"accuracy {row['accuracy']:.4f}  val_loss {row['val_loss']:.4f}  "
+            f"val_accuracy {row['val_accuracy']:.4f}  ({row['epoch_seconds']:.1f} s)",
+            flush=True,
+        )
+        if self.after_epoch is not None:
+            self.after_epoch(pd.DataFrame(progress.rows))
+
+
+def _trainer(
+    net: keras.Model, recipe: Recipe, steps: int, augment, loss: Loss, optimizer
+) -> tuple[keras.Model, keras.Layer]:
+    """The network behind its augmentation, compiled, and the layer of it that learns.
+
+    That is `net` itself, or an `Averaged` copy of it, where `net` is evaluated in another precision
+    or with averaged weights. `net` alone is what gets saved.
+    """
+    policy, learner = precision(recipe.precision), net
+    if augment == "recipe":
+        augment = augmentation(recipe.augmentation, recipe.seed)
+    if recipe.ema or policy != "float32":
+        # Dropout draws its seeds here: it shall draw as in the first one.
+        keras.utils.set_random_seed(recipe.seed)
+        learner = objective.Averaged(copied(net, policy), recipe.ema, name="averaged")
+    inputs = images = keras.Input((28, 28), dtype="uint8")
+    if augment is not None:
+        images = augment(inputs)
+        if images.dtype != "uint8":
+            images = ops.cast(images, "uint8")
+        if recipe.final_epochs_without_augmentation:
+            images = Switch(name="switch")([inputs, images])
+    outputs = learner(images)
+    if recipe.teacher:
+        wise = teacher(recipe.teacher, net.output_shape[1], policy)
+        distillation = objective.Distillation(wise, recipe.distillation_weight, name="teacher")
+        outputs = distillation([images, outputs])
+    trainer = keras.Model(inputs, outputs)
+    by_source = getattr(loss, "by_source", False)
+    trainer.compile(
+        optimizer=optimizer or objective.optimizer(recipe, steps),
+        loss=loss,
+        loss_weights=1 - recipe.distillation_weight if recipe.teacher else None,
+        metrics=[objective.CodedAccuracy(name="accuracy") if by_source else "accuracy"],
+        jit_compile=False,  # XLA makes training slower on a CPU, and its first step takes seconds.
+    )
+    trainer.optimizer.build(trainer.trainable_variables)
+    return trainer, learner
+
+
+def _labels(loss: Loss, train: Split, n_classes: int) -> np.ndarray:
+    """The labels that `loss` takes."""
+    by_source = getattr(loss, "by_source", False)
+    return objective.coded(train, n_classes) if by_source else train.labels
+
+
+def _variables(trainer: keras.Model) -> list[keras.Variable]:
+    """All that training changes, but the metrics."""
+    return [*trainer.variables, *trainer.optimizer.variables]
+
+
+@contextmanager
+def _shifted(net: keras.Model, shift: np.ndarray | None):
+    """Let `net` predict with `shift`, (n_classes,), subtracted from its logits; then as before.
+
+    Raises `ModelError` for a network that does not end in a dense layer with a bias and a softmax.
+    """
+    if shift is None:
+        yield
+        return
+    *_, dense, last = net.layers
+    if not isinstance(last, keras.layers.Softmax):
+        dense = last
+    if not isinstance(dense, keras.layers.Dense) or dense.bias is None:
+        raise ModelError(
+            "logit_adjust needs a network that ends in a Dense layer with a bias and a Softmax. "
+            f"Received: {net.name}, which ends in {type(last).__name__}. End it with "
+            "hcr.models.classifier, or choose another strategy in 02_balance."
+        )
+    before = ops.convert_to_numpy(dense.bias)
+    dense.bias.assign(before - shift.astype(before.dtype))
+    try:
+        yield
+    finally:
+        dense.bias.assign(before)
+
+
+def _key(net: keras.Model, recipe: Recipe, data: Dataset, plan: Plan, *parts) -> str:
+    """A digest of all that the trained weights follow from; of `parts`, settings alone."""
+    structure = net.to_json()
+    for i, layer in enumerate([net, *net.layers]):  # Keras counts names up within a process.
+        structure = structure.replace(f'"{layer.name}"', f'"{i}"')
+    settings = {key: value for key, value in asdict(recipe).items() if key != "start"}
+    if recipe.teacher:
+        settings["teacher"] = _weights(teacher(recipe.teacher, len(data.characters)))
+    return files.digest(
+        settings,
+        structure,
+        _weights(net),
+        [keras.saving.serialize_keras_object(part) for part in parts],
+        data.train.digest,
+        data.validation.digest,
+        plan.indices.tobytes(),
+        plan.weights.tobytes(),
+        plan.tau,
+        code_digest(recipe.model),
+    )
+
+
+def _weights(net: keras.Model) -> str:
+    return files.digest(*(each.tobytes() for each in net.get_weights()))

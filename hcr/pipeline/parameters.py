@@ -38,6 +38,20 @@ RENAMED = {
     "04_evaluate.thin": "01_eda.class_profile",
     # 02_balance
     # 03_train
+    "03_train.plain_epochs": "03_train.final_epochs_without_augmentation",
+    "03_train.taught": "03_train.recipe.distillation_weight",
+    **{
+        f"03_train.{key}": f"03_train.recipe.{key}"
+        for key in (
+            *("label_smoothing", "clipnorm", "gradient_norms", "plateau_patience"),
+            *("plateau_factor", "patience", "teacher", "keep"),
+        )
+    },
+    "03_train.mixing=none": "",
+    "03_train.mixing": "Mixup and CutMix are gone: leave it out.",
+    "03_train.mixing_alpha": "",
+    "03_train.augmentation=elastic": "Choose affine or pen.",
+    "03_train.augmentation=strong": "Choose affine or pen.",
     # 04_evaluate
     "04_evaluate.reader": "04_evaluate.pretrained",
     "04_evaluate.beside": "04_evaluate.compare_with",

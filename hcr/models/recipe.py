@@ -1,0 +1,118 @@
+"""How a network is trained, as one object. Imports no Keras."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hcr.errors import ParameterError, nearest
+
+# Name to what it does. Parameters are checked against them as text, so they stay literals.
+AUGMENTATIONS = {
+    "none": "the images as they are",
+    "affine": "rotated by up to 10 degrees, scaled, sheared and shifted a little",
+    "rotate_zoom_shift": "rotated by up to 10 degrees, scaled and shifted by up to a tenth",
+    "pen": "affine and a little elastic, with thicker or thinner lines",
+}
+SCHEDULES = {
+    "cosine": "a linear warm-up over a twentieth of the steps, then a cosine down to 0",
+    "constant": "the peak learning rate throughout",
+    "plateau": "multiplied by plateau_factor when the validation loss stops falling",
+}
+LOSSES = {
+    "cross_entropy": "the usual loss",
+    "balanced_softmax": "cross-entropy with the training prior added, which predictions then lack",
+}
+KEEPS = {
+    "best": "the epoch with the highest class-balanced validation accuracy",
+    "last": "the last epoch",
+}
+PRECISIONS = {
+    "float32": "32 bits",
+    "mixed_bfloat16": "16 bits in the layers, 32 in the weights",
+    "auto": "mixed_bfloat16 where the processor multiplies such numbers, else float32",
+}
+
+
+# The class bodies are read as text, too: default, [range or choices], help.
+@dataclass(frozen=True, kw_only=True)
+class Levers:
+    """What is rarely changed: the parameter `recipe` of `03_train`."""
+
+    label_smoothing: float = 0.0  # [0..1) share of each label that is spread over all classes
+    clipnorm: float | None = None  # (0..] longest gradient of one array of weights; null: any
+    gradient_norms: bool = False  # whether the history records the gradients' norms
+    plateau_patience: int = 2  # [0..1000] epochs without a lower loss that plateau waits for
+    plateau_factor: float = 0.1  # (0..1) what plateau then multiplies the learning rate by
+    patience: int | None = None  # [1..1000] early stopping after so many epochs; null: never
+    teacher: str | None = None  # trained models, separated by commas, to distill from
+    distillation_weight: float = 0.5  # (0..1) share of the teacher in the loss
+    keep: str = "best"  # [hcr.models.recipe.KEEPS] the epoch whose weights are kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Levers):
+    """How one network is trained.
+
+    Attributes:
+        model: A key of `hcr.models.MODELS`, or module:function.
+        epochs: Passes over the balancing plan.
+        batch_size: Images a step.
+        learning_rate: The peak learning rate of Adam.
+        schedule: A key of `SCHEDULES`.
+        augmentation: A key of `AUGMENTATIONS`.
+        final_epochs_without_augmentation: So that the network ends with images as they are (He et
+            al. 2019, Data augmentation revisited: rethinking the distribution gap between clean
+            and augmented data).
+        loss: A key of `LOSSES`.
+        weight_decay: Share of the kernels, times the learning rate, that a step takes off.
+        ema: Decay of the weights' exponential moving average, which is then evaluated and kept;
+            0 for none. It looks back about 1 / (1 - ema) steps.
+        precision: A key of `PRECISIONS`. The network that is returned computes with 32 bits.
+        start: A trained model whose weights training starts from, as
+            `hcr.recognizer.keras_files` takes it; None for random weights.
+        seed: Of the initial weights, the order of images, augmentation and dropout.
+
+    Raises `ParameterError` for an unknown name or a number out of its range.
+    """
+
+    model: str = "hcr_small"
+    epochs: int = 8
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+    schedule: str = "cosine"
+    augmentation: str = "affine"
+    final_epochs_without_augmentation: int = 0
+    loss: str = "cross_entropy"
+    weight_decay: float = 0.0
+    ema: float = 0.0
+    precision: str = "float32"
+    start: str | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for key, known in (
+            ("augmentation", AUGMENTATIONS),
+            ("schedule", SCHEDULES),
+            ("loss", LOSSES),
+            ("precision", PRECISIONS),
+            ("keep", KEEPS),
+        ):
+            name = getattr(self, key)
+            if name not in known:
+                raise ParameterError(f"There is no {key} {name!r}.{nearest(name, known)}")
+        plain = self.final_epochs_without_augmentation
+        for key, rule, holds in (
+            ("ema", "at least 0 and below 1", 0 <= self.ema < 1),
+            ("label_smoothing", "at least 0 and below 1", 0 <= self.label_smoothing < 1),
+            ("weight_decay", "at least 0", 0 <= self.weight_decay < np.inf),
+            ("patience", "at least 1, or None", self.patience is None or self.patience >= 1),
+            ("distillation_weight", "above 0 and below 1", 0 < self.distillation_weight < 1),
+            ("final_epochs_without_augmentation", "0 to epochs", 0 <= plain <= self.epochs),
+        ):
+            if not holds:
+                raise ParameterError(f"{key} must be {rule}. Received: {getattr(self, key)}.")
+        if self.keep == "last" and self.patience is not None:
+            raise ParameterError(
+                "Early stopping needs keep=best. Received: "
+                f"patience={self.patience}, keep=last. Drop one of them."
+            )
