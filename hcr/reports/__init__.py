@@ -23,7 +23,7 @@ from hcr.reports.show import (  # noqa: F401
 )
 
 # Imported when they are asked for: widgets, plots and nbconvert take a second.
-LAZY = {"notebook_html": "pages", "index_html": "index", "inline": "index", "against": "rows"}
+LAZY = {"notebook_html": "pages", "index_html": "index", "inline": "index"}
 
 
 def __getattr__(name: str) -> Any:
