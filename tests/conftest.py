@@ -51,7 +51,7 @@ def _own_outputs(tmp_path, monkeypatch):
     # Beside the folder of the test, which may be that of its runs.
     monkeypatch.setenv("HCR_DRAWINGS", f"{tmp_path}-drawings")
     # No test asks a real server for anything: nothing listens there.
-    monkeypatch.setattr("hcr.datasets.download.URLS", ("http://127.0.0.1:9/gzip.zip",))
+    monkeypatch.setattr("hcr.datasets.emnist.URLS", ("http://127.0.0.1:9/gzip.zip",))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv("HCR_RUN", raising=False)
 

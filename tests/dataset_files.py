@@ -15,7 +15,7 @@ from types import ModuleType
 import numpy as np
 
 from hcr import datasets
-from hcr.datasets import Info, Split, Strokes, download, unipen
+from hcr.datasets import Info, Split, Strokes, emnist, unipen
 from hcr.preprocessing import synthesis
 
 NAME = "made-up"
@@ -96,8 +96,10 @@ def zip_of(files: dict[str, bytes]) -> bytes:
 
 def make_official(monkeypatch, files: dict[str, bytes]) -> None:
     """Make `files` the official ones, instead of EMNIST's."""
-    digests = {name: hashlib.sha256(zipped(each)).hexdigest() for name, each in files.items()}
-    monkeypatch.setattr(download, "MEMBERS", digests)
+    digests = {
+        f"{name}.gz": hashlib.sha256(zipped(each)).hexdigest() for name, each in files.items()
+    }
+    monkeypatch.setattr(emnist, "MEMBERS", digests)
 
 
 class Server:

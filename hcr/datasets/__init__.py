@@ -32,7 +32,7 @@ DATASETS = {
     "emnist-mnist": "hcr.datasets.emnist",
     "emnist-bymerge": "hcr.datasets.emnist",
     "emnist-byclass": "hcr.datasets.emnist",
-    "az": "hcr.datasets.az",
+    "az": "hcr.datasets.mnist",
     "mnist+az": "hcr.datasets.mnist",
     "mnist+emnist-upper": "hcr.datasets.mnist",
     "mnist+emnist-upper-local": "hcr.datasets.mnist",

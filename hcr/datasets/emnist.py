@@ -1,27 +1,35 @@
 """EMNIST's six sets, the subset of the standing protocol, and either with pen drawings.
 
 With drawings (`emnist-subset+unipen`, `+drawings`), those of UNIPEN's or the user's own training
-split join the training images; validation and test are EMNIST's alone. `Split.sources` keeps the
-two apart: 0 for EMNIST's images, whose writers are empty, 1 for the drawings.
+split join the training images, as `Split.sources` 1; validation and test are EMNIST's alone.
 
-The subset was gathered from several EMNIST sets, all of which are drawn from ByMerge's pool, and
-none of its images is in ByMerge's test split. The list that comes with the package holds, in the
-subset's order, the `pixel_hashes` of its upright images, their labels, and a digest, so that
-ByMerge's official training file is enough to rebuild it.
+The subset was gathered from several EMNIST sets, all of ByMerge's pool, without ByMerge's test
+split. The list that comes with the package holds, in the subset's order, the `pixel_hashes` of its
+upright images, their labels, and a digest, so that ByMerge's training file is enough to rebuild it.
+
+The official archive is downloaded once, resumed where it broke off, checked, and unpacked.
 """
 
 import hashlib
+import os
+import sys
+import time
+import zipfile
 from importlib import import_module
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
+from filelock import FileLock
 
-from hcr.datasets.download import check_official, emnist_file
-from hcr.datasets.files import find, read_idx, read_pair
+from hcr.datasets.files import disk_error, find, read_idx, read_pair
+from hcr.datasets.files import read as read_file
 from hcr.datasets.leaks import LISTED, listed, pixel_hashes
 from hcr.datasets.split import SPLIT_SEED, Info, Options, Split, stratified
-from hcr.errors import DataError
+from hcr.errors import DataError, RunError
 from hcr.preprocessing.labels import BALANCED, BYCLASS, BYMERGE, DIGITS, LETTERS
+from hcr.runs import files
+from hcr.runs.environment import cache_folder
 
 CACHED = True
 CITATION = (
@@ -47,6 +55,22 @@ JOINED = {
     "unipen": ("hcr.datasets.unipen", "UNIPEN", "drawings of UNIPEN"),
     "drawings": ("hcr.datasets.drawings", "Drawings", "drawings of your own"),
 }
+
+URLS = (
+    "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",
+    "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/gzip.zip",
+)
+MD5 = "58c8d27c78d21e728a6bc7b3cc06412e"
+# Name of a gzipped member to its SHA-256.
+MEMBERS = {
+    name: digest
+    for digest, name in map(
+        str.split, Path(__file__).with_name("emnist_sha256.txt").read_text("ascii").splitlines()
+    )
+}
+ATTEMPTS = 5  # at one address, as long as each brings something
+PAUSE = 2.0  # s before another attempt at the same address
+TIMEOUT = (10, 60)  # s to connect, s between two pieces
 
 
 def info(name: str, options: Options) -> Info:
@@ -163,3 +187,104 @@ def _files(name: str, split: str) -> list[Path]:
     if split == "test":
         return _files("emnist-bymerge", "test")
     return [emnist_file("emnist-bymerge-train-images-idx3-ubyte"), LISTED[SUBSET]]
+
+
+# The official archive
+
+
+def emnist_file(name: str) -> Path:
+    """The official file `name`: where `find` has it, else unpacked from the archive.
+
+    The archive is downloaded once, by one process at a time, and kept. Raises `DataError` where it
+    can neither be had nor written.
+    """
+    path = find("emnist", name)
+    if path is not None:
+        return path
+    target = cache_folder() / "emnist" / f"{name}.gz"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(target.with_name(".lock")):
+            if not target.is_file():  # another process may have been faster
+                archive = find("emnist", "gzip.zip") or fetch(target.with_name("gzip.zip"))
+                remedy = "Delete it, and it is downloaded again."
+                content = read_file(
+                    archive, lambda: _member(archive, target.name), "EMNIST's archive", remedy
+                )
+                with files.writing(target) as aside:
+                    aside.write_bytes(content)
+    except RunError as error:
+        raise disk_error(error.__cause__, target) from error
+    except OSError as error:
+        raise disk_error(error, target) from error
+    return target.resolve()
+
+
+def check_official(path: Path) -> None:
+    """Raise `DataError` where a gzipped file of EMNIST is not the official one."""
+    if path.name in MEMBERS and files.sha256(path) != MEMBERS[path.name]:
+        raise DataError(
+            f"{path} must be the official file. Received: {path.stat().st_size:,} bytes with "
+            "another SHA-256. It was cut short or is of another set: delete it or get it again."
+        )
+
+
+def _member(archive: Path, name: str) -> bytes:
+    with zipfile.ZipFile(archive) as box:
+        content = box.read(f"gzip/{name}")
+    if hashlib.sha256(content).hexdigest() != MEMBERS[name]:
+        raise zipfile.BadZipFile(f"its {name} has another SHA-256")
+    return content
+
+
+def fetch(target: Path) -> Path:
+    """Download the archive to `target` from the first of `URLS` that gives the right bytes.
+
+    What has arrived is kept in `<target>.part` when it breaks off, and the next attempt, or the
+    next call, asks for the rest only. Raises `DataError` where no address gave the file.
+    """
+    import pooch
+    import requests
+
+    # It would print the addresses and this machine's folders, into reports too.
+    pooch.get_logger().setLevel("WARNING")
+    print("Downloading EMNIST's archive, 562 MB, once.", file=sys.stderr, flush=True)
+    part, reasons = target.with_name(f"{target.name}.part"), []
+
+    def resume(url: str, output_file: str, _: object) -> None:
+        # Compressed on the way, the bytes could not be counted.
+        headers = {"Accept-Encoding": "identity"}
+        if size():
+            headers["Range"] = f"bytes={size()}-"
+        try:
+            with open(part, "ab") as file:
+                pooch.HTTPDownloader(headers=headers, timeout=TIMEOUT)(url, file, None)
+        except requests.HTTPError as error:
+            # 416: there is nothing behind what is here. Whether that is right, the MD5 tells.
+            if error.response.status_code != 416:
+                raise
+        os.replace(part, output_file)
+
+    def size() -> int:
+        return part.stat().st_size if part.is_file() else 0
+
+    for url in URLS:
+        for _ in range(ATTEMPTS):
+            before = size()
+            try:
+                pooch.retrieve(url, f"md5:{MD5}", target.name, target.parent, downloader=resume)
+                return target
+            except requests.RequestException as error:
+                status = getattr(error.response, "status_code", None)
+                reason, again = status or type(error).__name__, size() > before
+            except ValueError:
+                # What was there before may have been wrong, or the server cannot resume.
+                reason, again = "a file with another MD5", before > 0
+            if not again:
+                break
+            time.sleep(PAUSE)
+        reasons.append(f"{reason} from {urlsplit(url).netloc}")
+    raise DataError(
+        f"EMNIST's archive must be downloaded once. Received: {', '.join(reasons)}. Try again "
+        f"later ({size() / 1e6:,.0f} MB are kept), or put {URLS[0]} into {target.parent} by hand."
+    )

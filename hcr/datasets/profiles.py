@@ -40,19 +40,9 @@ def apply_profile(
     """Choose training images so that the classes stand to each other as in MNIST + A–Z.
 
     A letter keeps `AZ_COUNTS` times a factor, rounded: the largest factor that every letter has
-    images for. With `az` a digit keeps `MNIST_COUNTS` times that factor. All others stay.
-
-    Args:
-        labels: int (n,), those of the training split.
-        characters: The character of each label.
-        profile: A key of `CLASS_PROFILES` but `none`.
-        seed: Of the draw.
-
-    Returns:
-        Indices of the images that stay, int64 (m,), sorted, and the factor in (0, 1].
-
-    Raises:
-        ParameterError: The profile is unknown or does not go with the characters.
+    images for. With `az` a digit keeps `MNIST_COUNTS` times that factor. All others stay. Returns
+    their indices, int64 (m,), sorted, and the factor in (0, 1]. Raises `ParameterError` where the
+    profile is unknown or does not go with the characters.
     """
     counts = np.bincount(labels, minlength=len(characters))
     index = {character: label for label, character in enumerate(characters)}
@@ -96,22 +86,11 @@ def scaled(n: int, factor: float) -> int:
 def long_tailed(labels: np.ndarray, n_classes: int, factor: float, seed: int) -> np.ndarray:
     """Choose training images so that class sizes fall exponentially.
 
-    The profile of Y. Cui, M. Jia, T.-Y. Lin, Y. Song, S. Belongie, Class-balanced loss based on
-    effective number of samples, CVPR 2019, arXiv:1901.05555: class i of C, the largest first,
-    keeps n_max * factor ** (-i / (C - 1)), rounded down, but never more than it has, and at least
-    one image.
-
-    Args:
-        labels: int (n,), those of the training split.
-        n_classes: The number of classes.
-        factor: Largest class over smallest, at least 1; 1 keeps every image.
-        seed: Of the draw. With one seed, a larger factor keeps some of what a smaller one keeps.
-
-    Returns:
-        Indices of the images that stay, int64 (m,), sorted.
-
-    Raises:
-        ParameterError: The factor is below 1 or not finite.
+    The profile of Cui et al., Class-balanced loss based on effective number of samples, CVPR 2019,
+    arXiv:1901.05555: class i of C, the largest first, keeps n_max * factor ** (-i / (C - 1)),
+    rounded down, but never more than it has, and at least one image. With one seed, a larger
+    factor keeps some of what a smaller one keeps. Returns indices, int64 (m,), sorted. Raises
+    `ParameterError` where `factor` is below 1 or not finite.
     """
     if not (isfinite(factor) and factor >= 1):
         raise ParameterError(

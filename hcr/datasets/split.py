@@ -18,20 +18,11 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Strokes:
-    """Drawings as pen strokes, all in three arrays.
+    """Drawings: i has strokes `sample_ptr[i:i + 2]`, stroke s has points `stroke_ptr[s:s + 2]`."""
 
-    Drawing i is the strokes `sample_ptr[i]:sample_ptr[i + 1]`, stroke s the points
-    `stroke_ptr[s]:stroke_ptr[s + 1]`.
-
-    Attributes:
-        points: float32 (p, 2), x right and y down.
-        stroke_ptr: int64 (n_strokes + 1,).
-        sample_ptr: int64 (n + 1,).
-    """
-
-    points: np.ndarray
-    stroke_ptr: np.ndarray
-    sample_ptr: np.ndarray
+    points: np.ndarray  # float32 (p, 2), x right and y down
+    stroke_ptr: np.ndarray  # int64 (n_strokes + 1,)
+    sample_ptr: np.ndarray  # int64 (n + 1,)
 
     def __len__(self) -> int:
         return len(self.sample_ptr) - 1
@@ -63,22 +54,13 @@ class Strokes:
 
 @dataclass(frozen=True)
 class Split:
-    """Images and their labels.
+    """Images and their labels, and what belongs to them where it is known."""
 
-    Attributes:
-        images: uint8 (n, 28, 28), ink 255 on 0, upright; may be a read-only memory map.
-        labels: int64 (n,).
-        strokes: The n drawings that the images were made from, where they are known.
-        writers: str (n,), who wrote each, where it is known.
-        sources: int64 (n,), the dataset that each comes from, counted from 0, where several were
-            joined.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    strokes: Strokes | None = None
-    writers: np.ndarray | None = None
-    sources: np.ndarray | None = None
+    images: np.ndarray  # uint8 (n, 28, 28), ink 255 on 0, upright; perhaps a read-only memory map
+    labels: np.ndarray  # int64 (n,)
+    strokes: Strokes | None = None  # the n drawings that the images were made from
+    writers: np.ndarray | None = None  # str (n,)
+    sources: np.ndarray | None = None  # int64 (n,), which of the datasets that were joined
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.shape[1:] != (28, 28):
@@ -116,67 +98,39 @@ class Split:
 
 @dataclass(frozen=True)
 class Options:
-    """What besides its name decides what a dataset is read from.
+    """What besides its name decides what a dataset is read from."""
 
-    Attributes:
-        path: Where the user's own data, or the A–Z file, are.
-        orientation: A key of `hcr.datasets.own.ORIENTATIONS`.
-    """
-
-    path: str | None = None
-    orientation: str = "upright"
+    path: str | None = None  # of the user's own data, or the A–Z file
+    orientation: str = "upright"  # a key of `hcr.datasets.own.ORIENTATIONS`
 
 
 @dataclass(frozen=True)
 class Info:
-    """What is known of a dataset before it is read.
+    """What is known of a dataset before it is read."""
 
-    Attributes:
-        title: The name for people.
-        characters: The character of each label.
-        license: Under which terms it may be used.
-        citation: What to cite.
-        url: Where it comes from.
-        caveat: What must stand beside every figure, such as `"synthetic"`; mostly empty.
-        drawer: Whom an accuracy is named by, where one person drew all: `"You"`; mostly empty.
-    """
-
-    title: str
-    characters: tuple[str, ...]
+    title: str  # for people
+    characters: tuple[str, ...]  # of the labels
     license: str
     citation: str
     url: str
-    caveat: str = ""
-    drawer: str = ""
+    caveat: str = ""  # what must stand beside every figure, such as "synthetic"
+    drawer: str = ""  # whom an accuracy is named by, where one person drew all: "You"
 
 
 @dataclass
 class Dataset:
-    """One dataset; its test images are read when `test` is first used.
+    """One dataset; its test images are read, which is recorded, when `test` is first used."""
 
-    Attributes:
-        name: The key in `DATASETS`.
-        info: What is known of it.
-        train: What a model is fitted on.
-        validation: What everything is chosen on.
-        test_labels: int64 (n,), for counting; the images come with `test`.
-        read_test: Reads the test split.
-        leaks: The report of `hcr.datasets.leaks.guard`.
-        changed: How options of `load` made the training split smaller.
-        indices: int64 (m,), which images of the whole training split they kept; None for all.
-        on_test_opened: Called when `test` is first used, with the name, the number of images and
-            the split's digest.
-    """
-
-    name: str
+    name: str  # the key in `DATASETS`
     info: Info
-    train: Split
-    validation: Split
-    test_labels: np.ndarray
+    train: Split  # to fit on
+    validation: Split  # to choose everything on
+    test_labels: np.ndarray  # int64 (n,), for counting
     read_test: Callable[[], Split]
-    leaks: dict[str, int] = field(default_factory=dict)
-    changed: dict[str, Any] = field(default_factory=dict)
-    indices: np.ndarray | None = None
+    leaks: dict[str, int] = field(default_factory=dict)  # of `hcr.datasets.leaks.guard`
+    changed: dict[str, Any] = field(default_factory=dict)  # the options that cut `train`
+    indices: np.ndarray | None = None  # int64 (m,), of the whole training split; None: all
+    # Called with the name, the number of test images and their digest.
     on_test_opened: Callable[[str, int, str], None] | None = field(default=None, repr=False)
 
     def keep(self, chosen: np.ndarray, **changed: Any) -> None:
@@ -203,7 +157,7 @@ class Dataset:
 
     @cached_property
     def test(self) -> Split:
-        """The test split. Its opening is recorded."""
+        """The test split."""
         split = self.read_test()
         if self.on_test_opened is not None:
             self.on_test_opened(self.name, len(split), split.digest)
@@ -252,12 +206,8 @@ class Dataset:
 def by_hash(hashes: np.ndarray, shares: Sequence[float]) -> list[np.ndarray]:
     """Split indices by the images' hashes: an image falls into the same part for ever.
 
-    Args:
-        hashes: uint64 (n,), evenly spread, as `hcr.datasets.leaks.pixel_hashes` gives them.
-        shares: The share of all hashes, in (0, 1], that each part takes; together at most 1.
-
-    Returns:
-        One sorted int64 array of indices per share.
+    `hashes` are uint64 (n,), of `pixel_hashes`; `shares` are in (0, 1], together at most 1. Returns
+    one sorted int64 array of indices per share.
     """
     place = hashes.astype(np.float64) / 2.0**64
     ends = np.cumsum([0.0, *shares])

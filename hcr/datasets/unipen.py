@@ -1,8 +1,7 @@
 """UNIPEN: characters that people wrote with a pen on a tablet, as strokes, by contributor.
 
-They are the isolated digits, capitals and small letters (categories 1a, 1b and 1c) of UNIPEN
-train_r01_v07: 105,382 of 21 contributors, such as universities and firms. The file,
-`unipen_chars.npz`, holds
+They are the isolated digits, capitals and small letters (1a, 1b, 1c) of UNIPEN train_r01_v07:
+105,382 of 21 contributors, such as universities and firms. `unipen_chars.npz` holds
 
     xy             int (p, 2): x right, y down, 0 to 1000, a drawing's longer side all of that
     stroke_ptr     int (s + 1,): stroke k is the points stroke_ptr[k]:stroke_ptr[k + 1]
@@ -10,12 +9,9 @@ train_r01_v07: 105,382 of 21 contributors, such as universities and firms. The f
     label          str (n,): one of 0-9, A-Z, a-z
     contributor    int (n,): an index into contributor_names, str
 
-The writers of one contributor are not told apart reliably, so the splits keep contributors apart.
-Left out are 2,423 drawings that are exact copies of another with the same label, and those without
-extent, a pen put down once (45, of which 28 are such copies too).
-
-Worth knowing: `app` is a coarse tablet; `sie`, `mot` and `kai` write cursive; in the test split
-`gmd` holds no capitals and `uqb` no small letters.
+The splits keep contributors apart. Left out are 2,423 exact copies of another drawing with the same
+label, and 45 without extent, a pen put down once. Worth knowing: `app` is a coarse tablet; `sie`,
+`mot` and `kai` write cursive; in the test split `gmd` holds no capitals and `uqb` no small letters.
 """
 
 from collections.abc import Iterable, Sequence
@@ -101,14 +97,10 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
 
 
 def drawings_of(names: Iterable[str]) -> tuple[list[list[np.ndarray]], np.ndarray, np.ndarray]:
-    """All drawings of the contributors `names`, none twice.
+    """All drawings of the contributors `names`, none twice: n lists of (k, 2) strokes.
 
-    Returns:
-        n drawings, each a list of (k, 2) strokes; their characters, str (n,); their contributors,
-        str (n,).
-
-    Raises:
-        DataError: The file is nowhere, or is broken.
+    With their characters, str (n,), and their contributors, str (n,). Raises `DataError` where the
+    file is nowhere, or is broken.
     """
     strokes, characters, contributors, _ = _distinct()
     chosen = np.flatnonzero(np.isin(contributors, list(names)))
@@ -120,14 +112,9 @@ def example_drawings(
 ) -> tuple[list[list[np.ndarray]], list[str], list[str]]:
     """A drawing of each class by the validation split's contributors, to look at.
 
-    Args:
-        classes: Characters; of 47, `C` is what was drawn as `C` or `c` (`labels.merge`).
-        seed: Of the choice.
-        run: The `hcr.runs.Run` that shows them, whose page then credits the dataset.
-
-    Returns:
-        The drawings, as `drawings_of` gives them; the class of each; who drew it. Nothing where
-        the file is nowhere; classes that nobody drew are left out.
+    Of 47 classes, `C` is what was drawn as `C` or `c`. Returns the drawings, the class of each and
+    who drew it: of those classes that somebody drew, none where the file is nowhere. The pages of
+    the `hcr.runs.Run` that shows them then credit the dataset.
     """
     if files.find("unipen", FILE) is None:
         return [], [], []
@@ -151,33 +138,20 @@ def _load() -> tuple[Strokes, np.ndarray, np.ndarray]:
     def load() -> tuple[Strokes, np.ndarray, np.ndarray]:
         # Opened here, because NumPy leaves a file open where its archive is damaged.
         with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            xy, stroke_ptr, sample_ptr, characters, contributor, names = (file[key] for key in KEYS)
-        n, known = len(sample_ptr) - 1, np.isin(characters, list(labels.BYCLASS))
-        good = {
-            "xy": xy.ndim == 2 and xy.shape[1] == 2 and np.isfinite(xy).all(),
-            "stroke_ptr": _rises(stroke_ptr, len(xy)),
-            "sample_ptr": _rises(sample_ptr, len(stroke_ptr) - 1),
-            "label": characters.shape == (n,) and known.all(),
-            "contributor": contributor.shape == (n,)
-            and np.isin(contributor, np.arange(len(names))).all(),
-        }
-        wrong = [key for key, right in good.items() if not right]
-        if wrong:
-            raise ValueError(f"another {wrong[0]}")
-        ends = (each.astype(np.int64) for each in (stroke_ptr, sample_ptr))
-        strokes = Strokes(xy.astype(np.float32), *ends)
-        return strokes, characters.astype(str), names[contributor].astype(str)
+            xy, strokes, samples, characters, contributor, names = (file[key] for key in KEYS)
+        # As int64: unsigned numbers have no negative steps.
+        ends = [each.astype(np.int64) for each in (strokes, samples)]
+        rise = all(each[0] == 0 and (np.diff(each) >= 0).all() for each in ends)
+        rise = rise and ends[0][-1] == len(xy) and ends[1][-1] == len(strokes) - 1
+        same = characters.shape == contributor.shape == (len(samples) - 1,)
+        known = np.isin(characters, list(labels.BYCLASS)).all() and contributor.min() >= 0
+        if not (rise and same and known and np.isfinite(xy).all()):
+            raise ValueError("parts that do not go together")
+        points = xy.astype(np.float32).reshape(len(xy), 2)
+        return Strokes(points, *ends), characters.astype(str), names[contributor].astype(str)
 
     form = "UNIPEN's characters in the form of hcr/datasets/unipen.py"
     return files.read(path, load, form, "Copy it again.")
-
-
-def _rises(bounds: np.ndarray, last: int) -> bool:
-    """Whether `bounds` rise from 0 to `last`."""
-    # As int64: unsigned numbers have no negative steps.
-    whole = bounds.ndim == 1 and bounds.dtype.kind in "iu" and len(bounds) > 0
-    bounds = bounds.astype(np.int64) if whole else np.array([-1])
-    return bool(bounds[0] == 0 and bounds[-1] == last and (np.diff(bounds) >= 0).all())
 
 
 def _distinct() -> tuple[Strokes, np.ndarray, np.ndarray, np.ndarray]:
@@ -191,9 +165,8 @@ def _distinct() -> tuple[Strokes, np.ndarray, np.ndarray, np.ndarray]:
     parts = np.zeros(len(contributors), dtype=np.int64)
     for part, those in enumerate((VALIDATION, TEST, ASIDE), start=1):
         parts[np.isin(contributors, those)] = part
-    rank = np.array([2, 1, 0, 3])[parts]
     seen, kept = set(), []
-    for i in np.argsort(rank, kind="stable").tolist():
+    for i in np.argsort(np.array([2, 1, 0, 3])[parts], kind="stable").tolist():
         first, last = strokes.sample_ptr[i : i + 2]
         bounds = strokes.stroke_ptr[first : last + 1]
         points = strokes.points[bounds[0] : bounds[-1]]

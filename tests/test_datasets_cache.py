@@ -1,0 +1,249 @@
+"""The cache: made once, mapped into memory, renewed when anything changes, never half written."""
+
+import errno
+import os
+import shutil
+import time
+
+import numpy as np
+import pytest
+from dataset_files import NAME, family, made, splits
+
+from hcr import datasets
+from hcr.datasets import Options, Split, Strokes, cache
+from hcr.errors import DataError
+from hcr.runs.environment import cache_folder
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    monkeypatch.setenv("HCR_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "source"
+    path.write_text("1")
+    return path
+
+
+def entries() -> list:
+    return sorted((cache_folder() / "sets").glob(f"{NAME}-*"))
+
+
+def test_a_set_is_read_once_and_then_mapped(source, monkeypatch):
+    calls = family(monkeypatch, source)
+    first, second = datasets.load(NAME), datasets.load(NAME)
+    assert len(calls) == 1
+    for part, expected in zip(("train", "validation", "test"), splits(), strict=True):
+        for data in (first, second):
+            found = getattr(data, part)
+            np.testing.assert_array_equal(found.images, expected.images)
+            np.testing.assert_array_equal(found.labels, expected.labels)
+            assert found.labels.dtype == np.int64
+            # The digest that was stored is the one that would be counted.
+            assert found.digest == expected.digest
+    assert isinstance(first.train.images, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        first.train.images[0, 0, 0] = 1
+    assert first.digest == second.digest
+
+
+def test_a_changed_file_option_or_code_is_read_again(source, monkeypatch):
+    # As if each of them were used by a process that has ended by the next.
+    monkeypatch.setattr("psutil.pid_exists", lambda pid: False)
+    calls = family(monkeypatch, source)
+    datasets.load(NAME)
+    source.write_text("22")
+    datasets.load(NAME)
+    assert len(calls) == 2
+    os.utime(source, ns=(1, 1))
+    datasets.load(NAME)
+    assert len(calls) == 3
+    monkeypatch.setattr(cache, "code", lambda: "other code")
+    datasets.load(NAME)
+    assert len(calls) == 4
+    monkeypatch.setattr(datasets, "TAKE_PATH", (NAME,))
+    datasets.load(NAME, path="elsewhere")
+    assert len(calls) == 5
+    # Old entries don't pile up.
+    assert len(entries()) == cache.KEPT
+
+
+def edit(path, change) -> None:
+    """Write over a file of the cache by hand."""
+    path.write_bytes(change(path.read_bytes()))
+
+
+DAMAGES = {
+    "cut": ("train-images.npy", lambda content: content[:-1]),
+    "a label changed": ("train-labels.npy", lambda content: content[:-8] + b"\3" + content[-7:]),
+    "zeros": ("validation-images.npy", lambda content: bytes(len(content))),
+    "record cut": ("entry.json", lambda content: content[:-20]),
+    "record changed": ("entry.json", lambda content: content.replace(b'": 0', b'": 1', 1)),
+}
+
+
+@pytest.mark.parametrize("damage", [*DAMAGES, "test-labels.npy", "entry.json"])
+def test_a_damaged_entry_is_rebuilt(source, monkeypatch, damage, capsys):
+    calls = family(monkeypatch, source)
+    before = datasets.load(NAME)
+    (folder,) = entries()
+    if damage in DAMAGES:
+        name, change = DAMAGES[damage]
+        edit(folder / name, change)
+    else:
+        (folder / damage).unlink()
+    after = datasets.load(NAME)
+    assert (len(calls), after.digest, after.leaks) == (2, before.digest, before.leaks)
+    np.testing.assert_array_equal(after.train.labels, splits()[0].labels)
+    np.testing.assert_array_equal(after.validation.images, splits()[1].images)
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_what_a_copy_of_the_cache_holds_is_read_once_and_believed(source, monkeypatch):
+    calls = family(monkeypatch, source)
+    datasets.load(NAME)
+    (folder,) = entries()
+    shutil.copytree(folder, source.parent / "copy")
+    shutil.rmtree(folder)
+    shutil.move(source.parent / "copy", folder)  # other times and inodes
+    datasets.load(NAME)
+    hashed = []
+    monkeypatch.setattr(cache.files, "sha256", hashed.append)
+    datasets.load(NAME)
+    assert (len(calls), hashed) == (1, [])
+
+
+def test_a_test_split_that_rotted_unseen_is_rebuilt_before_it_is_opened(source, monkeypatch):
+    calls = family(monkeypatch, source)
+    data = datasets.load(NAME)
+    (folder,) = entries()
+    path = folder / "test-images.npy"
+    state = path.stat()
+    with path.open("r+b") as file:  # the same file, of the same size and time
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([255 - splits()[2].images.flat[-1]]))
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    np.testing.assert_array_equal(data.test.images, splits()[2].images)
+    assert len(calls) == 2
+
+
+def test_three_sets_at_once_leave_each_other_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("HCR_CACHE", str(tmp_path / "cache"))
+
+    def own(number: int) -> datasets.Dataset:
+        some = made(300, number)
+        path = tmp_path / f"{number}.npz"
+        np.savez(path, images=some.images, labels=some.labels)
+        return datasets.load("own", path=str(path))
+
+    used = [own(number) for number in range(cache.KEPT + 2)]
+    for data in used:
+        assert len(data.test) == data.counts["test"].sum()
+    folders = cache_folder() / "sets"
+    assert len(list(folders.glob("own-*"))) == len(used)
+    # Those of processes that have ended go.
+    monkeypatch.setattr("psutil.pid_exists", lambda pid: False)
+    own(9)
+    assert len(list(folders.glob("own-*"))) == cache.KEPT
+
+
+def test_a_reader_that_fails_leaves_nothing(source, monkeypatch):
+    def broken():
+        raise DataError("The file is cut short.")
+
+    family(monkeypatch, source, broken)
+    with pytest.raises(DataError, match="cut short"):
+        datasets.load(NAME)
+    assert entries() == []
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_that_is_trusted(source, monkeypatch):
+    calls = family(monkeypatch, source)
+    real, written = np.save, []
+
+    def full(path, *rest, **options):
+        written.append(path)
+        if len(written) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(path, *rest, **options)
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(DataError, match="No space left"):
+        datasets.load(NAME)
+    assert entries() == []
+    assert not list((cache_folder() / "sets").glob(".making-*"))
+    monkeypatch.setattr(np, "save", real)
+    assert len(datasets.load(NAME).train) == 200
+    assert len(calls) == 2
+
+
+def test_a_file_in_the_caches_place_is_told(source, monkeypatch):
+    family(monkeypatch, source)
+    cache_folder().parent.mkdir(exist_ok=True)
+    cache_folder().write_text("no folder")
+    with pytest.raises(DataError, match="writable"):
+        datasets.load(NAME)
+
+
+def test_what_a_killed_process_left_is_swept(source, monkeypatch):
+    family(monkeypatch, source)
+    old, young = (cache_folder() / "sets" / f".making-{name}" for name in ("old", "young"))
+    for folder in (old, young):
+        folder.mkdir(parents=True)
+    os.utime(old, (time.time() - 7200,) * 2)
+    datasets.load(NAME)
+    # The young one may be another process at work.
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_the_test_split_is_not_opened_by_loading(source, monkeypatch):
+    family(monkeypatch, source)
+    datasets.load(NAME)
+    opened = []
+    real = np.load
+    monkeypatch.setattr(
+        np, "load", lambda path, **options: opened.append(path.name) or real(path, **options)
+    )
+    data = datasets.load(NAME)
+    assert data.digest
+    assert data.facts()["counts"]["test"] == 50
+    assert "test-images.npy" not in opened
+    assert len(data.test) == 50
+    assert "test-images.npy" in opened
+
+
+def test_drawings_and_writers_come_back(source, monkeypatch):
+    drawings = [[np.array([[i, 0], [i, 1.5]]), np.array([[i, i]])] for i in range(200)]
+    strokes, writers = Strokes.of(drawings), np.array([f"w{i % 7}" for i in range(200)])
+
+    def read():
+        train, validation, test = splits()
+        return Split(train.images, train.labels, strokes, writers), validation, test
+
+    family(monkeypatch, source, read)
+    for _ in range(2):
+        data = datasets.load(NAME)
+        assert len(data.train.strokes) == 200
+        for found, expected in zip(data.train.strokes[17], drawings[17], strict=True):
+            np.testing.assert_array_equal(found, expected)
+        assert data.train.writers.tolist() == writers.tolist()
+        assert data.validation.strokes is None
+    less = datasets.load(NAME, limit=20).train
+    for i in range(20):
+        number = int(less.strokes[i][0][0, 0])
+        np.testing.assert_array_equal(less.images[i], data.train.images[number])
+        assert less.writers[i] == writers[number]
+
+
+def test_two_names_share_no_entry(source, monkeypatch):
+    monkeypatch.setattr("psutil.pid_exists", lambda pid: False)
+
+    def entry(name: str, read=splits) -> cache.Entry:
+        return cache.entry(cache.place(name, Options(), [source]), read)
+
+    one = entry("a")
+    other = entry("a-b", lambda: (made(20, 8), made(20, 9), made(20, 10)))
+    assert one.folder != other.folder
+    for extra in range(4):
+        source.write_text("x" * (extra + 5))
+        entry("a")
+    assert other.folder.is_dir(), "tidying one name deleted the other"
+    shutil.rmtree(other.folder)
