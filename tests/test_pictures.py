@@ -1,4 +1,4 @@
-"""Pictures from outside: whatever the size, mode, paper and pen, what comes out is one form."""
+"""Pictures from outside: whatever the size, mode, paper, pen and file, one form comes out."""
 
 import io
 from pathlib import Path
@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
-from scipy import ndimage
 from sklearn.datasets import load_digits
 
 from hcr import datasets
@@ -37,8 +36,8 @@ def scan(strokes, size=100, pen=12, canvas=(160, 200), at=(30, 40)):
     return np.asarray(big.resize(canvas, Image.Resampling.BOX), dtype=float) / 255
 
 
-def bytes_of(grey):
-    return np.rint(np.clip(grey, 0, 1) * 255).astype(np.uint8)
+def bytes_of(gray):
+    return np.rint(np.clip(gray, 0, 1) * 255).astype(np.uint8)
 
 
 CHARS = "A5gRit"
@@ -49,26 +48,19 @@ AS_DRAWN = {char: from_strokes(strokes) for char, strokes in DRAWINGS.items()}
 
 def worst(change):
     """The least likeness to the pen's picture over `CHARS`, after `change` of the scan."""
-    return min(likeness(from_picture(change(grey)), AS_DRAWN[char]) for char, grey in SCANS.items())
+    return min(likeness(from_picture(change(gray)), AS_DRAWN[char]) for char, gray in SCANS.items())
 
 
 def test_a_scan_is_what_the_pen_gives():
-    for char, grey in SCANS.items():
-        picture = from_picture(bytes_of(grey))
+    for char, gray in SCANS.items():
+        picture = from_picture(bytes_of(gray))
         assert check_images(picture[None]).max() == 255
         assert likeness(picture, AS_DRAWN[char]) > 0.985, char
 
 
-def test_it_follows_what_nists_pictures_went_through():
-    # NIST: black and white, 128 x 128, characters of about 44 pixels, lines of about 5.
-    for char, strokes in DRAWINGS.items():
-        grey = scan(strokes, size=44, pen=5, canvas=(128, 128)) > 0.5
-        assert likeness(from_picture(grey), AS_DRAWN[char]) > 0.97, char
-
-
 def test_the_longer_side_is_as_long_as_emnists_and_in_the_middle():
-    for grey in SCANS.values():
-        picture = from_picture(bytes_of(grey))
+    for gray in SCANS.values():
+        picture = from_picture(bytes_of(gray))
         for axis in (0, 1):
             ink = np.flatnonzero(picture.max(axis=axis) >= 128)
             assert abs(ink[0] - (27 - ink[-1])) <= 1
@@ -78,64 +70,52 @@ def test_the_longer_side_is_as_long_as_emnists_and_in_the_middle():
 
 def noisy(sigma, seed=0):
     rng = np.random.default_rng(seed)
-    return lambda grey: grey + rng.normal(0, sigma, grey.shape)
+    return lambda gray: gray + rng.normal(0, sigma, gray.shape)
 
 
-def shaded(grey):
-    rows, columns = np.indices(grey.shape) / np.max(grey.shape)
-    return grey * (0.5 + 0.3 * columns + 0.2 * rows)
+def shaded(gray):
+    rows, columns = np.indices(gray.shape) / np.max(gray.shape)
+    return gray * (0.5 + 0.3 * columns + 0.2 * rows)
 
 
-def half_in_shadow(grey):
-    columns = np.indices(grey.shape)[1] / grey.shape[1]
-    return grey * (1 - 0.4 / (1 + np.exp((0.4 - columns) / 0.02)))
+def half_in_shadow(gray):
+    columns = np.indices(gray.shape)[1] / gray.shape[1]
+    return gray * (1 - 0.4 / (1 + np.exp((0.4 - columns) / 0.02)))
 
 
-def specked(grey):
-    return np.where(np.random.default_rng(0).random(grey.shape) < 0.002, 0, grey)
+def specked(gray):
+    return np.where(np.random.default_rng(0).random(gray.shape) < 0.002, 0, gray)
 
 
-def blurred(grey):
-    soft = Image.fromarray(bytes_of(grey)).filter(ImageFilter.GaussianBlur(2))
+def blurred(gray):
+    soft = Image.fromarray(bytes_of(gray)).filter(ImageFilter.GaussianBlur(2))
     return np.asarray(soft) / 255
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda grey: 1 - grey,
-        lambda grey: 0.75 + 0.2 * grey,
-        lambda grey: noisy(0.1)(0.2 + 0.6 * grey),
-        lambda grey: noisy(0.05)(0.6 + 0.2 * grey),
-        lambda grey: noisy(0.05)(0.8 - 0.6 * grey),
-        lambda grey: noisy(0.02)(shaded(0.2 + 0.7 * grey)),
-        lambda grey: noisy(0.02)(1 - shaded(0.2 + 0.7 * grey)),
-        lambda grey: noisy(0.02)(half_in_shadow(0.2 + 0.7 * grey)),
-        specked,
-        blurred,
-    ],
-    ids=[
-        "light on dark",
-        "pale",
-        "noise",
-        "pale and noisy",
-        "light on dark, noisy",
-        "shaded paper",
-        "shaded, light on dark",
-        "a shadow's edge",
-        "specks",
-        "out of focus",
-    ],
-)
+CHANGES = {
+    "light on dark": lambda gray: 1 - gray,
+    "pale": lambda gray: 0.75 + 0.2 * gray,
+    "noise": lambda gray: noisy(0.1)(0.2 + 0.6 * gray),
+    "pale and noisy": lambda gray: noisy(0.05)(0.6 + 0.2 * gray),
+    "light on dark, noisy": lambda gray: noisy(0.05)(0.8 - 0.6 * gray),
+    "shaded paper": lambda gray: noisy(0.02)(shaded(0.2 + 0.7 * gray)),
+    "shaded, light on dark": lambda gray: noisy(0.02)(1 - shaded(0.2 + 0.7 * gray)),
+    "a shadow's edge": lambda gray: noisy(0.02)(half_in_shadow(0.2 + 0.7 * gray)),
+    "specks": specked,
+    "out of focus": blurred,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_paper_and_light_do_not_matter(change):
-    assert worst(lambda grey: bytes_of(change(grey))) > 0.975
+    assert worst(lambda gray: bytes_of(CHANGES[change](gray))) > 0.975
 
 
 @pytest.mark.parametrize("pen", [1, 2, 4])
 def test_a_fine_pen_is_widened(pen):
     for char, strokes in DRAWINGS.items():
-        grey = scan(strokes, size=120, pen=pen)
-        assert likeness(from_picture(bytes_of(grey)), AS_DRAWN[char]) > 0.97, char
+        gray = scan(strokes, size=120, pen=pen)
+        assert likeness(from_picture(bytes_of(gray)), AS_DRAWN[char]) > 0.97, char
 
 
 def test_a_broad_pen_stays_broad():
@@ -143,7 +123,7 @@ def test_a_broad_pen_stays_broad():
     assert broad.sum() > 1.3 * AS_DRAWN["A"].sum()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.sampled_from(CHARS),
     st.floats(30, 300),
@@ -154,18 +134,18 @@ def test_a_broad_pen_stays_broad():
 def test_size_and_place_do_not_matter(char, size, right, down, light):
     pen = size * 0.12
     side = int(size + 2 * pen) + 4
-    grey = scan(DRAWINGS[char], size, pen, (side + right, side + down), (pen, pen))
-    picture = from_picture(bytes_of(1 - grey if light else grey))
+    gray = scan(DRAWINGS[char], size, pen, (side + right, side + down), (pen, pen))
+    picture = from_picture(bytes_of(1 - gray if light else gray))
     assert likeness(picture, AS_DRAWN[char]) > 0.96
 
 
 @pytest.mark.parametrize("char", ["T", "E", "D", "I", "L", "i"])
 @pytest.mark.parametrize("pen", [15, 40])
 def test_a_tight_crop_is_the_same(char, pen):
-    grey = scan(synthesis.character(char, 3), pen=pen, at=(30, 45))
-    rows, columns = np.nonzero(grey < 0.5)
-    tight = grey[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    whole = from_picture(bytes_of(grey))
+    gray = scan(synthesis.character(char, 3), pen=pen, at=(30, 45))
+    rows, columns = np.nonzero(gray < 0.5)
+    tight = gray[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    whole = from_picture(bytes_of(gray))
     for change in (lambda g: g, lambda g: 1 - g):
         assert likeness(from_picture(bytes_of(change(tight))), whole) > 0.97
 
@@ -187,9 +167,9 @@ def test_a_lone_dot_is_as_small_as_a_tap():
     assert likeness(from_picture(big), from_strokes([[(0, 0)]])) > 0.97
 
 
-def on_wide_paper(grey):
+def on_wide_paper(gray):
     """What a dark character gives that has all the paper it needs."""
-    paper = np.pad(grey, max(grey.shape), constant_values=255)
+    paper = np.pad(gray, max(gray.shape), constant_values=255)
     return from_picture(paper, inverted=True)
 
 
@@ -198,9 +178,9 @@ def test_a_soft_character_that_fills_the_picture_is_no_blank_paper(side):
     # 8 x 8 pixels, enlarged: nothing is finer than the coarse grid on which shade is looked for.
     for digit in load_digits().images[:20]:
         small = Image.fromarray(bytes_of(1 - digit / 16))
-        grey = np.asarray(small.resize((side, side), Image.Resampling.BICUBIC))
-        expected = on_wide_paper(grey)
-        for picture in (grey, 255 - grey, 127 + grey // 2):
+        gray = np.asarray(small.resize((side, side), Image.Resampling.BICUBIC))
+        expected = on_wide_paper(gray)
+        for picture in (gray, 255 - gray, 127 + gray // 2):
             assert likeness(from_picture(picture), expected) > 0.85
 
 
@@ -222,19 +202,19 @@ def printed(char, name, margin, blur):
 @pytest.mark.parametrize("name", ["DejaVuSans", "DejaVuSans-Bold", "STIXGeneral"])
 def test_print_out_of_focus_comes_out_as_itself(name, margin, blur):
     for char in PRINTED[::3] + "I":
-        grey = printed(char, name, margin, blur)
+        gray = printed(char, name, margin, blur)
         # A blurred pen is broader, and where it is fine the crop takes some of it.
         sharp = from_picture(printed(char, name, margin, 0), inverted=True)
-        assert likeness(from_picture(grey, inverted=True), sharp) > 0.75, char
+        assert likeness(from_picture(gray, inverted=True), sharp) > 0.75, char
 
 
 def test_bold_print_without_a_margin_mostly_tells_its_ink():
     right = {True: 0, False: 0}
     for char in PRINTED:
-        grey = printed(char, "DejaVuSans-Bold", 0, 0)
-        expected = from_picture(grey, inverted=True)
+        gray = printed(char, "DejaVuSans-Bold", 0, 0)
+        expected = from_picture(gray, inverted=True)
         for dark in right:
-            found = from_picture(grey if dark else 255 - grey)
+            found = from_picture(gray if dark else 255 - gray)
             right[dark] += likeness(found, expected) > 0.85
     # The border alone gives 26 of 36 for both.
     assert right[True] >= 32
@@ -266,85 +246,41 @@ def vignette(shape):
     return 1 - 1.2 * ((rows - 0.5) ** 2 + (columns - 0.5) ** 2)
 
 
-@pytest.mark.parametrize("shape", [(32, 32), (64, 64), (100, 80), (300, 400)])
+PAPERS = {
+    "flat": lambda shape: np.full(shape, 0.8),
+    "white": np.ones,
+    "black": np.zeros,
+    "a slope": lambda shape: np.tile(np.linspace(0.4, 1, shape[1]), (shape[0], 1)),
+    "shaded": lambda shape: shaded(np.ones(shape)),
+    "a shadow's edge": lambda shape: half_in_shadow(np.full(shape, 0.9)),
+    "a lamp": lamp,
+    "dark corners": vignette,
+}
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (32, 32), (100, 80), (200, 260)])
 @pytest.mark.parametrize("sigma", [0, 0.05, 0.1])
-@pytest.mark.parametrize(
-    "paper",
-    [
-        lambda shape: np.full(shape, 0.8),
-        lambda shape: np.tile(np.linspace(0.4, 1, shape[1]), (shape[0], 1)),
-        lambda shape: half_in_shadow(np.full(shape, 0.9)),
-        lamp,
-        vignette,
-    ],
-    ids=["flat", "a slope", "a shadow's edge", "a lamp", "dark corners"],
-)
+@pytest.mark.parametrize("paper", PAPERS)
 def test_paper_alone_is_empty_whatever_the_light(paper, sigma, shape):
-    picture = bytes_of(noisy(sigma)(paper(shape)))
-    assert not from_picture(picture).any()
+    image = from_picture(bytes_of(noisy(sigma)(PAPERS[paper](shape))))
+    assert image.shape == (28, 28)
+    assert image.dtype == np.uint8
+    assert not image.any()
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda grey: noisy(0.1)(grey),
-        lambda grey: noisy(0.03)(0.7 + 0.2 * grey),
-        lambda grey: noisy(0.02)(shaded(0.2 + 0.7 * grey)),
+        lambda gray: noisy(0.1)(gray),
+        lambda gray: noisy(0.03)(0.7 + 0.2 * gray),
+        lambda gray: noisy(0.02)(shaded(0.2 + 0.7 * gray)),
     ],
-    ids=["noise", "pale and noisy", "shaded"],
 )
 def test_little_ink_on_much_paper_is_found(change):
     for char, strokes in DRAWINGS.items():
-        grey = scan(strokes, size=40, pen=3, canvas=(300, 300), at=(200, 90))
-        found = from_picture(bytes_of(change(grey)), inverted=True)
+        gray = scan(strokes, size=40, pen=3, canvas=(300, 300), at=(200, 90))
+        found = from_picture(bytes_of(change(gray)), inverted=True)
         assert likeness(found, AS_DRAWN[char]) > 0.9, char
-
-
-@pytest.mark.parametrize("grain", [1, 2])
-def test_blotchy_paper_is_empty(grain):
-    for seed, shape in enumerate([(28, 28), (48, 40), (64, 64), (200, 200)]):
-        spots = np.random.default_rng(seed).normal(size=shape)
-        spots = ndimage.gaussian_filter(spots, grain)
-        spots *= 0.03 / spots.std()
-        assert not from_picture(bytes_of(0.8 + spots)).any(), shape
-        assert not from_picture(bytes_of(vignette(shape) + spots)).any(), shape
-
-
-def test_what_hardly_differs_from_the_paper_is_no_ink():
-    assert not from_picture(bytes_of(0.96 + 0.03 * SCANS["A"])).any()
-    assert from_picture(bytes_of(0.86 + 0.1 * SCANS["A"])).any()
-
-
-@pytest.mark.parametrize(
-    "blank",
-    [
-        np.full((50, 40), 255),
-        np.zeros((50, 40)),
-        np.full((1, 1), 7),
-        np.full((1, 30), 90),
-        255 * noisy(0.05)(np.full((100, 100), 0.8)).clip(0, 1),
-        255 * noisy(0.2)(np.full((100, 100), 0.5)).clip(0, 1),
-        255 * shaded(np.ones((80, 100))),
-        255 * noisy(0.02)(shaded(np.ones((80, 100)))).clip(0, 1),
-        255 * np.tile(np.linspace(0.4, 1, 100), (80, 1)),
-    ],
-    ids=[
-        "white",
-        "black",
-        "1 x 1",
-        "a row",
-        "noise",
-        "much noise",
-        "shaded",
-        "shaded and noisy",
-        "a slope",
-    ],
-)
-def test_a_blank_picture_is_an_empty_picture(blank):
-    picture = from_picture(blank.astype(np.uint8))
-    assert picture.shape == (28, 28)
-    assert picture.dtype == np.uint8
-    assert not picture.any()
 
 
 def test_inverted_can_be_told():
@@ -360,13 +296,13 @@ def test_inverted_can_be_told():
 
 
 def test_every_mode_of_pillow_and_numpy_gives_the_same():
-    grey = bytes_of(SCANS["R"])
-    image = Image.fromarray(grey)
-    expected = from_picture(grey)
-    deep = Image.fromarray(grey.astype(np.uint16) * 257)
+    gray = bytes_of(SCANS["R"])
+    image = Image.fromarray(gray)
+    expected = from_picture(gray)
+    deep = Image.fromarray(gray.astype(np.uint16) * 257)
     assert deep.mode == "I;16"
-    see_through = np.zeros((*grey.shape, 4), np.uint8)
-    see_through[..., 3] = 255 - grey
+    see_through = np.zeros((*gray.shape, 4), np.uint8)
+    see_through[..., 3] = 255 - gray
     alike = {
         "L": image,
         "RGB": image.convert("RGB"),
@@ -379,16 +315,16 @@ def test_every_mode_of_pillow_and_numpy_gives_the_same():
         "I;16": deep,
         "F": image.convert("F"),
         "black ink on nothing": Image.fromarray(see_through),
-        "array (h, w, 1)": grey[..., None],
+        "array (h, w, 1)": gray[..., None],
         "array with alpha": see_through,
-        "uint16": grey.astype(np.uint16) * 257,
-        "int64": grey.astype(np.int64),
-        "float": grey / 255,
-        "not contiguous": np.repeat(grey, 2, axis=1)[:, ::2],
+        "uint16": gray.astype(np.uint16) * 257,
+        "int64": gray.astype(np.int64),
+        "float": gray / 255,
+        "not contiguous": np.repeat(gray, 2, axis=1)[:, ::2],
     }
     for name, picture in alike.items():
         assert likeness(from_picture(picture), expected) > 0.995, name
-    for name, picture in {"1": image.convert("1", dither=0), "bool": grey > 127}.items():
+    for name, picture in {"1": image.convert("1", dither=0), "bool": gray > 127}.items():
         assert likeness(from_picture(picture), expected) > 0.97, name
 
 
@@ -399,15 +335,6 @@ def test_a_phones_photo_is_turned_as_it_says():
     file = io.BytesIO()
     photo.save(file, "jpeg", exif=exif, quality=95)
     assert likeness(from_picture(Image.open(file)), AS_DRAWN["R"]) > 0.97
-
-
-def test_the_picture_given_stays_as_it_is():
-    grey = bytes_of(SCANS["A"])
-    before = grey.copy()
-    from_picture(grey)
-    assert (grey == before).all()
-    grey.flags.writeable = False
-    from_picture(grey)
 
 
 @pytest.mark.parametrize(
@@ -431,16 +358,6 @@ def test_no_picture(wrong, received):
     with pytest.raises(DataError, match=received) as error:
         from_picture(wrong)
     assert "\n" not in str(error.value)
-
-
-def test_a_file_that_is_cut_short_is_told():
-    file = io.BytesIO()
-    Image.fromarray(bytes_of(noisy(0.1)(SCANS["A"]))).save(file, "png")
-    with (
-        Image.open(io.BytesIO(file.getvalue()[:3000])) as picture,
-        pytest.raises(DataError, match="Pillow can read. Received: .*truncated.* Save it anew"),
-    ):
-        from_picture(picture)
 
 
 @pytest.mark.data

@@ -267,7 +267,7 @@ def _pen(ax: Axes, strokes: Sequence, x: float, y: float, pad: float | None) -> 
 
 def _alt_text(captions: Sequence[str]) -> str:
     """What a sheet shows, for whoever cannot see it, as part of the figure's alternative text."""
-    words = str.maketrans({"\u2713": "right", "\u2717": "", "\u2192": "to", "\n": ","})
+    words = str.maketrans({"\u2713": "right", "\u2717": "", "\u2192": "to", "\n": ", "})
     texts = [" ".join(text.translate(words).split()) for text in captions if text.strip()]
     more = [f"and {len(texts) - ALT_CAPTIONS} more"] if len(texts) > ALT_CAPTIONS else []
     return "; ".join([*texts[:ALT_CAPTIONS], *more])

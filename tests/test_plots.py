@@ -1,0 +1,289 @@
+"""Every plot shows what it is given, in one look, for every kind of name and number of classes."""
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+
+from hcr import plots
+from hcr.plots.look import SMALL
+from hcr.preprocessing import from_strokes, ink, synthesis
+
+CHARACTERS = list("0123456789")
+NAMES = np.array(CHARACTERS)
+MANY = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"
+TRICKY = ["$a$", "_^", "<b>", "\\n", "{", "$", "0", "é", "#", "&"]
+STROKES = [synthesis.character(CHARACTERS[i % 10], i) for i in range(60)]
+IMAGES = np.stack([from_strokes(strokes) for strokes in STROKES])
+LABELS = np.arange(60) % 10
+RNG = np.random.default_rng(0)
+
+
+def figure_of(drawn):
+    return drawn if isinstance(drawn, mpl.figure.Figure) else drawn.figure
+
+
+def texts(drawn):
+    return [text.get_text() for text in figure_of(drawn).findobj(Text) if text.get_text()]
+
+
+def frames(ax):
+    return [patch for patch in ax.patches if isinstance(patch, Rectangle) and not patch.get_fill()]
+
+
+def tile(ax, place, columns):
+    """The image at a place of a sheet without captions: tiles of 28 pixels, 3 apart."""
+    row, column = divmod(place, columns)
+    board = np.ma.filled(ax.images[0].get_array(), np.nan)
+    return board[row * 31 + 1 : row * 31 + 29, column * 31 + 1 : column * 31 + 29]
+
+
+def history(n=8):
+    epochs = np.arange(1, n + 1)
+    frame = {"epoch": epochs, "loss": 2.0 / epochs, "accuracy": 1 - 0.5 / epochs}
+    frame |= {"val_loss": 2.2 / epochs, "val_accuracy": 1 - 0.6 / epochs}
+    frame |= {"val_balanced_accuracy": 1 - 0.7 / epochs, "learning_rate": 0.01 / epochs}
+    return pd.DataFrame(frame | {"grad_norm": 1.0, "grad_norm_max": 3.0, "clipped": 0.1})
+
+
+def recalls(names=CHARACTERS):
+    recall = np.linspace(0.99, 0.9, len(names))
+    frame = {"character": names, "n": 100, "recall": recall, "low": recall - 0.02}
+    return pd.DataFrame(frame | {"high": recall + 0.005})
+
+
+def bins():
+    table = pd.DataFrame({"n": [0, 50, 200], "confidence": [np.nan, 0.8, 0.95]})
+    table["accuracy"], table["low"], table["high"] = [np.nan, 0.8, 0.97], 0.7, 0.99
+    table.attrs = {"n": 250, "ece": 0.0213, "log_loss": 0.1}
+    return table
+
+
+def curve(n=5000):
+    coverage = np.arange(1, n + 1) / n
+    frame = {"coverage": coverage, "accuracy": 1 - 0.05 * coverage**2, "low": 0.9, "high": 1.0}
+    return pd.DataFrame(frame | {"accepted": np.arange(1, n + 1)})
+
+
+def corruptions():
+    rows = [
+        {"corruption": name, "strength": s, "n": 100, "accuracy": 1 - drop * s, "low": 0, "high": 1}
+        for name, drop in (("blur", 0.1), ("noise", 0.02))
+        for s in range(6)
+    ]
+    return pd.DataFrame(rows)
+
+
+def ranks(*recipes):
+    rows = [
+        {"recipe": name, "split": split, "value": 0.9 - i / 100, "low": 0.88, "high": 0.92}
+        for i, name in enumerate(recipes)
+        for split in ("validation", "test")
+    ]
+    return pd.DataFrame(rows).assign(each=[[0.89, 0.9, 0.91]] * len(rows))
+
+
+def prices():
+    frame = {"recipe": ["one", "two"], "validation": [0.98, 0.97], "machine": ["a", "b"]}
+    frame |= {"validation_low": 0.96, "validation_high": 0.99, "seconds": [90, 20]}
+    frame |= {"parameters": [1e5, np.nan], "latency": [np.nan, np.nan]}
+    fronts = {f"{cost}_front": [True, False] for cost in ("seconds", "parameters", "latency")}
+    return pd.DataFrame(frame | fronts)
+
+
+def epochs():
+    rows = [
+        {"recipe": name, "epoch": e, "value": 0.9 + e / 100, "low": 0.9, "high": 0.99}
+        for name in ("one", "two")
+        for e in range(1, 6)
+    ]
+    return pd.DataFrame(rows).assign(chosen=lambda frame: frame["epoch"] == 4)
+
+
+def study(n_measures=3):
+    rows = [
+        {"strategy": name, "measure": f"measure {i}", "value": 0.8 + d, "low": 0.7, "high": 0.9}
+        | {"difference": d if name != "none" else np.nan, "difference_low": d - 0.01}
+        | {"difference_high": d + 0.01}
+        for i in range(n_measures)
+        for name, d in (("none", 0.0), ("over", 0.02), ("under", -0.03), ("equal", 0.0004))
+    ]
+    return pd.DataFrame(rows)
+
+
+def every_plot(names=CHARACTERS):
+    array, mean = np.array(names), ink.mean_and_spread(IMAGES, LABELS, 10)
+    frame = ink.measure(IMAGES)
+    matrix = np.diag(np.full(10, 90)) + np.arange(100).reshape(10, 10) % 4
+    predicted = array[(LABELS + (LABELS == 3)) % 10]
+    yield plots.sheet(IMAGES[:12], 5, names, rows=names[:3], titles=["left", "right"])
+    yield plots.message("$ no formula $")
+    yield plots.pairs(IMAGES, np.array([[0, 1], [2, -1]]), names[:2], marked=[True, False])
+    yield plots.groups(IMAGES, [[0, 1], [2, 3, 4, 5]], names[:2], each=3)
+    yield plots.predictions(IMAGES, array[LABELS], predicted, np.full(60, 0.5))
+    yield plots.augmented(IMAGES[:3], np.stack([IMAGES[3:6]] * 2, axis=1))
+    yield plots.saliency(IMAGES[:2], RNG.normal(size=(2, 28, 28)), names[:2])
+    yield plots.drawings(STROKES[:4], IMAGES[:4], [(names[0], 0.9)] * 4, [None, *names[:3]], pad=9)
+    yield plots.class_counts({"train": np.arange(10), "test": np.full(10, 4)}, names)
+    yield plots.repeats(RNG.integers(0, 4, 50))
+    yield plots.repeats(RNG.random(50))
+    yield plots.ink_by_class(ink.by_class(frame, LABELS, names))
+    yield plots.ink_boxes(ink.box_coverage(frame), frame)
+    yield plots.mean_images(*mean, names)
+    yield plots.image_map(IMAGES, RNG.random((60, 2)), LABELS, names)
+    yield plots.curves(history(), chosen=3)
+    yield plots.curves(history(1)[["epoch", "loss", "accuracy"]])
+    yield plots.learning_rate(history(), clipnorm=1.0)
+    yield plots.kernels_and_maps(RNG.normal(size=(3, 3, 1, 5)), np.zeros((7, 7, 5)))
+    yield plots.confusion(matrix, names, [[0, 6], [1], [2, 7, 9], [3], [4], [5], [8]])
+    yield plots.per_class(recalls(names))
+    yield plots.reliability({"Before": bins(), "After": bins()}, split="validation")
+    yield plots.risk_coverage(curve(), 0.99, curve().iloc[2500])
+    yield plots.robustness(corruptions())
+    yield plots.ranking(ranks(*names[:3]))
+    yield plots.costs(prices())
+    yield plots.histories(epochs())
+    yield plots.strategies(study())
+
+
+@pytest.mark.parametrize("names", [CHARACTERS, TRICKY], ids=["digits", "tricky names"])
+def test_every_plot_can_be_drawn_and_read(names, tmp_path):
+    for drawn in every_plot(names):
+        figure = figure_of(drawn)
+        figure.savefig(tmp_path / "figure.png", dpi=40)
+        sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text()]
+        assert min(sizes) >= SMALL
+        assert figure.get_size_inches()[0] <= 8
+    assert not pyplot.get_fignums()
+    assert mpl.rcParams["font.size"] == mpl.rcParamsDefault["font.size"]
+
+
+def test_47_classes_have_room():
+    matrix = np.diag(np.arange(1, 48))
+    for drawn in (plots.confusion(matrix, MANY), plots.class_counts({"train": np.ones(47)}, MANY)):
+        assert [label.get_text() for label in drawn.get_xticklabels()] == list(MANY)
+
+
+def test_a_sheet_shows_its_images_in_their_places():
+    ax = plots.sheet(IMAGES[:7], 3)
+    for place in range(7):
+        np.testing.assert_array_equal(tile(ax, place, 3), IMAGES[place])
+    assert np.isnan(tile(ax, 8, 3)).all()
+    assert texts(plots.sheet(IMAGES[:0])) == ["No image."]
+    captions = [f"{i}\n{i} →  ✓" for i in range(7)]
+    ax = plots.sheet(IMAGES[:7], 3, captions, marked=[False, True])
+    assert len(frames(ax)) == 1
+    assert ax.get_label() == "0, 0 to right; 1, 1 to right; 2, 2 to right; 3, 3 to right; " + (
+        "4, 4 to right; and 2 more"
+    )
+
+
+def test_pairs_and_groups_leave_empty_places():
+    board = np.ma.filled(plots.pairs(IMAGES, [[4, -1]], columns=1).images[0].get_array(), np.nan)
+    np.testing.assert_array_equal(board[2:30, 2:30], IMAGES[4])
+    assert np.isnan(board[:, 31:]).all()
+    ax = plots.groups(IMAGES, [[5], [6, 7, 8, 9]], ["a", "b"], each=3, columns=2)
+    assert texts(ax) == ["a", "b"]
+    assert np.isnan(np.ma.filled(ax.images[0].get_array(), np.nan)[10, 40])
+
+
+def test_a_wrong_prediction_is_marked_and_says_what_is_true():
+    ax = plots.predictions(IMAGES[:2], ["0", "1"], ["0", "7"], [0.987, 0.5])
+    assert texts(ax) == ["0 ✓", "98.7 %", "1 → 7 ✗", "50.0 %"]
+    assert len(frames(ax)) == 1
+    # Where all are wrong, frames would say nothing.
+    assert not frames(plots.predictions(IMAGES[:1], ["1"], ["7"], [0.5]))
+
+
+def test_drawings_are_shown_as_they_were_drawn():
+    strokes = [[np.array([[50, 50], [150, 50]]), np.array([[20, 20]])]]
+    ax = plots.drawings(strokes, IMAGES[:1], [("7", 0.5)], ["1"], pad=200)
+    line, dot = ax.lines
+    np.testing.assert_allclose(line.get_xydata(), [[0.25, 0.25], [0.75, 0.25]])
+    np.testing.assert_allclose(dot.get_xydata(), [[0.1, 0.1]] * 2)
+    assert "1 → 7 ✗  50.0 %" in texts(ax)
+    # Without a pad each fills its square.
+    line = plots.drawings(strokes, IMAGES[:1], [("7", 0.5)]).lines[0]
+    assert np.ptp(line.get_xdata()) == pytest.approx(0.8 * 100 / 130)
+    assert texts(plots.drawings([], IMAGES[:0], [])) == ["No drawing yet."]
+
+
+def test_counts_are_the_bars_heights():
+    ax = plots.class_counts({"train": np.array([5, 900]), "test": np.array([2, 3])}, "ab")
+    assert [bar.get_height() for bar in ax.patches] == [5, 900, 2, 3]
+    assert ax.get_yscale() == "log"
+    assert "train: 905" in texts(ax)
+    assert [bar.get_height() for bar in plots.repeats(np.array([0, 2, 2])).patches] == [1, 0, 2]
+
+
+def test_saliency_is_orange_for_and_blue_against():
+    maps = np.zeros((1, 28, 28))
+    maps[0, 0, 0], maps[0, 0, 1] = 2, -2
+    board = plots.saliency(np.zeros((1, 28, 28), np.uint8), maps, ["a"], 1).images[0].get_array()
+    orange, blue = board[2, 32:34]
+    assert orange[0] > orange[2]
+    assert blue[2] > blue[0]
+
+
+def test_a_confusion_matrix_shows_shares_of_the_row_in_the_blocks_order():
+    counts = np.array([[8, 0, 2], [0, 9, 0], [1, 0, 3]])
+    ax = plots.confusion(counts, "abc", [[2, 0], [1]])
+    np.testing.assert_allclose(
+        ax.images[0].get_array(), [[0.75, 0.25, 0], [0.2, 0.8, 0], [0, 0, 1]]
+    )
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["c", "a", "b"]
+    assert len(frames(ax)) == 1
+    assert {"75", "25", "100"} <= set(texts(ax))
+
+
+def test_the_worst_recall_is_on_top_and_a_class_without_images_left_out():
+    frame = recalls().assign(n=lambda frame: np.where(frame["character"] == "4", 0, 1100))
+    ax = plots.per_class(frame)
+    names = [label.get_text().split() for label in ax.get_yticklabels()]
+    assert names[0] == ["9", "1,100"]
+    assert len(names) == 9
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]
+    assert texts(plots.per_class(frame.assign(n=0))) == ["No class has an image."]
+
+
+def test_titles_and_means_say_what_was_measured():
+    assert "Before: ECE 2.13 %, log loss 0.1000" in texts(plots.reliability({"Before": bins()}))
+    ax = plots.risk_coverage(curve(), 0.99, curve().iloc[2499])
+    assert "50.0 % rejected: 98.75 %" in texts(ax)
+    assert max(len(line.get_xdata()) for line in ax.lines) < 700
+    panels = plots.robustness(corruptions()).axes
+    assert [ax.get_title(loc="left") for ax in panels[:3]] == ["blur", "noise", "mean"]
+    np.testing.assert_allclose(panels[2].lines[0].get_ydata(), 1 - 0.06 * np.arange(6))
+    upper = plots.curves(history(), chosen=2).axes[0]
+    assert "−0.100" in upper.get_title(loc="right")
+
+
+def test_strategies_that_differ_have_full_dots():
+    panel = plots.strategies(study(1)).axes[0]
+    dots = {line.get_label(): line.get_ydata().tolist() for line in panel.lines[1:]}
+    assert dots == {"above": [1], "below": [2], "hollow: no difference": [0, 3]}
+    assert {"+2.0", "−3.0", "+0.0"} <= set(texts(panel))
+    assert len([ax for ax in plots.strategies(study(3)).axes if ax.get_visible()]) == 3
+
+
+def test_only_known_costs_have_a_panel():
+    labels = [ax.get_xlabel() for ax in plots.costs(prices()).axes]
+    assert len(labels) == 2
+    assert labels[0].startswith("Training")
+
+
+def test_colors_differ_for_the_color_blind():
+    """Machado, Oliveira and Fernandes (2009): deuteranopia and protanopia, in linear RGB."""
+    deutan = [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413]]
+    deutan += [[-0.011820, 0.042940, 0.968881]]
+    protan = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216]]
+    protan += [[-0.003882, -0.048116, 1.051998]]
+    names = ("train", "validation", "test", "right", "wrong", "before", "mark")
+    colors = np.array([mpl.colors.to_rgb(plots.COLORS[name]) for name in names]) ** 2.2
+    for matrix in (np.eye(3), np.array(deutan), np.array(protan)):
+        seen = np.clip(colors @ matrix.T, 0, 1) ** (1 / 2.2)
+        far = np.abs(seen[:, None] - seen).max(axis=2) + np.eye(len(names))
+        assert far.min() > 0.1
