@@ -22,16 +22,15 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A run's folder with the pages `PAGES`, and two of one table each."""
+    """A run's folder with the pages `PAGES`, and one of a table."""
     with pytest.MonkeyPatch.context() as patch:
         run = sample.open_run(tmp_path_factory.mktemp("outputs"), patch)
         notebook, record = sample.executed(run), sample.record(run)
         write(run, "01_eda", reports.notebook_html(notebook, record, "01_eda"))
         write(run, "index", reports.index_html(record, run.folder))
-        for name, rows in (("sorted", slice(None)), ("short", slice(7))):
-            output = reports.table(run, sample.unsorted().iloc[rows], name, "Sorted", FORMATS)
-            cells = sample.markdown("# Sort"), sample.code("t", sample.display(output))
-            write(run, name, reports.notebook_html(sample.notebook(*cells), record, "01_eda"))
+        output = reports.table(run, sample.unsorted(), "sorted", "Sorted", FORMATS)
+        cells = sample.markdown("# Sort"), sample.code("t", sample.display(output))
+        write(run, "sorted", reports.notebook_html(sample.notebook(*cells), record, "01_eda"))
         failing = sample.code("fit()", sample.error("ValueError", "x " * 200, "long line " * 90))
         broken = sample.notebook(sample.markdown("# Train\n\n## Fit"), failing)
         write(run, "03_train", reports.notebook_html(broken, record, "03_train"))
@@ -65,13 +64,6 @@ def test_a_page_loads_and_runs_nothing_foreign_and_fits(chromium, folder, name, 
                 sum(it.page.evaluate(light.format(key))) for key in ("color", "backgroundColor")
             )
             assert (ink < ground) == (scheme == "light")
-
-
-def test_a_foreign_request_is_noticed(chromium, tmp_path):
-    page = tmp_path / "bad.html"
-    page.write_text('<link rel="icon" href="data:,"><img src="https://example.org/x.png">')
-    with browser.visit(chromium, page) as it:
-        assert any(problem.startswith("request: https://example.org") for problem in it.problems)
 
 
 def test_code_unfolds_with_one_click_and_without_scripts(chromium, folder):
@@ -123,15 +115,6 @@ def test_each_kind_of_column_sorts_in_its_own_way_both_ways(chromium, folder):
         mark = "getComputedStyle(document.querySelector('.hcr-table th button'), '::after').content"
         it.page.emulate_media(media="print")
         assert it.page.evaluate(mark) == "none"
-
-
-def test_what_is_short_or_says_something_by_its_order_is_not_sorted(chromium, folder):
-    with browser.visit(chromium, folder / "short.html") as it:
-        assert it.page.locator(".hcr-table th button").count() == 0
-    with browser.visit(chromium, folder / "01_eda.html") as it:
-        kept = it.page.locator(".hcr-table[aria-label=Environment]")
-        assert kept.locator("tbody tr").count() > 8
-        assert kept.locator("th button").count() == 0
 
 
 def test_a_figure_that_is_too_wide_is_shown_whole_and_opens_in_full_size(chromium, folder):

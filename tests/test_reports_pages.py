@@ -10,7 +10,6 @@ from html_page import Page
 from report_sample import EVIL, code, error, markdown, notebook, shown, stream
 
 from hcr import reports, runs
-from hcr.errors import RunError
 
 FETCHING = {"src", "srcset", "poster", "data", "action", "formaction", "background"}
 DECLARED = [
@@ -114,20 +113,6 @@ def test_parameters_that_differ_are_in_view_and_all_are_folded(pages):
     assert "the seed" not in changed
     assert "injected" not in html
     assert not re.search(r"epochs\s*=\s*9", Page(html).text)  # papermill's copy of the cell
-
-
-def test_code_is_folded_and_colored(pages):
-    page = Page(pages["usual", "notebook"])
-    folded = page.classed("code")
-    assert len(folded) > 5
-    assert all("open" not in each for each in folded)
-    assert page.classed("kn")
-
-
-def test_headings_of_one_name_have_anchors_of_their_own():
-    page = Page(render(markdown("# T\n\nQ?"), markdown("## A"), markdown("## A"), markdown("# B")))
-    assert [each for each in page.ids if each.startswith("s-")] == ["s-a", "s-a-2", "s-b"]
-    assert len(page.all("h1")) == 1
 
 
 def test_a_failure_is_in_view_and_papermills_marks_are_not():
@@ -313,8 +298,3 @@ def test_a_kernels_notebook_shows_each_figure_once(tmp_path, monkeypatch):
     assert "A line" in page.text
     assert "Few rows" in page.text
     assert not page.classed("printed")
-
-
-def test_a_run_without_pages_cannot_be_shown_inline(tmp_path):
-    with pytest.raises(RunError, match="Run it first"):
-        reports.inline(tmp_path)

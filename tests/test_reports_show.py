@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import report_sample as sample
-from matplotlib import pyplot
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -90,18 +89,6 @@ def test_a_figure_drawn_again_replaces_its_entry_and_its_other_form(run):
     reports.figure(run, sample.bars(), "same", "Three")
     assert [path.name for path in run.path("figures").iterdir()] == ["01_same.svg"]
     assert [each["caption"] for each in stage(run)["figures"]] == ["Three"]
-
-
-def test_whatever_is_drawn_is_closed(run):
-    import seaborn as sns
-
-    data = pd.DataFrame({"x": [1, 2], "y": [1, 2], "c": ["a", "b"]})
-    axes = pyplot.subplots(1, 2)[1]
-    drawn = [pyplot.figure(), pyplot.subplots()[1], axes, sns.relplot(data, x="x", y="y", col="c")]
-    for number, each in enumerate(drawn):
-        reports.figure(run, each, f"n{number}", "A figure")
-    assert pyplot.get_fignums() == []
-    assert len(stage(run)["figures"]) == len(drawn)
 
 
 @pytest.mark.parametrize("name", ["../up", "Upper", "", "a b", "a.b"])
@@ -220,17 +207,3 @@ def test_the_environment_names_versions_and_hardware(run):
     output = reports.environment(run)
     for name in ("Run", "Commit", "Processor", "python", "numpy"):
         assert f">{name}</th>" in output.html
-
-
-def test_a_figure_is_drawn_again_while_a_cell_runs_by_hand_only(run, monkeypatch):
-    assert reports.live(run, lambda n: sample.bars(), "Curves.") is None
-    run.by_hand = True
-    shown = []
-    handle = type("Handle", (), {"update": lambda self, output: shown.append(output)})()
-    monkeypatch.setattr("IPython.display.display", lambda it, **_: shown.append(it) or handle)
-    update = reports.live(run, lambda n: sample.bars(str(n)), "Curves.")
-    update(1)
-    update(2)
-    assert len(shown) == 2
-    assert all("Curves." in each.html for each in shown)
-    assert not run.path("figures").exists()
