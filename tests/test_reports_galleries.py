@@ -48,11 +48,9 @@ def every(run: runs.Run, split: datasets.Split) -> dict:
     predicted = split.labels.copy()
     predicted[:60] = (predicted[:60] + 1) % 9
     probabilities[np.arange(len(split)), predicted] = confidence
-    places = np.random.default_rng(0).random((100, 2))
     doubted = np.arange(len(split)) < 5
     return {
         "samples": galleries.samples(run, split, DIGITS),
-        "map": galleries.regions(run, split, np.arange(0, 300, 3), places, DIGITS),
         "suspects": galleries.suspects(run, split, SUSPECTS, DIGITS),
         "browse": galleries.mistakes(run, split, predicted, probabilities, DIGITS, doubted=doubted),
     }
@@ -62,7 +60,7 @@ def test_in_a_report_each_is_a_still_figure(reported, split):
     every(reported, split)
     figures = runs.read(reported.folder)["stages"]["01_eda"]["figures"]
     assert [(each["name"], each["headline"]) for each in figures] == [
-        ("01_samples", True), ("01_map", True), ("01_suspects", False), ("01_browse", False),
+        ("01_samples", True), ("01_suspects", False), ("01_browse", False),
     ]  # fmt: skip
     for each in figures:
         with Image.open(reported.path(each["file"])) as image:
@@ -89,7 +87,6 @@ def test_by_hand_the_images_of_each_choice_can_be_paged(by_hand, split):
     ]  # fmt: skip
     assert options["browse"][0] == "all  (60)"
     assert options["browse"][-1] == "doubted labels  (5)"
-    assert len(options["map"]) == 3
     assert not by_hand.folder.exists()
     chosen, page = shown["samples"].children[0].children
     chosen.value = "3  (100)"

@@ -44,55 +44,6 @@ def samples(
     return _gallery(run, groups, draw, name, caption, {"a few of each": overview}, headline=True)
 
 
-def regions(
-    run: Run,
-    split: Split,
-    chosen: np.ndarray,
-    places: np.ndarray,
-    characters: Sequence[str],
-    seed: int = 0,
-    name: str = "map",
-) -> Shown:
-    """The regions of a map of images, the most mixed first; in a report, the map.
-
-    Args:
-        run: The run that the notebook writes to.
-        split: The images.
-        chosen: int (n,), which of them are on the map.
-        places: float (n, 2), where, from 0 to 1.
-        characters: The character of each label.
-        seed: Of the division into regions.
-        name: Of the figure.
-    """
-
-    def overview() -> Axes:
-        return plots.image_map(split.images[chosen], places, split.labels[chosen], characters)
-
-    def draw(indices: np.ndarray) -> Axes:
-        captions = [f"{characters[split.labels[index]]}\n{index:,}" for index in indices]
-        return plots.sheet(split.images[indices], 10, captions)
-
-    groups = {}
-    if run.by_hand:
-        from sklearn.cluster import KMeans
-
-        n = max(1, len(chosen) // PAGE)
-        region = KMeans(n, n_init=2, random_state=seed).fit_predict(places)
-        mixed = []
-        for each in np.unique(region):
-            indices = chosen[region == each]
-            counts = np.bincount(split.labels[indices], minlength=len(characters))
-            order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
-            by_class = np.concatenate([indices[split.labels[indices] == label] for label in order])
-            names = " ".join(characters[label] for label in order[:4])
-            mixed.append((counts.max() / len(indices), names, by_class))
-        for place, (_, names, indices) in enumerate(sorted(mixed, key=lambda it: it[0]), 1):
-            # The number keeps two regions of the same characters apart.
-            groups[f"{place}: {names}  ({len(indices)})"] = indices
-    caption = f"{len(chosen):,} training images on a plane; those that look alike lie together."
-    return _gallery(run, groups, draw, name, caption, {"the whole map": overview}, headline=True)
-
-
 def suspects(
     run: Run,
     split: Split,
