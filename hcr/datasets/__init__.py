@@ -12,7 +12,6 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from hcr.datasets import cache, leaks, profiles
 from hcr.datasets.split import Dataset, Info, Options, Split, Strokes, stratified_sample
@@ -63,7 +62,6 @@ def load(
     class_profile: str = "none",
     path: str | None = None,
     orientation: str = "upright",
-    run: Any = None,
 ) -> Dataset:
     """Read the dataset `name`.
 
@@ -79,7 +77,6 @@ def load(
         class_profile: A key of `hcr.datasets.profiles.CLASS_PROFILES`.
         path: Where a dataset of the user's own lies.
         orientation: A key of `hcr.datasets.own.ORIENTATIONS`, for the user's own images.
-        run: The `hcr.runs.Run` in which to record the data and each opening of the test split.
 
     Returns:
         The dataset; its test images are read when `data.test` is first used.
@@ -122,9 +119,6 @@ def load(
     if limit is not None:
         chosen = stratified_sample(data.train.labels, limit, seed, n_classes)
         data.keep(chosen, limit=limit)
-    if run is not None:
-        run.record_data(data.facts())
-        data.on_test_opened = run.test_opened
     return data
 
 

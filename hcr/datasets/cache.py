@@ -69,8 +69,7 @@ def entry(
     """The entry in `folder`, from `place`; made with `read` where it is missing or damaged.
 
     The files of the split `check` are hashed before they count as whole; others only where they
-    are not in the state in which they were written. An entry is made aside and renamed, so half
-    of one is never used. Raises `DataError` where the folder cannot be written.
+    are not in the state in which they were written.
     """
     entry = _open(folder, check)
     if entry is not None:

@@ -92,12 +92,7 @@ def info(name: str, options: Options) -> Info:
 
 
 def sources(name: str, options: Options) -> list[Path]:
-    """The files of the training split, then of the test split, then of the drawings.
-
-    For the subset without its own training files they are ByMerge's training images and the list
-    that comes with the package; without its own test files those of ByMerge. Raises `DataError`
-    where one is missing and cannot be downloaded.
-    """
+    """The files of the training split, of the test split, and of the drawings."""
     first, _, second = name.partition("+")
     drawings = import_module(JOINED[second][0]).sources(second, options) if second else []
     return [*_files(first, "train"), *_files(first, "test"), *drawings]
@@ -147,10 +142,7 @@ def upright_images(path: Path) -> np.ndarray:
 
 
 def rebuild(pool: np.ndarray) -> Split:
-    """The subset's training images, bit for bit, out of a `pool` of upright images, in any order.
-
-    Raises `DataError` where some are not in the pool, or the result has another digest.
-    """
+    """The subset's training images, bit for bit, out of a `pool` of upright ones in any order."""
     hashes, labels, expected = listed(SUBSET)
     keys = pixel_hashes(pool)
     order = np.argsort(keys)
@@ -193,11 +185,7 @@ def _files(name: str, split: str) -> list[Path]:
 
 
 def emnist_file(name: str) -> Path:
-    """The official file `name`: where `find` has it, else unpacked from the archive.
-
-    The archive is downloaded once, by one process at a time, and kept. Raises `DataError` where it
-    can neither be had nor written.
-    """
+    """The official file `name`: where `find` has it, else unpacked from the archive."""
     path = find("emnist", name)
     if path is not None:
         return path
@@ -240,8 +228,8 @@ def _member(archive: Path, name: str) -> bytes:
 def fetch(target: Path) -> Path:
     """Download the archive to `target` from the first of `URLS` that gives the right bytes.
 
-    What has arrived is kept in `<target>.part` when it breaks off, and the next attempt, or the
-    next call, asks for the rest only. Raises `DataError` where no address gave the file.
+    What has arrived is kept in `<target>.part` when it breaks off; the next attempt, or the next
+    call, asks for the rest only.
     """
     import pooch
     import requests

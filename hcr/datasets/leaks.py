@@ -23,14 +23,10 @@ LEARNED = "learned.npz"
 
 
 def pixel_hashes(images: np.ndarray) -> np.ndarray:
-    """The first 8 bytes, as a little-endian number, of the SHA-256 of each image's bytes.
+    """The first 8 bytes, as a little-endian number, of the SHA-256 of each image: uint64 (n,).
 
-    Args:
-        images: uint8 (n, 28, 28), upright.
-
-    Returns:
-        uint64 (n,). Among a million images two different ones have the same with a chance of
-        about 3 in 100 million.
+    `images` are uint8 (n, 28, 28), upright. Among a million images two different ones have the
+    same with a chance of about 3 in 100 million.
     """
     rows = np.ascontiguousarray(images)
     joined = b"".join(hashlib.sha256(row).digest()[:8] for row in rows)
@@ -38,12 +34,7 @@ def pixel_hashes(images: np.ndarray) -> np.ndarray:
 
 
 def guard(train: Split, validation: Split, test: Split) -> tuple[Split, Split, Split, dict]:
-    """Take the images of later splits out of earlier ones.
-
-    Returns:
-        Training split without the images of validation and test, validation split without those
-        of test, the test split, and how many images of one were in another and were removed.
-    """
+    """The splits, without the images of later ones in earlier ones, and how many there were."""
     hashes = [pixel_hashes(split.images) for split in (train, validation, test)]
     in_validation, in_test = np.isin(hashes[0], hashes[1]), np.isin(hashes[0], hashes[2])
     leaked, late = in_validation | in_test, np.isin(hashes[1], hashes[2])
@@ -74,50 +65,39 @@ def without_learned(split: Split, hashes: np.ndarray) -> tuple[Split, int]:
 def learned_from(folder: Path) -> np.ndarray | None:
     """The hashes of all images that the model in `folder` was trained or chosen on.
 
-    They are those of its `learned.npz`; for a run from before there was one, those of the dataset
-    that it names, where that is at hand and unchanged.
-
-    Args:
-        folder: A pretrained model's, or a run's.
-
-    Returns:
-        uint64 (n,), sorted, those of the models that it was trained from included; None where it
-        is not known.
+    The folder is a pretrained model's, or a run's. The hashes are those of its `learned.npz`; for
+    an older run, those of its data, where they are at hand and unchanged. Returns uint64 (n,),
+    sorted, with those of the models that it was trained from; None where that is not known.
     """
     path = folder / LEARNED
     if path.is_file():
-        arrays = _arrays(path, "hashes", "listed")
-        return np.unique(np.concatenate([arrays[0], *(listed(x)[0] for x in arrays[1].tolist())]))
-    from hcr import datasets
+        hashes, names = _arrays(path, "hashes", "listed")
+        return np.unique(np.concatenate([hashes, *(listed(name)[0] for name in names.tolist())]))
+    from hcr.datasets import choice
 
     try:
         record = runs.read(folder)
-        parameters, data = record["stages"]["03_train"]["parameters"], record["data"]
-        options = {key: parameters[key] for key in ("path", "orientation") if key in parameters}
-        dataset = datasets.load(data["name"], **options)
-        if dataset.validation.digest != data["validation_digest"]:
-            return None
+        parameters = record["stages"]["03_train"]["parameters"]
+        data = choice.choice_of(folder).load()
+        known = data.validation.digest == record["data"]["validation_digest"]
     except (HcrError, KeyError, TypeError):
         return None
-    if parameters.get("start") or parameters.get("teacher"):
-        return None
-    return _hashes(dataset)
+    parents = parameters.get("start") or parameters.get("teacher")
+    return _hashes(data) if known and not parents else None
 
 
 def write_learned(folder: Path, data: Dataset, parents: Iterable[Path] = ()) -> None:
     """Write `learned.npz` into `folder`: what the model there was trained and chosen on.
 
-    Args:
-        folder: Of the model, which was trained on `data.train` and chosen on `data.validation`.
-        data: The dataset; the hashes of its file that come with the package are named only.
-        parents: The folders of the models that training began from or learned from. Of one whose
-            images are not known, nothing is written.
+    `data` are what it was trained and chosen on, `parents` the folders of the models that training
+    began from or learned from; where it is not known what these learned from, nothing is written.
     """
     (folder / LEARNED).unlink(missing_ok=True)
     hashes = [_hashes(data), *map(learned_from, parents)]
     if any(each is None for each in hashes):
         return
     together = np.unique(np.concatenate(hashes))
+    # What comes with the package need not be written again.
     names = [name for name in LISTED if np.isin(listed(name)[0], together).all()]
     for name in names:
         together = np.setdiff1d(together, listed(name)[0])

@@ -50,12 +50,10 @@ def sources(name: str, options: Options) -> list[Path]:
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     """Read, orient and split the images.
 
-    A gray image of 28 x 28 is taken to be framed already and only oriented: arrays are light ink
-    on dark unless the orientation says otherwise; of picture files, light and dark are swapped in
-    all of 28 x 28 where all of their borders' pixels together have a bright median. Any other
-    image goes through `from_picture`, which finds out for each whether its ink is dark. An
-    orientation with `inverted` says that ink is dark in every image. Those without ink are left
-    out and named on the standard error stream.
+    A gray image of 28 x 28 is taken to be framed already and only oriented; among picture files,
+    light and dark are swapped in all such where all of their borders' pixels together have a
+    bright median. Any other image goes through `from_picture`. An orientation with `inverted` says
+    that ink is dark in every image. Those without ink are left out and named on standard error.
 
     Raises `DataError` where an image is broken, labels and images don't fit together, or a
     character has too few images or more than half of them blank.
@@ -101,9 +99,8 @@ def _upright(source: Source, orientation: str) -> dict[str, Split]:
     """All images, as the contract has them, by part."""
     inverted = orientation.endswith("inverted")
     parts, framed = {}, {}
-    for part, labels in source.labels.items():
-        pixels, framed[part] = _contract(source.images(part), len(labels), inverted)
-        parts[part] = pixels
+    for part in source.labels:
+        parts[part], framed[part] = _contract(source.images(part), inverted)
     if source.of_files and not inverted:
         # One by one a bold character without a margin would be mistaken.
         small = np.concatenate([parts[part][framed[part]] for part in parts])
@@ -117,7 +114,7 @@ def _upright(source: Source, orientation: str) -> dict[str, Split]:
 
 
 def _contract(
-    pictures: np.ndarray | Iterable[np.ndarray], n: int, inverted: bool
+    pictures: np.ndarray | Iterable[np.ndarray], inverted: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """`pictures` as uint8 (m, 28, 28), and which were framed already, bool (m,)."""
     if isinstance(pictures, np.ndarray) and pictures.shape[1:] == (SIDE, SIDE):
@@ -127,11 +124,10 @@ def _contract(
         gray = _framed(picture)
         framed.append(gray is not None)
         if gray is None:
-            pixels.append(from_picture(picture, inverted=True if inverted else None)[None])
-        else:
-            pixels.append((255 - gray if inverted else gray)[None])
-        if len(framed) % 5000 == 0:
-            print(f"Read {len(framed):,} of {n:,} pictures.", file=sys.stderr, flush=True)
+            gray = from_picture(picture, inverted=True if inverted else None)
+        elif inverted:
+            gray = 255 - gray
+        pixels.append(gray[None])
     return np.concatenate(pixels), np.array(framed, bool)
 
 

@@ -9,8 +9,9 @@ digits. A character that has no image at all is left out.
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,12 @@ def scan(path: Path) -> Source:
             "Own data must hold at least two characters, to tell one from another. Received: "
             f"{''.join(source.characters) or 'none'} in {path}. Add another."
         )
+    missing = [part for part in ("train", "test") if part not in source.labels]
+    if missing and "all" not in source.labels:
+        raise DataError(
+            "Own data that have some of train, test and validation must have train and test. "
+            f"Received: no {' and no '.join(missing)} in {path}. Add it, or leave out the others."
+        )
     return source
 
 
@@ -68,50 +75,34 @@ def _source(path: Path) -> Source:
     raise DataError(f"Own data must be {FORMS}. Received: {path}.{hint}")
 
 
-def _check_parts(parts: Iterable[str], path: Path) -> None:
-    missing = sorted({"train", "test"} - set(parts))
-    if missing:
-        raise DataError(
-            "Own data that have some of train, test and validation must have train and test. "
-            f"Received: no {' and no '.join(missing)} in {path}. Add it, or leave out the others."
-        )
-
-
 # A folder of pictures
 
 
 def _folder(path: Path) -> Source:
     tops = {part: top for top in _folders(path) if (part := PARTS.get(top.name.lower()))}
-    if tops:
-        _check_parts(tops, path)
-    pictures = {part: _pictures(top) for part, top in (tops or {"all": path}).items()}
-    characters = tuple(sorted({char for part in pictures.values() for char in part}))
-    ordered = {
-        part: [file for char in characters for file in by_char.get(char, [])]
-        for part, by_char in pictures.items()
-    }
-    labels = {
-        part: np.repeat(range(len(characters)), [len(by_char.get(c, [])) for c in characters])
-        for part, by_char in pictures.items()
-    }
+    tops = tops or {"all": path}
+    pictures = {part: sorted(_pictures(top), key=itemgetter(0)) for part, top in tops.items()}
+    characters = tuple(sorted({char for part in pictures.values() for char, _ in part}))
     return Source(
-        files=[file for part in ordered.values() for file in part],
+        files=[file for part in pictures.values() for _, file in part],
         characters=characters,
-        labels=labels,
-        images=lambda part: map(read_picture, ordered[part]),
-        name=lambda part, i: str(ordered[part][i]),
+        labels={
+            part: np.array([characters.index(char) for char, _ in files])
+            for part, files in pictures.items()
+        },
+        images=lambda part: (read_picture(file) for _, file in pictures[part]),
+        name=lambda part, i: str(pictures[part][i][1]),
         of_files=True,
     )
 
 
-def _pictures(top: Path) -> dict[str, list[Path]]:
-    """The picture files of each character, sorted."""
+def _pictures(top: Path) -> Iterator[tuple[str, Path]]:
+    """Characters and picture files, in the order of the names."""
     inside = _folders(top)
     names = [unicodedata.normalize("NFC", folder.name) for folder in inside]
     hexadecimal = all(re.fullmatch("[2-7][0-9a-fA-F]", name) for name in names)
     if not inside:
         raise DataError(f"{top} must hold a folder per character. Received: none. Add them.")
-    pictures: dict[str, list[Path]] = {}
     for folder, name in zip(inside, names, strict=True):
         code = re.fullmatch(r"[Uu]\+(0?[0-9a-fA-F]{4,5}|10[0-9a-fA-F]{4})", name)
         code = name if hexadecimal else code and code[1]
@@ -133,8 +124,7 @@ def _pictures(top: Path) -> dict[str, list[Path]]:
                 f"{folder} must hold pictures of {character}. Received: none "
                 f"({', '.join(sorted(SUFFIXES))}). Add some, or delete the folder."
             )
-        pictures.setdefault(character, []).extend(files)
-    return pictures
+        yield from ((character, file) for file in files)
 
 
 def _folders(path: Path) -> list[Path]:
@@ -161,8 +151,6 @@ def _idx_files(path: Path) -> Source:
             "with train and one with test in the names, and at most one mapping. Received: "
             f"{names} in {path}. Put one dataset into a folder of its own."
         )
-    if "all" not in files:
-        _check_parts(files, path)
     values = {part: _whole(read_idx(labels), labels) for part, (_, labels) in files.items()}
     known, first = None, 0
     if mappings:
@@ -205,8 +193,6 @@ def _archive(path: Path) -> Source:
         )
     if "all" in keys:
         keys = {"all": keys["all"]}
-    else:
-        _check_parts(keys, path)
 
     def array(key: str) -> np.ndarray:
         return _from_archive(path, lambda arrays: arrays[key])
