@@ -84,7 +84,6 @@ def markdown(frame: pd.DataFrame, right: np.ndarray) -> list[str]:
         name, amplitudes, half = row["corruption"], "", ""
         if name in corruptions.CORRUPTIONS:
             amplitudes = ", ".join(f"{a:g}" for a in corruptions.CORRUPTIONS[name])
-            amplitudes += f" {corruptions.UNITS[name]}"
             below = frame[(frame["corruption"] == name) & (frame["accuracy"] < 0.5)]
             half = str(below["strength"].min()) if len(below) else "never"
         shares = [f"{100 * row[key]:.1f}" for key in ("plain", *"12345")]

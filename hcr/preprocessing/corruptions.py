@@ -1,11 +1,9 @@
 """Images corrupted in eight ways and five strengths, to measure the robustness of a network.
 
-After MNIST-C, whose fifteen corruptions have one strength: N. Mu and J. Gilmer (2019), MNIST-C: a
-robustness benchmark for computer vision, arXiv:1906.02337. Five strengths are those of
-D. Hendrycks and T. Dietterich (2019), Benchmarking neural network robustness to common corruptions
-and perturbations, ICLR. The amplitudes are our own, for ink that is 20 to 23 of 28 pixels long in
-lines 2.8 pixels wide, and were set by eye: at strength 3 a person still recognizes what could be
-recognized before.
+After MNIST-C, whose fifteen corruptions have one strength (Mu and Gilmer 2019, arXiv:1906.02337);
+five are those of Hendrycks and Dietterich (2019), Benchmarking neural network robustness to common
+corruptions and perturbations, ICLR. The amplitudes, for ink that is 20 to 23 of 28 pixels long in
+lines 2.8 pixels wide, were set by eye: at strength 3 a person still recognizes the character.
 """
 
 import hashlib
@@ -16,25 +14,14 @@ from scipy import ndimage
 
 # Name to the amplitude of each of the five strengths.
 CORRUPTIONS: dict[str, tuple[float, ...]] = {
-    "shift": (1.0, 2.0, 3.0, 4.0, 5.0),
-    "rotation": (7.0, 14.0, 21.0, 28.0, 35.0),
-    "scale": (0.1, 0.2, 0.3, 0.4, 0.5),
-    "stroke width": (0.5, 1.0, 1.5, 2.0, 2.5),
-    "blur": (0.5, 1.0, 1.5, 2.0, 2.5),
-    "noise": (0.1, 0.2, 0.3, 0.4, 0.5),
-    "contrast": (0.2, 0.4, 0.6, 0.75, 0.9),
-    "occlusion": (2.0, 4.0, 6.0, 8.0, 10.0),
-}
-# Name to what its amplitude is.
-UNITS = {
-    "shift": "px, any direction",
-    "rotation": "degrees, either side",
-    "scale": "of the size lost",
-    "stroke width": "px gained, or half lost",
-    "blur": "px, sigma",
-    "noise": "of the range, sigma",
-    "contrast": "of the contrast lost",
-    "occlusion": "px, side of a hidden square",
+    "shift": (1.0, 2.0, 3.0, 4.0, 5.0),  # px, in any direction
+    "rotation": (7.0, 14.0, 21.0, 28.0, 35.0),  # degrees, to either side
+    "scale": (0.1, 0.2, 0.3, 0.4, 0.5),  # of the size lost
+    "stroke width": (0.5, 1.0, 1.5, 2.0, 2.5),  # px gained, or half lost
+    "blur": (0.5, 1.0, 1.5, 2.0, 2.5),  # px, sigma
+    "noise": (0.1, 0.2, 0.3, 0.4, 0.5),  # of the range, sigma
+    "contrast": (0.2, 0.4, 0.6, 0.75, 0.9),  # of the contrast lost
+    "occlusion": (2.0, 4.0, 6.0, 8.0, 10.0),  # px, side of a hidden square
 }
 STRENGTHS = (1, 2, 3, 4, 5)
 
@@ -46,13 +33,10 @@ def corrupt(images: np.ndarray, corruption: str, strength: int, seed: int = 0) -
     corrupted the same way wherever it stands, and only more at a higher strength.
 
     Args:
-        images: uint8 (n, 28, 28), ink 255 on 0.
+        images: uint8 (n, 28, 28), ink 255 on 0. One without ink stays as it is.
         corruption: A key of `CORRUPTIONS`.
         strength: 1 to 5.
         seed: Random seed.
-
-    Returns:
-        uint8 (n, 28, 28), ink bright on dark. An image without ink stays as it is.
     """
     inked = images.any(axis=(1, 2))
     corrupted = images.copy()
@@ -70,16 +54,8 @@ def sample(
 ) -> np.ndarray:
     """The same few images of each class, however the set is ordered and whatever else it holds.
 
-    Those with the smallest digests, so that each image has its rank for ever.
-
-    Args:
-        images: uint8 (n, 28, 28).
-        labels: Class indices, int (n,).
-        per_class: How many of a class; all of it where it has fewer.
-        seed: Random seed of the digests.
-
-    Returns:
-        Sorted indices, int64.
+    Those with the smallest digests, so that each image has its rank for ever: at most `per_class`
+    of a class. Returns sorted indices, int64.
     """
     labels = np.asarray(labels)
     digests = np.array([_digest(image, f"sample, {seed}") for image in images], dtype=np.uint64)
@@ -135,17 +111,9 @@ def _stroke_width(images: np.ndarray, pixels: float, rngs: Iterable) -> np.ndarr
     return changed
 
 
-def _blur(images: np.ndarray, sigma: float, rngs: Iterable) -> np.ndarray:
-    return ndimage.gaussian_filter(images, (0, sigma, sigma), mode="constant")
-
-
 def _noise(images: np.ndarray, sigma: float, rngs: Iterable) -> np.ndarray:
     noise = np.stack([rng.standard_normal(images.shape[1:], np.float32) for rng in rngs])
     return images + 255 * sigma * noise
-
-
-def _contrast(images: np.ndarray, share: float, rngs: Iterable) -> np.ndarray:
-    return 127.5 + (1 - share) * (images - 127.5)
 
 
 def _occlusion(images: np.ndarray, side: float, rngs: Iterable) -> np.ndarray:
@@ -163,9 +131,11 @@ _FUNCTIONS: dict[str, _Function] = {
     "rotation": _rotation,
     "scale": _scale,
     "stroke width": _stroke_width,
-    "blur": _blur,
+    "blur": lambda images, sigma, _: ndimage.gaussian_filter(
+        images, (0, sigma, sigma), mode="constant"
+    ),
     "noise": _noise,
-    "contrast": _contrast,
+    "contrast": lambda images, share, _: 127.5 + (1 - share) * (images - 127.5),
     "occlusion": _occlusion,
 }
 _SQUARE = np.ones((1, 3, 3), dtype=bool)

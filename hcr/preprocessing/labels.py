@@ -64,37 +64,24 @@ def parse_mapping(text: str) -> tuple[str, ...]:
 
     A line holds a label and the ASCII codes of its characters, such as `10 65`, or `1 65 97` in
     EMNIST Letters, whose labels count from 1 and whose classes hold both cases: the first code,
-    the capital, names the class. So in a file that counts from 1 the label of the result's
-    character `i` is `i + 1`. Raises `DataError` for anything that is no such file.
+    the capital, names the class. Raises `DataError` for anything that is no such file.
     """
     characters: list[str] = []
     first = 0
     for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
+        fields = line.split()
+        if not fields:
             continue
-        try:
-            label, *codes = (int(field) for field in line.split())
-        except ValueError:
-            label, codes = -1, []
-        if not codes or not all(33 <= code <= 126 for code in codes):
+        codes = [int(field) if field.isdecimal() else -1 for field in fields]
+        if not characters and codes[0] == 1:
+            first = 1
+        good = len(codes) > 1 and all(33 <= code <= 126 for code in codes[1:])
+        if not good or codes[0] != first + len(characters) or chr(codes[1]) in characters:
             raise DataError(
-                "A line of a mapping file must hold a label and ASCII codes, such as '10 65'. "
-                f"Received: {line[:60]!r} (line {number})."
+                "A mapping file must count labels up from 0 or 1, each with the ASCII codes of new "
+                f"characters, such as '10 65'. Received: {line[:60]!r} (line {number})."
             )
-        if not characters and label in (0, 1):
-            first = label
-        if label != first + len(characters):
-            raise DataError(
-                "The labels of a mapping file must count up from 0 or 1 without a gap. "
-                f"Received: {label} where {first + len(characters)} is due (line {number})."
-            )
-        character = chr(codes[0])
-        if character in characters:
-            raise DataError(
-                "A mapping file must name a character once. "
-                f"Received: {character!r} twice (line {number})."
-            )
-        characters.append(character)
+        characters.append(chr(codes[1]))
     if not characters:
         raise DataError("A mapping file must hold at least one line. Received: an empty file.")
     return tuple(characters)

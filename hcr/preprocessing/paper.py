@@ -10,8 +10,11 @@ fine ink fills little of the picture, but has edges. Both must rise above the no
 """
 
 import numpy as np
+from PIL import Image
+from scipy import ndimage
 
 from hcr.preprocessing.images import SIDE
+from hcr.preprocessing.strokes import BLUR, INK, PEN
 
 _PAPER = 64  # px: the finest grid on which uneven paper is looked for
 _FAINT = 0.06  # of white: a picture with less between ink and paper is blank
@@ -23,6 +26,8 @@ _LUMP = 0.04  # of white: the spread that form must have where the grays are one
 _LITTLE = 0.1  # of the picture: so little ink may escape Otsu's threshold
 _TOUCHED = 0.1  # of the border: ink that covers less of it may have a margin
 _DARK = 0.1  # of the border: by so much light ink must be likelier than dark ink
+_FINE = 1.9  # px, at 28 x 28: finer lines are widened to `PEN` (EMNIST: 2.4 at the lower quartile)
+_ROUND = 0.6  # line width by longer side: above it the ink is a dot (a disc has 0.67)
 
 
 def ink(gray: np.ndarray, inverted: bool | None) -> np.ndarray:
@@ -35,8 +40,6 @@ def ink(gray: np.ndarray, inverted: bool | None) -> np.ndarray:
     Returns:
         Float32 (h, w) of 0..1.
     """
-    from scipy import ndimage
-
     soft = ndimage.gaussian_filter(gray, 0.7) if min(gray.shape) > 2 * SIDE else gray
     sides = [inverted]
     if inverted is None:
@@ -44,22 +47,68 @@ def ink(gray: np.ndarray, inverted: bool | None) -> np.ndarray:
         sides = [likely, not likely]
     noise = _noise(gray)
     for is_dark in sides:
-        found = _light_ink(-soft if is_dark else soft, noise)
-        if found.any():
+        level = _light_ink(-soft if is_dark else soft, noise)
+        if level.any():
             break
-    return found
+    return level
+
+
+def frame(ink: np.ndarray) -> np.ndarray:
+    """Ink, float (h, w) of 0..1, centered and as large as EMNIST's: uint8 (28, 28)."""
+    if not ink.any():
+        return np.zeros((SIDE, SIDE), dtype=np.uint8)
+    rows, columns = (np.flatnonzero(ink.max(axis=axis)) for axis in (1, 0))
+    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    left, top, right, bottom = _box(ink)
+    side, width = max(right - left, bottom - top), _line_width(ink >= 0.5)
+    pixels = INK / side  # of the result, for one here
+    wider = 0.0
+    if width > _ROUND * side:
+        pixels = 2 * PEN / side
+    elif width * pixels < _FINE:
+        # The line grows on both sides, and what is drawn shrinks a little for it.
+        wider = (PEN - width * pixels) / 2 / pixels
+        pixels = INK / (side + 2 * wider)
+    half = SIDE / 2 / pixels
+    beyond = [half - (right - left) / 2, half - (bottom - top) / 2]
+    x, y = (int(np.ceil(max(each, wider))) + 2 for each in beyond)
+    ink = np.pad(ink, ((y, y), (x, x)))
+    if wider:
+        ink = np.clip(wider + 1 - ndimage.distance_transform_edt(ink < 0.5), 0, 1)
+    # What the picture's own pixels have blurred already (a box has a variance of 1/12) counts.
+    sigma = np.sqrt(max(BLUR**2 - pixels**2 / 6, 0)) / pixels
+    ink = ndimage.gaussian_filter(ink, sigma) if sigma > 0.2 else ink
+    x, y = (left + right) / 2 + x, (top + bottom) / 2 + y
+    small = _resized(ink, (SIDE, SIDE), (x - half, y - half, x + half, y + half))
+    small = np.clip(small, 0, None)
+    return np.rint(small * (255 / small.max())).astype(np.uint8)
+
+
+def _box(ink: np.ndarray) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom of what is ink, to parts of a pixel: where half of it is reached."""
+    spans = []
+    for profile in (ink.max(axis=0), ink.max(axis=1)):
+        padded = np.concatenate([[0], profile, [0]])
+        inside = np.flatnonzero(padded >= 0.5)
+        ends = []
+        for last, beyond in ((inside[0], inside[0] - 1), (inside[-1], inside[-1] + 1)):
+            share = (padded[last] - 0.5) / max(padded[last] - padded[beyond], 1e-6)
+            ends.append(last + (beyond - last) * share - 0.5)
+        spans.append(ends)
+    (left, right), (top, bottom) = spans
+    return left, top, right, bottom
 
 
 def _light_ink(soft: np.ndarray, noise: float) -> np.ndarray:
     """`ink` of what has light ink on dark paper, where pixels have so much `noise`."""
     above, form = _above_paper(soft), _form(soft, noise)
     threshold, apart, contrast = _otsu(above)
-    found = above > threshold
-    if apart < _MIXED and found.mean() > 0.2:
+    mask = above > threshold
+    if apart < _MIXED and mask.mean() > 0.2:
         is_ink = form > _LUMP
     else:
         # A bar that is cut out tightly is nothing but ink and a rim.
-        solid = apart > 0.9 and found.mean() > 0.8
+        solid = apart > 0.9 and mask.mean() > 0.8
         is_ink = solid or form > 0 or bool(_edges(above).any())
     if is_ink and contrast >= _FAINT:
         return _cut(above, threshold)
@@ -75,8 +124,6 @@ def _light_ink(soft: np.ndarray, noise: float) -> np.ndarray:
 
 def _cut(above: np.ndarray, threshold: float) -> np.ndarray:
     """How much ink there is, 0..1, where half is reached at `threshold`."""
-    from scipy import ndimage
-
     level = np.clip(0.5 + _STEEPNESS * (above - threshold) / (2 * threshold), 0, 1)
     near = ndimage.binary_dilation(_without_specks(above > threshold), iterations=2)
     return np.where(near, level, 0)
@@ -96,7 +143,7 @@ def _form(soft: np.ndarray, noise: float) -> float:
 def _edges(above: np.ndarray) -> np.ndarray:
     """Where there is what is too fine for the coarse grid, and too high for noise, bool (h, w)."""
     coarse = reduced(above, min(_FORM, (max(above.shape) + 1) // 2))
-    fine = above - resized(coarse, above.shape[::-1])
+    fine = above - _resized(coarse, above.shape[::-1])
     return fine > max(_FAINT, 10 * _spread(fine))
 
 
@@ -115,10 +162,8 @@ def _noise(gray: np.ndarray) -> float:
     By the mask of Immerkaer 1996 (Computer Vision and Image Understanding 64(2), 300-302), which
     passes over slopes and straight edges; the median, for lines are few.
     """
-    from scipy import ndimage
-
-    mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
-    return _spread(ndimage.convolve(gray, mask))
+    weights = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
+    return _spread(ndimage.convolve(gray, weights))
 
 
 def _spread(values: np.ndarray) -> float:
@@ -142,12 +187,10 @@ def _is_inverted(soft: np.ndarray) -> bool:
 
 def _as_ink(above: np.ndarray) -> tuple[float, float]:
     """How much of the border is ink, and how much of the ink is in its largest piece."""
-    from scipy import ndimage
-
-    found = above > _otsu(above)[0]
-    pieces, _ = ndimage.label(found, structure=np.ones((3, 3)))
+    mask = above > _otsu(above)[0]
+    pieces, _ = ndimage.label(mask, structure=np.ones((3, 3)))
     areas = np.bincount(pieces.ravel())[1:]
-    border = np.concatenate([found[0], found[-1], found[1:-1, 0], found[1:-1, -1]])
+    border = np.concatenate([mask[0], mask[-1], mask[1:-1, 0], mask[1:-1, -1]])
     return float(border.mean()), float(areas.max(initial=0) / max(areas.sum(), 1))
 
 
@@ -163,12 +206,10 @@ def _above_paper(soft: np.ndarray) -> np.ndarray:
 
 def _uneven(soft: np.ndarray) -> np.ndarray:
     """The paper at each place: `soft` without what is finer than half of the picture."""
-    from scipy import ndimage
-
     small = reduced(soft, _PAPER)
     reach = 2 * (max(small.shape) // 4) + 1
     paper = ndimage.grey_opening(small, size=(reach, reach))
-    return resized(ndimage.gaussian_filter(paper, reach / 8), soft.shape[::-1])
+    return _resized(ndimage.gaussian_filter(paper, reach / 8), soft.shape[::-1])
 
 
 def _otsu(values: np.ndarray) -> tuple[float, float, float]:
@@ -194,26 +235,22 @@ def _otsu(values: np.ndarray) -> tuple[float, float, float]:
     return threshold, float(between[best]) / spread, float(second[best] - first[best])
 
 
-def _without_specks(found: np.ndarray) -> np.ndarray:
-    """`found` without the pieces that are smaller than a dot of the same pen would be."""
-    from scipy import ndimage
-
-    pieces, n = ndimage.label(found, structure=np.ones((3, 3)))
+def _without_specks(mask: np.ndarray) -> np.ndarray:
+    """`mask` without the pieces that are smaller than a dot of the same pen would be."""
+    pieces, n = ndimage.label(mask, structure=np.ones((3, 3)))
     if n == 1:
-        return found
+        return mask
     areas = np.bincount(pieces.ravel())[1:]
-    width = line_width(pieces == 1 + int(np.argmax(areas)))
+    width = _line_width(pieces == 1 + int(np.argmax(areas)))
     # A round dot as wide as the line has an area of 0.79 of the width's square.
     keep = np.flatnonzero(areas >= min(0.4 * width**2, 0.25 * areas.max())) + 1
     return np.isin(np.arange(n + 1), keep)[pieces]
 
 
-def line_width(found: np.ndarray) -> float:
-    """The width of the lines of `found`, in pixels."""
-    from scipy import ndimage
-
+def _line_width(mask: np.ndarray) -> float:
+    """The width of the lines of `mask`, in pixels."""
     # In a band the mean distance to the edge is a quarter of its width.
-    padded = np.pad(found, 1)
+    padded = np.pad(mask, 1)
     inside = ndimage.distance_transform_edt(padded)[padded]
     return 4 * (float(inside.mean()) - 0.5)
 
@@ -224,12 +261,10 @@ def reduced(gray: np.ndarray, longest: int) -> np.ndarray:
     scale = longest / max(height, width)
     if scale >= 1:
         return gray
-    return resized(gray, (max(1, round(width * scale)), max(1, round(height * scale))))
+    return _resized(gray, (max(1, round(width * scale)), max(1, round(height * scale))))
 
 
-def resized(gray: np.ndarray, size: tuple[int, int], box: tuple | None = None) -> np.ndarray:
+def _resized(gray: np.ndarray, size: tuple[int, int], box: tuple | None = None) -> np.ndarray:
     """Bicubic, (width, height); where it makes smaller, over all pixels that are underneath."""
-    from PIL import Image
-
     image = Image.fromarray(np.ascontiguousarray(gray, dtype=np.float32))
     return np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=box))

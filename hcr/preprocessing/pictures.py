@@ -1,12 +1,9 @@
 """Pictures from outside, scans, photos, cut-outs, become the 28x28 image.
 
-The steps are those of EMNIST (Cohen, Afshar, Tapson and van Schaik 2017, arXiv:1702.05373, section
-II): ink from paper (`paper`), blur, crop to the ink, centre it with its proportions
-kept, pad, resize to 28 x 28 with bicubic interpolation, stretch to 0..255. NIST's pictures were
-black and white; here the paper comes first.
-
-The lengths are those of `from_strokes`, so that a drawing on a pad and a scan of the same drawing
-give the same picture.
+The steps are those of EMNIST (Cohen et al. 2017, arXiv:1702.05373, section II): ink from paper
+(`paper`), blur, crop, center with the proportions kept, pad, resize with bicubic interpolation,
+stretch to 0..255. The lengths are those of `from_strokes`, so that a drawing on a pad and a scan of
+it give the same image.
 """
 
 import io
@@ -17,9 +14,6 @@ from typing import Any
 import numpy as np
 
 from hcr.errors import DataError
-from hcr.preprocessing import paper
-from hcr.preprocessing.images import SIDE
-from hcr.preprocessing.strokes import BLUR, INK, PEN
 
 # What Pillow decodes by itself: any other may start a program, as EPS starts Ghostscript.
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "AVIF")
@@ -28,9 +22,6 @@ MOST_PIXELS = 64_000_000
 MOST_SIDE = 20_000  # px
 
 _LARGEST = 512  # px: larger pictures are made smaller first
-_FINE = 1.9  # px, at 28 x 28: finer lines are widened to `PEN` (EMNIST: 2.4 at the lower quartile)
-_ROUND = 0.6  # `line_width` by longer side: above it the ink is a dot (a disc has 0.67)
-
 _AS_THEY_ARE = ("1", "L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I;16L", "I;16N")
 _RULE = "A picture must be a Pillow image or an array of grays, RGB or RGBA, such as uint8 (h, w)."
 
@@ -104,28 +95,23 @@ def from_picture(picture: Any, *, inverted: bool | None = None) -> np.ndarray:
             (h, w), (h, w, 1), RGB (h, w, 3), with alpha (h, w, 2) or (h, w, 4): bool, integers of
             0..255 (or 0..65535 where one is above 255), or floats of 0..1. What is transparent is
             white. Any size from 1 x 1.
-        inverted: True for dark ink on light paper, False for light ink on dark. None: it is found
-            out. Ink is what has less of the picture's border, and where both have some of it, what
-            hangs together; where that is close, dark ink is taken to be likelier. A bold character
-            that is cut out without any margin may still be taken for its paper: 4 of 36 printed
-            ones.
+        inverted: True for dark ink on light paper, False for light ink on dark, None to find out.
+            A bold character that is cut out without any margin may then be taken for its paper: 4
+            of 36 printed ones.
 
     Returns:
-        uint8 (28, 28), ink 255 on 0. The longer side of the ink has `INK` pixels, whatever its size
-        and place were; specks finer than the line are dropped; lines finer than EMNIST's are
-        widened; a lone dot is as small as `from_strokes` draws a tap. A picture without ink gives
-        an empty picture. It is one character: several side by side are framed together. A picture
-        that keeps the contract is framed anew like any other.
+        uint8 (28, 28), ink 255 on 0; empty without ink. The longer side of the ink has `INK`
+        pixels; specks finer than the line are dropped, lines finer than EMNIST's are widened, and a
+        lone dot is as small as `from_strokes` draws a tap. It is one character: several side by
+        side are framed together.
 
     Raises:
         DataError: Another type, shape or range, or a Pillow image whose file cannot be read.
     """
-    gray = paper.reduced(_gray(picture), _LARGEST)
-    ink = paper.ink(gray, inverted)
-    if not ink.any():
-        return np.zeros((SIDE, SIDE), dtype=np.uint8)
-    rows, columns = (np.flatnonzero(ink.max(axis=axis)) for axis in (1, 0))
-    return _framed(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+    # Imported late: SciPy takes a while, and drawings do without it.
+    from hcr.preprocessing import paper
+
+    return paper.frame(paper.ink(paper.reduced(_gray(picture), _LARGEST), inverted))
 
 
 def _gray(picture: Any) -> np.ndarray:
@@ -184,47 +170,3 @@ def _pixels(picture: Any) -> np.ndarray:
     elif picture.mode not in _AS_THEY_ARE:
         picture = picture.convert("RGB")
     return np.asarray(picture)
-
-
-def _framed(ink: np.ndarray) -> np.ndarray:
-    """Ink, float (h, w) of 0..1, centred and as large as EMNIST's: uint8 (28, 28)."""
-    from scipy import ndimage
-
-    left, top, right, bottom = _box(ink)
-    side, width = max(right - left, bottom - top), paper.line_width(ink >= 0.5)
-    pixels = INK / side  # of the result, for one here
-    wider = 0.0
-    if width > _ROUND * side:
-        pixels = 2 * PEN / side
-    elif width * pixels < _FINE:
-        # The line grows on both sides, and what is drawn shrinks a little for it.
-        wider = (PEN - width * pixels) / 2 / pixels
-        pixels = INK / (side + 2 * wider)
-    half = SIDE / 2 / pixels
-    beyond = [half - (right - left) / 2, half - (bottom - top) / 2]
-    x, y = (int(np.ceil(max(each, wider))) + 2 for each in beyond)
-    ink = np.pad(ink, ((y, y), (x, x)))
-    if wider:
-        ink = np.clip(wider + 1 - ndimage.distance_transform_edt(ink < 0.5), 0, 1)
-    # What the picture's own pixels have blurred already (a box has a variance of 1/12) counts.
-    sigma = np.sqrt(max(BLUR**2 - pixels**2 / 6, 0)) / pixels
-    ink = ndimage.gaussian_filter(ink, sigma) if sigma > 0.2 else ink
-    x, y = (left + right) / 2 + x, (top + bottom) / 2 + y
-    small = paper.resized(ink, (SIDE, SIDE), (x - half, y - half, x + half, y + half))
-    small = np.clip(small, 0, None)
-    return np.rint(small * (255 / small.max())).astype(np.uint8)
-
-
-def _box(ink: np.ndarray) -> tuple[float, float, float, float]:
-    """Left, top, right, bottom of what is ink, to parts of a pixel: where half of it is reached."""
-    found = []
-    for profile in (ink.max(axis=0), ink.max(axis=1)):
-        padded = np.concatenate([[0], profile, [0]])
-        inside = np.flatnonzero(padded >= 0.5)
-        ends = []
-        for last, beyond in ((inside[0], inside[0] - 1), (inside[-1], inside[-1] + 1)):
-            share = (padded[last] - 0.5) / max(padded[last] - padded[beyond], 1e-6)
-            ends.append(last + (beyond - last) * share - 0.5)
-        found.append(ends)
-    (left, right), (top, bottom) = found
-    return left, top, right, bottom

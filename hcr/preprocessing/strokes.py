@@ -1,9 +1,9 @@
 """Pen strokes become the 28x28 image.
 
-EMNIST made its pictures so (Cohen, Afshar, Tapson and van Schaik 2017, arXiv:1702.05373, section
+EMNIST made its images so (Cohen, Afshar, Tapson and van Schaik 2017, arXiv:1702.05373, section
 II and figure 1): NIST's binary 128 x 128 picture is blurred with sigma = 1, cropped to the ink,
-centred in a square with its proportions kept and 2 pixels of border, resized to 28 x 28 with
-bicubic interpolation, and its brightness stretched to 0..255. `from_strokes` gives what that gives,
+centered in a square with its proportions kept and 2 pixels of border, resized to 28 x 28 with
+bicubic interpolation, and its brightness stretched to 0..255. `from_strokes` gives the same,
 but computes it straight at 28 x 28: a pixel's brightness follows from its distance to the nearest
 line, through the profile of a blurred line. So nothing is rounded to a finer grid on the way, and
 the pad's size and the drawing's place and scale drop out.
@@ -14,8 +14,8 @@ five times (bicubic) and cut at half brightness; the line's width is twice the m
 ridge, of the distance to the edge. Medians, EMNIST / ours: longer side of the ink 22.6 / 22.4 px;
 width of the line 2.83 / 2.80 px (EMNIST's quartiles are 2.40 and 3.51, ours 2.80 and 2.83, since
 our pen is always the same); twice area over perimeter 3.10 / 3.06 px; ink in all 135 / 137 pixels;
-greyness, the sum of 4 v (1 - v) over the sum of v, 0.78 / 0.78. EMNIST centres the box of the ink
-on the picture. MNIST does not: there the box has 20 px and the centre of mass is in the middle.
+grayness, the sum of 4 v (1 - v) over the sum of v, 0.78 / 0.78. EMNIST centers the box of the ink
+on the picture. MNIST does not: there the box has 20 px and the center of mass is in the middle.
 """
 
 from collections.abc import Iterable
@@ -52,26 +52,26 @@ def from_strokes(strokes: Iterable) -> np.ndarray:
     """Draw pen strokes as EMNIST would show them.
 
     `strokes` is a list of (k, 2) arrays or lists of points, x right and y down, in any unit. The
-    result is one uint8 (28, 28) picture, ink 255 on 0. It depends neither on the drawing's place
+    result is one uint8 (28, 28) image, ink 255 on 0. It depends neither on the drawing's place
     and size (a pixel differs by 2 at most) nor on how densely the points lie along a line (by 32
-    at most, 0.5 on average), nor on the order of the strokes. An empty pad gives an empty picture;
+    at most, 0.5 on average), nor on the order of the strokes. An empty pad gives an empty image;
     a drawing that is one point gives a disc in the middle, twice as wide as the pen; a stroke of
     one point within a drawing gives a dot as wide as the pen. Repeated points change nothing, and
     no point is outside: there is no pad here.
 
     Raises `DataError` for another shape, and for NaN, infinity or numbers beyond 1e12.
     """
-    found = _points(strokes)
-    if not found:
+    drawn = _points(strokes)
+    if not drawn:
         return np.zeros((SIDE, SIDE), dtype=np.uint8)
-    every = np.concatenate(found)
-    low, high = every.min(axis=0), every.max(axis=0)
+    points = np.concatenate(drawn)
+    low, high = points.min(axis=0), points.max(axis=0)
     size = float((high - low).max())
     if size <= _TAP:
         distance = np.hypot(_PLACES[:, None], _PLACES) - PEN / 2
     else:
         middle, scale = (low + high) / 2, (INK - PEN) / size
-        lines = [_thinned((points - middle) * scale) for points in found]
+        lines = [_thinned((stroke - middle) * scale) for stroke in drawn]
         # A lone point is a segment from itself to itself.
         starts = np.concatenate([line[:-1] if len(line) > 1 else line for line in lines])
         ends = np.concatenate([line[1:] if len(line) > 1 else line for line in lines])
@@ -85,7 +85,7 @@ def _points(strokes: Iterable) -> list[np.ndarray]:
     rule = "Strokes must be a list of (k, 2) arrays of finite numbers, x right and y down."
     if isinstance(strokes, str | bytes | dict) or not isinstance(strokes, Iterable):
         raise DataError(f"{rule} Received: {type(strokes).__name__}.")
-    found = []
+    drawn = []
     for index, stroke in enumerate(strokes):
         try:
             points = np.asarray(stroke, dtype=np.float64)
@@ -100,8 +100,8 @@ def _points(strokes: Iterable) -> list[np.ndarray]:
             raise DataError(
                 f"{rule} Received: NaN, infinity or a number beyond {_HUGE:g} (stroke {index})."
             )
-        found.append(points)
-    return found
+        drawn.append(points)
+    return drawn
 
 
 def _thinned(points: np.ndarray) -> np.ndarray:

@@ -44,15 +44,10 @@ def character(
         rng: A generator or a seed; the same gives the same drawing. None: the form itself.
         variation: Scales slant, turn, proportions, bends, tremor, gaps and links: 1.0 is a careful
             writer, 2.0 a hasty one, 0 the form itself.
-        form: One of the `n_forms(char)` ways to write it, 0 the plain one; None takes any of them
-            by `rng`.
+        form: From 0, the plain one, to `n_forms(char)` - 1; None takes any of them by `rng`.
 
-    Returns:
-        Strokes, float64 (k, 2), x right and y down, whose box lies centered within the unit square
-        and touches two sides of it.
-
-    Raises:
-        ParameterError: Another character, a negative or infinite variation, or an unknown form.
+    Returns strokes, float64 (k, 2), x right and y down, whose box lies centered within the unit
+    square and touches two sides of it. Raises `ParameterError` for a wrong argument.
     """
     forms = _forms_of(char)
     if not 0 <= variation < np.inf:
@@ -78,18 +73,10 @@ def n_forms(char: str) -> int:
 
 
 def place_on_pad(strokes: Sequence[np.ndarray], placement: str) -> list[np.ndarray]:
-    """The drawing as a pad of 280 x 280 pixels would hold it.
+    """The drawing, (k, 2) arrays in any unit, as a pad of 280 x 280 pixels would hold it.
 
-    Args:
-        strokes: (k, 2) arrays, x right and y down, in any unit.
-        placement: A key of `PLACEMENTS`.
-
-    Returns:
-        float64 (k, 2) arrays in whole pixels, as a mouse gives them. Points that fall together
-        stay; a drawing without extent stays a point.
-
-    Raises:
-        ParameterError: An unknown placement.
+    Returns float64 (k, 2) arrays in whole pixels, as a mouse gives them. Points that fall together
+    stay; a drawing without extent stays a point. Raises `ParameterError` for an unknown placement.
     """
     if placement not in PLACEMENTS:
         raise ParameterError(
