@@ -539,7 +539,7 @@ def options(kind: str, **values):
         (lambda c: c.update(class_name="MyModel"), "MyModel"),
         (options("Conv2D", data_format="channels_first"), "channels_first"),
         (options("Dense", activation="hard_sigmoid"), "hard_sigmoid"),
-        (options("Dense", activation={"class_name": "mine"}), "no name"),
+        (options("Dense", activation={"class_name": "mine"}), "mine"),
         (options("InputLayer", batch_input_shape=[None, None, 28, 1]), "shape"),
         (lambda c: c["config"].update(layers=[]), "Received"),
         (lambda c: c.pop("config"), "config"),

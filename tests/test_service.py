@@ -303,7 +303,8 @@ def test_unfinished_bodies_have_an_end_together(address):
     ("words", "told"),
     [
         (("nowhere",), "nowhere"),
-        (("--port", "99999"), "must be an integer from 0 to 65535. Received: '99999'."),
+        (("--port", "99999"), "Received: 127.0.0.1:99999"),
+        (("--port", "many"), "many"),
         (("--host", "192.0.2.1", "--port", "0"), "--port"),
         (("--host", "", "--port", "0"), "host"),
     ],
@@ -312,7 +313,7 @@ def test_what_cannot_be_served_is_told(words, told):
     process = started(*words)
     out, error = process.communicate(timeout=60)
     assert told in error.splitlines()[-1]
-    assert process.returncode == (2 if "99999" in words else 1)
+    assert process.returncode == (2 if "many" in words else 1)
     assert out == ""
 
 

@@ -18,10 +18,7 @@ BARS = 5  # characters with their probabilities
 ALTERNATIVES = 4
 _HEAT = np.array([[255, 132, 0], [0, 132, 255]], dtype=float)  # speaks for it, against it
 _FAINT = 0.05  # log-odds: a map without more shows nothing
-_EMPTY = (
-    '<div class="hcr-empty">Draw a character: with mouse, finger or pen, small or large, in the '
-    "middle or in a corner.</div>"
-)
+_EMPTY = "Draw a character: mouse, finger or pen, small or large, in the middle or in a corner."
 
 
 def page_html(name: str) -> str:
@@ -50,19 +47,12 @@ def percent(probability: float) -> str:
 
 @dataclass(frozen=True)
 class Shown:
-    """What is known of a drawing.
+    """What is known of a drawing."""
 
-    Attributes:
-        answers: By the model's name; none for an empty pad.
-        maps: The saliency of each model's best answer, float (28, 28), where it was asked for.
-        points: How many points of the drawing it is the answer for.
-        whole: Whether no stroke was in progress then.
-    """
-
-    answers: Mapping[str, Recognition] = field(default_factory=dict)
-    maps: Mapping[str, np.ndarray] = field(default_factory=dict)
-    points: int = 0
-    whole: bool = True
+    answers: Mapping[str, Recognition] = field(default_factory=dict)  # by the model's name
+    maps: Mapping[str, np.ndarray] = field(default_factory=dict)  # saliency of the best answers
+    points: int = 0  # of the drawing that it is the answer for
+    whole: bool = True  # no stroke was in progress then
 
     @property
     def first(self) -> Recognition:
@@ -74,10 +64,8 @@ def certainty(answer: Recognition) -> str:
     """One sentence on how sure an answer is."""
     if len(answer.alternatives) < 2:
         return f"Recognized as {answer.best}."
-    *names, last = answer.alternatives[:ALTERNATIVES]
-    rest = len(answer.alternatives) - ALTERNATIVES
-    if rest > 0:
-        names, last = [*names, last], f"{rest} other{'s' if rest > 1 else ''}"
+    names, rest = answer.alternatives[:ALTERNATIVES], len(answer.alternatives) - ALTERNATIVES
+    last = f"{rest} other{'s' if rest > 1 else ''}" if rest > 0 else names.pop()
     known = " On validation, too, it confused these." if answer.confusable else ""
     return f"Not sure: {', '.join(names)} or {last}.{known}"
 
@@ -86,7 +74,9 @@ def answer_html(shown: Shown) -> str:
     """Of each model the best character large, how sure it is, the bars, and what it sees."""
     state = f'data-points="{shown.points}" data-whole="{str(shown.whole).lower()}"'
     named = len(shown.answers) > 1
-    parts = [_answer(shown, name, named) for name in shown.answers] or [_EMPTY]
+    parts = [_answer(shown, name, named) for name in shown.answers] or [
+        f'<div class="hcr-empty">{_EMPTY}</div>'
+    ]
     return f'<div class="hcr-answers" {state}>{"".join(parts)}</div>'
 
 
@@ -165,21 +155,18 @@ class Snapshot:
     size: int
     pen: float
 
-    def svg(self) -> str:
-        """The drawing as SVG, dark on white, `size` x `size`."""
+    def _repr_html_(self) -> str:
         lines = "".join(
             '<polyline points="{}"/>'.format(" ".join(f"{x:.1f},{y:.1f}" for x, y in points))
             # A line to itself with round ends is a dot.
             for points in (np.concatenate([stroke, stroke[-1:]]) for stroke in self.strokes)
         )
-        return (
+        svg = (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.size} {self.size}" '
             f'width="{self.size}" height="{self.size}" role="img" aria-label="The drawing">'
             f'<g fill="none" stroke="#111" stroke-width="{self.pen:g}" stroke-linecap="round" '
             f'stroke-linejoin="round">{lines}</g></svg>'
         )
 
-    def _repr_html_(self) -> str:
         # A report trusts HTML that begins so: labels are escaped in it.
-        head = f'<div class="hcr-pad hcr-still">{_style_html()}'
-        return f"{head}{self.svg()}{answer_html(self.shown)}</div>"
+        return f'<div class="hcr-pad hcr-still">{_style_html()}{svg}{answer_html(self.shown)}</div>'

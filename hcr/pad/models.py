@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 import ipywidgets as widgets
 import numpy as np
 
-from hcr.errors import ParameterError, nearest
 from hcr.pad.surface import Guard, Surface
 from hcr.recognizer import Recognition, Recognizer
 
@@ -18,25 +17,19 @@ class Models:
     """Models by name, of which one or two answer; `changed` is called when others were chosen."""
 
     def __init__(self, models: Loaders, changed: Callable) -> None:
-        if not isinstance(models, Mapping) or not models:
-            raise ParameterError(
-                "models must map names to models or to functions that load them. "
-                f"Received: {models!r:.80}. Use: recognizer.choices(model)."
-            )
         self._models, names = dict(models), list(models)
         self.load(names[0])
-        options = {
-            "style": {"description_width": "auto"},
-            "layout": {"width": "auto", "max_width": "100%", "margin": "2px 12px 2px 2px"},
-        }
-        self._first = widgets.Dropdown(options=names, description="Model", **options)
+        layout = {"width": "auto", "max_width": "100%", "margin": "2px 12px 2px 2px"}
+        look = {"style": {"description_width": "auto"}, "layout": layout}
+        self._first = widgets.Dropdown(options=names, description="Model", **look)
         others = [NONE, *names]
-        self._second = widgets.Dropdown(options=others, description="Compare with", **options)
-        for menu in (self._first, self._second):
+        self._second = widgets.Dropdown(options=others, description="Compare with", **look)
+        menus = [self._first, self._second]
+        for menu in menus:
             menu.observe(changed, names="value")
         # One model leaves nothing to choose.
-        menus = [self._first, self._second] if len(names) > 1 else []
-        self.widget = widgets.HBox(menus, layout={"flex_flow": "row wrap"})
+        row = menus if len(names) > 1 else []
+        self.widget = widgets.HBox(row, layout={"flex_flow": "row wrap"})
 
     @property
     def chosen(self) -> list[str]:
@@ -53,13 +46,6 @@ class Models:
         """The last control, for a keyboard that comes from behind it."""
         return self._second if self.widget.children else None
 
-    def choose(self, first: str, second: str | None = None) -> None:
-        """Choose one model, or two. Raises `ParameterError` where there is none of that name."""
-        for name in (first, second):
-            if name is not None and name not in self._models:
-                raise ParameterError(f"There is no model {name!r}.{nearest(name, self._models)}")
-        self._first.value, self._second.value = first, second or NONE
-
     def load(self, name: str) -> Recognizer:
         """The model of that name, loaded the first time that it is asked for."""
         model = self._models[name]
@@ -73,11 +59,10 @@ class Models:
 
     def saliency(self, answers: Mapping[str, Recognition]) -> dict[str, np.ndarray]:
         """The saliency of each best answer, float (28, 28), by name."""
-        maps = {}
-        for name, answer in answers.items():
-            model = self.load(name)
-            maps[name] = model.saliency(answer.image, list(model.labels).index(answer.best))
-        return maps
+        return {
+            name: self.load(name).saliency(answer.image, self.load(name).labels.index(answer.best))
+            for name, answer in answers.items()
+        }
 
 
 def small_button(label: str, icon: str, tooltip: str) -> widgets.Button:
@@ -99,9 +84,8 @@ class Controls:
             button = small_button(label, icon, tooltip)
             button.on_click(guard(action))
             self._buttons.append(button)
-        self.saliency = widgets.Checkbox(
-            description="Show saliency", indent=False, layout={"width": "auto"}
-        )
+        look = {"indent": False, "layout": {"width": "auto"}}
+        self.saliency = widgets.Checkbox(description="Show saliency", **look)
         self.saliency.observe(guard(lambda _: saliency()), names="value")
         row = widgets.HBox(self._buttons, layout={"flex_flow": "row wrap"})
         self.widget = widgets.VBox([row, self.saliency])

@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import ipywidgets as widgets
 import numpy as np
@@ -29,9 +29,9 @@ Guard = Callable[[Callable], Callable]  # wraps a handler, so that what goes wro
 def smooth(points: np.ndarray) -> np.ndarray:
     """A curve through (k, 2) points, float32 (m, 2): centripetal Catmull-Rom.
 
-    It goes through every point and has no loops of its own (Yuksel, Schaefer and Keyser 2011,
-    Computer-Aided Design 43(7), 747-755). Its slope at a point is multiplied by the root of
-    the cosine of the turn there, by 0 beyond a right angle, so that corners stay corners.
+    It has no loops of its own (Yuksel, Schaefer and Keyser 2011, Computer-Aided Design 43(7),
+    747-755). Its slope at a point is multiplied by the root of the cosine of the turn there, by 0
+    beyond a right angle, so that corners stay corners.
     """
     if len(points) > 1:  # A point that is there twice would give a piece without length.
         points = points[np.append(True, np.hypot(*np.diff(points, axis=0).T) > 1e-6)]
@@ -56,9 +56,8 @@ def smooth(points: np.ndarray) -> np.ndarray:
 class Pace:
     """Does `action` when asked, but leaves `gap` seconds between, and more after a slow one.
 
-    What is asked for too early is done once when the time has come, if an event loop runs, as in a
-    kernel; else the next one that asks brings it along. So a crowd of messages that queued up while
-    the kernel was busy causes one action.
+    What is asked for too early is done once when the time has come, where an event loop runs. So a
+    crowd of messages that queued up while the kernel was busy causes one action.
     """
 
     def __init__(self, action: Callable[[], None], gap: float) -> None:
@@ -71,10 +70,8 @@ class Pace:
         if wait <= 0:
             self.now()
         elif self._timer is None:
-            try:
+            with suppress(RuntimeError):
                 self._timer = asyncio.get_running_loop().call_later(wait, self.now)
-            except RuntimeError:
-                return
 
     def now(self) -> None:
         """Do it at once; nothing is left to be done later."""
@@ -124,12 +121,10 @@ class _Canvas(Canvas):
 class Surface:
     """A white square of `size` x `size` pixels that is drawn on with mouse, finger and pen.
 
-    A page sends no button states and no names of fingers, and it sends a pen as a mouse or a
-    finger. So a stroke ends where the pointer is lifted or leaves the canvas, and where a second
-    finger comes. Every step can be undone, clearing too.
-
-    `grown` is called when the stroke in progress has grown, `changed` when it is over, and when a
-    step was undone or done again; `leave`, with whether it goes backward, when a keyboard leaves.
+    A page sends no button states, no names of fingers, and a pen as a mouse or a finger. So a
+    stroke ends where the pointer is lifted or leaves the canvas, and where a second finger comes.
+    `grown` is called when the stroke in progress has grown, `changed` when the drawing has changed
+    otherwise; `leave`, with whether it goes backward, when a keyboard leaves.
     """
 
     def __init__(self, size: int, grown: Call, changed: Call, leave: Call, guard: Guard) -> None:
@@ -152,7 +147,7 @@ class Surface:
             (canvas.on_mouse_up, self._up),
             (canvas.on_mouse_out, self._up),
             (canvas.on_touch_start, self._touched),
-            (canvas.on_touch_move, self._slid),
+            (canvas.on_touch_move, lambda touches: self._touched(touches, moves=True)),
             (canvas.on_touch_end, self._lifted),
             (canvas.on_touch_cancel, self._lifted),
             (canvas.on_key_down, self._typed),
@@ -245,26 +240,23 @@ class Surface:
         del self._states[:-_UNDO]  # Whoever draws all day must not keep it all.
         self._now = len(self._states) - 1
 
-    def _extend(self, x: float, y: float) -> None:
-        point = float(x / FINE), float(y / FINE)
-        if self._points[-1:] != [point]:
-            self._points.append(point)
-
     def _down(self, x: float, y: float) -> None:
         self._lifted()
         self._points, self._sent = [], 0
         self._move(x, y)
 
-    def _move(self, x: float, y: float) -> None:
+    def _move(self, x: float, y: float, last: bool = False) -> None:
         if self.drawing:
-            self._extend(x, y)
-            self._pace.ask()
-            self._grown()
+            point = float(x / FINE), float(y / FINE)
+            if self._points[-1:] != [point]:
+                self._points.append(point)
+            if not last:
+                self._pace.ask()
+                self._grown()
 
     def _up(self, x: float, y: float) -> None:
-        if self.drawing:
-            self._extend(x, y)
-            self._lifted()
+        self._move(x, y, last=True)
+        self._lifted()
 
     def _lifted(self, touches: Touches = ()) -> None:
         if self._finish():
@@ -272,26 +264,16 @@ class Surface:
             self._changed()
             self.redraw()
 
-    def _touched(self, touches: Touches) -> None:
-        inside = self._inside(touches)
+    def _touched(self, touches: Touches, moves: bool = False) -> None:
+        edge = self.size * FINE
+        # Without the fingers that rest beside the canvas, such as those that hold a tablet.
+        inside = [(x, y) for x, y in touches if 0 <= x <= edge and 0 <= y <= edge]
         if len(inside) == 1:
-            self._down(*inside[0])
+            (self._move if moves else self._down)(*inside[0])
+        elif moves and len(touches) == 1:  # a finger, unlike a mouse, is followed beyond the edge
+            self._up(*touches[0])
         else:  # a second finger: the stroke ends, and nothing begins
             self._lifted()
-
-    def _slid(self, touches: Touches) -> None:
-        inside = self._inside(touches)
-        if len(inside) == 1:
-            self._move(*inside[0])
-        elif len(touches) == 1:  # a finger, unlike a mouse, is followed beyond the edge
-            self._up(*touches[0])
-        else:
-            self._lifted()
-
-    def _inside(self, touches: Touches) -> Touches:
-        """Without the fingers that rest beside the canvas, such as those that hold a tablet."""
-        edge = self.size * FINE
-        return [(x, y) for x, y in touches if 0 <= x <= edge and 0 <= y <= edge]
 
     def _typed(self, key: str, shift: bool, ctrl: bool, meta: bool) -> None:
         key, command = key.lower(), ctrl or meta

@@ -27,25 +27,18 @@ class Teaching:
         self._names, self._state = (), ""
         # What was kept here, and which models were right; the last one last.
         self._mine: list[tuple[Any, dict[str, bool]]] = []
-        self._meant = widgets.Combobox(
-            description="You meant",
-            placeholder="character",
-            ensure_option=False,
-            style={"description_width": "auto"},
-            layout={"width": "176px"},
-        )
-        tooltip = "Keep the drawing as this character, to teach a model with (Enter)"
-        self._keep = small_button("Keep", "check", tooltip)
+        look = {"style": {"description_width": "auto"}, "layout": {"width": "176px"}}
+        self._meant = widgets.Combobox(description="You meant", placeholder="character", **look)
+        self._keep = small_button("Keep", "check", "Keep it, to teach a model with (Enter)")
         self._back = small_button("Take back", "", "Forget the drawing that was kept here last")
         self._note = widgets.HTML()
         self._meant.observe(guard(lambda _: self.refresh()), names="value")
         self._meant.on_msg(guard(self._entered))
         self._keep.on_click(guard(lambda _: self._keep_drawing()))
         self._back.on_click(guard(lambda _: self._take_back()))
-        self.widget = widgets.HBox(
-            [self._meant, self._keep, self._back, self._note],
-            layout={"flex_flow": "row wrap", "align_items": "center"},
-        )
+        row = [self._meant, self._keep, self._back, self._note]
+        layout = {"flex_flow": "row wrap", "align_items": "center"}
+        self.widget = widgets.HBox(row, layout=layout)
         self.refresh()
         self._report("")
 
@@ -65,10 +58,8 @@ class Teaching:
     def _keep_drawing(self) -> None:
         strokes, character = self._surface.strokes, self._meant.value.strip()
         if not strokes or not character:
-            raise ParameterError(
-                "A drawing and the character that was meant are kept together. "
-                f"Received: {len(strokes)} strokes and {character!r}."
-            )
+            rule = "A drawing and the character that was meant are kept together"
+            raise ParameterError(f"{rule}. Received: {len(strokes)} strokes and {character!r}.")
         meant = fold_case(character)
         right = {name: fold_case(best) == meant for name, best in self._best().items()}
         self._mine.append(

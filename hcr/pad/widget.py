@@ -10,16 +10,8 @@ import ipywidgets as widgets
 import numpy as np
 from ipycanvas import Canvas
 
-from hcr.errors import ParameterError
-from hcr.pad.answers import (
-    BARS,
-    Shown,
-    Snapshot,
-    answer_html,
-    error_html,
-    page_html,
-    status_html,
-)
+from hcr.pad import answers
+from hcr.pad.answers import BARS, Shown, Snapshot
 from hcr.pad.models import Controls, Loaders, Models
 from hcr.pad.surface import NAME, Pace, Surface
 from hcr.pad.teaching import Teaching
@@ -35,19 +27,12 @@ class Pad(widgets.VBox):
     """A pad to draw a character on, with mouse, finger or pen, and to see what it is recognized as.
 
     `models` maps names to `Recognizer`s, or to functions that load one when it is chosen. With
-    `drawings` (`hcr.datasets.drawings`) a drawing can be kept with the character that was meant.
-    The strokes stay in Python, in pixels of the pad, which is `size` x `size`. What a callback
-    raises is shown in the pad and kept in `error`.
-
-    With the drawing area in focus: Ctrl-Z takes the last step back, Ctrl-Shift-Z or Ctrl-Y does it
-    again, Delete clears, Tab, Shift-Tab or Escape leaves it.
+    `drawings` (`hcr.datasets.drawings_file`) a drawing can be kept with the character that was
+    meant. Strokes are in pixels of the pad, which is `size` x `size`. What a callback raises is
+    shown in the pad and kept in `error`.
     """
 
     def __init__(self, models: Loaders, drawings: Any = None, size: int = 280) -> None:
-        if isinstance(size, bool) or not isinstance(size, int) or not 100 <= size <= 1000:
-            raise ParameterError(
-                f"size must be an integer from 100 to 1000, in pixels. Received: {size!r}."
-            )
         self.size, self.error = size, None
         # The error of the models, which their next answer makes up for.
         self._unanswered: Exception | None = None
@@ -64,13 +49,12 @@ class Pad(widgets.VBox):
             self._teaching = Teaching(drawings, self._surface, self._bests, guard)
         self._answer, self._error, self._status = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self._status.add_class("hcr-status")
-        # In the order in which a keyboard goes through them.
         self._frame = widgets.VBox([self.canvas])
         left = widgets.VBox([self._frame, self._controls.widget])
         desk = widgets.HBox([left, self._answer], layout={"flex_flow": "row wrap"})
         desk.add_class("hcr-desk")
         teaching = [self._teaching.widget] if self._teaching else []
-        page = widgets.HTML(page_html(NAME), layout={"display": "none"})
+        page = widgets.HTML(answers.page_html(NAME), layout={"display": "none"})
         super().__init__([page, self._models.widget, desk, self._status, *teaching, self._error])
         self.add_class("hcr-pad")
         self._offer()
@@ -83,18 +67,8 @@ class Pad(widgets.VBox):
         return self._surface.strokes
 
     @property
-    def image(self) -> np.ndarray:
-        """The uint8 (28, 28) image that was last recognized; empty where nothing is drawn."""
-        return self._shown.first.image.copy()
-
-    @property
-    def answers(self) -> dict[str, Ranked]:
-        """By the model's name its likeliest characters, at most five, with probabilities."""
-        return {name: answer.ranked[:BARS] for name, answer in self._shown.answers.items()}
-
-    @property
     def best(self) -> Ranked:
-        """What the first model has in `answers`, best first; empty where nothing is drawn."""
+        """The first model's likeliest characters, at most five; empty where nothing is drawn."""
         return self._shown.first.ranked[:BARS]
 
     @property
@@ -105,10 +79,6 @@ class Pad(widgets.VBox):
     def snapshot(self) -> Snapshot:
         """A still picture of the drawing and its answer, which shows itself in a notebook."""
         return Snapshot(self.strokes, self._shown, self.size, self._surface.pen)
-
-    def choose(self, first: str, second: str | None = None) -> None:
-        """Let one model answer, or two side by side. Raises `ParameterError` for another name."""
-        self._models.choose(first, second)
 
     def show_saliency(self, shown: bool = True) -> None:
         """Show which parts of the image speak for the answer, or don't."""
@@ -121,7 +91,7 @@ class Pad(widgets.VBox):
     def replay(self, strokes: Iterable, clear: bool = True) -> Ranked:
         """Draw strokes, (k, 2) arrays in pad pixels, as a mouse would; no browser is needed.
 
-        Empties the pad first, unless `clear` is false. Returns `best`. What goes wrong is raised.
+        Empties the pad first, unless told not to. Returns `best`. What goes wrong is raised.
         """
         if clear:
             self.clear()
@@ -179,9 +149,7 @@ class Pad(widgets.VBox):
         return {name: answer.best for name, answer in self._shown.answers.items()}
 
     def _grown(self) -> None:
-        if len(self.strokes[-1]) == 1:
-            # Whoever goes on drawing has seen what went wrong before.
-            self.error = None
+        self.error = None  # Whoever goes on drawing has seen what went wrong before.
         self._answering.ask()
 
     def _changed(self) -> None:
@@ -197,15 +165,15 @@ class Pad(widgets.VBox):
         if self.error is self._unanswered:
             self.error = None
         try:
-            answers = self._models.recognize(strokes)
+            found = self._models.recognize(strokes)
         except Exception as error:
             self._unanswered = error
             raise
         if points:
             # Their place is kept, so that nothing jumps when they come.
-            blank = dict.fromkeys(answers, np.zeros((28, 28)))
+            blank = dict.fromkeys(found, np.zeros((28, 28)))
             maps = blank if self._controls.saliency.value else {}
-            self._shown = Shown(answers, maps, points, whole)
+            self._shown = Shown(found, maps, points, whole)
         self._show()
         if self._controls.saliency.value:
             self._looking.ask()
@@ -219,11 +187,11 @@ class Pad(widgets.VBox):
 
     def _report(self) -> None:
         """Say the answer in the status line: once a stroke, for it is read aloud."""
-        self._status.value = status_html(self._shown)
+        self._status.value = answers.status_html(self._shown)
 
     def _show(self) -> None:
-        self._error.value = error_html(self.error) if self.error is not None else ""
-        self._answer.value = answer_html(self._shown)
+        self._error.value = answers.error_html(self.error) if self.error is not None else ""
+        self._answer.value = answers.answer_html(self._shown)
         self._controls.refresh()
         if self._teaching:
             self._teaching.refresh()

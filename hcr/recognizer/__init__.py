@@ -12,15 +12,7 @@ from hcr.recognizer.recognizer import (
     load_for,
     load_start,
 )
-from hcr.recognizer.sources import (
-    PRETRAINED,
-    About,
-    about,
-    inherited,
-    keras_files,
-    located,
-    named,
-)
+from hcr.recognizer.sources import PRETRAINED, About, about, inherited, keras_files, located, named
 
 __all__ = ["PRETRAINED", "About", "Recognition", "Recognizer", "about", "choices", "inherited"]
 __all__ += ["keras_files", "load_all", "load_for", "load_start", "located", "named"]

@@ -1,8 +1,7 @@
 """Keras files: their conversion to LiteRT, and `.h5` files of Keras 2 as a list of layers.
 
-Keras 3 loads some files of Keras 2 and refuses others (a Sequential model without a layer for its
-input ends in "Kernel shape must have the same length as input"). So nothing but names, numbers and
-weights is taken from them, no code, and `hcr.models.convert` builds the layers again.
+Keras 3 refuses some files of Keras 2 ("Kernel shape must have the same length as input"). So names,
+numbers and weights are taken from them, no code, and `hcr.models.convert` builds the layers again.
 """
 
 import json
@@ -54,29 +53,23 @@ ACTIVATIONS |= {"softplus", "softsign", "swish", "tanh"}
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer, of one of the `KINDS`.
-
-    `sources` are the layers whose outputs it takes; `options` the arguments that build it.
-    """
+    """A layer, of one of the `KINDS`."""
 
     kind: str
     name: str
-    sources: tuple[str, ...]
-    options: dict[str, Any]
+    sources: tuple[str, ...]  # the layers whose outputs it takes
+    options: dict[str, Any]  # the arguments that build it
     weights: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole model, each layer after its sources.
+    """A whole model."""
 
-    `entry` is its input, of this `shape` without the first axis; `end` the layer that answers.
-    """
-
-    entry: str
-    shape: tuple[int, ...]
-    layers: tuple[Layer, ...]
-    end: str
+    entry: str  # the name of its input
+    shape: tuple[int, ...]  # of the input, without the first axis
+    layers: tuple[Layer, ...]  # each after its sources
+    end: str  # the layer that answers
 
 
 class _UnfitError(Exception):
@@ -99,22 +92,14 @@ def read(path: Path) -> Plan:
             if text is None:
                 raise _UnfitError("weights alone, without model_config", "Save the whole model.")
             config = json.loads(text.decode() if isinstance(text, bytes) else text)
-            kind, weights = config["class_name"], _Weights(file)
-            if kind == "Sequential":
-                return _sequential(config["config"], weights)
-            if kind in ("Functional", "Model"):
-                return _functional(config["config"], weights)
-            raise _UnfitError(
-                f"a model of the class {kind}", "Use a Sequential or a functional model."
-            )
+            return _plan(config, _Weights(file))
     # A stranger's file may break at any place of h5py, with any exception.
     except Exception as error:
         reason = " ".join(str(error).split())[:250].rstrip(".") or type(error).__name__
         if not isinstance(error, _UnfitError):
             reason = f"Received: {reason[:150]}. Save it again"
-        raise ModelError(
-            f"{path} must be a whole model of Keras 2 in an .h5 file. {reason}."
-        ) from error
+        rule = f"{path} must be a whole model of Keras 2 in an .h5 file"
+        raise ModelError(f"{rule}. {reason}.") from error
 
 
 class _Weights:
@@ -157,44 +142,43 @@ class _Weights:
         return group
 
 
-def _sequential(config: dict | list, weights: _Weights) -> Plan:
-    # Up to Keras 2.2 the configuration was the list itself.
-    bare = isinstance(config, list)
-    entries = config if bare else config["layers"]
-    shape = _input_shape(entries[0]["config"], None if bare else config.get("build_input_shape"))
-    before, layers = "", []
-    for entry in entries:
-        layer = _layer(entry, (before,), weights)
-        if layer is not None:
-            layers.append(layer)
-            before = layer.name
-    return Plan("", shape, tuple(layers), before)
-
-
-def _functional(config: dict, weights: _Weights) -> Plan:
-    ends = [list(_tensors(config[key])) for key in ("input_layers", "output_layers")]
-    if [len(tensors) for tensors in ends] != [1, 1]:
-        raise _UnfitError("several inputs or outputs", "Take one of each.")
-    entry, end = (tensors[0][0] for tensors in ends)
-    shape, waiting, layers, renamed = None, [], [], {entry: entry}
-    for layer in config["layers"]:
-        if layer["class_name"] == "InputLayer":
-            shape = _input_shape(layer["config"])
-        else:
-            waiting.append((layer, _sources(layer)))
-    while waiting:
-        ready = next(
-            (i for i, (_, names) in enumerate(waiting) if set(names) <= renamed.keys()), None
-        )
-        if ready is None:
-            raise _UnfitError(f"a layer without its source ({waiting[0][0]['name']})")
-        layer, names = waiting.pop(ready)
-        built = _layer(layer, tuple(renamed[name] for name in names), weights)
-        layers += [built] if built else []
-        renamed[layer["name"]] = built.name if built else renamed[names[0]]
+def _plan(model: dict, weights: _Weights) -> Plan:
+    kind, config = model["class_name"], model["config"]
+    if kind == "Sequential":
+        # Up to Keras 2.2 the configuration was the list itself.
+        layers, built = (config, None) if isinstance(config, list) else (config["layers"], config)
+        entry = end = ""
+        first, waiting = layers[0]["config"], []
+        shape = _input_shape(first) or (built or {}).get("build_input_shape")
+        for layer in layers:
+            waiting.append((layer, [end]))
+            end = layer["config"]["name"]
+    elif kind in ("Functional", "Model"):
+        ends = [list(_tensors(config[key])) for key in ("input_layers", "output_layers")]
+        if [len(tensors) for tensors in ends] != [1, 1]:
+            raise _UnfitError("several inputs or outputs", "Take one of each.")
+        entry, end = (tensors[0][0] for tensors in ends)
+        inputs = [layer for layer in config["layers"] if layer["class_name"] == "InputLayer"]
+        shape = _input_shape(inputs[0]["config"])
+        waiting = [(layer, _sources(layer)) for layer in config["layers"] if layer not in inputs]
+    else:
+        remedy = "Use a Sequential or a functional model."
+        raise _UnfitError(f"a model of the class {kind}", remedy)
     if shape is None:
-        raise _UnfitError("no shape of its input", "Begin it with an Input.")
-    return Plan(entry, shape, tuple(layers), renamed[end])
+        raise _UnfitError("no shape of its input", "Give its first layer an input_shape.")
+    if not all(isinstance(size, int) and size > 0 for size in shape[1:]):
+        raise _UnfitError(f"an input of the shape {tuple(shape)}", "Fix its size.")
+    layers, renamed = [], {entry: entry}
+    while waiting:
+        ready = (i for i, (_, sources) in enumerate(waiting) if set(sources) <= renamed.keys())
+        i = next(ready, None)
+        if i is None:
+            raise _UnfitError(f"a layer without its source ({waiting[0][0]['config']['name']})")
+        layer, sources = waiting.pop(i)
+        built = _layer(layer, tuple(renamed[name] for name in sources), weights)
+        layers += [built] if built else []
+        renamed[layer["config"]["name"]] = built.name if built else renamed[sources[0]]
+    return Plan(entry, tuple(shape[1:]), tuple(layers), renamed[end])
 
 
 def _layer(entry: dict, sources: tuple[str, ...], weights: _Weights) -> Layer | None:
@@ -216,9 +200,8 @@ def _layer(entry: dict, sources: tuple[str, ...], weights: _Weights) -> Layer | 
         value = options["activation"]
         value = "softmax" if value == "softmax_v2" else value
         if not isinstance(value, str) or value not in ACTIVATIONS:
-            said = value if isinstance(value, str) else "no name"
             known = ", ".join(sorted(ACTIVATIONS))
-            raise _UnfitError(f"the activation {said!r} of {name!r}", f"Known: {known}.")
+            raise _UnfitError(f"the activation {value!r:.80} of {name!r}", f"Known: {known}.")
         options["activation"] = value
     if kind == "BatchNormalization" and isinstance(options.get("axis"), list):
         options["axis"] = options["axis"][0]
@@ -251,13 +234,8 @@ def _tensors(node: Any) -> Iterator[list]:
             yield from _tensors(part)
 
 
-def _input_shape(config: dict, otherwise: list | None = None) -> tuple[int, ...]:
-    shape = config.get("batch_input_shape") or config.get("batch_shape") or otherwise
-    if shape is None:
-        raise _UnfitError("no shape of its input", "Give its first layer an input_shape.")
-    if not all(isinstance(size, int) and size > 0 for size in shape[1:]):
-        raise _UnfitError(f"an input of the shape {tuple(shape)}", "Fix its size.")
-    return tuple(shape[1:])
+def _input_shape(config: dict) -> list | None:
+    return config.get("batch_input_shape") or config.get("batch_shape")
 
 
 # Conversion, once, in a process of its own: it needs TensorFlow, and has limits, because a
@@ -268,12 +246,9 @@ def convert(path: Path, scaling: Scaling | None = None) -> Path:
     """The Keras model in `path`, `.keras` or `.h5`, as a LiteRT file in the cache folder.
 
     It is converted the first time that a file of this content is seen with this scaling. The name
-    holds the digests of both files: what was damaged is rebuilt.
-
-    Raises:
-        ModelError: It is no Keras model, wants more than safe mode allows, does not keep the image
-            contract, or cannot be converted within `MEMORY` and `SECONDS`.
-        RunError: The cache folder cannot be written.
+    holds the digests of both files: what was damaged is rebuilt. Raises `ModelError` where it is no
+    Keras model, wants more than safe mode allows, does not keep the image contract, or cannot be
+    converted within `MEMORY` and `SECONDS`; `RunError` where the cache folder cannot be written.
     """
     if path.suffix.lower() == ".keras":
         check_archive(path)

@@ -24,8 +24,6 @@ class Network:
     """
 
     def __init__(self, path: Path, n_classes: int, scaling: Scaling | None = None):
-        if not path.is_file():
-            raise ModelError(f"There is no model file {path}. Train one with 03_train.")
         try:
             # In memory: a file that is overwritten beneath its map ends the process.
             self._content = path.read_bytes()

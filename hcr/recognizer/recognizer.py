@@ -17,8 +17,8 @@ from hcr.recognizer.sources import PRETRAINED, About, Scaling, check_labels, loc
 Ranked = list[tuple[str, float]]  # characters with their probabilities, best first
 
 COVER, STEP = 6, 2  # px: side of the square that covers, twice a line's width, and its step
-SURE = 0.9  # without thresholds: of the probability, what the alternatives hold together
-CONFUSED = 0.05  # and from where on a character of the best one's group is among them
+# Without thresholds: what the alternatives hold together, and a confusable one at least.
+SURE, CONFUSED = 0.9, 0.05
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,8 @@ class Recognizer:
                 numbers that it was trained on for ground and ink, as `"0..1"`, then `inverted` for
                 dark ink on light ground, and `transposed` for images as EMNIST's files hold them.
 
-        Raises:
-            ModelError: There is no such model, it is no whole one, or its labels or its scaling do
-                not fit.
+        Raises `ModelError` where there is no such model, it is no whole one, or its labels or its
+        scaling do not fit.
         """
         scaling = sources.parse_scaling(scaling)
         path, known = sources.find(what, labels)
@@ -101,16 +100,9 @@ class Recognizer:
     def predict(self, pictures: np.ndarray, characters: Sequence[str] | None = None) -> np.ndarray:
         """The calibrated probabilities of every label.
 
-        Args:
-            pictures: uint8 (n, 28, 28), ink 255 on 0, upright.
-            characters: The order of the columns; by default `labels`.
-
-        Returns:
-            float32 (n, n_labels); rows sum to 1.
-
-        Raises:
-            DataError: `pictures` break the image contract.
-            ModelError: `characters` are not those that the model knows.
+        Takes uint8 (n, 28, 28), ink 255 on 0, upright; returns float32 (n, n_labels), rows of sum
+        1, with columns in the order of `characters`, by default of `labels`. Raises `DataError`
+        where images break the contract, `ModelError` for other characters.
         """
         pictures = preprocessing.check_images(pictures)
         if characters is not None:
@@ -134,8 +126,7 @@ class Recognizer:
             strokes: In its place (k, 2) arrays of x to the right and y down, in any unit.
             top: How many characters are ranked; by default all.
 
-        Raises:
-            DataError: It is no such picture, its file cannot be read, or these are no strokes.
+        Raises `DataError` where it is no such picture, or these are no strokes.
         """
         if strokes is not None:
             seen = preprocessing.from_strokes(strokes)
@@ -193,16 +184,10 @@ class Recognizer:
     def saliency(self, image: np.ndarray, label: int) -> np.ndarray:
         """How much each pixel of an image speaks for a label, by occlusion.
 
-        A square of paper is moved over the image, and the answer is asked for at each place: Zeiler
-        and Fergus 2014 (arXiv:1311.2901), section 4.2.
-
-        Args:
-            image: uint8 (28, 28), ink 255 on 0, upright.
-            label: The index of the label.
-
-        Returns:
-            float64 (28, 28): by how much the label's log-odds fall when the pixel is covered, in
-            nats, the mean over the squares that cover it; 0 where there is no ink near.
+        A square of paper is moved over the image, uint8 (28, 28): Zeiler and Fergus 2014
+        (arXiv:1311.2901), section 4.2. Returns float64 (28, 28): by how much the log-odds of the
+        label, an index, fall when the pixel is covered, in nats, the mean over the squares that
+        cover it; 0 where there is no ink near.
         """
         if not 0 <= label < len(self.labels):
             raise ParameterError(
@@ -236,9 +221,6 @@ def _tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     highest = probabilities.max(axis=1, keepdims=True)
     scaled = (probabilities / highest) ** (1 / temperature)
     return scaled / scaled.sum(axis=1, keepdims=True)
-
-
-# Models for notebooks
 
 
 def load_for(
@@ -280,8 +262,6 @@ def load_start(labels: Path | str) -> Recognizer | None:
     if known.start is None:
         return None
     try:
-        if len(named(known.start)) > 1:
-            raise ModelError(f"it is several networks ({known.start})")
         path = located(known.start)
         if path.is_dir() and not (path / "model.tflite").is_file():
             (path,) = sources.keras_files(known.start)

@@ -1,13 +1,11 @@
 """A trained model as an HTTP service: `python -m hcr serve`.
 
     GET  /          the model: its name, its characters, and those that it confuses
-    POST /image     a picture's file of one character: PNG, JPEG or another of `pictures.FORMATS`
+    POST /image     a picture's file of one character; ?best=N asks for N answers, by default 5
     POST /strokes   JSON, {"strokes": [[[x, y], ...], ...]}: pen strokes, y down, in any unit
 
-Both answer as JSON with `answers`, the likeliest characters first, each `{"character",
-"probability"}`, and `alternatives`, the characters that it may be; both are empty where nothing is
-drawn. `?best=N` asks for N answers, by default 5. Errors are `{"error": ...}`: 400 for what is no
-picture or no strokes, 413 for what is too large.
+Both answer as JSON with `answers`, the likeliest first, and `alternatives`, the characters that it
+may be. Errors are `{"error": ...}`: 400 for no picture or no strokes, 413 for what is too large.
 
 Any page that a browser shows may send requests to this machine, under any name. So 403 is answered
 where `Host` is neither this machine's nor allowed, or where another site is the `Origin`.
@@ -53,15 +51,15 @@ def _serve(name: str, options: argparse.Namespace) -> tuple[HTTPServer, str]:
         if not host.strip():  # to the system: every address
             raise OSError("no address; 0.0.0.0 is every one")
         sockets = bind_sockets(port, host)
-    except (OSError, UnicodeError) as error:
+    except (OSError, UnicodeError, OverflowError) as error:
         raise ParameterError(
             "host and port must be an address of this machine that nothing else listens on. "
             f"Received: {host}:{port} ({error}). Choose another --port."
         ) from error
     numbers = [socket.getsockname()[0] for socket in sockets]
     if not all(ipaddress.ip_address(number).is_loopback for number in numbers):
-        note = "Others than this machine can ask, without a password; by a name that --allow-host"
-        print(f"{note} has, or by {host}.", file=sys.stderr, flush=True)
+        note = "Others than this machine can ask, without a password, as --allow-host says."
+        print(note, file=sys.stderr, flush=True)
     hosts = ("localhost", "127.0.0.1", "::1", host, *numbers, *options.allow_host)
     application = Application(
         [("/", _About), ("/image", _Picture), ("/strokes", _Strokes)],
@@ -83,7 +81,6 @@ def _serve(name: str, options: argparse.Namespace) -> tuple[HTTPServer, str]:
 
 
 def _bracketed(host: str) -> str:
-    """A host as a URL has it."""
     return f"[{host}]" if ":" in host and "[" not in host else host.lower()
 
 
@@ -248,10 +245,8 @@ def _number(text: str) -> float:
     return float(text)
 
 
-# The command
-
-
-def _options(arguments: list[str] | None) -> argparse.Namespace:
+def main(arguments: list[str] | None = None) -> int:
+    """Serve; the exit code."""
     command = argparse.ArgumentParser(
         prog="python -m hcr serve",
         description="Answer over HTTP what character a picture or pen strokes show.",
@@ -260,7 +255,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     kinds = "a pretrained model's name, a run's folder, a .tflite or .keras file"
     command.add_argument("model", nargs="?", help=f"{kinds} (default: the pretrained 47 classes)")
     ports = "default: 8000; 0: any that is free"
-    command.add_argument("--port", type=_port, default=8000, help=ports)
+    command.add_argument("--port", type=int, default=8000, help=ports)
     hosts = "default: 127.0.0.1, which only this machine reaches"
     command.add_argument("--host", default="127.0.0.1", help=hosts)
     many = {"action": "append", "default": []}
@@ -268,19 +263,18 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     command.add_argument("--allow-host", metavar="NAME", help=names, **many)
     sites = "a site whose pages may ask too, as https://example.org; may be repeated"
     command.add_argument("--origin", metavar="URL", help=sites, **many)
-    return command.parse_args(arguments)
-
-
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(
-            f"must be an integer from 0 to 65535. Received: {text!r}. Leave it out for 8000"
-        )
-    return int(text)
+    options = command.parse_args(arguments)
+    try:
+        asyncio.run(_listen(options.model or next(iter(PRETRAINED)), options))
+    except HcrError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        pass
+    return 0
 
 
 async def _listen(name: str, options: argparse.Namespace) -> None:
-    """Serve until the process is interrupted or ended."""
     (server, address), done = _serve(name, options), asyncio.Event()
     loop = asyncio.get_running_loop()
     for kind in (signal.SIGINT, signal.SIGTERM):
@@ -291,16 +285,3 @@ async def _listen(name: str, options: argparse.Namespace) -> None:
     print(f"{name} answers at {address} (Ctrl-C ends it)", flush=True)
     await done.wait()
     server.stop()
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Serve; the exit code."""
-    options = _options(arguments)
-    try:
-        asyncio.run(_listen(options.model or next(iter(PRETRAINED)), options))
-    except HcrError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        pass
-    return 0

@@ -26,19 +26,14 @@ ONNX = (
     "Its way here: onnx2tf -i net.onnx -o net, then "
     "Recognizer.load('net/net_float32.tflite', labels=..., scaling='0..1')."
 )
-TORCH = (
-    "Its way here is ONNX: torch.onnx.export(torch.nn.Sequential(net, torch.nn.Softmax(1)).eval(), "
-    f"(torch.zeros(1, 1, 28, 28),), 'net.onnx'). {ONNX}"
-)
+NET = "torch.nn.Sequential(net, torch.nn.Softmax(1)).eval(), (torch.zeros(1, 1, 28, 28),)"
+TORCH = f"By ONNX: torch.onnx.export({NET}, 'net.onnx'). {ONNX}"
 WAYS = {".onnx": ONNX, ".pt": TORCH, ".pth": TORCH}
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """What a foreign model was trained on: the numbers for ground and for full ink, which way up.
-
-    `transposed`: rows and columns are swapped, as in EMNIST's files.
-    """
+    """What a foreign model was trained on: the numbers for ground and full ink; rows as columns."""
 
     paper: float
     ink: float
@@ -82,24 +77,15 @@ def parse_scaling(text: str | Scaling | None) -> Scaling | None:
 
 @dataclass(frozen=True)
 class About:
-    """What the `labels.json` beside a model says.
+    """What the `labels.json` beside a model says."""
 
-    Attributes:
-        characters: In the order of the outputs.
-        temperature: What the logits are divided by for calibrated probabilities.
-        groups: Characters that it confused on validation.
-        alternatives: The probability from which a character is an alternative, for `images` and,
-            where there is one, for `drawings`; empty for models that were trained before.
-        start: The network that its training began from.
-        sha256: The digests of the files that it was written for, by name.
-    """
-
-    characters: tuple[str, ...]
-    temperature: float = 1.0
-    groups: tuple[tuple[str, ...], ...] = ()
+    characters: tuple[str, ...]  # in the order of the outputs
+    temperature: float = 1.0  # what the logits are divided by for calibrated probabilities
+    groups: tuple[tuple[str, ...], ...] = ()  # characters that it confused on validation
+    # The probability from which a character is an alternative, for images and for drawings.
     alternatives: Mapping[str, float] = field(default_factory=dict)
-    start: str | None = None
-    sha256: Mapping[str, str] = field(default_factory=dict)
+    start: str | None = None  # the network that its training began from
+    sha256: Mapping[str, str] = field(default_factory=dict)  # of its files, by name
 
 
 def about(path: Path | str) -> About:
@@ -159,10 +145,8 @@ def find(what: Path | str | None, labels: Iterable[str] | Path | None) -> tuple[
     """
     name = next(iter(PRETRAINED)) if what is None else what
     if not isinstance(name, str | Path):
-        raise ModelError(
-            f"A model is a pretrained one's name ({', '.join(PRETRAINED)}), a run's folder or a "
-            f".tflite, .keras or .h5 file. Received: {type(what).__name__}."
-        )
+        rule = f"A model is one of {', '.join(PRETRAINED)}, a run's folder or a file"
+        raise ModelError(f"{rule}. Received: {type(what).__name__}.")
     # A folder of the same name is meant by a `Path`, or by "./mnist".
     path = PRETRAINED.get(name, Path(name)) if isinstance(name, str) else name
     path = path / "model.tflite" if path.is_dir() else path
@@ -192,10 +176,7 @@ def find(what: Path | str | None, labels: Iterable[str] | Path | None) -> tuple[
 
 
 def _check_digest(path: Path, known: About) -> None:
-    """Raise `ModelError` where a model is not the one its `labels.json` was written for.
-
-    The pretrained ones', and those of earlier versions, hold no digest.
-    """
+    """Raise `ModelError` where a model is not the one its `labels.json` holds a digest of."""
     if known.sha256.get(path.name) not in (None, files.sha256(path)):
         raise ModelError(
             f"{path} must be the model that its labels.json was written for. Received: a changed "
@@ -217,14 +198,8 @@ def listed() -> dict[str, Path]:
     }
 
 
-# Networks to begin from or to learn from
-
-
 def located(what: str) -> Path:
-    """The folder or file, which may not exist, of a pretrained name or a path.
-
-    A relative path counts from the project's top.
-    """
+    """The folder or file, which may not exist, of a pretrained name or a path from the project."""
     return PRETRAINED[what] if what in PRETRAINED else environment.placed(what)
 
 
@@ -265,10 +240,7 @@ def keras_files(text: str, characters: Sequence[str] | None = None) -> list[Path
 
 
 def inherited(start: str | None, n: int) -> About | None:
-    """What is known of the network `start`, where `n` validation images are fewer than `FEW`.
-
-    Of several, which were trained alike, the first one's. None without a start.
-    """
+    """The `About` of the (first) network in `start`, where `n` validation images are few."""
     if start is None or n >= FEW:
         return None
     return about(keras_files(start)[0].with_name("labels.json"))
