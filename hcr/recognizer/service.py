@@ -48,10 +48,10 @@ def _serve(name: str, options: argparse.Namespace) -> tuple[HTTPServer, str]:
     """Begin to listen with the model `name`; the server and its address."""
     recognizer, host, port = Recognizer.load(name), options.host, options.port
     try:
-        if not host.strip():  # to the system: every address
-            raise OSError("no address; 0.0.0.0 is every one")
+        if not host.strip() or not 0 <= port <= 65535:  # else any address, or any port
+            raise OSError("no such address; 0.0.0.0 is every one")
         sockets = bind_sockets(port, host)
-    except (OSError, UnicodeError, OverflowError) as error:
+    except (OSError, UnicodeError) as error:
         raise ParameterError(
             "host and port must be an address of this machine that nothing else listens on. "
             f"Received: {host}:{port} ({error}). Choose another --port."
