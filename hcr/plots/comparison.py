@@ -59,11 +59,9 @@ def costs(frame: "pd.DataFrame") -> Figure:
     """Accuracy on validation against each cost that is known: a panel a cost.
 
     A full disc is on a front, which a line connects; a hollow one is beaten by another. The number
-    in it is its row's, from 1. Times have a front for each machine.
-
-    Args:
-        frame: Columns recipe, validation, validation_low, validation_high, machine, and, for each
-            of `COSTS`, its number, NaN where unknown, and `<cost>_front`.
+    in it is its row's, from 1. Times have a front for each machine. `frame` has the columns recipe,
+    validation, validation_low, validation_high, machine, and, for each of `COSTS`, its number, NaN
+    where unknown, and `<cost>_front`.
     """
     known = [name for name in COSTS if name in frame and frame[name].notna().any()]
     figure = look.canvas(3.5 + 0.24 * -(-len(frame) // 3))
@@ -127,12 +125,9 @@ def strategies(frame: "pd.DataFrame", measures: Sequence[str] | None = None) -> 
     """One panel a measure, one row a strategy: value, interval, and the difference to the first.
 
     A strategy whose paired difference has an interval without 0 has a full dot: green above the
-    first strategy, vermilion below it. The others' dots are hollow.
-
-    Args:
-        frame: Columns strategy, measure, value, low, high, difference, difference_low,
-            difference_high, shares of 1; the first strategy is the baseline.
-        measures: Which measures to show, in their order; all where None.
+    first strategy, vermilion below it. The others' dots are hollow. `frame` has the columns
+    strategy, measure, value, low, high, difference, difference_low, difference_high, shares of 1;
+    `measures` says which to show, in their order.
     """
     measures = list(dict.fromkeys(frame["measure"]) if measures is None else measures)
     names = list(dict.fromkeys(frame["strategy"]))

@@ -155,13 +155,8 @@ def image_map(
     """Images at their places on a plane, in their class's ink, with each class's name.
 
     The plane is divided into cells, and a cell shows the image that lies nearest its middle, so
-    that none covers another. A class's name stands where most of its images are.
-
-    Args:
-        images: uint8 (n, 28, 28).
-        places: (n, 2), x right and y down, in 0..1.
-        labels: Class indices, (n,).
-        characters: The classes' names.
+    that none covers another. A class's name stands where most of its images are. `places` are
+    (n, 2), x right and y down, in 0..1; `labels` class indices.
     """
     side, cells = images.shape[1], int(np.clip(np.sqrt(len(images)), 12, 44))
     peaks = {}
@@ -169,7 +164,13 @@ def image_map(
         own = places[labels == label]
         density = np.exp(-((own[:, None] - own) ** 2).sum(axis=2) / 0.005).sum(axis=1)
         peaks[label] = own[density.argmax()]
-    inks = _inks(peaks)
+    # The ink of each class is the one whose other classes are farthest away.
+    inks: dict[int, str] = {}
+    for label, place in peaks.items():
+        cost = dict.fromkeys(INKS, 0.0)
+        for other, ink in inks.items():
+            cost[ink] += np.exp(-((place - peaks[other]) ** 2).sum() / 0.045)
+        inks[label] = min(cost, key=cost.__getitem__)
     board = np.ones((cells, side, cells, side, 3), np.float32)
     cell = np.minimum((places * cells).astype(int), cells - 1)
     far = np.abs(places * cells - cell - 0.5).max(axis=1)
@@ -187,14 +188,3 @@ def image_map(
         ax.text(x, y, characters[label], color=inks[label], ha="center", va="center", **style)
     ax.set_axis_off()
     return ax
-
-
-def _inks(peaks: Mapping[int, np.ndarray]) -> dict[int, str]:
-    """An ink for each class: the one whose other classes are farthest away."""
-    inks: dict[int, str] = {}
-    for label, place in peaks.items():
-        cost = dict.fromkeys(INKS, 0.0)
-        for other, ink in inks.items():
-            cost[ink] += np.exp(-((place - peaks[other]) ** 2).sum() / 0.045)
-        inks[label] = min(cost, key=cost.__getitem__)
-    return inks

@@ -28,13 +28,9 @@ def confusion(
     """Heat map: of the images of a true class (row), the share predicted as each class (column).
 
     The colors are stretched so that a confusion of 1 % shows. Up to 16 classes have their shares
-    in per cent written in.
-
-    Args:
-        counts: (classes, classes), rows true.
-        characters: The classes' names.
-        blocks: Every class once, as `hcr.evaluation.confusion_blocks` gives them: classes stand in
-            this order, and each block of several classes has a frame.
+    in per cent written in. `counts` are (classes, classes), rows true. With `blocks`, lists of all
+    classes as `hcr.evaluation.confusion_blocks` gives them, the classes stand in this order, and
+    each block of several has a frame.
     """
     size, width = len(characters), look.class_width(characters)
     blocks = [[i] for i in range(size)] if blocks is None else blocks
@@ -126,10 +122,8 @@ def risk_coverage(
 ) -> Axes:
     """The accuracy on the images that are accepted, the least confident being rejected first.
 
-    Args:
-        curve: Columns coverage, accuracy, low, high, as `hcr.evaluation.risk_coverage` gives them.
-        goal: An accuracy to reach, drawn as a line.
-        point: What a threshold gives (coverage, accuracy, low, high), drawn with its interval.
+    `curve` and `point`, what a threshold gives, are as `hcr.evaluation.risk_coverage` and
+    `selective_scores` give them; `goal` is an accuracy to reach, drawn as a line.
     """
     ax, n = look.axes(4.2), len(curve)
     # The first rows all, for there a curve is rough, then evenly.

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from math import ceil
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -35,18 +34,11 @@ def sheet(
 ) -> Axes:
     """Lay out images in rows, all in one raster, so that hundreds of them draw at once.
 
-    Args:
-        images: (n, h, w), NaN where there is nothing; or (n, h, w, 3), colors from 0 to 1.
-        columns: Images in a row; the figure's width is shared among them.
-        captions: Beneath each image, of one or more lines.
-        rows: Names at the left of each row.
-        titles: Above equal parts of the columns.
-        colors: Of the captions.
-        marked: Whether an image gets the dashed frame of a wrong one.
-        cmap: Of the pixels.
-        limits: The pixel values at the ends of the color map.
-        size: Of the captions, in points.
-        ax: Axes to draw on.
+    `images` are (n, h, w), NaN where there is nothing, or (n, h, w, 3), colors from 0 to 1.
+    `captions`, of `colors` and `size` points, stand beneath each, and may have several lines;
+    `rows` are names at the left of each row, and `titles` stand above equal parts of the columns.
+    A `marked` image gets the dashed frame of a wrong one. `limits` are the pixel values at the ends
+    of the color map.
     """
     images = np.asarray(images)
     if not len(images):
@@ -200,14 +192,9 @@ def drawings(
 ) -> Axes:
     """Drawings in pairs: the pen's strokes, and the image that the network sees.
 
-    Args:
-        strokes: A drawing each: a list of strokes, (k, 2), x right and y down, in any unit.
-        images: uint8 (n, 28, 28).
-        answers: The predicted character and its probability, one a drawing.
-        true: The character meant, one a drawing; None where it isn't known.
-        columns: Pairs in a row.
-        pad: The side of the pad: each drawing is shown where and as large as it was drawn. By
-            default each fills its square.
+    `strokes` are lists of (k, 2) arrays, x right and y down; `answers` the predicted character and
+    its probability, and `true` the character meant or None, one a drawing. With `pad`, the side of
+    the pad, each drawing is shown where and as large as it was drawn; else it fills its square.
     """
     if not len(strokes):
         return message("No drawing yet.")
@@ -244,8 +231,8 @@ def drawings(
 
 def mark(ax: Axes, x: float, y: float, width: float, height: float) -> None:
     """The dashed frame of a wrong prediction."""
-    frame: dict[str, Any] = {"fill": False, "linestyle": (0, (4, 2)), "edgecolor": COLORS["wrong"]}
-    ax.add_patch(Rectangle((x, y), width, height, linewidth=2, clip_on=False, **frame))
+    style = {"fill": False, "edgecolor": COLORS["wrong"], "clip_on": False}
+    ax.add_patch(Rectangle((x, y), width, height, ls=(0, (4, 2)), linewidth=2, **style))
 
 
 def _pen(ax: Axes, strokes: Sequence, x: float, y: float, pad: float | None) -> None:

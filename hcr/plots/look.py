@@ -12,7 +12,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import NullFormatter, PercentFormatter
 
 # Inches. A phone shows a figure of this width at half its size: no text is under 9 points.
 WIDTH, SMALL = 7.0, 9
@@ -47,8 +47,6 @@ SHARE = LinearSegmentedColormap.from_list(
 )
 
 STYLE: dict[str, Any] = {
-    "figure.constrained_layout.w_pad": 0.07,
-    "figure.constrained_layout.h_pad": 0.07,
     "font.family": ["DejaVu Sans"],
     "font.size": 10.5,
     "axes.titlesize": 11.5,
@@ -61,8 +59,6 @@ STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
     "grid.color": "#dddddd",
     "grid.linewidth": 0.8,
-    "xtick.labelsize": 10,
-    "ytick.labelsize": 10,
     "legend.fontsize": 10,
     "legend.frameon": False,
     "lines.linewidth": 2.0,
@@ -112,16 +108,14 @@ def percent(share: float, digits: int = 1) -> str:
 
 def thousands(axis: Axis) -> None:
     """Write an axis' numbers as 12,000."""
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-    axis.set_minor_formatter(NullFormatter())
+    axis.set(major_formatter="{x:,.10g}", minor_formatter=NullFormatter())
 
 
 def percents(axis: Axis) -> None:
     """Write an axis' shares as 98 %, or as 98.4 % where it spans little."""
-    low, high = axis.get_view_interval()
-    digits = 1 if abs(high - low) < 0.045 else 0
-    axis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, digits)))
-    axis.set_minor_formatter(NullFormatter())
+    digits = 1 if abs(np.diff(axis.get_view_interval())) < 0.045 else 0
+    formatter = PercentFormatter(1, digits, symbol=" %")
+    axis.set(major_formatter=formatter, minor_formatter=NullFormatter())
 
 
 def name_ticks(axis: Axis, places: np.ndarray, names: Iterable[str]) -> None:

@@ -23,10 +23,8 @@ MARK = {"color": COLORS["mark"], "linewidth": 1.2, "linestyle": "-."}
 def curves(history: "pd.DataFrame", chosen: int | None = None) -> Figure:
     """Loss and accuracy over the epochs, training and validation, the space between shaded.
 
-    Args:
-        history: One row an epoch; columns epoch, loss, accuracy, and, where there are, val_loss,
-            val_accuracy, val_balanced_accuracy.
-        chosen: The epoch whose weights were kept; it gets a vertical line.
+    `history` has a row an epoch: epoch, loss, accuracy, and, where there are, val_loss,
+    val_accuracy, val_balanced_accuracy. `chosen` is the epoch whose weights were kept.
     """
     figure = look.canvas(5.4)
     panels, epochs = figure.subplots(2), history["epoch"].to_numpy(int)
@@ -62,10 +60,8 @@ def curves(history: "pd.DataFrame", chosen: int | None = None) -> Figure:
 def learning_rate(history: "pd.DataFrame", clipnorm: float | None = None) -> Figure:
     """The learning rate by epoch and, where they were recorded, the norms of the gradients.
 
-    Args:
-        history: As for `curves`; columns epoch, learning_rate and, where there are, grad_norm,
-            grad_norm_max (mean and largest norm) and clipped (share of the steps that were).
-        clipnorm: The largest norm that the gradient of one array of weights was left.
+    `history` has the columns epoch, learning_rate and, where there are, grad_norm, grad_norm_max
+    (mean and largest) and clipped (share of the steps); `clipnorm` is the largest norm allowed.
     """
     recorded, epochs = "grad_norm" in history, history["epoch"].to_numpy(int)
     figure = look.canvas(5.2 if recorded else 2.6)
@@ -100,10 +96,7 @@ def learning_rate(history: "pd.DataFrame", clipnorm: float | None = None) -> Fig
 def kernels_and_maps(kernels: np.ndarray, maps: np.ndarray, n: int = 32) -> Figure:
     """The first `n` kernels of a convolution, and below, in the same places, the maps they make.
 
-    Args:
-        kernels: (h, w, 1, channels), as Keras keeps them; brown below 0 and violet above.
-        maps: (h, w, channels), of one image.
-        n: At most this many are shown.
+    `kernels` are (h, w, 1, channels), brown below 0 and violet above; `maps` (h, w, channels).
     """
     channels = maps.shape[2]
     largest, columns = float(np.abs(kernels).max()) or 1.0, min(max(channels, 4), 8)
