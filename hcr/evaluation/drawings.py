@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from hcr.datasets import drawings as saved
+from hcr.datasets import drawings_file as saved
 from hcr.datasets import unipen
 from hcr.errors import DataError
 from hcr.evaluation.conformal import alternatives

