@@ -13,7 +13,7 @@ from statsmodels.stats.multitest import multipletests
 
 from hcr import evaluation, runs
 from hcr.errors import ParameterError
-from hcr.evaluation.comparing import front
+from hcr.evaluation.comparison import front
 from hcr.runs import files
 
 

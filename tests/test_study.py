@@ -10,7 +10,7 @@ import trained
 from hcr import datasets
 from hcr.datasets import balancing
 from hcr.errors import ModelError, ParameterError
-from hcr.evaluation.seeds import recalls, spread
+from hcr.evaluation import recalls, seed_interval
 from hcr.models import study, training
 
 STRATEGIES = ("none", "undersample", "class_weight", "logit_adjust")
@@ -124,7 +124,7 @@ def test_the_interval_of_one_seed_is_that_of_a_stratified_mean():
     labels = np.repeat([0, 1], [50, 200])
     right = np.zeros((1, 250))
     right[0, :40], right[0, 50:230] = 1, 1
-    value, low, high = spread(right, labels, np.array([0.5, 0.5]), (0, 1))
+    value, low, high = seed_interval(right, labels, np.array([0.5, 0.5]), (0, 1))
     assert value == pytest.approx((40 / 50 + 180 / 200) / 2)
     error = np.sqrt(0.25 * (0.8 * 0.2 / 49 + 0.9 * 0.1 / 199))
     assert (high - value, value - low) == pytest.approx((1.96 * error, 1.96 * error), rel=1e-3)
@@ -136,7 +136,7 @@ def test_a_bootstrap_within_the_classes_gives_the_same_interval():
     base = rng.random(530) < 0.9
     values = ((rng.random(530) < 0.95) & base).astype(int) - base
     weights = np.array([0.5, 0.3, 0.2])
-    _, low, high = spread(values[None], labels, weights, (-1, 1))
+    _, low, high = seed_interval(values[None], labels, weights, (-1, 1))
     drawn = [
         sum(
             w * rng.choice(values[labels == c], (labels == c).sum()).mean()
@@ -151,7 +151,7 @@ def test_the_interval_of_many_images_is_that_of_the_seeds():
     labels = np.zeros(10**5, int)
     shares = [0.80, 0.82, 0.87]
     right = np.array([np.arange(10**5) < share * 10**5 for share in shares])
-    value, _, high = spread(right, labels, np.array([1.0]), (0, 1))
+    value, _, high = seed_interval(right, labels, np.array([1.0]), (0, 1))
     assert value == pytest.approx(np.mean(shares))
     # Student's t of two degrees of freedom.
     assert high - value == pytest.approx(4.303 * np.std(shares, ddof=1) / np.sqrt(3), rel=0.02)
@@ -159,10 +159,10 @@ def test_the_interval_of_many_images_is_that_of_the_seeds():
 
 def test_a_class_without_an_error_has_an_interval():
     labels = np.zeros(40, int)
-    value, low, high = spread(np.ones((2, 40)), labels, np.array([1.0]), (0, 1))
+    value, low, high = seed_interval(np.ones((2, 40)), labels, np.array([1.0]), (0, 1))
     assert (value, high) == (1, 1)
     assert 0.93 < low < 0.99
-    value, low, high = spread(np.zeros((2, 40)), labels, np.array([1.0]), (-1, 1))
+    value, low, high = seed_interval(np.zeros((2, 40)), labels, np.array([1.0]), (-1, 1))
     assert value == 0
     assert low == pytest.approx(-high)
     assert 0.02 < high < 0.08
@@ -173,7 +173,7 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says():
     for _ in range(300):
         easy = rng.beta(9, 1, 600)
         networks = [rng.random(600) < easy + rng.normal(0, 0.005) for _ in range(3)]
-        _, low, high = spread(np.array(networks), labels, np.full(10, 0.1), (0, 1))
+        _, low, high = seed_interval(np.array(networks), labels, np.full(10, 0.1), (0, 1))
         held += low <= 0.9 <= high
     assert 0.92 <= held / 300 <= 0.995
 

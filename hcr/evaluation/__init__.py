@@ -23,7 +23,7 @@ _NAMES = {
     "label_audit": "check_orientation duplicate_pairs edge_directions find_duplicates "
     "image_features label_verdicts near_duplicates nearest_neighbors sample_indices "
     "suspected_labels typical_images",
-    "comparing": "compare compare_pairs compare_runs find_runs holm mcnemar seed_table",
+    "comparison": "compare compare_pairs compare_runs find_runs holm mcnemar seed_table",
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 __all__ = sorted(_MODULES)

@@ -82,17 +82,3 @@ def reliability(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -
     scores = {"ece": ece(labels, probabilities, bins), "log_loss": log_loss(labels, probabilities)}
     frame.attrs = {"n": len(right), **scores}
     return frame
-
-
-# Until its callers are gone.
-temperature, apply = fit_temperature, apply_temperature
-
-
-def gain(labels: ArrayLike, before: ArrayLike, after: ArrayLike) -> dict[str, float]:
-    """Scores before and after."""
-    return {
-        "log_loss": log_loss(labels, before),
-        "log_loss_calibrated": log_loss(labels, after),
-        "ece": ece(labels, before),
-        "ece_calibrated": ece(labels, after),
-    }

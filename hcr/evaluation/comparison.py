@@ -1,243 +1,476 @@
-"""Two models on the same pictures: is one better, or is it chance?"""
+"""Finished runs side by side: gathered over seeds, ranked on validation, tested on the same images.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+Runs that were measured on different test images are never ranked against each other.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from itertools import combinations
-from math import sqrt
-from statistics import NormalDist
-from typing import TYPE_CHECKING
+from math import isfinite, nan
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
-from hcr.errors import DataError
-from hcr.evaluation.counts import labels, pair, same_length
-from hcr.evaluation.intervals import check_level
+from hcr import runs
+from hcr.datasets import choice
+from hcr.errors import ParameterError, RunError, nearest
+from hcr.evaluation.scores import seed_interval
+from hcr.runs import files
 
-if TYPE_CHECKING:
-    import pandas as pd
+MOST = 12  # recipes of a group that are tested against each other, the first on validation
+LEVEL = 0.05
+SCORES = {
+    "validation": "val_balanced_accuracy",
+    "test": "balanced_accuracy",
+    "accuracy": "accuracy",
+}
+COLUMNS = ["run", "recipe", "seed", "data", "validation", "test", "n", "openings", "seconds"]
+COLUMNS += ["machine", "date", "commit", "command", "folder", "counted"]
 
-# Below so many pictures that only one model reads, the p-value is the binomial distribution's own.
-FEW = 25
+
+@dataclass(frozen=True)
+class Recipe:
+    """The runs that differ in nothing but the seed: the newest of each seed, and older ones."""
+
+    label: str
+    runs: list[dict[str, Any]]
+    older: list[dict[str, Any]]
+
+    def mean(self, key: str) -> float:
+        """The mean of a number over the seeds; NaN where one lacks it."""
+        return float(np.mean([run[key] for run in self.runs]))
+
+    @cached_property
+    def right(self) -> np.ndarray | None:
+        """Which test images each seed's model predicts right, int8 (seeds, n); None: unknown."""
+        if any(run["predicted"] is None for run in self.runs):
+            return None
+        return np.array([run["labels"] == run["predicted"] for run in self.runs], np.int8)
+
+    def score(self, name: str) -> dict[str, Any]:
+        """One of `SCORES`: value, low, high, spread (over the seeds), and each, a list.
+
+        With several seeds the interval of a test score holds other seeds, too; that of validation
+        is over the images alone, for its predictions are not kept.
+        """
+        values = [run[name] for run in self.runs]
+        low, high, several = self.mean(f"{name}_low"), self.mean(f"{name}_high"), len(values) > 1
+        if several and name != "validation":
+            low = high = nan
+            if self.right is not None:
+                counts = np.bincount(self.runs[0]["labels"]) * 1.0
+                weights = counts if name == "accuracy" else np.sign(counts)
+                labels, weights = self.runs[0]["labels"], weights / weights.sum()
+                _, low, high = seed_interval(self.right, labels, weights, (0, 1))
+        spread = float(np.std(values, ddof=1)) if several else nan
+        value = float(np.mean(values))
+        return {"value": value, "low": low, "high": high, "spread": spread, "each": values}
 
 
-SHOWN = ("difference", "low", "high", "only_first", "only_second", "p_value", "exact")
+@dataclass(frozen=True)
+class Group:
+    """Recipes with the same validation and test images, the best on validation first.
+
+    Attributes:
+        title: The dataset, with its caveat.
+        suffix: For file names: empty for the first group, `_2` and so on for the others.
+        recipes: At least one.
+    """
+
+    title: str
+    suffix: str
+    recipes: list[Recipe]
+
+    @property
+    def first(self) -> dict[str, Any]:
+        """Some run, for what all have in common: n, n_validation, test_digest, data_facts."""
+        return self.recipes[0].runs[0]
+
+    @cached_property
+    def figures(self) -> pd.DataFrame:
+        """A row a recipe and score: rank, recipe, split, and the keys of `Recipe.score`."""
+        return pd.DataFrame(
+            [
+                {"rank": rank, "recipe": recipe.label, "split": name, **recipe.score(name)}
+                for rank, recipe in enumerate(self.recipes, start=1)
+                for name in SCORES
+            ]
+        )
+
+    @cached_property
+    def ranking(self) -> pd.DataFrame:
+        """A row a recipe, by rank.
+
+        Columns rank, recipe, network, seeds; validation, test (balanced accuracies) and accuracy
+        (of the test split), each with x_low and x_high; spread of the test's; openings of the test
+        split; seconds of training, parameters, multiply_adds, latency in ms (times only where all
+        runs are of one machine); machine; builds_on, the models whose training the seconds leave
+        out; and seconds_front, parameters_front, latency_front: nothing cheaper is as good.
+        """
+        rows = []
+        for rank, recipe in enumerate(self.recipes, start=1):
+            row = {"rank": rank, "recipe": recipe.label, "network": recipe.runs[0]["network"]}
+            row["seeds"] = len(recipe.runs)
+            for name in SCORES:
+                score = recipe.score(name)
+                row |= {name: score["value"], f"{name}_low": score["low"]}
+                row[f"{name}_high"] = score["high"]
+            row["spread"] = recipe.score("test")["spread"]
+            row["openings"] = sum(run["openings"] for run in recipe.runs + recipe.older)
+            machines = {run["machine"] for run in recipe.runs}
+            for key in ("seconds", "latency", "parameters", "multiply_adds"):
+                timed = key in ("seconds", "latency")
+                row[key] = nan if timed and len(machines) > 1 else recipe.mean(key)
+            row["machine"] = machines.pop() if len(machines) == 1 else ""
+            rows.append(row | {"builds_on": recipe.runs[0]["builds_on"]})
+        frame = pd.DataFrame(rows)
+        for price in ("seconds", "parameters", "latency"):
+            parts = frame.groupby("machine") if price != "parameters" else [("", frame)]
+            on_front = [front(part[price], part["validation"]) for _, part in parts]
+            frame[f"{price}_front"] = pd.concat(on_front)
+        return frame
+
+    @cached_property
+    def differing(self) -> pd.DataFrame:
+        """A row a recipe: recipe, and as text each parameter that differs; a dash: it had none."""
+        given = pd.DataFrame([recipe.runs[0]["given"] for recipe in self.recipes], dtype=object)
+        known = [[name in recipe.runs[0]["given"] for name in given] for recipe in self.recipes]
+        text = given.map(lambda value: "null" if value is None else str(value)).where(known, "–")
+        text = text.loc[:, text.nunique() > 1]
+        text.insert(0, "recipe", [recipe.label for recipe in self.recipes])
+        return text
+
+    @cached_property
+    def histories(self) -> pd.DataFrame:
+        """A row a recipe and epoch: the balanced accuracy on validation.
+
+        Columns rank, recipe, epoch, value (the mean), low and high over the seeds, and chosen: a
+        seed kept the epoch.
+        """
+        parts = [
+            run["history"][["epoch", SCORES["validation"]]].assign(
+                rank=rank, recipe=recipe.label, chosen=run["history"]["epoch"] == run["best_epoch"]
+            )
+            for rank, recipe in enumerate(self.recipes, start=1)
+            for run in recipe.runs
+            if run["history"] is not None
+        ]
+        keys = ["rank", "recipe", "epoch"]
+        if not parts:
+            return pd.DataFrame(columns=[*keys, "value", "low", "high", "chosen"])
+        epochs = pd.concat(parts).groupby(keys, as_index=False)
+        of = {"value": "mean", "low": "min", "high": "max"}
+        ends = {name: (SCORES["validation"], function) for name, function in of.items()}
+        return epochs.agg(**ends, chosen=("chosen", "any"))
+
+    @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """A row for every two of the first `MOST` recipes.
+
+        Columns first, second (recipes); seeds; those of `mcnemar`, a test of two models, of the
+        lowest common seed; but difference, low and high are over all common seeds, for other images
+        and seeds; p_holm; differ, whether that is below 0.05.
+        """
+        rows = []
+        known = [recipe for recipe in self.recipes if recipe.right is not None][:MOST]
+        for first, second in combinations(known, 2):
+            place = {run["seed"]: j for j, run in enumerate(second.runs)}
+            common = [(i, place.get(run["seed"])) for i, run in enumerate(first.runs)]
+            common = [pair for pair in common if pair[1] is not None] or [(0, 0)]
+            i, j = map(list, zip(*common, strict=True))
+            one, other = first.runs[i[0]], second.runs[j[0]]
+            row = mcnemar(one["labels"], one["predicted"], other["predicted"])
+            if len(i) > 1:
+                labels, weights = one["labels"], np.bincount(one["labels"]) / len(one["labels"])
+                ends = seed_interval(first.right[i] - second.right[j], labels, weights, (-1, 1))
+                row |= dict(zip(("difference", "low", "high"), ends, strict=True))
+            seeds = " and ".join(dict.fromkeys((str(one["seed"]), str(other["seed"]))))
+            rows.append({"first": first.label, "second": second.label, "seeds": seeds} | row)
+        frame = pd.DataFrame(rows)
+        frame["p_holm"] = holm(frame["p_value"]) if rows else []
+        return frame.assign(differ=frame["p_holm"] < LEVEL)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What McNemar's test says of two models, the first and the second.
+    """Finished runs: a row a run, the groups that can be ranked, and why some were left out."""
 
-    Attributes:
-        n: Pictures.
-        both: Pictures that both read right.
-        only_first: Pictures that only the first reads right.
-        only_second: Pictures that only the second reads right.
-        neither: Pictures that both misread.
-        difference: Accuracy of the first less that of the second.
-        low: Lower end of the difference's interval.
-        high: Its upper end.
-        level: Of the interval, as 0.95.
-        statistic: The smaller of `only_first` and `only_second` where the test is exact, otherwise
-            McNemar's chi-squared of one degree of freedom.
-        p_value: How often a difference at least as large would come about between two models that
-            are equally good.
-        exact: Whether the p-value is the binomial distribution's.
-    """
-
-    n: int
-    both: int
-    only_first: int
-    only_second: int
-    neither: int
-    difference: float
-    low: float
-    high: float
-    level: float
-    statistic: float
-    p_value: float
-    exact: bool
-
-    @property
-    def first(self) -> float:
-        """Accuracy of the first model."""
-        return (self.both + self.only_first) / self.n
-
-    @property
-    def second(self) -> float:
-        """Accuracy of the second model."""
-        return (self.both + self.only_second) / self.n
-
-    @property
-    def told_apart(self) -> bool:
-        """Whether the test finds a difference at this level."""
-        return self.p_value < 1 - self.level
+    runs: pd.DataFrame
+    groups: list[Group]
+    problems: dict[str, str]
 
 
-def mcnemar(
-    true: ArrayLike, first: ArrayLike, second: ArrayLike, level: float = 0.95
-) -> Comparison:
-    """McNemar's test between two models that read the same pictures.
+def compare(names: Sequence[str] | None = None, published: bool = True) -> Comparison:
+    """Compare finished runs; `names` and `published` as in `find_runs`."""
+    return compare_runs(find_runs(names, published))
 
-    Only the pictures that one of the two reads right and the other wrong tell which is better. If
-    they were equally good, each would win half of these: with fewer than `FEW` of them that is
-    tested with the binomial distribution (two-sided), with more by McNemar's chi-squared without a
-    correction for continuity: Q. McNemar (1947), Note on the sampling error of the difference
-    between correlated proportions or percentages, Psychometrika 12, 153-157. The interval is that
-    of `paired_interval`; it holds 0 exactly where the two are not told apart.
 
-    Pictures count as independent draws. Of several pictures by the same hand that is not quite so.
+def find_runs(names: Sequence[str] | None = None, published: bool = True) -> dict[str, Path]:
+    """The folders of finished runs by name, as `"quick"` or `"five_projects/hcr_net-s0"`.
 
     Args:
-        true: Class indices, shape (n,).
-        first: What the first model answered, class indices, shape (n,).
-        second: What the second one answered.
-        level: Of the interval.
+        names: Runs, or suites, which stand for all of their finished runs; None for all there are.
+        published: Whether those in `docs/results/` count, too.
+
+    Raises:
+        ParameterError: There is no finished run of a name.
     """
-    true, first = pair(true, first)
-    second = labels(second, name="second")
-    same_length(true, second, "second")
-    a, b = first == true, second == true
-    counts = [int(np.sum(each)) for each in (a & b, a & ~b, ~a & b, ~a & ~b)]
-    return mcnemar_of(*counts, level=level)
+    found: dict[str, Path] = {}
+    for place in [runs.outputs(), *([runs.results()] if published else [])]:
+        for folder in runs.finished(place):
+            found.setdefault(folder.relative_to(place).as_posix(), folder)
+    if names is None:
+        return dict(sorted(found.items()))
+    names_of = {key: (key, key.rpartition("/")[0]) for key in sorted(found)}
+    chosen: dict[str, Path] = {}
+    for name in names:
+        match = {key: found[key] for key, both in names_of.items() if name and name in both}
+        if not match:
+            known = {each for both in names_of.values() for each in both if each}
+            raise ParameterError(
+                "What is compared must be a finished run, or a suite with one. Received: "
+                f"{name!r}.{nearest(str(name), sorted(known))}"
+            )
+        chosen |= match
+    return chosen
 
 
-def mcnemar_of(
-    both: int, only_first: int, only_second: int, neither: int, level: float = 0.95
-) -> Comparison:
-    """As `mcnemar`, from the four counts."""
-    from scipy import stats
+def compare_runs(folders: Mapping[str, Path]) -> Comparison:
+    """Compare the finished runs in these folders, by name."""
+    by_recipe: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    problems = {}
+    for name, folder in folders.items():
+        try:
+            run = _read(name, folder)
+            key = run["test_digest"], run["validation_digest"], files.digest(run["given"])
+            by_recipe.setdefault(key, []).append(run)
+        except RunError as error:
+            problems[name] = str(error)
+    by_images: dict[tuple[str, str], list[Recipe]] = {}
+    for (key, same), label in zip(by_recipe.items(), _labels(by_recipe.values()), strict=True):
+        same.sort(key=lambda run: run["finished"])
+        newest = {run["seed"]: run for run in same}
+        chosen = sorted(newest.values(), key=lambda run: (str(type(run["seed"])), run["seed"]))
+        for run in same:
+            run |= {"recipe": label, "counted": newest[run["seed"]] is run}
+        recipe = Recipe(label, chosen, [run for run in same if not run["counted"]])
+        by_images.setdefault(key[:2], []).append(recipe)
+    ranked = [sorted(recipes, key=_rank) for recipes in by_images.values()]
+    ranked.sort(key=lambda recipes: (-len(recipes), recipes[0].runs[0]["title"]))
+    groups = [
+        Group(recipes[0].runs[0]["title"], f"_{i + 1}" if i else "", recipes)
+        for i, recipes in enumerate(ranked)
+    ]
+    rows = [
+        {"group": i} | {key: run[key] for key in COLUMNS}
+        for i, group in enumerate(groups)
+        for recipe in group.recipes
+        for run in recipe.runs + recipe.older
+    ]
+    return Comparison(pd.DataFrame(rows, columns=["group", *COLUMNS]), groups, problems)
 
-    one, other, n = only_first, only_second, both + only_first + only_second + neither
-    exact = one + other < FEW
-    if exact:
-        statistic = float(min(one, other))
-        p_value = min(1.0, 2 * float(stats.binom.cdf(statistic, one + other, 0.5)))
-    else:
-        statistic = (one - other) ** 2 / (one + other)
-        p_value = float(stats.chi2.sf(statistic, 1))
-    low, high = paired_interval(one, other, n, level)
-    difference = (one - other) / n
-    return Comparison(
-        both=both,
-        only_first=one,
-        only_second=other,
-        neither=neither,
-        n=n,
-        difference=difference,
-        low=low,
-        high=high,
-        level=level,
-        statistic=statistic,
-        p_value=p_value,
-        exact=exact,
-    )
+
+def seed_table(run: runs.Run) -> pd.DataFrame | None:
+    """The test scores of this run's recipe by seed; None where no other seed is finished.
+
+    Columns seed, run, accuracy, balanced_accuracy; the last rows are their mean, their standard
+    deviation, and the ends of the mean's interval, for other images and other seeds.
+    """
+    groups = [] if run.by_hand else compare_runs(find_runs() | {run.name: run.folder}).groups
+    for recipe in (recipe for group in groups for recipe in group.recipes):
+        if len(recipe.runs) > 1 and run.name in [each["run"] for each in recipe.runs]:
+            frame = pd.DataFrame(recipe.runs)[["seed", "run", "accuracy", "test"]]
+            scores = pd.DataFrame([recipe.score(name) for name in ("accuracy", "test")])
+            scores = scores[["value", "spread", "low", "high"]].T.set_axis(
+                ["accuracy", "test"], axis=1
+            )
+            scores = scores.assign(run="", seed=["mean", "standard deviation", "low", "high"])
+            frame = pd.concat([frame.astype({"seed": str}), scores], ignore_index=True)
+            return frame.rename(columns={"test": "balanced_accuracy"})
+    return None
 
 
-def each_pair(
-    true: ArrayLike, answers: Mapping[str, ArrayLike], level: float = 0.95
-) -> "pd.DataFrame":
-    """McNemar's test between every two of several models, in the order of their names given.
+def mcnemar(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> dict[str, float]:
+    """McNemar's exact test of two models' predictions, int (n,), of the same images.
 
-    Of many pairs some differ by chance. `p_holm` counts all pairs at once: where it is below 0.05,
-    fewer than 1 of 20 such tables would name any difference that is none.
-
-    Args:
-        true: Class indices, shape (n,).
-        answers: Name of a model to what it answered, class indices, shape (n,).
-        level: Of the intervals, each by itself.
+    Only the images that one model predicts right and the other wrong tell which is better; if they
+    were equally good, each would win half of these (Q. McNemar 1947, Psychometrika 12, 153-157).
 
     Returns:
-        One row a pair: first, second (names); difference, low, high, of the accuracy of the first
-        less that of the second; only_first, only_second (counts); p_value, exact, p_holm.
+        n; only_first, only_second, the images that only one predicts right; difference of the
+        accuracies, first less second, its interval low and high (A. Agresti and Y. Min 2005,
+        Statistics in Medicine 24, 729-740); p_value.
     """
-    import pandas as pd
+    from scipy.stats import binomtest
 
-    rows = []
-    for one, other in combinations(answers, 2):
-        found = mcnemar(true, answers[one], answers[other], level)
-        rows.append({"first": one, "second": other, **{key: getattr(found, key) for key in SHOWN}})
-    frame = pd.DataFrame(rows, columns=["first", "second", *SHOWN])
+    right = (np.asarray(first) == labels).astype(int) - (np.asarray(second) == labels)
+    n, one, other = len(right), int((right > 0).sum()), int((right < 0).sum())
+    p_value = float(binomtest(one, one + other).pvalue) if one + other else 1.0
+    ends = seed_interval(right[None], np.zeros(n, np.int64), np.ones(1), (-1, 1))
+    row = {"n": n, "only_first": one, "only_second": other}
+    return row | dict(zip(("difference", "low", "high"), ends, strict=True)) | {"p_value": p_value}
+
+
+def compare_pairs(labels: ArrayLike, predictions: Mapping[str, ArrayLike]) -> pd.DataFrame:
+    """`mcnemar` for every two of several models, by name: first, second, its columns, p_holm."""
+    frame = pd.DataFrame(
+        {"first": one, "second": other, **mcnemar(labels, predictions[one], predictions[other])}
+        for one, other in combinations(predictions, 2)
+    )
     return frame.assign(p_holm=holm(frame["p_value"]))
 
 
-def holm(p_values: ArrayLike) -> list[float]:
-    """`p_values`, shape (k,), corrected for their number, in their order.
-
-    S. Holm (1979), A simple sequentially rejective multiple test procedure, Scandinavian Journal
-    of Statistics 6, 65-70: the chance that any of the differences found is none stays below the
-    level, whatever hangs on whatever.
-    """
-    found = np.asarray(p_values, float)
-    order = np.argsort(found, kind="stable")
-    # The least counts for all pairs, the next for all but one; none before a lesser one.
-    scaled = found[order] * np.arange(len(found), 0, -1)
-    corrected = np.empty(len(found))
+def holm(p_values: ArrayLike) -> np.ndarray:
+    """p-values, (k,), corrected for their number (S. Holm 1979, Scand. J. Statistics 6, 65-70)."""
+    p_values = np.asarray(p_values, float)
+    order = np.argsort(p_values, kind="stable")
+    scaled = p_values[order] * np.arange(len(p_values), 0, -1)
+    corrected = np.empty(len(p_values))
     corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
-    return corrected.tolist()
+    return corrected
 
 
-def paired_interval(
-    only_first: int, only_second: int, n: int, level: float = 0.95
-) -> tuple[float, float]:
-    """The interval of the difference of two shares of the same `n` pictures.
-
-    The score interval: all differences that the generalisation of McNemar's chi-squared does not
-    refute. T. Tango (1998), Equivalence test and confidence interval for the difference in
-    proportions for the paired-sample design, Statistics in Medicine 17, 891-908. It has a width
-    where the models never differ, too. Where `mcnemar` is exact, it reaches at least as far as the
-    binomial test does: as the interval of Clopper and Pearson (1934) for the share of the first
-    among the pictures that only one reads, times their share of all pictures.
-
-    Args:
-        only_first: Pictures that only the first model reads right.
-        only_second: Pictures that only the second reads right.
-        n: All pictures, at least 1 and at least the sum of these two.
-        level: Of the interval.
-
-    Returns:
-        Its ends, in [-1, 1], for the accuracy of the first less that of the second.
-
-    Raises:
-        DataError: Counts that cannot be, or a level that is none.
-    """
-    from scipy import stats
-
-    _check_counts(only_first, only_second, n)
-    check_level(level)
-    low = -_highest(only_second, only_first, n, level)
-    high = _highest(only_first, only_second, n, level)
-    apart = only_first + only_second
-    if 0 < apart < FEW:
-        test = stats.binomtest(only_first, apart).proportion_ci(level, "exact")
-        low = min(low, (2 * float(test.low) - 1) * apart / n)
-        high = max(high, (2 * float(test.high) - 1) * apart / n)
-    return low, high
+def front(price: pd.Series, value: pd.Series) -> pd.Series:
+    """Which are on Pareto's front: nothing else is as cheap and as good, and better in either."""
+    known = np.isfinite(price) & np.isfinite(value)
+    beaten = [
+        ((price <= p) & (value >= v) & ((price < p) | (value > v)) & known).any()
+        for p, v in zip(price, value, strict=True)
+    ]
+    return known & ~pd.Series(beaten, index=price.index)
 
 
-def _highest(one: int, other: int, n: int, level: float) -> float:
-    """The largest difference that a score test of this level does not refute."""
-    from scipy.optimize import brentq
-
-    z = NormalDist().inv_cdf(0.5 + level / 2)
-    observed = (one - other) / n
-
-    def beyond(difference: float) -> float:
-        # Tango's statistic without its root, so that it stays finite at the ends.
-        half = (2 * n + other - one) * difference - one - other
-        root = sqrt(max(half**2 + 8 * n * other * difference * (1 - difference), 0.0))
-        share = (root - half) / (4 * n)
-        spread = n * (2 * share + difference * (1 - difference))
-        return (one - other - n * difference) + z * sqrt(max(spread, 0.0))
-
-    # A little to the right: where the two never differ, the observed difference is a root, too.
-    start = observed + 1e-9
-    return float(brentq(beyond, start, 1.0)) if start < 1 else 1.0
-
-
-def _check_counts(one: int, other: int, n: int) -> None:
-    if n < 1 or min(one, other) < 0 or one + other > n:
-        raise DataError(
-            "The pictures that only one of two models reads must be at least 0 each, and together "
-            f"at most n, which is at least 1. Received: {one}, {other} and n = {n}."
+def _read(name: str, folder: Path) -> dict[str, Any]:
+    """What a finished run's files say. Raises `RunError` where it cannot be compared."""
+    record, metrics = runs.read(folder), runs.read_metrics(folder)
+    trained, evaluated = metrics.get("03_train", {}), metrics.get("04_evaluate", {})
+    scores = trained | evaluated
+    if missing := {"n", *SCORES.values()} - {key for key in scores if scores[key] is not None}:
+        raise RunError(
+            f"{runs.shown(folder)}/metrics.json must hold the scores of training and evaluation. "
+            f"Missing: {', '.join(sorted(missing))}. Run it again, or leave it out."
         )
+    stages = {stage: each.get("parameters") or {} for stage, each in record["stages"].items()}
+    training, data = stages.get("03_train", {}), record.get("data") or {}
+    # `reader` is what older runs called it.
+    model, drawn = (
+        stages.get(stage, {}).get("pretrained", stages.get(stage, {}).get("reader", "run"))
+        for stage in ("04_evaluate", "05_draw")
+    )
+    if model != "run":
+        raise RunError(
+            f"A run's scores must be those of its own model. Received: those of {model!r}. Run its "
+            "04_evaluate again with pretrained=run."
+        )
+    caveat = f" ({data['caveat']})" if data.get("caveat") else ""
+    levers = training | (training.get("recipe") or {})
+    parents = f"{levers.get('start') or ''},{levers.get('teacher') or ''}".split(",")
+    parents = [parent.strip().removeprefix("outputs/") for parent in parents]
+    same = {data.get("name"), None}
+    openings = [o for o in record.get("test_openings") or [] if o.get("dataset") in same]
+    labels, predicted = _predictions(folder, evaluated)
+    opening = openings[-1] if openings else {}
+    digest = opening.get("digest")
+    if not digest or opening.get("n") != evaluated["n"]:
+        # Of an old run, or one whose model had learned from some: the labels tell them from others.
+        content = b"" if labels is None else labels.tobytes()
+        digest = files.digest(data.get("name"), data.get("characters"), content)
+    history = folder / "history.csv"
+    history = pd.read_csv(history) if history.is_file() else pd.DataFrame()
+    latency = metrics.get("05_draw", {}).get("read_strokes_ms") if drawn == "run" else None
+    commit, counts = str(record.get("commit") or "–")[:10], data.get("counts") or {}
+    numbers = {name: trained.get(name) for name in ("parameters", "multiply_adds", "best_epoch")}
+    numbers |= {"seconds": trained.get("training_seconds"), "latency": latency}
+    for score, key in SCORES.items():
+        numbers |= {f"{score}{end}": scores.get(f"{key}{end}") for end in ("", "_low", "_high")}
+    return {
+        **{key: nan if value is None else float(value) for key, value in numbers.items()},
+        **{"run": name, "folder": runs.shown(folder), "n": int(evaluated["n"])},
+        "seed": training.get("seed", record.get("seed")),
+        "given": _parameters(folder, stages),
+        "network": str(training.get("model")),
+        "builds_on": ", ".join(dict.fromkeys(filter(None, parents))),
+        "data_facts": data,
+        "data": f"{data.get('name') or 'unknown'}{caveat}",
+        "title": f"{data.get('title') or data.get('name') or 'unknown data'}{caveat}",
+        "test_digest": digest,
+        "validation_digest": data.get("validation_digest") or f"{data.get('name')}, {counts}",
+        "n_validation": counts.get("validation"),
+        "openings": len(openings),
+        "machine": _machine(record.get("hardware") or {}),
+        "finished": str(record.get("finished") or ""),
+        "date": str(record.get("finished") or "")[:10],
+        "commit": commit + "+" * bool(record.get("dirty")),
+        "command": record.get("command"),
+        "labels": labels,
+        "predicted": predicted,
+        "history": history if SCORES["validation"] in history else None,
+    }
+
+
+def _parameters(folder: Path, stages: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """All that made the model but the seeds, by parameter."""
+    # The choice of data, which older runs' 03_train had among its parameters.
+    options = stages.get("01_eda", {}) | stages.get("03_train", {})
+    options.setdefault("class_profile", options.get("thin", "none"))
+    if (folder / choice.FILE).is_file():
+        options = asdict(choice.choice_of(folder))
+    names = [field.name for field in fields(choice.DataChoice)]
+    parameters = {name: options.get(name) for name in names if name != "seed"}
+    for stage in ("02_balance", "03_train"):
+        for key, value in stages.get(stage, {}).items():
+            # What 02_balance trains for its study goes nowhere else.
+            if key not in ("run", "thin", *names) and not key.startswith("study"):
+                parameters[key if parameters.get(key, value) == value else f"{stage}.{key}"] = value
+    return parameters
+
+
+def _predictions(folder: Path, evaluated: dict) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Labels and predictions of the test split, int64 (n,); None where there is no such file."""
+    path = folder / "predictions.npz"
+    if not path.is_file():
+        return None, None
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            labels, predicted = (saved[key].astype("<i8") for key in ("labels", "predicted"))
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise RunError(f"{runs.shown(path)} cannot be read: {error}. Delete it.") from error
+    right = np.mean(labels == predicted)
+    if len(labels) != evaluated["n"] or abs(right - evaluated["accuracy"]) > 1e-9:
+        raise RunError(
+            f"{runs.shown(path)} must hold the predictions behind metrics.json. Received: others, "
+            f"of {len(labels):,} images, {right:.4%} right. Run its 04_evaluate again."
+        )
+    return labels, predicted
+
+
+def _machine(facts: dict[str, Any]) -> str:
+    """Processor, cores, AMX or bfloat16, memory, GPU; times are compared where it is equal."""
+    cores, memory = facts.get("cores"), facts.get("memory_gib")
+    parts = [facts.get("processor") or "unknown", f"{cores} core{'s' * (cores != 1)}" * bool(cores)]
+    parts += ["AMX" if facts.get("amx") else "bfloat16" if facts.get("bfloat16") else ""]
+    parts += [f"{memory} GiB" * bool(memory), facts.get("gpu")]
+    return ", ".join(str(part) for part in parts if part)
+
+
+def _labels(recipes: Iterable[list[dict[str, Any]]]) -> list[str]:
+    """Each recipe's shortest name without suite and seed; a run's full name where not unique."""
+    short = [
+        min(
+            (re.sub(rf"-s{run['seed']}$", "", run["run"].rpartition("/")[2]) for run in same),
+            key=lambda name: (len(name), name),
+        )
+        for same in recipes
+    ]
+    full = [min(run["run"] for run in same) for same in recipes]
+    return [a if short.count(a) == 1 else b for a, b in zip(short, full, strict=True)]
+
+
+def _rank(recipe: Recipe) -> tuple[float, str]:
+    value = recipe.mean("validation")
+    return (-value if isfinite(value) else 1.0, recipe.label)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from hcr.datasets import Dataset, balancing
 from hcr.errors import ModelError, ParameterError
-from hcr.evaluation.seeds import recalls, spread
+from hcr.evaluation import recalls, seed_interval
 from hcr.models import training
 from hcr.models.backend import keras
 from hcr.runs import files
@@ -86,10 +86,10 @@ class Study:
         base = self.right[0].astype(np.int8)
         for name, networks in zip(self.strategies, self.right.astype(np.int8), strict=True):
             for measure, weights in self.measures.items():
-                value = spread(networks, self.labels, weights, (0, 1))
+                value = seed_interval(networks, self.labels, weights, (0, 1))
                 difference = (np.nan,) * 3
                 if name != BASELINE:
-                    difference = spread(networks - base, self.labels, weights, (-1, 1))
+                    difference = seed_interval(networks - base, self.labels, weights, (-1, 1))
                 n = int((weights[self.labels] > 0).sum())
                 rows.append([name, measure, *value, *difference, n, len(self.seeds)])
         columns = "strategy measure value low high difference difference_low difference_high"
