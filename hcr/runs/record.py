@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -107,15 +108,10 @@ class Run:
         self._write_metrics(lambda before: {})
 
     def _write_metrics(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-        path = self.path("metrics.json")
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.folder / ".metrics.lock"):
-                metrics = read_metrics(self.folder)
-                metrics[self.stage] = change(metrics.get(self.stage, {}))
-                files.write_json(path, dict(sorted(metrics.items())))
-        except OSError as error:
-            raise files.disk_error(error, path) from error
+        with _locked(self.folder, ".metrics.lock"):
+            metrics = read_metrics(self.folder)
+            metrics[self.stage] = change(metrics.get(self.stage, {}))
+            files.write_json(self.path("metrics.json"), dict(sorted(metrics.items())))
 
 
 def open(name: str, stage: str, needs: Sequence[str] = (), required: bool = True) -> Run:
@@ -153,9 +149,8 @@ def open(name: str, stage: str, needs: Sequence[str] = (), required: bool = True
             run.input(needs[0])
         if run.source not in (None, run.folder):
             # The accuracy, so that a trial run is not taken for a good one.
-            headline = (
-                read(run.source).get("stages", {}).get("04_evaluate", {}).get("headline") or []
-            )
+            stages = read(run.source).get("stages", {})
+            headline = stages.get("04_evaluate", {}).get("headline") or []
             best = f" ({headline[0]['label'].lower()} {headline[0]['text']})" if headline else ""
             note = f"; {', '.join(needs)} taken from {shown(run.source)}{best}"
 
@@ -217,14 +212,10 @@ def read_metrics(folder: Path) -> dict[str, dict[str, Any]]:
 
 def update(folder: Path, change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
     """Read `run.json`, let `change` alter it, write it, and return it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".record.lock"):
-            record = read(folder) or {"schema": SCHEMA, "run": folder.name}
-            change(record)
-            files.write_sealed(folder / "run.json", record)
-    except OSError as error:
-        raise files.disk_error(error, folder) from error
+    with _locked(folder, ".record.lock"):
+        record = read(folder) or {"schema": SCHEMA, "run": folder.name}
+        change(record)
+        files.write_sealed(folder / "run.json", record)
     return record
 
 
@@ -249,9 +240,8 @@ def _check_sections(path: Path, sections: Any) -> dict[str, dict[str, Any]]:
     """`sections` of `path`, where they map each stage to a mapping. Raises `RunError`."""
     if isinstance(sections, dict) and all(isinstance(each, dict) for each in sections.values()):
         return sections
-    raise RunError(
-        f"{path} must map each stage to a mapping. Received: {str(sections)[:60]}. Delete it."
-    )
+    text = str(sections)[:60]
+    raise RunError(f"{path} must map each stage to a mapping. Received: {text}. Delete it.")
 
 
 def _has(folder: Path, file: str) -> bool:
@@ -259,6 +249,17 @@ def _has(folder: Path, file: str) -> bool:
     if file == "data.json" and folder.name != LAB and not (folder / file).exists():
         return "dataset" in read(folder).get("stages", {}).get("03_train", {}).get("parameters", {})
     return (folder / file).is_file()
+
+
+@contextmanager
+def _locked(folder: Path, name: str) -> Iterator[None]:
+    """Keep other processes from writing; what the disk refuses is a `RunError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / name):
+            yield
+    except OSError as error:
+        raise files.disk_error(error, folder) from error
 
 
 def _stage(record: dict[str, Any], stage: str) -> dict[str, Any]:
