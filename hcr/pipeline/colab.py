@@ -98,7 +98,8 @@ def keep_drawings() -> None:
     root, drive = environment.root().resolve(), (Path.cwd() / "drive" / "MyDrive").resolve()
     beside = root.with_name(f"{root.name}-drawings")
     default = beside if root.is_relative_to(drive) else Path.cwd() / "drawings"
-    place = Path(os.environ.setdefault(KEPT["drawings"], str(default)))
+    place = Path(os.environ.get(KEPT["drawings"]) or default)
+    os.environ[KEPT["drawings"]] = str(place)
     lasting = place.resolve().is_relative_to(drive)
     end = "in your Drive" if lasting else (
         "and end with this runtime: to keep them, name a Drive folder as keep_in, or download the "

@@ -268,9 +268,8 @@ class _Resolver:
             if equals:
                 text = changed = new
         if (stage, key) != old or changed is not None:
-            name = f"{stage}.{key}" if stage != old[0] else key
-            name += f"={changed}" if changed is not None else ""
-            self.notes[f"Note: {old[1]} is now {name} ({where})."] = None
+            new = f"{stage}.{key}" + (f"={changed}" if changed is not None else "")
+            self.notes[f"Note: {old[1]} is now {new} ({where})."] = None
         return stage, key, changed
 
     def _put(self, stage: str, key: str, new: Any, value: Any, given: str, where: str) -> None:
