@@ -1,8 +1,8 @@
 """The networks: functions of the number of classes, by the names in `hcr.models.MODELS`.
 
-Those of five public projects are what their code builds, where README and code differ; only
-scaling, which is a layer here, and the number of classes are ours. Counts in brackets are
-parameters at the project's number of classes; its training stands in its params file.
+Those of five public projects are what their code builds, also where the README differs; scaling,
+which is a layer here, and the number of classes are ours. In brackets: parameters at the project's
+number of classes. How each is trained stands in its params file.
 """
 
 from importlib import import_module
@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from hcr.errors import ModelError, nearest
-from hcr.models import MODELS
-from hcr.models.backend import CONTRACT, keeps_contract, keras, seed_everything, signature
+from hcr.models import MODELS, backend
+from hcr.models.backend import keras
 
 layers, initializers = keras.layers, keras.initializers
 Tensor, Model = keras.KerasTensor, keras.Model
@@ -23,7 +23,7 @@ MOMENTUM = 0.9
 
 
 def build(name: str, n_classes: int, seed: int | None = None, start: str | None = None) -> Model:
-    """Build a network.
+    """A network from uint8 (n, 28, 28) to float32 (n, n_classes), rows that sum to 1.
 
     Args:
         name: A key of `MODELS`, or `module:function`: a function of the number of classes.
@@ -31,21 +31,12 @@ def build(name: str, n_classes: int, seed: int | None = None, start: str | None 
         seed: Everything random is seeded with it first, the initial weights included.
         start: A trained model whose weights it takes; see `hcr.models.convert.copy_weights`.
 
-    Returns:
-        A model from uint8 (n, 28, 28) to float32 (n, n_classes), rows that sum to 1.
-
     Raises `ModelError` where there is no such network, it is another kind, or `start` does not fit.
     """
-    function = builder(name)
     if seed is not None:
-        seed_everything(seed)
-    net = function(n_classes)
-    if not isinstance(net, Model) or not net.built or not hasattr(net, "inputs"):
-        raise ModelError(
-            f"{name} must return a keras.Model that knows its input. "
-            f"Received: {type(net).__name__}. Begin it with keras.Input."
-        )
-    check(net, n_classes)
+        backend.seed_everything(seed)
+    net = backend.knowing_its_input(builder(name)(n_classes), name)
+    backend.check(net, name, n_classes)
     if start is not None:
         from hcr.models.convert import copy_weights
 
@@ -68,15 +59,6 @@ def builder(name: str):
             f"A network of your own is named module:function. Received: {name!r} ({error}). "
             "Is the module on PYTHONPATH?"
         ) from error
-
-
-def check(net: Model, n_classes: int) -> None:
-    """Raise `ModelError` where `net` does not keep the image contract for `n_classes` classes."""
-    if not keeps_contract(net, n_classes):
-        raise ModelError(
-            f"A network must map {CONTRACT.replace('classes', str(n_classes))}. "
-            f"Received: {net.name}, {signature(net)}. End it with hcr.models.classifier."
-        )
 
 
 def hcr_small(n_classes: int) -> Model:
@@ -106,11 +88,7 @@ def hcr_pair(n_classes: int) -> Model:
 
 
 def mnist_nist(n_classes: int) -> Model:
-    """Two convolutions, one pooling, no regularization (159,556 at 36 classes).
-
-    andreanlay/handwritten-character-recognition-deep-learning, first published state; its README
-    describes two trainings, on all data and on 1,000 images a class, the code holds the second.
-    """
+    """andreanlay/handwritten-character-recognition-deep-learning, first state (159,556 at 36)."""
     inputs, x = image_input()
     x = layers.Conv2D(64, 5, activation="relu")(x)
     x = layers.Conv2D(32, 3, activation="relu")(x)
@@ -120,10 +98,9 @@ def mnist_nist(n_classes: int) -> Model:
 
 
 def mnist_nist_deep(n_classes: int) -> Model:
-    """Seven convolutions, strides in place of pooling, batch norm after ReLU (330,596 at 36).
+    """andreanlay/handwritten-character-recognition-deep-learning, last state (330,596 at 36).
 
-    andreanlay/handwritten-character-recognition-deep-learning, last state. The README's drawing
-    has a batch norm before the first convolution, too; the code has none.
+    The README's drawing has a batch norm before the first convolution, too; the code has none.
     """
     inputs, x = image_input()
     for filters in (32, 64):
@@ -139,10 +116,10 @@ def mnist_nist_deep(n_classes: int) -> Model:
 
 
 def emnist_cnn(n_classes: int) -> Model:
-    """128 filters of 5x5 at 28x28, then 64 of 3x3, and a dense layer (484,719 at 47 classes).
+    """parnamondal/Handwriiten_Character_Recognition_emnis_balanced (484,719 at 47).
 
-    parnamondal/Handwriiten_Character_Recognition_emnis_balanced. The README takes the 10 % for
-    validation from the test file; the notebook, as we do, from the training file.
+    The README takes the 10 % for validation from the test file; the notebook, as we do, from the
+    training file.
     """
     inputs, x = image_input()
     for filters, size in ((128, 5), (64, 3)):
@@ -155,10 +132,7 @@ def emnist_cnn(n_classes: int) -> Model:
 
 
 def digits_nine_layer(n_classes: int) -> Model:
-    """Nine layers for digits, counted with pooling, dropout and flatten (59,933 at 10 classes).
-
-    jamesY777/digit_recognotion.
-    """
+    """jamesY777/digit_recognotion; nine layers with pooling, dropout, flatten (59,933 at 10)."""
     inputs, x = image_input()
     for filters, size in ((30, 5), (15, 3)):
         x = layers.Conv2D(filters, size, activation="relu")(x)
@@ -171,11 +145,10 @@ def digits_nine_layer(n_classes: int) -> Model:
 
 
 def emnist_bn3(n_classes: int) -> Model:
-    """Three blocks of convolution, batch norm, ReLU and pooling (400,815 at 47 classes).
+    """barkiayoub/handwritten-character-recognition (400,815 at 47).
 
-    barkiayoub/handwritten-character-recognition. The project uses PyTorch, so that library's
-    initial weights and batch-norm constants are set here, and images enter between -1 and 1. The
-    README has two dense layers before the output; the code has one.
+    The project uses PyTorch, so that library's initial weights and batch-norm constants are set
+    here, and images enter between -1 and 1. The README has a second dense layer; the code has not.
     """
     inputs, x = image_input()
     x = layers.Rescaling(2.0, offset=-1.0, name="center")(x)
@@ -192,10 +165,10 @@ def emnist_bn3(n_classes: int) -> Model:
 
 
 def az_mnist(n_classes: int) -> Model:
-    """Two convolutions, a batch norm between them, and a wide output (249,892 at 36 classes).
+    """JRaul7/capstone-project, `train.py` (249,892 at 36).
 
-    JRaul7/capstone-project, `train.py`. The README trains it on a part for the first model and on
-    everything for the second; the code fits both on the same 80 %.
+    The README trains it on a part for the first model and on everything for the second; the code
+    fits both on the same 80 %.
     """
     inputs, x = image_input()
     x = layers.Conv2D(32, 5, activation="relu", kernel_initializer="he_uniform")(x)
@@ -237,17 +210,14 @@ def softmax(x: Tensor, n_classes: int, ending: str = "", **options) -> Tensor:
 
 def summary(net: Model) -> pd.DataFrame:
     """One row a layer: layer (name), kind, output (shape), parameters, multiply-adds."""
-    rows = [
-        {
-            "layer": layer.name,
-            "kind": type(layer).__name__,
-            "output": "×".join(map(str, layer.output.shape[1:])),
-            "parameters": layer.count_params(),
-            "multiply-adds": multiply_adds(layer),
-        }
-        for layer in net.layers
-    ]
-    return pd.DataFrame(rows)
+    columns = {
+        "layer": lambda layer: layer.name,
+        "kind": lambda layer: type(layer).__name__,
+        "output": lambda layer: "×".join(map(str, layer.output.shape[1:])),
+        "parameters": lambda layer: layer.count_params(),
+        "multiply-adds": multiply_adds,
+    }
+    return pd.DataFrame({name: list(map(of, net.layers)) for name, of in columns.items()})
 
 
 def multiply_adds(layer: keras.Layer) -> int:
@@ -263,15 +233,13 @@ def multiply_adds(layer: keras.Layer) -> int:
 def first_maps(net: Model, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The kernels of the first convolution and its feature maps of `image`, uint8 (28, 28).
 
-    The maps are those after the batch norm and ReLU that follow it. Returns floats
-    (k, k, 1, filters) and (height, width, filters). Raises `StopIteration` without a convolution.
+    Returns floats (k, k, 1, filters) and, after its batch norm and ReLU, (height, width, filters).
     """
     first = next(layer for layer in net.layers if isinstance(layer, layers.Conv2D))
     last = first
     for layer in net.layers:
-        attached = isinstance(layer, layers.BatchNormalization | layers.ReLU)
-        if attached and layer.input is last.output:
-            last = layer
+        if isinstance(layer, layers.BatchNormalization | layers.ReLU):
+            last = layer if layer.input is last.output else last
     maps = Model(net.inputs[0], last.output)(image[None])
     return first.get_weights()[0], keras.ops.convert_to_numpy(maps)[0]
 

@@ -34,12 +34,8 @@ def vary(images: np.ndarray, augment: keras.layers.Layer | None, n: int) -> np.n
 class RandomAffine(keras.layers.Layer):
     """A random affine map of each image; the image itself in inference.
 
-    Args:
-        degrees: Largest rotation to either side.
-        zoom: Largest change of width and of height, as a share.
-        shear: Largest shear, as a share of the height.
-        shift: Largest shift in pixels.
-        seed: Of the random numbers.
+    At most `degrees` of rotation to either side, `zoom` of change in width and in height and
+    `shear`, as shares, and `shift` pixels.
     """
 
     def __init__(self, degrees=10.0, zoom=0.1, shear=0.15, shift=1.5, seed=None, **options):
@@ -91,15 +87,10 @@ class RandomPen(RandomAffine):
 
     The elastic map is that of Simard, Steinkraus and Platt (2003), Best practices for
     convolutional neural networks applied to visual document analysis: each pixel is moved by
-    uniform noise that a Gaussian smooths and `alpha` scales. Both maps are one resampling.
-
-    Args:
-        alpha: Of the elastic map, in pixels; with sigma 4, their 34 moves a pixel by 1.4 pixels
-            each way, as a standard deviation.
-        sigma: Of the Gaussian, in pixels.
-        thickness: The largest share of an image with lines a pixel wider, or thinner, on each
-            side that the image is blended with.
-        amplitudes: Those of `RandomAffine`.
+    uniform noise that a Gaussian of `sigma` pixels smooths and `alpha` scales; with sigma 4, their
+    alpha of 34 moves a pixel by 1.4, as a standard deviation. Both maps are one resampling. Then
+    the image is blended with one whose lines are a pixel wider, or thinner, on each side, at most
+    the share `thickness` of it.
     """
 
     def __init__(self, alpha=14.0, sigma=4.0, thickness=0.3, **amplitudes):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from hcr.errors import ModelError
 from hcr.runs import environment
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -14,12 +15,11 @@ with environment.quiet_stderr():
     import keras
 
 BACKEND = keras.backend.backend()
-CONTRACT = "uint8 (n, 28, 28) to float32 (n, classes)"
 
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Keep TensorFlow's logger quiet: it names temporary folders and gives advice on tracing."""
+    """Keep TensorFlow's logger quiet."""
     logger = logging.getLogger("tensorflow")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -51,23 +51,29 @@ def precision(name: str) -> str:
     return "mixed_bfloat16" if environment.hardware()["bfloat16"] else "float32"
 
 
-def signature(net: keras.Model) -> str:
-    """Types and shapes of a network's inputs and outputs, as `CONTRACT` words them."""
-
-    def worded(tensors: list[keras.KerasTensor]) -> str:
-        shapes = [("n", *each.shape[1:]) for each in tensors]
-        return " and ".join(
-            f"{each.dtype} ({', '.join(map(str, shape))})"
-            for each, shape in zip(tensors, shapes, strict=True)
+def knowing_its_input(net: object, name: str) -> keras.Model:
+    """`net`, a built functional model. Raises `ModelError` for anything else."""
+    if not isinstance(net, keras.Model) or not net.built or not hasattr(net, "inputs"):
+        raise ModelError(
+            f"{name} must give a Keras model that knows its input. "
+            f"Received: {type(net).__name__}. Begin it with keras.Input."
         )
+    return net
 
-    return f"{worded(net.inputs)} to {worded(net.outputs)}"
+
+def signature(net: keras.Model) -> str:
+    """Types and shapes of a network's inputs and outputs, for messages."""
+    return " to ".join(f"{each.dtype} {tuple(each.shape)}" for each in (*net.inputs, *net.outputs))
 
 
-def keeps_contract(net: keras.Model, n_classes: int | None = None) -> bool:
-    """Whether it maps uint8 (n, 28, 28) to float32 (n, classes), `n_classes` of them if given."""
-    ends = [(each.dtype, tuple(each.shape)) for each in (*net.inputs, *net.outputs)]
-    if len(ends) != 2 or len(ends[1][1]) != 2 or ends[1][1][1] is None:
-        return False
-    wanted = ("float32", (None, n_classes or ends[1][1][1]))
-    return ends == [("uint8", (None, 28, 28)), wanted]
+def check(
+    net: keras.Model,
+    name: object,
+    n_classes: int | None = None,
+    remedy: str = "End it with hcr.models.classifier.",
+) -> None:
+    """Raise `ModelError` where `net` does not keep the image contract, for so many classes."""
+    n_classes = n_classes or net.outputs[0].shape[-1]
+    wanted = f"uint8 (None, 28, 28) to float32 (None, {n_classes})"
+    if n_classes is None or signature(net) != wanted:
+        raise ModelError(f"{name} must map {wanted}. Received: {signature(net)[:250]}. {remedy}")

@@ -14,13 +14,7 @@ from hcr.runs import files
 
 @dataclass
 class Progress:
-    """How far a training has come.
-
-    Attributes:
-        rows: The history, one dict an epoch.
-        best_epoch: The epoch, from 1, whose weights are kept; 0 for those of its start.
-        best: These weights, one array each; None before there are any.
-    """
+    """The history, a dict an epoch; the epoch whose weights are kept, and these."""
 
     rows: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
@@ -30,13 +24,8 @@ class Progress:
 def save(folder: Path, key: str, progress: Progress, variables: Sequence[np.ndarray]) -> None:
     """Write `epoch-NNNN` in `folder` as a whole, and only then delete the one before.
 
-    Args:
-        folder: Of all checkpoints of a training.
-        key: What the training follows from; only one of the same key is resumed.
-        progress: With the weights that are kept.
-        variables: All variables of the network in training and of its optimizer.
-
-    Raises `RunError` where the disk is full or cannot be written.
+    `key` is what the training follows from; `variables` are all that it changes. Raises `RunError`
+    where the disk is full or cannot be written.
     """
     aside, epoch = folder / ".writing", folder / f"epoch-{len(progress.rows):04d}"
     shutil.rmtree(aside, ignore_errors=True)
@@ -55,10 +44,7 @@ def save(folder: Path, key: str, progress: Progress, variables: Sequence[np.ndar
 
 
 def load(folder: Path, key: str) -> tuple[Progress, list[np.ndarray]] | None:
-    """The newest whole checkpoint of `key` in `folder`, as `save` took it; None for none.
-
-    What is damaged, or of another key, is deleted.
-    """
+    """The newest whole checkpoint of `key`, or None; what is damaged, or of another, is deleted."""
     shutil.rmtree(folder / ".writing", ignore_errors=True)
     for path in sorted(folder.glob("epoch-*"), reverse=True):
         try:

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from hcr.errors import ModelError
-from hcr.models.backend import CONTRACT, keeps_contract, keras, predict, signature, silenced
+from hcr.models import backend
+from hcr.models.backend import keras, predict, silenced
 from hcr.recognizer import Recognizer, keras2, keras_files, named
 from hcr.recognizer.sources import SHAPES, Scaling, parse_scaling
 from hcr.runs import environment, files
@@ -34,11 +35,7 @@ def export(net: keras.Model, keras_file: Path, litert_file: Path, images: np.nda
 
 
 def export_small(net: keras.Model, litert_file: Path) -> None:
-    """Write `net` as LiteRT with weights of 8 bits: a quarter of the bytes, and faster.
-
-    Activations keep 32 bits, and each kernel is quantized by channel ("dynamic range"). What that
-    costs must be measured on validation.
-    """
+    """Write `net` as LiteRT with weights of 8 bits ("dynamic range"), which costs a little."""
     import tensorflow as tf
 
     _write(net, litert_file, optimizations=[tf.lite.Optimize.DEFAULT])
@@ -47,25 +44,17 @@ def export_small(net: keras.Model, litert_file: Path) -> None:
 def convert(source: Path, target: Path, scaling: Scaling | None = None) -> None:
     """Write the Keras model in `source` to `target` as LiteRT, and check that both agree.
 
-    Only what Keras' safe mode allows is loaded: no code comes out of a file.
-
-    Args:
-        source: A `.keras` file, or an `.h5` file of Keras 2.
-        target: The LiteRT file.
-        scaling: How the model wants its images, where that is not the image contract. It becomes
-            the first layers of what is written; where the model ends in logits, a softmax becomes
-            the last.
+    Only what Keras' safe mode allows is loaded: no code comes out of a file. A `scaling`, for a
+    model that does not keep the image contract, becomes the first layers of what is written; where
+    the model ends in logits, a softmax becomes the last.
 
     Raises `ModelError` where it is no such model, does not keep the contract, or the two differ.
     """
     net = load(source)
     if scaling is not None:
         net = _adapted(source, net, scaling)
-    if not keeps_contract(net):
-        raise ModelError(
-            f"{source} must map {CONTRACT}. Received: {_line(signature(net))}. "
-            "Make scaling a layer of the model, or pass how it was trained, as scaling='0..1'."
-        )
+    remedy = "Make scaling a layer of it, or pass how it was trained, as scaling='0..1'."
+    backend.check(net, source, remedy=remedy)
     images = np.random.default_rng(0).integers(0, 256, (9, 28, 28), np.uint8)
     images[0] = 0
     _write_litert(net, target, images)
@@ -88,12 +77,7 @@ def load(source: Path) -> keras.Model:
             f"{source} must be a whole Keras model that safe mode can load. "
             f"Received: {_line(error)}. Save it again, from layers of Keras alone."
         ) from error
-    if not isinstance(net, keras.Model) or not net.built or not hasattr(net, "inputs"):
-        raise ModelError(
-            f"{source} must be a Keras model that knows its input. Received: "
-            f"{type(net).__name__}. Begin it with keras.Input."
-        )
-    return net
+    return backend.knowing_its_input(net, source.name)
 
 
 def rebuilt(source: Path) -> keras.Model:
@@ -139,10 +123,7 @@ def copied(net: keras.Model, policy: str = "float32") -> keras.Model:
 
 
 def teacher(text: str, n_classes: int, policy: str = "float32") -> keras.Model:
-    """The model that `text` names, or of several, separated by commas, their mean.
-
-    It computes under the dtype policy. Raises `ModelError` where one does not fit.
-    """
+    """The model that `text` names, or of several, separated by commas, their mean."""
     nets = [copied(_trained(str(path), n_classes), policy) for path in keras_files(text)]
     if len(nets) == 1:
         return nets[0]
@@ -155,11 +136,8 @@ def teacher(text: str, n_classes: int, policy: str = "float32") -> keras.Model:
 def copy_weights(net: keras.Model, text: str) -> None:
     """Give `net` the weights of the trained model that `text` names, which must be like it.
 
-    A net that ends in the mean of several networks takes as many, separated by commas, or one like
-    the whole.
-
-    Raises `ModelError` where there is none, weights do not fit, or `net` predicts otherwise with
-    them.
+    A net that ends in the mean of several takes as many, separated by commas, or one like the
+    whole. Raises `ModelError` where weights do not fit, or `net` predicts otherwise with them.
     """
     names, parts = named(text), [net]
     if len(names) > 1:
@@ -191,11 +169,7 @@ def copy_weights(net: keras.Model, text: str) -> None:
 def _trained(what: str, n_classes: int) -> keras.Model:
     """The trained model that `what` names, for `n_classes`. Raises `ModelError`."""
     net = load(keras_files(what)[0])
-    if not keeps_contract(net, n_classes):
-        raise ModelError(
-            f"{what} must map {CONTRACT.replace('classes', str(n_classes))}. Received: "
-            f"{_line(signature(net))}. Choose a model for the same characters."
-        )
+    backend.check(net, what, n_classes, "Choose a model for the same characters.")
     return net
 
 
@@ -209,7 +183,7 @@ def _adapted(source: Path, net: keras.Model, scaling: Scaling) -> keras.Model:
     if not one or tuple(inputs[0].shape[1:]) not in SHAPES or len(outputs[0].shape) != 2:
         raise ModelError(
             f"{source} must take (n, 28, 28), (n, 28, 28, 1) or (n, 784), and give (n, classes). "
-            f"Received: {_line(signature(net))}. Models of other sizes are not supported."
+            f"Received: {_line(backend.signature(net))}. Models of other sizes are not supported."
         )
     images = keras.Input((28, 28), dtype="uint8", name="images")
     values = keras.layers.Rescaling(scaling.factor, scaling.paper)(images)

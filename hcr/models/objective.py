@@ -21,14 +21,9 @@ THRESHOLD = 1e-4
 def loss(recipe: Recipe, plan: Plan, train: Split, n_classes: int) -> "str | CrossEntropy":
     """The loss of `recipe`; Keras' own where it asks for nothing else.
 
-    Any Keras loss of integer labels and probabilities may take its place.
-
-    Args:
-        recipe: Its loss and label_smoothing.
-        plan: Its counts are the training prior of `balanced_softmax`.
-        train: The training split. Where it was joined from several datasets, each has a prior of
-            its own: a network tells a dataset by its looks, and would learn that one's prior.
-        n_classes: Of the network.
+    The training prior of `balanced_softmax` is that of the plan's counts. Where the training split
+    was joined from several datasets, each has its own: a network tells a dataset by its looks, and
+    would learn that one's prior.
 
     Raises `ParameterError` for `balanced_softmax` with a plan that takes the prior out itself.
     """
@@ -96,6 +91,11 @@ class CodedAccuracy(keras.metrics.SparseCategoricalAccuracy):
         return super().update_state(labels, y_pred, sample_weight)
 
 
+def labels(loss: object, train: Split, n_classes: int) -> np.ndarray:
+    """The labels, int (n,), that `loss` takes: those of `train`, or `coded` ones."""
+    return coded(train, n_classes) if getattr(loss, "by_source", False) else train.labels
+
+
 def coded(train: Split, n_classes: int) -> np.ndarray:
     """Labels, int (n,), that also say which dataset each image came from."""
     return train.labels + n_classes * train.sources
@@ -104,11 +104,10 @@ def coded(train: Split, n_classes: int) -> np.ndarray:
 class Distillation(keras.layers.Wrapper):
     """Adds to the loss the cross-entropy of a network's probabilities with its teacher's.
 
-    This is the distillation of Hinton, Vinyals and Dean (2015, Distilling the knowledge in a neural
-    network), at temperature 1, where the teacher sees the augmented image that the network sees
-    (Beyer et al. 2022, Knowledge distillation: a good teacher is patient and consistent). The
-    teacher's weights stay. Probabilities that lack the prior, as balanced softmax leaves them, are
-    compared as they are.
+    Hinton, Vinyals and Dean (2015), Distilling the knowledge in a neural network, at temperature 1;
+    the teacher sees the augmented image that the network sees: Beyer et al. (2022), Knowledge
+    distillation: a good teacher is patient and consistent. Probabilities that lack the prior, as
+    balanced softmax leaves them, are compared as they are.
     """
 
     def __init__(self, layer, weight, **options):
@@ -154,9 +153,8 @@ def optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Adam:
 def plateau_rate(recipe: Recipe, losses: Iterable[float]) -> float:
     """The learning rate of the epoch that comes after epochs with these validation losses.
 
-    It is multiplied by `plateau_factor` whenever more than `plateau_patience` epochs in a row
-    brought no lower loss, as PyTorch's ReduceLROnPlateau does; Keras' counts one epoch fewer, and
-    keeps a state that a resumed training would lack.
+    As PyTorch's ReduceLROnPlateau does; Keras' counts one epoch fewer, and keeps a state that a
+    resumed training would lack.
     """
     rate, lowest, waited = recipe.learning_rate, float("inf"), 0
     for value in losses:

@@ -16,9 +16,9 @@ from hcr.datasets import Dataset, Split, balancing
 from hcr.datasets.balancing import Plan
 from hcr.errors import ModelError
 from hcr.models import checkpoint, objective
-from hcr.models.architectures import build, builder, check
+from hcr.models.architectures import build, builder
 from hcr.models.augment import Switch, augmentation
-from hcr.models.backend import keras, precision, predict, seed_everything
+from hcr.models.backend import check, keras, precision, predict, seed_everything
 from hcr.models.checkpoint import Progress
 from hcr.models.convert import copied, teacher
 from hcr.models.recipe import Recipe
@@ -30,12 +30,7 @@ Loss = keras.losses.Loss | str
 
 @dataclass(frozen=True)
 class Parent:
-    """How the model that a training started from predicts the validation split.
-
-    Attributes:
-        scores: What `validate` gives.
-        predicted: int64 (n,), the class that each image is predicted as.
-    """
+    """How the model that training started from does on validation: `validate`'s, int64 (n,)."""
 
     scores: dict[str, float]
     predicted: np.ndarray
@@ -43,17 +38,16 @@ class Parent:
 
 @dataclass
 class TrainingResult:
-    """A trained network and how it came about.
+    """A trained network and its history.
 
     Attributes:
         net: With the weights of the chosen epoch.
         history: One row an epoch: epoch (from 1), loss, accuracy, val_loss, val_accuracy,
             val_balanced_accuracy, learning_rate, epoch_seconds; with gradient_norms also
-            grad_norm, grad_norm_max and clipped, of `WatchedAdam.norms`.
-        best_epoch: The epoch, from 1, whose weights are kept: the one with the highest
-            class-balanced validation accuracy (0 where that is the parent's), or the last.
+            grad_norm, grad_norm_max and clipped.
+        best_epoch: The epoch whose weights are kept; 0 for the parent's.
         trained: How many epochs were trained now; the others come from the checkpoint.
-        parent: What training started from, where that was a trained model.
+        parent: Of the recipe's start, if any.
     """
 
     net: keras.Model
@@ -87,26 +81,24 @@ def train(
     Args:
         data: A dataset. The epoch is chosen on its validation split, by class-balanced accuracy;
             the test split stays closed.
-        recipe: The network and how it is trained; by default `Recipe()`.
+        recipe: By default `Recipe()`. It also has what the next five arguments leave out.
         plan: A balancing plan of the training split; by default each image once. Where it has a
             `tau`, the prior is taken out of the predictions, in the bias of the network's logits.
-        net: The network, uint8 (n, 28, 28) to probabilities; by default built from the recipe.
-        augment: A Keras layer from images to images, or None; by default the recipe's.
-        loss: A Keras loss of integer labels and probabilities; by default the recipe's.
-        optimizer: By default the recipe's.
-        folder: For checkpoints, one an epoch; those of another training are deleted. None: none.
+        net: A network, uint8 (n, 28, 28) to probabilities.
+        augment: A Keras layer from images to images, or None.
+        loss: A Keras loss of integer labels and probabilities.
+        optimizer: Of Keras.
+        folder: For checkpoints, one an epoch; those of another training are deleted.
         after_epoch: Called with the history after each epoch, and first with that of a checkpoint.
 
-    Raises:
-        ModelError: The network or the recipe's start or teacher does not fit, the loss is no
-            finite number, or the prior cannot be taken out of the network's probabilities.
-        ParameterError: Both the loss and the plan take the prior out.
+    Raises `ModelError` where the network, the recipe's start or teacher, or the plan do not fit, or
+    the loss is no finite number, and `ParameterError` where loss and plan both take the prior out.
     """
     recipe, n_classes = recipe or Recipe(), len(data.characters)
     plan = plan or balancing.plan(data.train.labels)
     seed_everything(recipe.seed)
     net = net or build(recipe.model, n_classes, recipe.seed, recipe.start)
-    check(net, n_classes)
+    check(net, net.name, n_classes)
     key = _key(net, recipe, data, plan, augment, loss, optimizer)
     loss = loss or objective.loss(recipe, plan, data.train, n_classes)
     steps = -(-len(plan) // recipe.batch_size) * recipe.epochs
@@ -123,7 +115,9 @@ def train(
     done = loop.resume(trainer)
     if not loop.finished:
         trainer.fit(
-            Batches(data.train, plan, recipe, _labels(loss, data.train, n_classes), epoch=done),
+            Batches(
+                data.train.images, objective.labels(loss, data.train, n_classes), plan, recipe, done
+            ),
             initial_epoch=done,
             epochs=recipe.epochs,
             callbacks=[loop],
@@ -140,31 +134,27 @@ def train_steps(
 ) -> keras.Model:
     """Train a network for so many steps of `recipe.batch_size` images, with no validation.
 
-    For comparisons: each training has as many steps, however many images its plan has, no epoch
-    is chosen, and the prior stays in the predictions. The schedule must not be plateau.
+    For comparisons: no epoch is chosen, and the prior stays in the predictions.
     """
     loss = objective.loss(recipe, plan, train, n_classes)
     # Dozens of trainings in one process would pile up their graphs.
     keras.utils.clear_session()
     net = build(recipe.model, n_classes, recipe.seed, recipe.start)
     trainer, learner = _trainer(net, recipe, steps, "recipe", loss, None)
-    batches = Batches(train, plan, recipe, _labels(loss, train, n_classes), steps=steps)
-    trainer.fit(batches, verbose=0, shuffle=False)
+    labels = objective.labels(loss, train, n_classes)
+    trainer.fit(Batches(train.images, labels, plan, recipe, steps=steps), verbose=0, shuffle=False)
     if learner is not net:
         net.set_weights(learner.evaluated())
     return net
 
 
 def validate(net: keras.Model, split: Split) -> dict[str, float]:
-    """val_loss, val_accuracy and val_balanced_accuracy of `net` on `split`.
-
-    Raises `ModelError` where its probabilities are no finite numbers.
-    """
+    """val_loss, val_accuracy and val_balanced_accuracy of `net` on `split`."""
     return _scores(predict(net, split.images), split)
 
 
 def _scores(probabilities: np.ndarray, split: Split) -> dict[str, float]:
-    """What `validate` gives, of the probabilities, float (n, classes), of `split`."""
+    """What `validate` gives, of probabilities. Raises `ModelError` where they are NaN."""
     if not np.isfinite(probabilities).all():
         raise ModelError(
             "The network's probabilities must be finite numbers. Received: NaN on the validation "
@@ -189,28 +179,16 @@ def code_digest(model: str) -> str:
 class Batches(keras.utils.PyDataset):
     """The plan's images in batches, in an order that follows from (seed, epoch) alone.
 
-    Args:
-        split: The training split that `plan` was made for.
-        plan: Which images, and with what weight.
-        recipe: Its batch_size and seed.
-        labels: int (n,), of the split; by default its own.
-        epoch: The number of the first pass, from 0.
-        steps: How many full batches to give instead of one pass: as many passes as that takes.
+    `images` and `labels` are the training split's, `epoch` the first pass, from 0; with `steps`
+    there are so many full batches instead of one pass, as many passes as that takes.
     """
 
     def __init__(
-        self,
-        split: Split,
-        plan: Plan,
-        recipe: Recipe,
-        labels: np.ndarray | None = None,
-        epoch: int = 0,
-        steps: int | None = None,
+        self, images, labels, plan: Plan, recipe: Recipe, epoch: int = 0, steps: int | None = None
     ):
         super().__init__()
-        self.images, self.labels = split.images, split.labels if labels is None else labels
-        self.plan, self.epoch, self.seed = plan, epoch, recipe.seed
-        self.batch_size = recipe.batch_size
+        self.images, self.labels, self.plan, self.epoch = images, labels, plan, epoch
+        self.seed, self.batch_size = recipe.seed, recipe.batch_size
         self.draws = len(plan) if steps is None else steps * self.batch_size
         self.passes = -(-self.draws // len(plan))
         self.weighted = bool(np.ptp(plan.weights) > 0)
@@ -245,7 +223,7 @@ class _Loop(keras.callbacks.Callback):
         super().__init__()
         self.net, self.learner, self.validation = net, learner, validation
         self.recipe, self.shift = recipe, shift
-        self.folder, self.key, self.after_epoch = folder, key, after_epoch
+        self.folder, self.key, self.after_epoch = folder, key, after_epoch or len
         # The parent is epoch 0: it stays the best where no epoch is better.
         self.before = [] if parent is None else [parent.scores["val_balanced_accuracy"]]
         self.progress = Progress(best=None if parent is None else net.get_weights())
@@ -267,8 +245,7 @@ class _Loop(keras.callbacks.Callback):
             variable.assign(value)
         done = len(self.progress.rows)
         print(f"found epoch {done}/{self.recipe.epochs} in the checkpoint", flush=True)
-        if self.after_epoch is not None:
-            self.after_epoch(pd.DataFrame(self.progress.rows))
+        self.after_epoch(pd.DataFrame(self.progress.rows))
         return done
 
     def on_epoch_begin(self, epoch: int, logs=None) -> None:
@@ -328,18 +305,13 @@ class _Loop(keras.callbacks.Callback):
             f"val_accuracy {row['val_accuracy']:.4f}  ({row['epoch_seconds']:.1f} s)",
             flush=True,
         )
-        if self.after_epoch is not None:
-            self.after_epoch(pd.DataFrame(progress.rows))
+        self.after_epoch(pd.DataFrame(progress.rows))
 
 
 def _trainer(
     net: keras.Model, recipe: Recipe, steps: int, augment, loss: Loss, optimizer
 ) -> tuple[keras.Model, keras.Layer]:
-    """The network behind its augmentation, compiled, and the layer of it that learns.
-
-    That is `net` itself, or an `Averaged` copy of it, where `net` is evaluated in another precision
-    or with averaged weights. `net` alone is what gets saved.
-    """
+    """The network behind its augmentation, compiled, and its layer that learns, maybe a copy."""
     policy, learner = precision(recipe.precision), net
     if augment == "recipe":
         augment = augmentation(recipe.augmentation, recipe.seed)
@@ -372,12 +344,6 @@ def _trainer(
     return trainer, learner
 
 
-def _labels(loss: Loss, train: Split, n_classes: int) -> np.ndarray:
-    """The labels that `loss` takes."""
-    by_source = getattr(loss, "by_source", False)
-    return objective.coded(train, n_classes) if by_source else train.labels
-
-
 def _variables(trainer: keras.Model) -> list[keras.Variable]:
     """All that training changes, but the metrics."""
     return [*trainer.variables, *trainer.optimizer.variables]
@@ -385,10 +351,7 @@ def _variables(trainer: keras.Model) -> list[keras.Variable]:
 
 @contextmanager
 def _shifted(net: keras.Model, shift: np.ndarray | None):
-    """Let `net` predict with `shift`, (n_classes,), subtracted from its logits; then as before.
-
-    Raises `ModelError` for a network that does not end in a dense layer with a bias and a softmax.
-    """
+    """Let `net` predict with `shift`, (n_classes,), subtracted from its logits; then as before."""
     if shift is None:
         yield
         return
@@ -417,18 +380,10 @@ def _key(net: keras.Model, recipe: Recipe, data: Dataset, plan: Plan, *parts) ->
     settings = {key: value for key, value in asdict(recipe).items() if key != "start"}
     if recipe.teacher:
         settings["teacher"] = _weights(teacher(recipe.teacher, len(data.characters)))
-    return files.digest(
-        settings,
-        structure,
-        _weights(net),
-        [keras.saving.serialize_keras_object(part) for part in parts],
-        data.train.digest,
-        data.validation.digest,
-        plan.indices.tobytes(),
-        plan.weights.tobytes(),
-        plan.tau,
-        code_digest(recipe.model),
-    )
+    texts = [keras.saving.serialize_keras_object(part) for part in parts]
+    arrays = [each.tobytes() for each in (plan.indices, plan.weights)]
+    digests = [data.train.digest, data.validation.digest, code_digest(recipe.model)]
+    return files.digest(settings, structure, _weights(net), texts, *arrays, plan.tau, digests)
 
 
 def _weights(net: keras.Model) -> str:

@@ -1,0 +1,583 @@
+"""Training: the same bits twice, and after every kind of stop; what each lever does to a step."""
+
+import os
+import resource
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import trained
+from scipy.special import log_softmax
+
+from hcr import models
+from hcr.datasets import Split, balancing
+from hcr.errors import ModelError, ParameterError, RunError
+from hcr.models import checkpoint, objective, training
+from hcr.models.augment import Switch
+from hcr.recognizer import Recognizer
+from hcr.runs import environment
+
+OWN = """
+from keras import layers
+from hcr.models import classifier, image_input
+
+def net(n_classes):
+    inputs, x = image_input()
+    x = layers.AveragePooling2D(4)(x)
+    x = layers.BatchNormalization()(layers.Flatten()(x))
+    return classifier(inputs, layers.Dropout(0.2)(x), n_classes, "own")
+"""
+SMALL = {"model": "own_network_of_training:net", "augmentation": "none", "batch_size": 100}
+
+
+class StoppedError(Exception):
+    """Stands for whatever ends a training."""
+
+
+@pytest.fixture(autouse=True)
+def own(tmp_path, monkeypatch) -> Path:
+    """The module of a small network with a batch norm and a dropout, on the path."""
+    (tmp_path / "path").mkdir()
+    source = tmp_path / "path" / "own_network_of_training.py"
+    source.write_text(OWN)
+    monkeypatch.syspath_prepend(source.parent)
+    return source
+
+
+def numpy(value) -> np.ndarray:
+    return keras.ops.convert_to_numpy(value)
+
+
+def assert_same(first: training.TrainingResult, second: training.TrainingResult) -> None:
+    """Bit for bit the same network and history; times aside."""
+    histories = [each.history.drop(columns="epoch_seconds") for each in (first, second)]
+    pd.testing.assert_frame_equal(*histories, check_exact=True)
+    assert first.best_epoch == second.best_epoch
+    assert same_weights(first.net, second.net)
+
+
+def same_weights(first: keras.Model, second: keras.Model) -> bool:
+    return all(map(np.array_equal, first.get_weights(), second.get_weights()))
+
+
+def stopped(folder: Path, epoch: int, **changed) -> Path:
+    """The checkpoints of a training that ended when `epoch` was reported."""
+
+    def report(text: str, **options) -> None:
+        if text.startswith(f"epoch {epoch}/"):
+            raise StoppedError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "print", report, raising=False)
+        with pytest.raises(StoppedError):
+            trained.train(folder, **changed)
+    return folder
+
+
+def scores(*balanced: float) -> "callable":
+    """A stand-in for `validate`, with these class-balanced accuracies in their order."""
+    rest = iter(balanced)
+    return lambda net, split: {
+        "val_loss": 1.0,
+        "val_accuracy": 0.5,
+        "val_balanced_accuracy": next(rest),
+    }
+
+
+# The loop
+
+
+def test_it_learns_and_reports():
+    _, result = trained.run()
+    history = result.history
+    assert list(history) == [
+        "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_balanced_accuracy",
+        "learning_rate", "epoch_seconds",
+    ]  # fmt: skip
+    assert history["loss"].is_monotonic_decreasing
+    assert history["val_accuracy"].iloc[-1] > 0.5
+    assert result.trained == trained.EPOCHS
+    assert result.best_epoch == history["val_balanced_accuracy"].argmax() + 1
+    again = models.validate(result.net, trained.data().validation)
+    assert again == pytest.approx({key: result.best[key] for key in again})
+
+
+def test_the_same_seed_gives_the_same_bits_and_a_stop_changes_none(tmp_path, capsys):
+    _, whole = trained.run()
+    folder = stopped(tmp_path, 2)
+    assert os.listdir(folder) == ["epoch-0002", "path"] or "epoch-0002" in os.listdir(folder)
+    seen = []
+    resumed = models.train(
+        trained.data(), trained.recipe(), folder=folder, after_epoch=lambda h: seen.append(len(h))
+    )
+    assert resumed.trained == 1
+    assert seen == [2, 3]
+    assert_same(resumed, whole)
+    assert "found epoch 2/3" in capsys.readouterr().out
+    finished = trained.train(folder)
+    assert finished.trained == 0
+    assert_same(finished, whole)
+
+
+LEVERS = {
+    "averaged": {
+        "ema": 0.9, "label_smoothing": 0.1, "weight_decay": 0.1, "augmentation": "pen",
+        "final_epochs_without_augmentation": 1,
+    },
+    "bfloat16": {
+        "ema": 0.99, "loss": "balanced_softmax", "precision": "mixed_bfloat16",
+        "augmentation": "affine",
+    },
+    "watched": {"clipnorm": 0.1, "gradient_norms": True, "precision": "mixed_bfloat16"},
+    "plateau": {"schedule": "plateau", "plateau_patience": 0, "plateau_factor": 0.5},
+    "taught": {"teacher": "run", "ema": 0.9},
+    "started": {"start": "run", "model": "hcr_small", "learning_rate": 1e-4},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LEVERS)
+def test_a_resumed_training_ends_with_the_same_bits(name, tmp_path):
+    run = str(trained.run()[0])
+    changed = {key: run if value == "run" else value for key, value in LEVERS[name].items()}
+    changed = {**SMALL, "epochs": 2, **changed}
+    whole = trained.train(tmp_path / "whole", **changed)
+    resumed = trained.train(stopped(tmp_path / "stopped", 1, **changed), **changed)
+    assert resumed.trained == 1
+    assert_same(resumed, whole)
+    ends = []
+    for folder in ("whole", "stopped"):
+        with np.load(tmp_path / folder / "epoch-0002" / "variables.npz") as saved:
+            ends.append([saved[key] for key in saved.files])
+    assert all(map(np.array_equal, *ends))
+    # What was evaluated is what is returned, and it is a plain network of 32 bits.
+    again = models.validate(resumed.net, trained.data().validation)
+    assert again == pytest.approx({key: resumed.best[key] for key in again})
+    assert {each.compute_dtype for each in resumed.net.layers[1:]} == {"float32"}
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def other_weights(epoch: Path) -> None:
+    with np.load(epoch / "best.npz") as best:
+        arrays = [best[name] for name in best.files]
+    np.savez(epoch / "best.npz", *(array + 1 for array in arrays))
+
+
+DAMAGES = {
+    "other weights": other_weights,
+    "another state": lambda e: (e / "state.json").write_text(
+        (e / "state.json").read_text().replace('"loss": ', '"loss": 1')
+    ),
+    "no state": lambda e: (e / "state.json").unlink(),
+    "no variables": lambda e: (e / "variables.npz").unlink(),
+    "cut variables": lambda e: cut(e / "variables.npz"),
+    "a cut state": lambda e: cut(e / "state.json"),
+    "a list": lambda e: (e / "state.json").write_text("[]"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_of_two_checkpoints_the_newest_whole_one_counts(tmp_path, damage):
+    progress = checkpoint.Progress([{"epoch": 1, "loss": 2.0}], 1, [np.arange(3.0)])
+    checkpoint.save(tmp_path, "key", progress, [np.arange(4.0)])
+    # A kill between the writing of one epoch and the deletion of the one before leaves both.
+    newer = Path(shutil.copytree(tmp_path / "epoch-0001", tmp_path / "epoch-0002"))
+    DAMAGES[damage](newer)
+    shutil.copytree(tmp_path / "epoch-0001", tmp_path / ".writing")
+    loaded, variables = checkpoint.load(tmp_path, "key")
+    assert (loaded.rows, loaded.best_epoch) == (progress.rows, 1)
+    np.testing.assert_array_equal(loaded.best[0], progress.best[0])
+    np.testing.assert_array_equal(variables[0], np.arange(4.0))
+    assert sorted(os.listdir(tmp_path)) == ["epoch-0001", "path"]
+    DAMAGES[damage](tmp_path / "epoch-0001")
+    assert checkpoint.load(tmp_path, "key") is None
+    assert os.listdir(tmp_path) == ["path"]
+
+
+def test_a_full_disk_is_reported_and_training_goes_on_later(tmp_path):
+    changed = {**SMALL, "epochs": 2}
+    folder = stopped(tmp_path / "checkpoints", 1, **changed)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, hard))
+    try:
+        with pytest.raises(RunError, match="checkpoints"):
+            trained.train(folder, **changed)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    resumed = trained.train(folder, **changed)
+    assert resumed.trained == 1
+    assert_same(resumed, trained.train(**changed))
+
+
+def key(changed: dict, plan: balancing.Plan | None = None, data=None, net=None, *parts) -> str:
+    data, recipe = data or trained.data(), trained.recipe(**{**SMALL, **changed})
+    net = net or models.build(recipe.model, 10, recipe.seed, recipe.start)
+    return training._key(net, recipe, data, plan or balancing.plan(data.train.labels), *parts)
+
+
+def test_a_checkpoint_is_of_one_recipe_network_plan_data_and_code(tmp_path, own):
+    data, plan = trained.data(), balancing.plan(trained.data().train.labels)
+    less = balancing.plan(data.train.labels[:399])
+    heavy = balancing.Plan(plan.indices, plan.weights * 2, "")
+    wider = models.build(SMALL["model"], 10, 0)
+    wider = models.classifier(
+        wider.input, keras.layers.Dropout(0.5)(wider.get_layer("logits").input), 10, "own"
+    )
+    wider.set_weights(models.build(SMALL["model"], 10, 0).get_weights())
+    other = type(data)(**{**vars(data), "validation": data.validation.take(np.arange(99))})
+    changes = [{}, {"epochs": 4}, {"seed": 1}, {"learning_rate": 1e-3}, {"ema": 0.9}]
+    changes += [{"model": "hcr_small"}, {"augmentation": "affine"}, {"clipnorm": 1.0}]
+    keys = [key(changed) for changed in changes]
+    keys += [key({}, less), key({}, heavy), key({}, None, other), key({}, None, None, wider)]
+    keys += [key({}, None, None, None, keras.losses.CategoricalHinge())]
+    assert len(set(keys)) == len(keys)
+    assert key({}) == keys[0], "Keras' counted names have no say"
+    own.write_text(OWN + "# changed\n")
+    assert key({}) != keys[0]
+
+
+def test_the_best_epochs_weights_are_kept_and_of_equals_the_first(monkeypatch):
+    monkeypatch.setattr(training, "validate", scores(0.4, 0.9, 0.9))
+    assert trained.train(**SMALL).best_epoch == 2
+    monkeypatch.setattr(training, "validate", scores(0.9, 0.4, 0.1))
+    assert trained.train(**SMALL, keep="last").best_epoch == 3
+
+
+def test_early_stopping_is_for_good(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "validate", scores(0.3, 0.5, 0.4, 0.5, 0.9))
+    for trained_now in (4, 0):
+        result = trained.train(tmp_path / "c", **SMALL, epochs=8, patience=2)
+        # As good as the best so far is no better.
+        assert (result.best_epoch, result.trained, len(result.history)) == (2, trained_now, 4)
+
+
+@pytest.mark.parametrize(
+    ("changed", "word"),
+    [
+        ({"augmentation": "afine"}, "affine"),
+        ({"schedule": "plato"}, "plateau"),
+        ({"loss": "balanced"}, "balanced_softmax"),
+        ({"final_epochs_without_augmentation": 9}, "final_epochs"),
+        ({"keep": "last", "patience": 2}, "keep"),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_refused(changed, word):
+    with pytest.raises(ParameterError, match=word):
+        trained.recipe(**changed)
+
+
+def test_a_loss_or_probabilities_that_are_no_numbers_end_it(tmp_path):
+    with pytest.raises(ModelError, match="learning_rate"):
+        trained.train(tmp_path / "c", learning_rate=1e38, augmentation="none")
+    assert not (tmp_path / "c").exists()
+    net = models.build(SMALL["model"], 10)
+    net.set_weights([each * np.nan for each in net.get_weights()])
+    with pytest.raises(ModelError, match="NaN"):
+        models.validate(net, trained.data().validation)
+
+
+# Batches
+
+
+def test_an_epoch_holds_each_image_of_the_plan_once_in_an_order_of_seed_and_epoch():
+    train = trained.data().train
+    plan = balancing.plan(train.labels, "oversample", per_class=50)
+    weighted = balancing.Plan(plan.indices, 1 + train.labels[plan.indices].astype(np.float32), "")
+
+    def batches(plan, epoch=0, seed=0, steps=None):
+        recipe = trained.recipe(seed=seed)
+        return training.Batches(train.images, train.labels, plan, recipe, epoch, steps)
+
+    running = batches(plan)
+    parts = [running[i] for i in range(len(running))]
+    assert [len(part[1]) for part in parts] == [64] * 7 + [52]
+    assert sorted(running.order) == list(range(500))
+    drawn = plan.indices[running.order]
+    np.testing.assert_array_equal(np.concatenate([part[0] for part in parts]), train.images[drawn])
+    np.testing.assert_array_equal(np.concatenate([part[1] for part in parts]), train.labels[drawn])
+    _, labels, weights = batches(weighted)[3]
+    np.testing.assert_array_equal(weights, 1 + labels)
+    orders = [running.order]
+    for epoch in (1, 2):
+        running.on_epoch_end()
+        np.testing.assert_array_equal(running.order, batches(plan, epoch).order)
+        orders.append(running.order)
+    orders.append(batches(plan, seed=1).order)
+    assert len({order.tobytes() for order in orders}) == 4
+    assert len(batches(plan, steps=20)) == 20
+
+
+# The loss
+
+
+def probabilities(n: int = 6, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:
+    """Logits and their softmax."""
+    logits = np.random.default_rng(0).normal(0, 2, (n, classes))
+    return logits, np.exp(log_softmax(logits, axis=1)).astype(np.float32)
+
+
+def test_the_loss_is_the_cross_entropy_that_it_is_said_to_be():
+    logits, p = probabilities()
+    labels, ones = np.array([0, 1, 2, 3, 3, 0]), np.eye(4)[[0, 1, 2, 3, 3, 0]]
+    usual = numpy(keras.losses.sparse_categorical_crossentropy(labels, p)).mean()
+    assert numpy(objective.CrossEntropy()(labels, p)) == pytest.approx(usual, rel=1e-5)
+    smooth = 0.8 * ones + 0.2 / 4
+    expected = -(smooth * log_softmax(logits, axis=1)).sum(axis=1).mean()
+    assert numpy(objective.CrossEntropy(0.2)(labels, p)) == pytest.approx(expected, rel=1e-5)
+    shift = np.log([0.1, 0.2, 0.3, 0.4])
+    expected = -(ones * log_softmax(logits + shift, axis=1)).sum(axis=1).mean()
+    loss = objective.CrossEntropy(shift=shift)
+    assert numpy(loss(labels, p)) == pytest.approx(expected, rel=1e-5)
+    # It learns from a prediction that is all wrong.
+    wrong = np.array([[1.0, 1e-30]], np.float32)
+    loss = objective.CrossEntropy()(np.array([1]), wrong)
+    assert numpy(loss) == pytest.approx(30 * np.log(10), rel=1e-4)
+
+
+def test_balanced_softmax_adds_the_prior_that_the_loss_sees():
+    labels = np.repeat([0, 1, 2], [10, 30, 60])
+    split, plan = Split(np.zeros((100, 28, 28), np.uint8), labels), balancing.plan(labels)
+    assert models.loss(trained.recipe(), plan, split, 4) == "sparse_categorical_crossentropy"
+    assert models.loss(trained.recipe(label_smoothing=0.1), plan, split, 4).shift is None
+    balanced = trained.recipe(loss="balanced_softmax")
+    # The class that training never shows counts as half an image.
+    expected = np.log(np.array([10, 30, 60, 0.5]) / 100.5)
+    np.testing.assert_allclose(models.loss(balanced, plan, split, 4).shift, expected, rtol=1e-6)
+    even = balancing.plan(labels, "class_weight")
+    shift = models.loss(balanced, even, split, 3).shift
+    np.testing.assert_allclose(shift, np.log([1 / 3] * 3), rtol=1e-6)
+    with pytest.raises(ParameterError, match="once"):
+        models.loss(balanced, balancing.plan(labels, "logit_adjust"), split, 3)
+    # Blank images tell nothing: all that is left to learn is how frequent each class is.
+    for loss, expected in (("cross_entropy", [0.1, 0.3, 0.6]), ("balanced_softmax", [1 / 3] * 3)):
+        recipe = trained.recipe(**SMALL, loss=loss, learning_rate=0.2)
+        net = models.train_steps(recipe, split, plan, 3, 60)
+        np.testing.assert_allclose(models.predict(net, split.images[:1])[0], expected, atol=0.02)
+
+
+def test_each_dataset_of_several_has_its_own_prior():
+    # Images that tell nothing but their dataset: bright ones of the second, of other shares.
+    number = np.arange(600)
+    sources = number % 2
+    labels = np.where(sources, number % 20 < 18, number % 20 < 4).astype(np.int64)
+    images = np.broadcast_to((40 + 180 * sources)[:, None, None], (600, 28, 28)).astype(np.uint8)
+    split, plan = Split(images, labels, sources=sources), balancing.plan(labels)
+    recipe = trained.recipe(**SMALL, loss="balanced_softmax", learning_rate=0.01)
+    loss = models.loss(recipe, plan, split, 2)
+    np.testing.assert_allclose(np.exp(loss.shift), [[0.8, 0.2], [0.1, 0.9]], rtol=1e-5)
+    net = models.train_steps(recipe, split, plan, 2, 300)
+    predicted = models.predict(net, images[:2])
+    np.testing.assert_allclose(predicted, 0.5, atol=0.1)
+    metric = objective.CodedAccuracy(name="accuracy")
+    _, p = probabilities(4, 2)
+    metric.update_state(p.argmax(axis=1) + 2 * np.array([0, 1, 0, 1]), p)
+    assert numpy(metric.result()) == 1
+
+
+def test_the_prior_is_taken_out_of_the_logits_after_training(tmp_path):
+    plan = balancing.plan(trained.data().train.labels, "logit_adjust")
+    plain, adjusted = (trained.train(plan=each, **SMALL, keep="last") for each in (None, plan))
+    shift = plan.shift(trained.data().train.labels, 10)
+    biases = [each.net.get_layer("logits").get_weights()[1] for each in (plain, adjusted)]
+    np.testing.assert_allclose(biases[0] - biases[1], shift, atol=1e-5)
+    inputs = keras.Input((28, 28), dtype="uint8")
+    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
+    x = keras.layers.Dense(10, use_bias=False)(x)
+    without_bias = keras.Model(inputs, keras.layers.Softmax()(x))
+    with pytest.raises(ModelError, match="bias"):
+        trained.train(plan=plan, net=without_bias)
+
+
+# Optimizer, averages, precision, distillation
+
+
+@pytest.mark.parametrize(
+    ("losses", "patience", "lowered"),
+    [
+        ([], 2, 0),
+        ([1.0, 0.9, 0.8, 0.7], 0, 0),
+        # Two epochs without a lower loss are waited for; the third is one too many.
+        ([1.0, 1.0, 1.0], 2, 0),
+        ([1.0, 1.1, 1.2, 1.3], 2, 1),
+        # A lower one between them restarts the count; what counts is the lowest of all.
+        ([1.0, 1.1, 1.2, 0.9, 1.0, 1.0], 2, 0),
+        ([1.0, 2.0, 1.9, 1.8], 2, 1),
+        ([1.0] * 7, 2, 2),
+        # Lower by less than a ten-thousandth is not lower.
+        ([1.0, 0.99995, 0.99995], 0, 2),
+        ([1.0, 0.9998, 0.9998], 0, 1),
+    ],
+)
+def test_a_plateau_lowers_the_rate_when_it_has_waited(losses, patience, lowered):
+    levers = {"plateau_patience": patience, "plateau_factor": 0.25}
+    recipe = trained.recipe(learning_rate=0.5, schedule="plateau", **levers)
+    assert objective.plateau_rate(recipe, losses) == 0.5 * 0.25**lowered
+
+
+def test_the_other_schedules_follow_from_the_step():
+    def rates(schedule: str, at: list[int]) -> list[float]:
+        optimizer = models.optimizer(trained.recipe(learning_rate=0.5, schedule=schedule), 100)
+        optimizer.build([])
+        values = []
+        for step in at:
+            optimizer.iterations.assign(step)
+            values.append(float(optimizer.learning_rate))
+        return values
+
+    assert rates("constant", [0, 50, 100]) == [0.5, 0.5, 0.5]
+    np.testing.assert_allclose(rates("cosine", [0, 5, 52, 100]), [0.05, 0.5, 0.256, 0], atol=2e-3)
+
+
+def test_weight_decay_takes_from_kernels_alone():
+    net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, bias_initializer="ones")])
+    for watched in (False, True):
+        levers = {"weight_decay": 0.2, "gradient_norms": watched}
+        optimizer = models.optimizer(
+            trained.recipe(schedule="constant", learning_rate=0.1, **levers), 10
+        )
+        before = [numpy(each) for each in net.trainable_variables]
+        optimizer.build(net.trainable_variables)
+        optimizer.apply([keras.ops.zeros_like(each) for each in net.trainable_variables])
+        kernel, bias = (numpy(each) for each in net.trainable_variables)
+        np.testing.assert_allclose(kernel, before[0] * (1 - 0.1 * 0.2), rtol=1e-6)
+        np.testing.assert_array_equal(bias, before[1])
+
+
+def test_the_history_has_the_gradients_norms_before_clipping():
+    inputs = keras.Input((28, 28), dtype="uint8")
+    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
+    net = keras.Model(inputs, keras.layers.Dense(10, activation="softmax")(x))
+    start, train = net.get_weights(), trained.data().train
+    # The first gradient of the mean loss, by hand: kernel and bias.
+    wrong = models.predict(net, train.images) - np.eye(10)[train.labels]
+    features = train.images.reshape(len(train), -1) / 255
+    kernel = float(np.linalg.norm(features.T @ wrong / len(train)))
+    whole = float(np.hypot(kernel, np.linalg.norm(wrong.mean(axis=0))))
+    for limit, clipped in ((None, 0), ((kernel + whole) / 2, 0), (0.99 * kernel, 1)):
+        net.set_weights(start)
+        levers = {"gradient_norms": True, "clipnorm": limit, "augmentation": "none"}
+        result = trained.train(net=net, epochs=1, batch_size=400, **levers)
+        row = result.history.iloc[0]
+        assert row["grad_norm"] == row["grad_norm_max"] == pytest.approx(whole, rel=1e-4)
+        assert row["clipped"] == clipped
+
+
+def test_the_average_is_that_of_the_weights_and_forgets_the_initial_ones():
+    inner = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    layer, x = objective.Averaged(inner, decay=0.3), np.ones((1, 2), np.float32)
+    layer(x)  # Builds it; nothing is trained.
+    expected, rng = [np.zeros((2, 1)), np.zeros(1)], np.random.default_rng(0)
+    for step in range(8):
+        now = [rng.normal(size=each.shape).astype(np.float32) for each in expected]
+        inner.set_weights(now)
+        layer(x, training=True)
+        layer(x, training=False)
+        decay = min(0.3, step / (step + 9))
+        pairs = zip(expected, now, strict=True)
+        expected = [decay * one + (1 - decay) * other for one, other in pairs]
+    for average, wanted in zip(layer.evaluated(), expected, strict=True):
+        np.testing.assert_allclose(average, wanted, rtol=1e-5)
+
+
+def test_averaging_leaves_the_steps_alone(tmp_path):
+    how = {**SMALL, "epochs": 1, "batch_size": 50}
+    plain, averaged = trained.train(**how), trained.train(tmp_path / "c", **how, ema=0.5)
+    with np.load(tmp_path / "c" / "epoch-0001" / "variables.npz") as saved:
+        variables = [saved[key] for key in saved.files]
+    # Dropout and order drew the same, so it was the same training.
+    for weight in plain.net.get_weights():
+        assert any(np.array_equal(weight, each) for each in variables)
+    pairs = zip(plain.net.get_weights(), averaged.net.get_weights(), strict=True)
+    assert min(np.abs(one - other).max() for one, other in pairs) > 0
+
+
+@pytest.mark.parametrize(("able", "expected"), [(True, "mixed_bfloat16"), (False, "float32")])
+def test_auto_takes_what_the_processor_is_good_at(monkeypatch, able, expected):
+    monkeypatch.setattr(environment, "hardware", lambda: {"bfloat16": able})
+    assert models.precision("auto") == expected
+
+
+def test_the_last_epochs_have_no_augmentation():
+    images = trained.data().train.images[:20]
+    augmented = 255 - images
+    switch = Switch()
+    np.testing.assert_array_equal(numpy(switch([images, augmented])), augmented)
+    switch.augmented.assign(0.0)
+    np.testing.assert_array_equal(numpy(switch([images, augmented])), images)
+    # Where no epoch has any it does not matter which it would have been.
+    how = {**SMALL, "epochs": 1, "final_epochs_without_augmentation": 1}
+    one, other = (trained.train(**{**how, "augmentation": name}) for name in ("pen", "affine"))
+    assert same_weights(one.net, other.net)
+
+
+def test_distillation_follows_the_teacher_by_its_weight():
+    folder, result = trained.run()
+    train = trained.data().train
+    wrong = Split(train.images, (train.labels + 1) % 10)
+    wanted = models.predict(result.net, train.images).argmax(axis=1)
+    agreed = {}
+    for weight in (0.1, 0.9):
+        recipe = trained.recipe(
+            teacher=str(folder), distillation_weight=weight, augmentation="none"
+        )
+        net = models.train_steps(recipe, wrong, balancing.plan(train.labels), 10, 60)
+        agreed[weight] = (models.predict(net, train.images).argmax(axis=1) == wanted).mean()
+    assert agreed[0.1] < 0.2
+    assert agreed[0.9] > 0.7
+
+
+# What 03_train's cells offer
+
+
+def test_a_layer_an_augmentation_a_loss_and_an_optimizer_of_ones_own():
+    net = models.build("hcr_small", 10, 0)
+    features = keras.layers.Dense(32, activation="relu")(net.get_layer("logits").input)
+    net = models.classifier(net.input, features, 10, "mine")
+    noise = [keras.layers.Reshape((28, 28, 1)), keras.layers.RandomErasing(factor=0.3, seed=0)]
+    augment = keras.Sequential(
+        [models.augmentation("affine", 0), *noise, keras.layers.Reshape((28, 28))]
+    )
+    varied = models.vary(trained.data().train.images[:2], augment, 3)
+    assert (varied.shape, varied.dtype) == ((2, 3, 28, 28), np.uint8)
+    result = models.train(
+        trained.data(),
+        trained.recipe(epochs=2),
+        net=net,
+        augment=augment,
+        loss=keras.losses.SparseCategoricalCrossentropy(),
+        optimizer=keras.optimizers.SGD(0.05),
+    )
+    assert result.net is net
+    assert result.history["loss"].is_monotonic_decreasing
+
+
+# Files
+
+
+def test_both_files_predict_alike_and_hold_nothing_of_ours(tmp_path):
+    folder, result = trained.run()
+    images = trained.data().test.images
+    expected = models.predict(result.net, images)
+    np.testing.assert_allclose(Recognizer.load(folder).predict(images), expected, atol=1e-5)
+    loaded = keras.saving.load_model(folder / "model.keras", safe_mode=True)
+    np.testing.assert_array_equal(models.predict(loaded, images), expected)
+    assert getattr(loaded, "optimizer", None) is None
+    assert (folder / "model.keras").stat().st_size < 1.5 * 4 * result.net.count_params()
+    small = tmp_path / "small.tflite"
+    models.export_small(result.net, small)
+    assert small.stat().st_size < 0.4 * (folder / "model.tflite").stat().st_size
+    assert np.abs(Recognizer(small, "0123456789").predict(images) - expected).max() < 0.1
+
+
+def test_files_that_disagree_are_reported(tmp_path, monkeypatch):
+    right, (_, result) = Recognizer.predict, trained.run()
+    monkeypatch.setattr(Recognizer, "predict", lambda self, images: right(self, images)[:, ::-1])
+    with pytest.raises(ModelError, match="LiteRT"):
+        models.export(
+            result.net, tmp_path / "m.keras", tmp_path / "m.tflite", trained.data().test.images
+        )
