@@ -9,7 +9,7 @@ from typing import Any
 
 _NAMES = {
     "scores": "accuracy balanced_accuracy balanced_accuracy_interval confusion difference_interval "
-    "divide ece evaluate expanded interval_text known_writers log_loss mean_interval per_class "
+    "divide ece evaluate interval_text known_writers log_loss mean_interval per_class "
     "percent predictor recalls score_table seed_interval share_interval wilson",
     "calibration": "apply_temperature fit_temperature reliability",
     "conformal": "alternatives alternatives_threshold score_alternatives",
@@ -18,8 +18,7 @@ _NAMES = {
     "worst_confusions",
     "selective": "rejection_threshold risk_coverage selective_scores",
     "robustness": "corruption_scores corruption_summary",
-    "drawings": "contributor_interval drawing_intervals load_drawings score_drawings "
-    "validation_drawings",
+    "drawings": "drawing_intervals load_drawings score_drawings validation_drawings",
     "label_audit": "check_orientation duplicate_pairs edge_directions find_duplicates "
     "image_features label_verdicts near_duplicates nearest_neighbors sample_indices "
     "suspected_labels typical_images",

@@ -104,13 +104,11 @@ class Group:
 
     @cached_property
     def ranking(self) -> pd.DataFrame:
-        """A row a recipe, by rank.
+        """A row a recipe, by rank: scores with ends x_low and x_high, spread, openings, and costs.
 
-        Columns rank, recipe, network, seeds; validation, test (balanced accuracies) and accuracy
-        (of the test split), each with x_low and x_high; spread of the test's; openings of the test
-        split; seconds of training, parameters, multiply_adds, latency in ms (times only where all
-        runs are of one machine); machine; builds_on, the models whose training the seconds leave
-        out; and seconds_front, parameters_front, latency_front: nothing cheaper is as good.
+        Validation and test are balanced accuracies, latency is in ms; times only where all runs are
+        of one machine; builds_on: models whose training the seconds leave out; x_front: nothing
+        cheaper is as good on validation.
         """
         rows = []
         for rank, recipe in enumerate(self.recipes, start=1):
@@ -170,11 +168,10 @@ class Group:
 
     @cached_property
     def pairs(self) -> pd.DataFrame:
-        """A row for every two of the first `MOST` recipes.
+        """A row for every two of the first `MOST` recipes: `mcnemar`'s columns, p_holm, differ.
 
-        Columns first, second (recipes); seeds; those of `mcnemar`, a test of two models, of the
-        lowest common seed; but difference, low and high are over all common seeds, for other images
-        and seeds; p_holm; differ, whether that is below 0.05.
+        The test is of two models, of the lowest common seed; difference, low and high are over all
+        common seeds, for other images and other seeds.
         """
         rows = []
         known = [recipe for recipe in self.recipes if recipe.right is not None][:MOST]
@@ -278,8 +275,7 @@ def compare_runs(folders: Mapping[str, Path]) -> Comparison:
 def seed_table(run: runs.Run) -> pd.DataFrame | None:
     """The test scores of this run's recipe by seed; None where no other seed is finished.
 
-    Columns seed, run, accuracy, balanced_accuracy; the last rows are their mean, their standard
-    deviation, and the ends of the mean's interval, for other images and other seeds.
+    The last rows are mean, standard deviation, and the mean's interval for other images and seeds.
     """
     groups = [] if run.by_hand else compare_runs(find_runs() | {run.name: run.folder}).groups
     for recipe in (recipe for group in groups for recipe in group.recipes):
@@ -302,9 +298,8 @@ def mcnemar(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> dict[str,
     were equally good, each would win half of these (Q. McNemar 1947, Psychometrika 12, 153-157).
 
     Returns:
-        n; only_first, only_second, the images that only one predicts right; difference of the
-        accuracies, first less second, its interval low and high (A. Agresti and Y. Min 2005,
-        Statistics in Medicine 24, 729-740); p_value.
+        n; only_first, only_second; difference of the accuracies, first less second, its interval
+        low and high (A. Agresti and Y. Min 2005, Statistics in Medicine 24, 729-740); p_value.
     """
     from scipy.stats import binomtest
 

@@ -13,7 +13,7 @@ from hcr.datasets import drawings_file as saved
 from hcr.datasets import unipen
 from hcr.errors import DataError
 from hcr.evaluation.conformal import alternatives
-from hcr.evaluation.scores import Interval, expanded, wilson
+from hcr.evaluation.scores import mean_interval, wilson
 from hcr.preprocessing import from_strokes, labels
 from hcr.preprocessing.synthesis import PLACEMENTS, place_on_pad
 from hcr.recognizer import Recognizer
@@ -91,11 +91,9 @@ def score_drawings(
         threshold: From this probability on a class is an alternative; None: no such columns.
 
     Returns:
-        A row a placement and contributor, with a row `mean` of the contributors' figures behind
-        each placement's: placement, contributor, n; the shares exact (the right class), folded
-        (right but for case), top 3 (folded, among the three best), folded among digits, capitals
-        and small letters (NaN where there are none), covered (right but for case among the
-        alternatives); and alternatives, their mean number.
+        A row a placement and contributor, and their `mean`: placement, contributor, n; the shares
+        exact, folded (right but for case), top 3 (folded), folded among digits, capitals and small
+        letters, covered (folded, among the alternatives); alternatives, their mean number.
     """
     names, drawn = np.array(recognizer.labels), list(map(str, characters))
     wanted = np.array([c if c in recognizer.labels else labels.merge(c) for c in drawn])
@@ -138,16 +136,8 @@ def drawing_intervals(
         values = rows.loc[rows["contributor"] != MEAN, column].dropna().to_numpy(float)
         n, value = int(mean["n"]), float(mean[column])
         if len(values) > 1:
-            low, high = contributor_interval(values, seed)
+            low, high = mean_interval(values, seed, np.arange(len(values)))
         else:
             low, high = map(float, wilson(round(n * value), n))
         intervals[str(placement)] = {column: value, "low": low, "high": high}
     return intervals
-
-
-def contributor_interval(values: np.ndarray, seed: int, level: float = 0.95) -> Interval:
-    """The bootstrap interval of the mean of `values`, one a contributor."""
-    draws = np.random.default_rng(seed).choice(values, (10_000, len(values))).mean(axis=1)
-    wide = expanded(level, len(values))
-    low, high = np.quantile(draws, [(1 - wide) / 2, (1 + wide) / 2])
-    return float(low), float(high)

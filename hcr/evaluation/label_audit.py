@@ -138,14 +138,11 @@ def near_duplicates(
     sample: int | None = 5000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Pairs of images that are nearly, but not wholly, the same.
+    """Pairs of images that are nearly, but not wholly, the same, the nearest first.
 
-    Of `sample` images each is compared pixel by pixel with its nearest neighbor by the features:
-    the distance, in [0, 2], is that of the images over their length.
-
-    Returns:
-        A row a pair below `NEAR`, the nearest first: first < second (indices), distance, given,
-        other (their labels), differ. In `attrs`: n, the images compared.
+    Of `sample` images (`attrs["n"]`) each is compared pixel by pixel with its nearest neighbor by
+    the features. Columns first < second (indices), distance (over the images' length), given, other
+    (their labels), differ.
     """
     chosen = sample_indices(len(labels), sample, seed) if len(labels) > 1 else np.zeros(0, int)
     neighbor, _ = _nearest(features, chosen)
@@ -170,12 +167,11 @@ def duplicate_pairs(copies: Duplicates, near: pd.DataFrame, labels: np.ndarray) 
 
 @dataclass(frozen=True)
 class Neighbors:
-    """How well the nearest neighbor tells the class, and which classes it confuses.
+    """Of `n` images `right` have their nearest neighbor in their own class.
 
-    Of `n` images `right` have theirs in their own class. `pairs` has a row for each two classes
-    that are confused, the largest count first: character, other, count (images of either whose
-    neighbor is of the other), n (of both), share. `examples` has for each row indices of images and
-    their neighbors, int (k, 2), the nearest first.
+    `pairs` has a row for each two classes that are confused, the largest count first: character,
+    other, count (images whose neighbor is of the other), n (of both), share; `examples` for each
+    row the indices of images and their neighbors, int (k, 2), the nearest first.
     """
 
     n: int
@@ -235,8 +231,7 @@ def typical_images(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The images of each class that are most and least like all of it, int (n_classes,); -1: none.
 
-    By the mean cosine between features (of directions): a distance would favor images with little
-    ink, down to a lone crossbar.
+    By the mean cosine between features: a distance would favor images with little ink.
     """
     most, least = np.full(n_classes, -1), np.full(n_classes, -1)
     for label in np.unique(labels):
@@ -260,15 +255,9 @@ def suspected_labels(
     """The images whose labels a classifier that has not seen them contradicts, the worst first.
 
     A small network is fitted to the other folds, and cleanlab ranks the labels by its probabilities
-    (Northcutt, Jiang and Chuang 2021, Confident learning, JAIR 70). Blank images are left out.
-
-    Returns:
-        A row an image that is predicted as something else: index, given, suggested (classes), score
-        (cleanlab's normalized margin, in [0, 0.5]; 0 is worst), issue (whether cleanlab counts it
-        among the label errors). In `attrs`: n, the images looked at, and accuracy.
-
-    Raises:
-        ParameterError: There are fewer than two classes or folds, or fewer images than folds.
+    (Northcutt, Jiang and Chuang 2021, JAIR 70). Blank images are left out. Columns index, given,
+    suggested (classes), score (the normalized margin; 0 is worst), issue (whether cleanlab counts
+    it among the errors); in `attrs` n and accuracy. Raises `ParameterError` for too few images.
     """
     from cleanlab.filter import find_label_issues
     from cleanlab.rank import get_label_quality_scores
@@ -410,11 +399,11 @@ def check_orientation(
     seed: int = 0,
     option: str = "upright",
 ) -> Orientation:
-    """Whether images are inverted, transposed, turned or mirrored, told from them alone.
+    """Whether images are inverted, transposed, turned or mirrored.
 
-    Some of each character, turned and mirrored in the eight ways of a square, are compared with
-    synthetic drawings of it: a way's score is the mean over the characters of the correlation with
-    the most alike. `option` is the `orientation` that they were loaded with, for the remedy.
+    Some of each character, turned in the eight ways of a square, are compared with synthetic
+    drawings of it: a way's score is the mean correlation with the most alike one. `option` is the
+    `orientation` that they were loaded with, for the remedy.
     """
     from scipy.special import stdtrit
 
