@@ -115,7 +115,7 @@ def test_it_tells_what_reads(address, reader):
     assert found["model"] == "emnist"
     assert found["characters"] == list(reader.labels)
     assert found["confuses"] == ["".join(group) for group in reader.groups]
-    assert set(found["ask"]) == {"POST /image", "POST /strokes"}
+    assert "/strokes" in found["ask"]
 
 
 def test_strokes_are_read_as_the_recogniser_reads_them(address, reader):

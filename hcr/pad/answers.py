@@ -18,7 +18,9 @@ BARS = 5  # characters with their probabilities
 ALTERNATIVES = 4
 _HEAT = np.array([[255, 132, 0], [0, 132, 255]], dtype=float)  # speaks for it, against it
 _FAINT = 0.05  # log-odds: a map without more shows nothing
-_EMPTY = "Draw a character: mouse, finger or pen, small or large, in the middle or in a corner."
+_EMPTY = (
+    '<div class="hcr-empty">Draw a character with mouse, finger or pen, wherever you like.</div>'
+)
 
 
 def page_html(name: str) -> str:
@@ -38,11 +40,8 @@ def _text(name: str) -> str:
 
 def percent(probability: float) -> str:
     """A probability as `93.4 %`; it never says 0 or 100 where that is only nearly so."""
-    if 0 < probability < 0.001:
-        return "&lt; 0.1 %"
-    if 0.999 < probability < 1:
-        return "&gt; 99.9 %"
-    return f"{100 * probability:.1f} %"
+    sign = "&lt; " if 0 < probability < 0.001 else "&gt; " if 0.999 < probability < 1 else ""
+    return f"{sign}{100 * (min(max(probability, 0.001), 0.999) if sign else probability):.1f} %"
 
 
 @dataclass(frozen=True)
@@ -74,10 +73,8 @@ def answer_html(shown: Shown) -> str:
     """Of each model the best character large, how sure it is, the bars, and what it sees."""
     state = f'data-points="{shown.points}" data-whole="{str(shown.whole).lower()}"'
     named = len(shown.answers) > 1
-    parts = [_answer(shown, name, named) for name in shown.answers] or [
-        f'<div class="hcr-empty">{_EMPTY}</div>'
-    ]
-    return f'<div class="hcr-answers" {state}>{"".join(parts)}</div>'
+    parts = "".join(_answer(shown, name, named) for name in shown.answers)
+    return f'<div class="hcr-answers" {state}>{parts or _EMPTY}</div>'
 
 
 def _answer(shown: Shown, name: str, named: bool) -> str:
@@ -88,15 +85,14 @@ def _answer(shown: Shown, name: str, named: bool) -> str:
         heat, caption = heated(answer.image, shown.maps[name]), "saliency"
         images += _figure(heat, caption, "Orange: speaks for the answer; blue: against it")
     title = f"<h4>{escape(name)}</h4>" if named else ""
-    unsure = len(answer.alternatives) > 1
     others = escape(", ".join(answer.alternatives[1:ALTERNATIVES]))
-    small = f"<small>or {others}?</small>" if unsure else ""
+    small = f"<small>or {others}?</small>" if others else ""
     bars = "".join(_bar(*entry) for entry in answer.ranked[:BARS])
     return (
         f'<section class="hcr-answer" aria-label="{escape(name)}">{title}<div class="hcr-top">'
         f'<div class="hcr-best" role="img" aria-label="{escape(best)}, {percent(share)}">'
         f'{escape(best)}{small}</div><div class="hcr-seen">{images}</div></div>'
-        f'<p class="hcr-said{" hcr-unsure" if unsure else ""}">{escape(certainty(answer))}</p>'
+        f'<p class="hcr-said{" hcr-unsure" if others else ""}">{escape(certainty(answer))}</p>'
         f'<ol class="hcr-bars" aria-label="The likeliest characters">{bars}</ol></section>'
     )
 
@@ -132,11 +128,11 @@ def status_html(shown: Shown) -> str:
     """The answer in a line, for whoever hears the page instead of seeing it."""
     if not shown.points:
         return "The pad is empty."
-    named, texts = len(shown.answers) > 1, []
+    texts = []
     for name, answer in shown.answers.items():
-        title = f"{escape(name)}: " if named else ""
-        best, share = answer.ranked[0]
-        texts.append(f"{title}{escape(best)}, {percent(share)}. {escape(certainty(answer))}")
+        texts += [f"{escape(name)}:"] if len(shown.answers) > 1 else []
+        share = percent(answer.ranked[0][1])
+        texts.append(f"{escape(answer.best)}, {share}. {escape(certainty(answer))}")
     return " ".join(texts)
 
 
@@ -161,12 +157,11 @@ class Snapshot:
             # A line to itself with round ends is a dot.
             for points in (np.concatenate([stroke, stroke[-1:]]) for stroke in self.strokes)
         )
-        svg = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.size} {self.size}" '
-            f'width="{self.size}" height="{self.size}" role="img" aria-label="The drawing">'
-            f'<g fill="none" stroke="#111" stroke-width="{self.pen:g}" stroke-linecap="round" '
-            f'stroke-linejoin="round">{lines}</g></svg>'
-        )
-
+        size = f'viewBox="0 0 {self.size} {self.size}" width="{self.size}" height="{self.size}"'
         # A report trusts HTML that begins so: labels are escaped in it.
-        return f'<div class="hcr-pad hcr-still">{_style_html()}{svg}{answer_html(self.shown)}</div>'
+        return (
+            f'<div class="hcr-pad hcr-still">{_style_html()}<svg xmlns="http://www.w3.org/2000/svg"'
+            f' {size} role="img" aria-label="The drawing"><g fill="none" stroke="#111" '
+            f'stroke-width="{self.pen:g}" stroke-linecap="round" stroke-linejoin="round">'
+            f"{lines}</g></svg>{answer_html(self.shown)}</div>"
+        )

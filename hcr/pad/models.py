@@ -9,7 +9,6 @@ from hcr.pad.surface import Guard, Surface
 from hcr.recognizer import Recognition, Recognizer
 
 NONE = "none"
-
 Loaders = Mapping[str, Recognizer | Callable[[], Recognizer]]
 
 
@@ -24,12 +23,11 @@ class Models:
         self._first = widgets.Dropdown(options=names, description="Model", **look)
         others = [NONE, *names]
         self._second = widgets.Dropdown(options=others, description="Compare with", **look)
-        menus = [self._first, self._second]
+        # One model leaves nothing to choose.
+        menus = [self._first, self._second] if len(names) > 1 else []
         for menu in menus:
             menu.observe(changed, names="value")
-        # One model leaves nothing to choose.
-        row = menus if len(names) > 1 else []
-        self.widget = widgets.HBox(row, layout={"flex_flow": "row wrap"})
+        self.widget = widgets.HBox(menus, layout={"flex_flow": "row wrap"})
 
     @property
     def chosen(self) -> list[str]:

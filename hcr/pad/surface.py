@@ -13,7 +13,6 @@ from ipycanvas import Canvas, hold_canvas
 
 NAME = "Drawing area"
 FINE = 2  # canvas pixels to a pad pixel: sharp where a screen has two to a CSS pixel, too
-_PAPER, _INK = "#ffffff", "#111111"
 # s: lines are sent to the page no more often. A mouse sends 60 moves a second, so every second one;
 # drawing on a page without a graphics card costs more than all else that a move causes.
 _FRAME = 0.025
@@ -56,8 +55,8 @@ def smooth(points: np.ndarray) -> np.ndarray:
 class Pace:
     """Does `action` when asked, but leaves `gap` seconds between, and more after a slow one.
 
-    What is asked for too early is done once when the time has come, where an event loop runs. So a
-    crowd of messages that queued up while the kernel was busy causes one action.
+    What is asked for too early is done once, later, if an event loop runs: a crowd of messages that
+    queued up while the kernel was busy causes one action.
     """
 
     def __init__(self, action: Callable[[], None], gap: float) -> None:
@@ -75,19 +74,15 @@ class Pace:
 
     def now(self) -> None:
         """Do it at once; nothing is left to be done later."""
-        self.drop()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         begin = time.monotonic()
         try:
             self._action()
         finally:
             end = time.monotonic()
             self._due = end + max(self._gap, 4 * (end - begin))
-
-    def drop(self) -> None:
-        """Forget what was to be done later."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 # ipycanvas collects the commands of all canvases in one place, and JupyterLab lets widgets be heard
@@ -97,10 +92,7 @@ _LOCK = threading.RLock()
 
 @contextmanager
 def _batch() -> Iterator[None]:
-    """What is drawn goes to the page in one message, with nobody else's in it.
-
-    What goes wrong within is raised behind it: ipycanvas would hold back all that follows.
-    """
+    """One message; errors are raised behind it: ipycanvas would hold back all that follows."""
     failed = None
     with _LOCK:
         with hold_canvas():
@@ -171,8 +163,8 @@ class Surface:
     @property
     def can(self) -> tuple[bool, bool, bool]:
         """Whether there is something to undo, to redo, and to clear."""
-        drawn = self.drawing or len(self._states[self._now]) > 0
-        return self.drawing or self._now > 0, self._now < len(self._states) - 1, drawn
+        undo, redo = self.drawing or self._now > 0, self._now < len(self._states) - 1
+        return undo, redo, bool(self.strokes)
 
     def step(self, steps: int) -> None:
         """Undo a step (-1), or do it again (1), where there is one."""
@@ -188,24 +180,22 @@ class Surface:
             self._append(())
         self.step(0)
 
-    def replay(self, points: list[tuple[float, float]]) -> None:
-        """Draw one stroke through the handlers of a mouse."""
-        places = [(x * FINE, y * FINE) for x, y in points]
-        for i, place in enumerate(places):
-            self._guard(self._move if i else self._down)(*place)
-        if places:
-            self._guard(self._up)(*places[-1])
+    def replay(self, points: np.ndarray) -> None:
+        """Draw one stroke, (k, 2), through the handlers of a mouse."""
+        for i, (x, y) in enumerate(points * FINE):
+            self._guard(self._move if i else self._down)(x, y)
+            if i == len(points) - 1:
+                self._guard(self._up)(x, y)
 
     def redraw(self) -> None:
         """Send everything: the page may know nothing, or less exactly than it could."""
-        self._pace.drop()
         canvas = self.canvas
         with _batch():
             self._spare.clear()
             canvas.set_transform(FINE, 0, 0, FINE, 0, 0)
-            canvas.fill_style = _PAPER
+            canvas.fill_style = "#ffffff"
             canvas.fill_rect(0, 0, self.size, self.size)
-            canvas.fill_style = canvas.stroke_style = _INK
+            canvas.fill_style = canvas.stroke_style = "#111111"
             canvas.line_width, canvas.line_cap, canvas.line_join = self.pen, "round", "round"
             for stroke in self.strokes:
                 self._line(stroke)

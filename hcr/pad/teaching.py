@@ -6,7 +6,6 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from hcr.errors import ParameterError
 from hcr.pad.answers import error_html
 from hcr.pad.models import small_button
 from hcr.pad.surface import Guard, Surface
@@ -36,9 +35,8 @@ class Teaching:
         self._meant.on_msg(guard(self._entered))
         self._keep.on_click(guard(lambda _: self._keep_drawing()))
         self._back.on_click(guard(lambda _: self._take_back()))
-        row = [self._meant, self._keep, self._back, self._note]
-        layout = {"flex_flow": "row wrap", "align_items": "center"}
-        self.widget = widgets.HBox(row, layout=layout)
+        self.widget = widgets.HBox([self._meant, self._keep, self._back, self._note])
+        self.widget.layout = {"flex_flow": "row wrap", "align_items": "center"}
         self.refresh()
         self._report("")
 
@@ -52,19 +50,17 @@ class Teaching:
         self._keep.disabled = not (self._meant.value.strip() and self._surface.strokes)
 
     def _entered(self, _widget: Any, content: dict, _buffers: Any) -> None:
-        if content.get("event") == "submit" and not self._keep.disabled:
+        if content.get("event") == "submit":
             self._keep_drawing()
 
     def _keep_drawing(self) -> None:
         strokes, character = self._surface.strokes, self._meant.value.strip()
         if not strokes or not character:
-            rule = "A drawing and the character that was meant are kept together"
-            raise ParameterError(f"{rule}. Received: {len(strokes)} strokes and {character!r}.")
+            return
         meant = fold_case(character)
         right = {name: fold_case(best) == meant for name, best in self._best().items()}
-        self._mine.append(
-            (self._drawings.append(character, strokes, size=self._surface.size), right)
-        )
+        kept = self._drawings.append(character, strokes, size=self._surface.size)
+        self._mine.append((kept, right))
         self._report(f"as {character}")
         self._surface.clear()
 

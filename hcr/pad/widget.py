@@ -34,8 +34,6 @@ class Pad(widgets.VBox):
 
     def __init__(self, models: Loaders, drawings: Any = None, size: int = 280) -> None:
         self.size, self.error = size, None
-        # The error of the models, which their next answer makes up for.
-        self._unanswered: Exception | None = None
         # A cell may replay strokes while a person draws: JupyterLab has a thread for each.
         self._lock = threading.RLock()
         guard, self._shown = self._guard, Shown()
@@ -96,7 +94,7 @@ class Pad(widgets.VBox):
         if clear:
             self.clear()
         for stroke in strokes:
-            self._surface.replay(np.asarray(stroke, dtype=float).reshape(-1, 2).tolist())
+            self._surface.replay(np.asarray(stroke, dtype=float).reshape(-1, 2))
             if self.error is not None:
                 raise self.error
         # The cell that replays may want to show what would have come in a moment.
@@ -125,7 +123,6 @@ class Pad(widgets.VBox):
         return guarded
 
     def _leave(self, backward: bool) -> None:
-        """Move a keyboard's focus from the drawing area to the control after it, or before it."""
         target = (self._models.last if backward else None) or self._controls.first
         if hasattr(target, "focus"):
             target.focus()
@@ -134,17 +131,14 @@ class Pad(widgets.VBox):
             self._frame.children = (self.canvas,)
 
     def _chosen(self, _change: dict) -> None:
-        self.error = None
         self._offer()
-        self._answering.now()
-        self._report()
+        self._changed()
 
     def _offer(self) -> None:
         if self._teaching:
             self._teaching.offer(self._models.chosen, self._models.labels)
 
     def _bests(self) -> dict[str, str]:
-        """The best answer of each model that answers now, to what is drawn now."""
         self._answering.now()
         return {name: answer.best for name, answer in self._shown.answers.items()}
 
@@ -158,17 +152,10 @@ class Pad(widgets.VBox):
         self._report()
 
     def _recognize(self) -> None:
-        """Answer for what is drawn now."""
         strokes = self.strokes
         points, whole = sum(map(len, strokes)), not self._surface.drawing
         self._shown = Shown(points=points, whole=whole)
-        if self.error is self._unanswered:
-            self.error = None
-        try:
-            found = self._models.recognize(strokes)
-        except Exception as error:
-            self._unanswered = error
-            raise
+        found = self._models.recognize(strokes)
         if points:
             # Their place is kept, so that nothing jumps when they come.
             blank = dict.fromkeys(found, np.zeros((28, 28)))

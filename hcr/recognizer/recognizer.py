@@ -23,18 +23,12 @@ SURE, CONFUSED = 0.9, 0.05
 
 @dataclass(frozen=True)
 class Recognition:
-    """What a model makes of one character; empty for an empty pad or blank paper.
+    """What a model makes of one character; empty for an empty pad or blank paper."""
 
-    Attributes:
-        ranked: The characters with their probabilities, best first.
-        alternatives: Those that it may be, the best first; one alone where the model is sure.
-        confusable: Whether validation had shown that the model confuses the alternatives.
-        image: uint8 (28, 28), the image that the model saw.
-    """
-
-    ranked: Ranked = field(default_factory=list)
-    alternatives: list[str] = field(default_factory=list)
-    confusable: bool = False
+    ranked: Ranked = field(default_factory=list)  # all characters, best first
+    alternatives: list[str] = field(default_factory=list)  # what it may be; one where it is sure
+    confusable: bool = False  # validation had shown that the model confuses the alternatives
+    # uint8 (28, 28), the image that the model saw.
     image: np.ndarray = field(default_factory=lambda: np.zeros((28, 28), np.uint8))
 
     @property
@@ -81,9 +75,9 @@ class Recognizer:
                 TensorFlow and some ten seconds once.
             labels: The characters in the order of the outputs, or the path of a `labels.json`; by
                 default the one beside the model.
-            scaling: For a model that does not take uint8 (n, 28, 28), ink 255 on 0, upright: the
-                numbers that it was trained on for ground and ink, as `"0..1"`, then `inverted` for
-                dark ink on light ground, and `transposed` for images as EMNIST's files hold them.
+            scaling: For a model that does not take uint8 (n, 28, 28), ink 255 on 0: its numbers for
+                ground and ink, as `"0..1"`, then `inverted` for dark ink on light ground, and
+                `transposed` for images as EMNIST's files hold them.
 
         Raises `ModelError` where there is no such model, it is no whole one, or its labels or its
         scaling do not fit.

@@ -166,10 +166,7 @@ class _About(_Handler):
                 "model": self.settings["name"],
                 "characters": list(recognizer.labels),
                 "confuses": ["".join(group) for group in recognizer.groups],
-                "ask": {
-                    "POST /image": "a picture's file",
-                    "POST /strokes": '{"strokes": [[[x, y], ...], ...]}, y down, in any unit',
-                },
+                "ask": ADDRESSES,
             }
         )
 

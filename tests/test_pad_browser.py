@@ -9,12 +9,9 @@ import browser
 import live
 import numpy as np
 import pytest
-import trained
 
-from hcr.errors import ModelError
-from hcr.preprocessing import from_strokes, synthesis
-from hcr.preprocessing.synthesis import PLACEMENTS, place_on_pad
-from hcr.recognizer import Recognizer
+from hcr.preprocessing import synthesis
+from hcr.recognizer import PRETRAINED, Recognizer
 
 pytestmark = [
     pytest.mark.browser,
@@ -50,13 +47,13 @@ class Broken(Torn):
         raise ValueError("no such <weights>")
 """
 CELL = """
-from hcr import drawings
+from hcr.datasets import drawings_file as drawings
 from hcr.pad import Pad
 from hcr.recognizer import Recognizer
 from stand_ins import Broken, Slow, Torn
 
-readers = {{"torn": Torn(), "slow": Slow(), "broken": Broken()}}
-pad = Pad({{"trained": Recognizer.load({folder!r}), **readers}}, drawings)
+readers = {"torn": Torn(), "slow": Slow(), "broken": Broken()}
+pad = Pad({"trained": Recognizer.load("mnist"), **readers}, drawings)
 """
 SEEN = "pad.replay([[(40, 40), (240, 40), (140, 240)]])\npad"
 HUNDRED = 100
@@ -66,17 +63,8 @@ SECOND = "mnist_nist_1000 (pretrained)"
 
 
 @pytest.fixture(scope="module")
-def model() -> Path:
-    """The folder of a model: the shipped one, or else a small one."""
-    try:
-        return Recognizer.load().path.parent
-    except ModelError:
-        return trained.run()[0]
-
-
-@pytest.fixture(scope="module")
-def reader(model):
-    return Recognizer.load(model)
+def reader():
+    return Recognizer.load("mnist")
 
 
 @pytest.fixture(scope="module")
@@ -86,31 +74,31 @@ def chromium():
 
 
 @pytest.fixture(scope="module")
-def lab(model, tmp_path_factory):
+def lab(tmp_path_factory):
     """A JupyterLab with a notebook that shows a pad."""
     folder = tmp_path_factory.mktemp("lab") / "files"
-    written(folder, model, "pad")
+    written(folder, "pad")
     with live.lab(folder, HCR_DRAWINGS=str(folder.parent / "drawings")) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def voila(model, tmp_path_factory):
+def voila(tmp_path_factory):
     """A Voilà whose notebook drew something before anybody looked."""
     reason = live.missing("voila")
     if reason:
         pytest.skip(f"{reason}; it is an extra: uv run --extra voila pytest")
     folder = tmp_path_factory.mktemp("voila") / "files"
     own = str(folder.parent / "drawings")
-    with live.voila(written(folder, model, SEEN), HCR_DRAWINGS=own) as server:
+    with live.voila(written(folder, SEEN), HCR_DRAWINGS=own) as server:
         yield server
 
 
-def written(folder: Path, model: Path, last: str) -> Path:
+def written(folder: Path, last: str) -> Path:
     """A notebook with a pad in a new folder, and what it imports."""
     folder.mkdir()
     (folder / "stand_ins.py").write_text(STAND_INS)
-    return live.write(folder / "pad.ipynb", CELL.format(folder=str(model)), last)
+    return live.write(folder / "pad.ipynb", CELL, last)
 
 
 @pytest.fixture(scope="module")
@@ -212,37 +200,8 @@ def test_characters_are_read(pad, drawings, reader):
         assert pad.ink() > 0.005
     shown = pad.answers.locator(".hcr-bars li").first.inner_text()
     share = reader.read_strokes(strokes)[0][1]
-    assert abs(float(re.search(r"[\d.]+", shown.split()[1])[0]) - 100 * share) < 5 or ">" in shown
+    assert abs(float(re.findall(r"[\d.]+", shown)[-1]) - 100 * share) < 5
     assert pad.answers.locator(".hcr-bars li").count() == min(5, len(reader.labels))
-
-
-def test_small_and_in_a_corner_they_are_read_as_well(pad, reader):
-    sure = []
-    for label in reader.labels:
-        shape = synthesis.character(label, [7, ord(label)])
-        where = [few(place_on_pad(shape, each)) for each in PLACEMENTS]
-        best = [reader.read_strokes(strokes)[0] for strokes in where]
-        wide = all(np.ptp(stroke, axis=0).max() > 6 for strokes in where for stroke in strokes)
-        if wide and all(found == label and share > 0.95 for found, share in best):
-            sure.append((label, where))
-    assert len(sure) >= 3
-    for label, where in sure[:: len(sure) // 3][:3]:
-        for strokes in where:
-            pad.empty()
-            pad.draw(strokes)
-            pad.wait_for_points(points(strokes))
-            pad.wait_for(label)
-            x, y = strokes[0][0]
-            assert eventually(lambda x=x, y=y: pad.dark(x, y)), (label, x, y)
-
-
-def test_the_line_is_where_the_pointer_was(pad):
-    pad.draw(line((50, 60), (50, 200), (220, 200)))
-    pad.wait_for_points(3)
-    for x, y in ((50, 60), (50, 130), (130, 200), (220, 200)):
-        assert pad.dark(x, y), (x, y)
-    for x, y in ((130, 60), (220, 130), (35, 130), (130, 215)):
-        assert not pad.dark(x, y), (x, y)
 
 
 def test_the_answer_comes_while_one_draws(pad, page):
@@ -320,18 +279,6 @@ def test_a_pen_draws(pad, page, drawings):
     pad.wait_for_points(points(strokes))
 
 
-def test_leaving_the_canvas_ends_the_stroke(pad, page):
-    page.mouse.move(*pad.place(100, 250))
-    page.mouse.down()
-    page.mouse.move(*pad.place(150, 250))
-    page.mouse.move(*pad.place(150, 300))
-    page.mouse.move(*pad.place(200, 200))
-    page.mouse.move(*pad.place(250, 150))
-    page.mouse.up()
-    pad.wait_for_points(3)
-    assert not pad.dark(225, 175)
-
-
 def test_undo_redo_clear(pad):
     def enabled():
         return [pad.button(name).is_enabled() for name in ("Undo", "Redo", "Clear")]
@@ -398,6 +345,7 @@ def test_a_line_that_is_drawn_while_a_cell_runs_is_whole(pad, page):
     pad.wait_for_points(len(places))
     for x, y in places:
         assert eventually(lambda x=x, y=y: pad.dark(x, y)), (x, y)
+    assert not pad.dark(200, 60)  # and nowhere else
 
 
 KERNEL_OF_PAGE = "jupyterapp.shell.currentWidget.sessionContext.session.kernel"
@@ -431,21 +379,7 @@ def test_teach(pad, lab):
     assert kept(lab) == [("1", [2])]
 
 
-def test_who_reads_better_is_counted(pad, drawings):
-    score = pad.root.locator(".hcr-score")
-    label, strokes = next(each for each in drawings if each[0].upper() not in "0O")
-    pad.control("Compare with").select_option("torn")
-    pad.draw(strokes)
-    pad.wait_for_points(points(strokes))
-    pad.control("You meant").fill(label)
-    pad.button("Keep").and_(pad.page.locator(":enabled")).click()
-    told = "Of 1 kept here, right but for case: trained 1, torn 0."
-    score.filter(has_text=told).wait_for()
-    pad.button("Take back").click()
-    score.wait_for(state="detached")
-
-
-def test_two_models_side_by_side(pad, drawings):
+def test_two_models_alternatives_saliency_and_an_error(pad, drawings):
     label, strokes = drawings[0]
     pad.draw(strokes)
     pad.wait_for(label)
@@ -453,86 +387,17 @@ def test_two_models_side_by_side(pad, drawings):
     pad.wait_for("0", 1)
     assert pad.best() == label
     assert pad.answers.locator("h4").all_inner_texts() == ["trained", "torn"]
-    pad.control("Model").select_option("torn")
-    pad.control("Compare with").select_option("trained")
-    pad.wait_for(label, 1)
-    assert pad.best() == "0"
-
-
-def test_doubt_is_told(pad):
-    pad.control("Model").select_option("torn")
-    pad.draw(line((60, 60), (60, 200)))
-    pad.wait_for("0")
-    told = pad.answers.locator(".hcr-said").inner_text()
-    assert told == "Not sure: 0 or O. On validation, too, it confused these."
-    assert pad.answers.locator(".hcr-best").inner_text().split() == ["0", "or", "O?"]
-
-
-def test_an_error_is_shown(pad):
+    told = pad.answers.locator(".hcr-said").last.inner_text()
+    assert told.startswith("Not sure: 0 or O.")
+    pad.control("Show saliency").check()
+    pad.answers.locator("figcaption", has_text="saliency").last.wait_for()
+    assert pad.answers.locator("figure img").count() == 4
+    pad.control("Show saliency").uncheck()
     pad.control("Compare with").select_option("broken")
-    pad.draw(line((60, 60), (60, 200)))
     pad.root.locator(".hcr-error", has_text="ValueError: no such <weights>").wait_for()
     pad.control("Compare with").select_option("none")
-    pad.wait_for_points(2)
+    pad.wait_for(label)
     assert pad.root.locator(".hcr-error").count() == 0
-
-
-def test_where_it_looked(pad, drawings):
-    pictures = pad.answers.locator("figure img")
-    pad.control("Show saliency").check()
-    pad.draw(drawings[1][1])
-    pad.wait_for_points(points(drawings[1][1]))
-    assert pictures.count() == 2
-    assert pad.answers.get_by_text("saliency", exact=True).is_visible()
-    # It comes a moment after the answer: then it is no longer grey.
-    pad.page.wait_for_function(COLOURED, arg=pictures.nth(1).element_handle())
-    pad.control("Show saliency").uncheck()
-    pad.answers.get_by_text("saliency", exact=True).wait_for(state="detached")
-
-
-COLOURED = """
-async () => {
-    const image = document.querySelectorAll(".hcr-pad .hcr-answers figure img")[1];
-    await image.decode();
-    const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = 28;
-    const context = canvas.getContext("2d");
-    context.drawImage(image, 0, 0);
-    const data = context.getImageData(0, 0, 28, 28).data;
-    for (let i = 0; i < data.length; i += 4) if (data[i] != data[i + 2]) return true;
-    return false;
-}
-"""
-
-
-def test_the_picture_is_what_the_network_sees(pad, drawings):
-    strokes = drawings[2][1]
-    pad.draw(strokes)
-    pad.wait_for_points(points(strokes))
-    seen = pad.answers.locator("figure img").first.evaluate(
-        """async image => {
-            await image.decode();
-            const canvas = document.createElement("canvas");
-            canvas.width = canvas.height = 28;
-            const context = canvas.getContext("2d");
-            context.drawImage(image, 0, 0);
-            return [...context.getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 == 0);
-        }"""
-    )
-    expected = from_strokes(strokes).astype(int)
-    # The page sends whole pixels of the screen, which the pad's place need not fall on.
-    assert np.abs(np.reshape(seen, (28, 28)) - expected).mean() < 4
-
-
-def test_the_window_may_be_resized_while_one_draws(pad, page):
-    pad.draw(line((60, 60), (60, 200)))
-    for width, height in ((700, 600), (420, 800), (1280, 900)):
-        page.set_viewport_size({"width": width, "height": height})
-        pad.canvas.scroll_into_view_if_needed()
-        pad.draw(line((width / 8, 60), (width / 8, 200)))
-    pad.wait_for_points(8)
-    for x in (60, 700 / 8, 420 / 8, 1280 / 8):
-        assert pad.dark(x, 130), x
 
 
 def test_the_page_may_be_loaded_again(chromium, lab):
@@ -566,23 +431,6 @@ def eventually(condition, seconds: float = 10) -> bool:
             return True
         time.sleep(0.05)
     return False
-
-
-@pytest.mark.parametrize("ratio", [1, 2])
-def test_device_pixel_ratio(chromium, lab, drawings, shots, ratio):
-    with browser.live(chromium, device_scale_factor=ratio) as page:
-        live.run_all(page, lab, "pad.ipynb")
-        pad = live.PadPage(page)
-        assert page.evaluate("devicePixelRatio") == ratio
-        label, strokes = drawings[3]
-        pad.draw(strokes)
-        pad.wait_for(label)
-        x, y = strokes[0][0]
-        assert pad.dark(x, y)
-        # One pixel of the canvas, at least, to one of the screen.
-        box = pad.canvas.bounding_box()
-        assert pad.canvas.evaluate("canvas => canvas.width") >= ratio * box["width"] - 1
-        page.screenshot(path=shots / f"lab_ratio_{ratio}.png")
 
 
 def test_a_hundred_characters_leave_nothing_behind(pad, page, lab, drawings):
@@ -631,22 +479,7 @@ def test_controls_have_names(pad):
     assert pad.root.locator("img:not([alt])").count() == 0
 
 
-def test_a_stroke_is_told_in_a_status_line_that_stays(pad, drawings):
-    status = pad.root.locator(".hcr-status")
-    assert status.get_attribute("role") == "status"
-    status.filter(has_text="The pad is empty.").wait_for()
-    line = status.element_handle()
-    label, strokes = drawings[0]
-    pad.draw(strokes)
-    status.filter(has_text=f"{label}, ").wait_for()
-    assert line.evaluate("element => element.isConnected")
-    assert pad.answers.get_attribute("role") is None
-    # For the ears alone.
-    assert status.evaluate("element => element.offsetHeight") <= 1
-
-
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-@pytest.mark.parametrize("width", [1280, 320])
+@pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1280), ("JupyterLab Dark", 320)])
 def test_it_fits_and_can_be_read(pad, page, drawings, shots, theme, width):
     change = "theme => jupyterapp.commands.execute('apputils:change-theme', {theme})"
     page.evaluate(change, theme)
@@ -674,17 +507,17 @@ def test_it_fits_and_can_be_read(pad, page, drawings, shots, theme, width):
 
 
 @pytest.fixture(scope="module")
-def notebook(model, tmp_path_factory) -> tuple[Path, dict[str, str]]:
+def notebook(tmp_path_factory) -> tuple[Path, dict[str, str]]:
     """A copy of `05_draw`, alone in a folder, and the variables of a server that shows it."""
     folder = tmp_path_factory.mktemp("draw")
     path = folder / "files" / "05_draw.ipynb"
     path.parent.mkdir()
     shutil.copy(live.PROJECT / "notebooks" / path.name, path)
-    outputs = folder / "outputs"
-    (outputs / "lab").mkdir(parents=True)
+    (folder / "outputs" / "lab").mkdir(parents=True)
     for name in ("model.tflite", "labels.json"):
-        shutil.copy(model / name, outputs / "lab")
-    return path, {"HCR_OUTPUTS": str(outputs), "HCR_DRAWINGS": str(folder / "drawings")}
+        shutil.copy(PRETRAINED["mnist"] / name, folder / "outputs" / "lab")
+    drawings = str(folder / "drawings")
+    return path, {"HCR_OUTPUTS": str(folder / "outputs"), "HCR_DRAWINGS": drawings}
 
 
 def answered_before_anything_is_drawn(page, drawings, outputs: str, shot: Path) -> None:
@@ -775,39 +608,6 @@ def test_voila_shows_what_was_drawn_before(chromium, voila, drawings, shots):
         pad.button("Clear").click()
         pad.wait_for_points(0)
         assert eventually(lambda: pad.ink() == 0)
-
-
-def test_in_voila_one_may_resize_type_and_teach(chromium, voila):
-    with browser.live(chromium) as page:
-        page.goto(voila.url(""))
-        pad = live.PadPage(page)
-        pad.wait_for_points(3)
-        pad.empty()
-        page.set_viewport_size({"width": 420, "height": 700})
-        pad.draw(line((60, 60), (60, 200)))
-        pad.wait_for_points(2)
-        assert eventually(lambda: pad.dark(60, 130))
-        page.keyboard.press("Control+z")
-        pad.wait_for_points(0)
-        page.keyboard.press("Control+Shift+Z")
-        pad.wait_for_points(2)
-        page.keyboard.press("Tab")
-        page.wait_for_function("document.activeElement.textContent.includes('Undo')")
-        assert pad.canvas.get_attribute("role") == "application"
-        pad.control("Compare with").select_option("torn")
-        pad.wait_for("0", 1)
-        pad.control("You meant").fill("7")
-        pad.button("Keep").and_(page.locator(":enabled")).click()
-        pad.root.locator(".hcr-note", has_text="1 drawing kept (as 7)").wait_for()
-        assert kept(voila) == [("7", [2])]
-
-
-def test_in_voila_thirty_characters_leave_it_as_quick(chromium, voila, drawings):
-    with browser.live(chromium) as page:
-        page.goto(voila.url(""))
-        pad = live.PadPage(page)
-        pad.wait_for_points(3)
-        stays_quick(many(pad, drawings, 30), 10)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
