@@ -35,7 +35,8 @@ ARROW = [(0, 0), (0, 15), (4, 12), (7, 18), (9, 17), (6, 11), (11, 11)]
 
 CELL = """
 from pathlib import Path
-from hcr import drawings, recognizer
+from hcr import recognizer
+from hcr.datasets import drawings_file as drawings
 from hcr.pad import Pad
 
 folders = [Path(each) for each in {folders!r}]

@@ -104,16 +104,14 @@ def _bar(label: str, share: float) -> str:
     )
 
 
-def _figure(image: np.ndarray, caption: str, alt: str) -> str:
+def _figure(pixels: np.ndarray, caption: str, alt: str) -> str:
     from PIL import Image
 
     buffer = BytesIO()
-    Image.fromarray(image).save(buffer, "PNG")
+    Image.fromarray(pixels).save(buffer, "PNG")
     source = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-    return (
-        f'<figure><img src="{source}" width="84" height="84" alt="{alt}">'
-        f"<figcaption>{caption}</figcaption></figure>"
-    )
+    image = f'<img src="{source}" width="84" height="84" alt="{alt}">'
+    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 
 
 def heated(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
@@ -137,7 +135,7 @@ def status_html(shown: Shown) -> str:
 
 
 def error_html(error: Exception) -> str:
-    """An error as a box; `HcrError`s speak for themselves, of others the kind is shown too."""
+    """An error as a box; `HcrError`s speak for themselves."""
     text = str(error) if isinstance(error, HcrError) else f"{type(error).__name__}: {error}"
     return f'<div class="hcr-error" role="alert">{escape(text)}</div>'
 

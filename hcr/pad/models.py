@@ -34,16 +34,6 @@ class Models:
         """The names of the one or two that answer."""
         return [name for name in (self._first.value, self._second.value) if name != NONE]
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The characters that the first one knows. Raises what its loading raises."""
-        return tuple(self.load(self._first.value).labels)
-
-    @property
-    def last(self) -> widgets.DOMWidget | None:
-        """The last control, for a keyboard that comes from behind it."""
-        return self._second if self.widget.children else None
-
     def load(self, name: str) -> Recognizer:
         """The model of that name, loaded the first time that it is asked for."""
         model = self._models[name]

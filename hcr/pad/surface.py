@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import ipywidgets as widgets
@@ -13,14 +13,10 @@ from ipycanvas import Canvas, hold_canvas
 
 NAME = "Drawing area"
 FINE = 2  # canvas pixels to a pad pixel: sharp where a screen has two to a CSS pixel, too
-# s: lines are sent to the page no more often. A mouse sends 60 moves a second, so every second one;
-# drawing on a page without a graphics card costs more than all else that a move causes.
-_FRAME = 0.025
+_FRAME = 0.025  # s between lines that are sent: drawing them costs a page more than all else
 _TAP = 3.0  # px: a hand that wants a dot moves this far
-_UNDO = 200  # steps
 _PIECES = 6  # of a curve from point to point: a mouse that is moved fast sends one every 20 pixels
 
-Touches = list[tuple[float, float]]  # where fingers are
 Call = Callable[..., None]
 Guard = Callable[[Callable], Callable]  # wraps a handler, so that what goes wrong is shown
 
@@ -28,9 +24,9 @@ Guard = Callable[[Callable], Callable]  # wraps a handler, so that what goes wro
 def smooth(points: np.ndarray) -> np.ndarray:
     """A curve through (k, 2) points, float32 (m, 2): centripetal Catmull-Rom.
 
-    It has no loops of its own (Yuksel, Schaefer and Keyser 2011, Computer-Aided Design 43(7),
-    747-755). Its slope at a point is multiplied by the root of the cosine of the turn there, by 0
-    beyond a right angle, so that corners stay corners.
+    It has no loops of its own (Yuksel, Schaefer and Keyser 2011, Computer-Aided Design 43(7)). Its
+    slope at a point is multiplied by the root of the cosine of the turn there, by 0 beyond a right
+    angle, so that corners stay corners.
     """
     if len(points) > 1:  # A point that is there twice would give a piece without length.
         points = points[np.append(True, np.hypot(*np.diff(points, axis=0).T) > 1e-6)]
@@ -85,8 +81,7 @@ class Pace:
             self._due = end + max(self._gap, 4 * (end - begin))
 
 
-# ipycanvas collects the commands of all canvases in one place, and JupyterLab lets widgets be heard
-# in a thread of their own while a cell runs.
+# ipycanvas collects the commands of all canvases in one place, and JupyterLab has several threads.
 _LOCK = threading.RLock()
 
 
@@ -123,8 +118,8 @@ class Surface:
         self.size, self.pen = size, size * 0.02
         self._grown, self._changed, self._leave, self._guard = grown, changed, leave, guard
         self._states: list[tuple[np.ndarray, ...]] = [()]
-        self._now, self._points = 0, None  # the state shown, and the stroke in progress
-        self._sent = 0  # points of it
+        # The state shown, the stroke in progress, and how many of its points were sent.
+        self._now, self._points, self._sent = 0, None, 0
         self._pace = Pace(guard(self._advance), _FRAME)
         layout = widgets.Layout(width=f"{size}px", max_width="calc(100% - 4px)", height="auto")
         self.canvas = canvas = _Canvas(width=size * FINE, height=size * FINE, layout=layout)
@@ -182,10 +177,9 @@ class Surface:
 
     def replay(self, points: np.ndarray) -> None:
         """Draw one stroke, (k, 2), through the handlers of a mouse."""
-        for i, (x, y) in enumerate(points * FINE):
-            self._guard(self._move if i else self._down)(x, y)
-            if i == len(points) - 1:
-                self._guard(self._up)(x, y)
+        handlers = [self._down] + [self._move] * (len(points) - 1) + [self._up]
+        for handler, (x, y) in zip(handlers, [*points, *points[-1:]], strict=False):
+            self._guard(handler)(x * FINE, y * FINE)
 
     def redraw(self) -> None:
         """Send everything: the page may know nothing, or less exactly than it could."""
@@ -227,7 +221,7 @@ class Surface:
 
     def _append(self, state: tuple[np.ndarray, ...]) -> None:
         self._states[self._now + 1 :] = [state]
-        del self._states[:-_UNDO]  # Whoever draws all day must not keep it all.
+        del self._states[:-200]  # Whoever draws all day must not keep it all.
         self._now = len(self._states) - 1
 
     def _down(self, x: float, y: float) -> None:
@@ -248,13 +242,13 @@ class Surface:
         self._move(x, y, last=True)
         self._lifted()
 
-    def _lifted(self, touches: Touches = ()) -> None:
+    def _lifted(self, touches: Sequence = ()) -> None:
         if self._finish():
             # The answer first: the line is there already, but for its last piece.
             self._changed()
             self.redraw()
 
-    def _touched(self, touches: Touches, moves: bool = False) -> None:
+    def _touched(self, touches: Sequence, moves: bool = False) -> None:
         edge = self.size * FINE
         # Without the fingers that rest beside the canvas, such as those that hold a tablet.
         inside = [(x, y) for x, y in touches if 0 <= x <= edge and 0 <= y <= edge]

@@ -65,10 +65,9 @@ class Teaching:
         self._surface.clear()
 
     def _take_back(self) -> None:
-        if self._mine:
-            there = self._drawings.take_back(self._mine[-1][0]) is not None
-            self._mine.pop()
-            self._report("taken back" if there else "that one was gone already")
+        there = self._drawings.take_back(self._mine[-1][0]) is not None
+        self._mine.pop()
+        self._report("taken back" if there else "that one was gone already")
 
     def _report(self, last: str) -> None:
         """Say how many there are, and what has happened to the `last` one."""

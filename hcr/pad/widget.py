@@ -8,7 +8,6 @@ from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
-from ipycanvas import Canvas
 
 from hcr.pad import answers
 from hcr.pad.answers import BARS, Shown, Snapshot
@@ -17,10 +16,7 @@ from hcr.pad.surface import NAME, Pace, Surface
 from hcr.pad.teaching import Teaching
 from hcr.recognizer.recognizer import Ranked
 
-# s: between two answers while one draws. One that comes just before the pen is lifted keeps the
-# page busy, so more of them would delay the last one.
-_OFTEN = 0.3
-_PAUSE = 0.3  # s: between two maps of saliency
+_GAP = 0.3  # s between two answers while one draws: more of them would delay the last one
 
 
 class Pad(widgets.VBox):
@@ -37,9 +33,10 @@ class Pad(widgets.VBox):
         # A cell may replay strokes while a person draws: JupyterLab has a thread for each.
         self._lock = threading.RLock()
         guard, self._shown = self._guard, Shown()
-        self._answering = Pace(guard(self._recognize), _OFTEN)
-        self._looking = Pace(guard(self._look), _PAUSE)
+        self._answering = Pace(guard(self._recognize), _GAP)
+        self._looking = Pace(guard(self._look), _GAP)
         self._surface = Surface(size, self._grown, self._changed, self._leave, guard)
+        self.canvas = self._surface.canvas
         self._models = Models(models, guard(self._chosen))
         self._controls = Controls(self._surface, self._look, guard)
         self._teaching = None
@@ -69,11 +66,6 @@ class Pad(widgets.VBox):
         """The first model's likeliest characters, at most five; empty where nothing is drawn."""
         return self._shown.first.ranked[:BARS]
 
-    @property
-    def canvas(self) -> Canvas:
-        """The ipycanvas widget that is drawn on."""
-        return self._surface.canvas
-
     def snapshot(self) -> Snapshot:
         """A still picture of the drawing and its answer, which shows itself in a notebook."""
         return Snapshot(self.strokes, self._shown, self.size, self._surface.pen)
@@ -87,9 +79,9 @@ class Pad(widgets.VBox):
         self._surface.clear()
 
     def replay(self, strokes: Iterable, clear: bool = True) -> Ranked:
-        """Draw strokes, (k, 2) arrays in pad pixels, as a mouse would; no browser is needed.
+        """Draw strokes, (k, 2) arrays in pad pixels, as a mouse would; returns `best`.
 
-        Empties the pad first, unless told not to. Returns `best`. What goes wrong is raised.
+        Empties the pad first, unless told not to. What goes wrong is raised.
         """
         if clear:
             self.clear()
@@ -123,7 +115,8 @@ class Pad(widgets.VBox):
         return guarded
 
     def _leave(self, backward: bool) -> None:
-        target = (self._models.last if backward else None) or self._controls.first
+        before = self._models.widget.children[-1:] if backward else ()
+        target = before[0] if before else self._controls.first
         if hasattr(target, "focus"):
             target.focus()
         else:  # ipywidgets 7: what is taken off the page and put back has lost the focus
@@ -135,8 +128,9 @@ class Pad(widgets.VBox):
         self._changed()
 
     def _offer(self) -> None:
+        names = self._models.chosen
         if self._teaching:
-            self._teaching.offer(self._models.chosen, self._models.labels)
+            self._teaching.offer(names, self._models.load(names[0]).labels)
 
     def _bests(self) -> dict[str, str]:
         self._answering.now()
@@ -173,7 +167,7 @@ class Pad(widgets.VBox):
         self._show()
 
     def _report(self) -> None:
-        """Say the answer in the status line: once a stroke, for it is read aloud."""
+        # Once a stroke, for it is read aloud.
         self._status.value = answers.status_html(self._shown)
 
     def _show(self) -> None:
