@@ -14,8 +14,7 @@ import numpy as np
 from hcr.errors import HcrError
 from hcr.recognizer import Recognition
 
-BARS = 5  # characters with their probabilities
-ALTERNATIVES = 4
+BARS, ALTERNATIVES = 5, 4  # characters that are shown at most
 _HEAT = np.array([[255, 132, 0], [0, 132, 255]], dtype=float)  # speaks for it, against it
 _FAINT = 0.05  # log-odds: a map without more shows nothing
 _EMPTY = (
