@@ -436,7 +436,8 @@ def _svg(drawn: Any) -> bytes:
 
 
 def _png(drawn: Any) -> bytes:
-    image = Image.open(io.BytesIO(_render(drawn, format="png", dpi=PNG_DPI))).convert("RGB")
+    png = io.BytesIO(_render(drawn, format="png", dpi=PNG_DPI))
+    image = Image.open(png, formats=["PNG"]).convert("RGB")
     # A palette is a third of the size; a figure with many shades keeps them.
     few = image.quantize(256, dither=Image.Dither.NONE)
     lost = np.asarray(few.convert("RGB"), np.float32) - np.asarray(image, np.float32)
