@@ -3,6 +3,7 @@
 import os
 import resource
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -108,7 +109,6 @@ def test_it_learns_and_reports():
 def test_the_same_seed_gives_the_same_bits_and_a_stop_changes_none(tmp_path, capsys):
     _, whole = trained.run()
     folder = stopped(tmp_path, 2)
-    assert os.listdir(folder) == ["epoch-0002", "path"] or "epoch-0002" in os.listdir(folder)
     seen = []
     resumed = models.train(
         trained.data(), trained.recipe(), folder=folder, after_epoch=lambda h: seen.append(len(h))
@@ -229,7 +229,7 @@ def test_a_checkpoint_is_of_one_recipe_network_plan_data_and_code(tmp_path, own)
         wider.input, keras.layers.Dropout(0.5)(wider.get_layer("logits").input), 10, "own"
     )
     wider.set_weights(models.build(SMALL["model"], 10, 0).get_weights())
-    other = type(data)(**{**vars(data), "validation": data.validation.take(np.arange(99))})
+    other = replace(data, validation=data.validation.take(np.arange(99)))
     changes = [{}, {"epochs": 4}, {"seed": 1}, {"learning_rate": 1e-3}, {"ema": 0.9}]
     changes += [{"model": "hcr_small"}, {"augmentation": "affine"}, {"clipnorm": 1.0}]
     keys = [key(changed) for changed in changes]

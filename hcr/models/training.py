@@ -232,8 +232,8 @@ class _Loop(keras.callbacks.Callback):
     def finished(self) -> bool:
         """Whether training ends here, by its number of epochs or by early stopping."""
         done, patience = len(self.progress.rows), self.recipe.patience
-        waited = done - self.progress.best_epoch
-        return done == self.recipe.epochs or (done > 0 and patience is not None <= waited)
+        stopped = patience is not None and 0 < patience <= done - self.progress.best_epoch
+        return done == self.recipe.epochs or stopped
 
     def resume(self, trainer: keras.Model) -> int:
         """Take over the newest checkpoint; how many epochs it holds."""
