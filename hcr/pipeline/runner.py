@@ -223,8 +223,9 @@ class _Runner:
         now = fingerprints.fingerprint(stage, parameters, self.folder)
         reason = fingerprints.why(entry, now, stage, self.folder)
         if reason and self.plan.accept_code and self._is_accepted(stage, entry, now):
-            commit, dirty = environment.git_state()
-            accepted = {"commit": commit, "dirty": dirty, "when": runs.now(), "why": reason}
+            facts = environment.facts()
+            accepted = {key: facts[key] for key in ("commit", "dirty")}
+            accepted |= {"when": runs.now(), "why": reason}
             self._note(
                 stage,
                 **{"fingerprint": now, "parameters": parameters},
