@@ -39,8 +39,7 @@ def info(name: str, options: Options) -> Info:
     """What is known of the drawings."""
     own = options.path is None
     title = "Your drawings" if own else f"Drawings in {Path(options.path).name}"
-    drawer = "You" if own else "1 person"
-    return Info(title, tuple(CLASSES), "your own", "your own drawings", "", drawer=drawer)
+    return Info(title, tuple(CLASSES), "your own", "your own drawings", "")
 
 
 def sources(name: str, options: Options) -> list[Path]:

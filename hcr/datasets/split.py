@@ -114,7 +114,6 @@ class Info:
     citation: str
     url: str
     caveat: str = ""  # what must stand beside every figure, such as "synthetic"
-    drawer: str = ""  # whom an accuracy is named by, where one person drew all: "You"
 
 
 @dataclass
@@ -167,11 +166,8 @@ class Dataset:
     def counts(self) -> dict[str, np.ndarray]:
         """How many images each class has, int64 (n_classes,), by split."""
         labels = (self.train.labels, self.validation.labels, self.test_labels)
-        n = len(self.characters)
-        return {
-            name: np.bincount(values, minlength=n)
-            for name, values in zip(SPLITS, labels, strict=True)
-        }
+        counts = [np.bincount(values, minlength=len(self.characters)) for values in labels]
+        return dict(zip(SPLITS, counts, strict=True))
 
     @cached_property
     def digest(self) -> str:
