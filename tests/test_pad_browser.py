@@ -216,24 +216,6 @@ def test_the_answer_comes_while_one_draws(pad, page):
     pad.wait_for_points(10)
 
 
-def test_moves_follow_a_stroke_until_its_answer(pad, page, drawings):
-    # Without them a server may hold the answer back: pad.js says why.
-    pad.control("Model").select_option("slow")
-    pad.canvas.evaluate(
-        """canvas => {
-            canvas.own = 0;
-            canvas.addEventListener("mousemove", event => canvas.own += !event.isTrusted);
-        }"""
-    )
-    pad.draw(drawings[0][1][:1])
-    pad.wait_for_points(len(drawings[0][1][0]))
-    page.wait_for_timeout(100)
-    own = pad.canvas.evaluate("canvas => canvas.own")
-    assert 1 <= own <= 50
-    page.wait_for_timeout(200)
-    assert pad.canvas.evaluate("canvas => canvas.own") == own
-
-
 def test_a_finger_draws(chromium, lab, drawings, shots):
     with browser.live(chromium, has_touch=True) as page:
         live.run_all(page, lab, "pad.ipynb")
@@ -277,30 +259,6 @@ def test_a_pen_draws(pad, page, drawings):
     session.detach()
     pad.wait_for(label)
     pad.wait_for_points(points(strokes))
-
-
-def test_undo_redo_clear(pad):
-    def enabled():
-        return [pad.button(name).is_enabled() for name in ("Undo", "Redo", "Clear")]
-
-    assert not enabled()[2]
-    pad.draw(line((60, 60), (60, 200)))
-    pad.draw(line((140, 60), (140, 150), (140, 200)))
-    pad.wait_for_points(5)
-    pad.button("Undo").click()
-    pad.wait_for_points(2)
-    assert pad.dark(60, 130)
-    assert not pad.dark(140, 130)
-    pad.button("Redo").click()
-    pad.wait_for_points(5)
-    assert pad.dark(140, 130)
-    assert enabled() == [True, False, True]
-    pad.button("Clear").click()
-    pad.wait_for_points(0)
-    assert pad.ink() == 0
-    pad.button("Undo").click()
-    pad.wait_for_points(5)
-    assert pad.dark(140, 130)
 
 
 def test_keys(pad, page):
