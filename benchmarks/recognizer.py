@@ -112,7 +112,7 @@ def start(folder: Path) -> None:
         "numpy",
         "ai_edge_litert.interpreter",
         "hcr.runs.environment",
-        "hcr.preprocessing.images",
+        "hcr.preprocessing",
         "hcr.runs.files",
     )
     say("of the import (ms)", {name: times[name] for name in tops if name in times})
