@@ -32,7 +32,9 @@ ITS_OWN = ["google-auth", "ipyparallel", "ipython", "notebook", "portpicker", "r
 STAGES = 5
 TEACH = """
 import ipywidgets
-from hcr import drawings, recognizer, synthesis
+from hcr import recognizer
+from hcr.datasets import drawings_file as drawings
+from hcr.preprocessing import synthesis
 from hcr.pad import Pad
 
 pad = Pad(recognizer.choices(recognizer.Recognizer.load()), drawings)
