@@ -12,9 +12,9 @@ BYMERGE = ALPHANUMERIC + "abdefghnqrt"
 BALANCED = BYMERGE
 BYCLASS = ALPHANUMERIC + LETTERS.lower()
 
-MERGED = "cijklmopsuvwxyz"
-"""The small letters that EMNIST counts as their capitals."""
+MERGED = "cijklmopsuvwxyz"  # the small letters that EMNIST counts as their capitals
 
+# A character's place is its index.
 LABEL_SETS = {
     "digits": DIGITS,
     "letters": LETTERS,
@@ -23,14 +23,12 @@ LABEL_SETS = {
     "balanced": BALANCED,
     "byclass": BYCLASS,
 }
-"""Name of a label set -> its characters; a character's place is its index."""
 
 
 def parse_characters(text: str, known: Sequence[str], name: str = "saliency_for") -> list[int]:
     """The indices in `known` of the characters in `text`, in its order, each once.
 
     Blanks and commas between them are skipped, unless they are characters themselves.
-
     Raises `ParameterError` where one is not known, or there is none; `name` is the parameter's.
     """
     place = {character: i for i, character in enumerate(known)}
