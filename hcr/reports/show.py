@@ -374,7 +374,7 @@ def _with_intervals(frame: pd.DataFrame, formats: Mapping[str, Format]) -> pd.Da
     for at, name in enumerate(frame.columns):
         stem = str(name).removesuffix("low")
         if str(name).endswith("low") and f"{stem}high" in frame:
-            form = formats.get(name, ".1%")
+            form = formats.get(name) or formats.get(stem.removesuffix("_")) or ".1%"
             ends = zip(frame[name], frame[f"{stem}high"], strict=True)
             texts = [
                 f"{low:{form}} to {high:{form}}".replace("%", "") if low == low else ""
