@@ -115,8 +115,8 @@ def drawings(
     placement: str | None = None,
     headline: bool = False,
     nothing: str = "No drawing.",
-) -> reports.Output:
-    """Drawings as drawn, as the network sees them and as recognized.
+) -> Shown:
+    """Drawings as drawn, as the network sees them and as recognized; by hand, at a button.
 
     Args:
         run: The run that the notebook writes to.
@@ -130,14 +130,29 @@ def drawings(
         headline: Whether the run's front page shows it.
         nothing: What is said where `load` gives no drawing.
     """
-    strokes, true = load()
-    if not len(strokes):
-        return reports.Output(f"<p>{escape(nothing)}</p>", nothing)
-    strokes = [place_on_pad(each, placement) for each in strokes] if placement else strokes
-    images = np.stack([from_strokes(each) for each in strokes])
-    best = [recognize(each)[0] for each in strokes]
-    axes = plots.drawings(strokes, images, best, true, columns, pad=pad)
-    return reports.figure(run, axes, name, caption, headline=headline, raster=True)
+
+    def draw() -> reports.Output:
+        strokes, true = load()
+        if not len(strokes):
+            return reports.Output(f"<p>{escape(nothing)}</p>", nothing)
+        strokes = [place_on_pad(each, placement) for each in strokes] if placement else strokes
+        images = np.stack([from_strokes(each) for each in strokes])
+        best = [recognize(each)[0] for each in strokes]
+        axes = plots.drawings(strokes, images, best, true, columns, pad=pad)
+        return reports.figure(run, axes, name, caption, headline=headline, raster=True)
+
+    if not run.by_hand:
+        return draw()
+    # A kernel that draws answers no pad further up, so nothing is drawn until it is asked for.
+    button, output = widgets.Button(description="Draw it", tooltip=caption), widgets.Output()
+
+    def clicked(_button: widgets.Button) -> None:
+        button.disabled = True
+        with output:
+            draw().show()
+
+    button.on_click(clicked)
+    return widgets.VBox([widgets.HTML(f"<p>{escape(caption)}</p>"), button, output])
 
 
 def _by_pair(
