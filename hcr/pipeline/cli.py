@@ -163,8 +163,8 @@ def _plans(options: argparse.Namespace) -> list[tuple[str | None, Any]]:
         name = specs.check_run(options.run, "--run") if options.run else None
         members = suites.expand(suite) if suite else [(name or spec.run, spec, None)]
         for name, each, seed in members:
-            resolved, told = specs.resolve(each, declared, overrides, suite=suite, seed=seed)
-            notes |= dict.fromkeys(told)
+            resolved, more = specs.resolve(each, declared, overrides, suite=suite, seed=seed)
+            notes |= dict.fromkeys(more)
             plan = runner.RunPlan(
                 name, resolved, stages, chosen, command, place, options.force, options.accept_code
             )
