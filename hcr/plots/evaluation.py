@@ -5,6 +5,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
@@ -12,7 +13,7 @@ from matplotlib.patches import Rectangle
 
 from hcr.plots import look
 from hcr.plots.images import message
-from hcr.plots.look import COLORS, INTERVAL, SHARE, SMALL, TEXT
+from hcr.plots.look import COLORS, INTERVAL, SHARE, SMALL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,25 +38,29 @@ def confusion(
     order = np.concatenate(blocks).astype(int)
     share = (counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))[np.ix_(order, order)]
     ax = look.axes(width * 0.87, width)
-    shown = ax.imshow(share, cmap=SHARE, norm=PowerNorm(0.4, vmin=0, vmax=1))
-    ticks = [0, 0.01, 0.05, 0.2, 0.5, 1]
-    bar = ax.figure.colorbar(shown, ax=ax, shrink=0.6, ticks=ticks, label="Share of the row")
-    look.percents(bar.ax.yaxis)
-    for row, column in zip(*np.nonzero(share if size <= 16 else 0 * share), strict=True):
-        value = share[row, column]
-        style = {"color": "white" if value > 0.2 else TEXT["plain"], "size": 9.5}
-        text = f"{100 * value:.{int(value < 0.0995)}f}"
-        ax.text(column, row, text, ha="center", va="center", **style)
-    start = -0.5
+    bar = {"shrink": 0.6, "ticks": [0, 0.01, 0.05, 0.2, 0.5, 1], "label": "Share of the row"}
+    numbers = [[f"{100 * v:.{int(v < 0.0995)}f}" if v else "" for v in row] for row in share]
+    sns.heatmap(
+        share,
+        ax=ax,
+        cmap=SHARE,
+        norm=PowerNorm(0.4, vmin=0, vmax=1),
+        annot=np.array(numbers) if size <= 16 else None,
+        fmt="",
+        annot_kws={"size": 9.5},
+        linewidths=0.4,
+        linecolor="#ebebeb",
+        cbar_kws=bar,
+    )
+    look.percents(ax.collections[0].colorbar.ax.yaxis)
+    start = 0
     for n in map(len, blocks):
         if n > 1:
             ax.add_patch(Rectangle((start, start), n, n, fill=False, edgecolor=COLORS["wrong"]))
         start += n
     for axis in (ax.xaxis, ax.yaxis):
-        look.name_ticks(axis, np.arange(size), [characters[i] for i in order])
-        axis.set_ticks(np.arange(size + 1) - 0.5, minor=True)
-    ax.grid(which="minor", color="#ebebeb", linewidth=0.4)
-    ax.tick_params(which="minor", length=0)
+        look.name_ticks(axis, np.arange(size) + 0.5, [characters[i] for i in order])
+    ax.tick_params(axis="y", labelrotation=0)
     ax.set(xlabel="Predicted as", ylabel="True character")
     return ax
 
