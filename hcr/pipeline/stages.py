@@ -15,8 +15,8 @@ from hcr.runs import environment
 # pad: these make pages, which are rendered again from the executed notebook.
 BASE = ("errors", "runs", "preprocessing", "datasets")
 STAGES: dict[str, tuple[str, ...]] = {
-    "01_eda": (*BASE, "evaluation"),
-    "02_balance": (*BASE, "evaluation", "models"),
+    "01_eda": (*BASE, "recognizer", "evaluation"),
+    "02_balance": (*BASE, "recognizer", "evaluation", "models"),
     "03_train": (*BASE, "recognizer", "evaluation", "models"),
     "04_evaluate": (*BASE, "recognizer", "evaluation"),
     "05_draw": (*BASE, "recognizer", "evaluation"),

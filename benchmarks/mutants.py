@@ -1,0 +1,248 @@
+"""One-line mutations of the package, and whether the tests notice each: caught or survived.
+
+    uv run benchmarks/mutants.py [--out mutants.tsv] [--topic TOPIC ...] [--check] [--project FOLDER]
+
+A mutation is a row (topic, old text, new text). The old text is a part of a line (or of two) that
+occurs once in all of hcr/**/*.py, wherever the file lies, so that a row stays valid when files move;
+a row whose text is not found, or found twice, is reported as `lost` and needs a new text. Each mutation is made
+in a temporary copy of the project; then pytest runs the files of TESTS for its topic and stops at
+the first failure. A topic's tests must pass on the unchanged code, or its rows are `broken`. Rows
+that --out holds already are not run again. --check only looks for the texts. The tests run without
+data (HCR_DATA is unset) and browser.
+The last lines printed are the counts by topic, to be compared with an earlier suite's.
+"""
+
+# ruff: noqa: E501 (a row is one line, so that it can be searched for)
+import argparse
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+LIMIT = 900  # s, for a topic's tests on the unchanged code; a mutation gets ten times theirs
+SKIPPED = shutil.ignore_patterns(".venv", ".git", "outputs", ".*_cache")
+
+# Topic -> what pytest is given. Small and quick, first the file that ought to notice.
+TESTS = {
+    "strokes": "tests/test_images.py",
+    "pictures": "tests/test_pictures.py tests/test_picture_files.py",
+    "split": "tests/test_split.py tests/test_thinning.py tests/test_own.py tests/test_drawings_set.py",
+    "leaks": "tests/test_leaks.py tests/test_datasets.py",
+    "cache": "tests/test_cache.py",
+    "balance": "tests/test_balance.py",
+    "scores": "tests/test_metrics.py tests/test_metrics_oracles.py",
+    "intervals": "tests/test_metrics.py tests/test_metrics_oracles.py tests/test_resampling.py",
+    "mcnemar": "tests/test_mcnemar.py",
+    "calibration": "tests/test_calibration.py",
+    "alternatives": "tests/test_ambiguity.py tests/test_lookalikes.py tests/test_refusal.py",
+    "corruptions": "tests/test_spoilt.py",
+    "params": "tests/test_params.py",
+    "files": "tests/test_files.py",
+    "runs": "tests/test_runs.py tests/test_pipeline.py",
+    "resume": "tests/test_training.py -k 'checkpoint or order_follows or best or after_a_stop'",
+    "recognizer": "tests/test_recognizer.py tests/test_recognizer_sources.py",
+    "pad": "tests/test_pad.py",
+}
+
+MUTANTS = [
+    ("strokes", "INK = 22.7", "INK = 20.0"),
+    ("strokes", "BLUR = 0.48", "BLUR = 0.6"),
+    ("strokes", "_TAP = 1e-6", "_TAP = 1.0"),
+    ("strokes", "scale = (low + high) / 2, (INK", "scale = every.mean(axis=0), (INK"),
+    ("strokes", "keep[-1] = True", "keep[-1] = False"),
+    ("strokes", "foot = np.clip(along, 0, 1)", "foot = np.clip(along, 0, 2)"),
+    ("strokes", ".minimum(start, start + step).min(axis=0) -", ".minimum(start, start).min(axis=0) -"),
+    ("pictures", "grey = grey * alpha + (1 - alpha)", "grey = grey * alpha"),
+    ("pictures", "ImageOps.exif_transpose(picture)", "picture.copy()"),
+    ("pictures", "values /= 255 if high <= 255 else 65535", "values /= 255 if high <= 255 else 32767"),
+    ("pictures", "wider = (PEN - width * pixels) / 2", "wider = (PEN - width * pixels) / 1"),
+    ("pictures", "pixels = 2 * PEN / side", "pixels = INK / side"),
+    ("pictures", "x, y = (left + right) / 2 + x, (top", "x, y = left + x, (top"),
+    ("pictures", "_FAINT = 0.06", "_FAINT = 0.3"),
+    ("pictures", "bool(evidence > -_DARK)", "bool(evidence > _DARK)"),
+    ("pictures", "min(0.4 * width**2, 0.25 * areas.max())", "min(0.0 * width**2, 0.25 * areas.max())"),
+    ("pictures", "> most_pixels or max(width, height) > MOST_SIDE", "> most_pixels"),
+    ("split", "hashes.astype(np.float64) / 2.0**64", "hashes.astype(np.float64) / 2.0**63"),
+    ("split", "np.inf if np.isclose(ends[-1], 1) else ends[-1]", "np.inf"),
+    ("split", "indices = rng.permutation(np.flatnonzero(labels == label))", "indices = np.flatnonzero(labels == label)"),
+    ("split", "np.minimum(counts, np.maximum(1, np.floor(exact)", "np.minimum(counts, np.maximum(0, np.floor(exact)"),
+    ("split", "(-np.arange(len(order)) / (len(order) - 1))", "(-np.arange(len(order)) / len(order))"),
+    ("split", "rounded = (2 * full * part + whole) // (2 * whole)", "rounded = full * part // whole"),
+    ("split", "needed = [0, *range(n - 1, 0, -1)][", "needed = [*range(n)]["),
+    ("split", "owner, n = labels[first],", "owner, n = labels[: len(first)],"),
+    ("split", "(place >= ENDS[1]).sum(), 1, len(names)", "(place >= ENDS[1]).sum(), 0, len(names)"),
+    ("leaks", "in_test = np.isin(hashes[0], hashes[2])", "in_test = np.isin(hashes[0], hashes[1])"),
+    ("leaks", "late = np.isin(hashes[1], hashes[2])", "late = np.isin(hashes[1], hashes[1][:0])"),
+    ("leaks", "leaked = in_validation | in_test", "leaked = in_test"),
+    ("leaks", "hashlib.sha256(row).digest()[:8]", "hashlib.sha256(row[:20]).digest()[:8]"),
+    ("leaks", "self.on_test_opened(self.name, len(split), split.digest)", "pass"),
+    ("cache", "if not same and files.sha256(folder / name) != facts", "if False and files.sha256(folder / name) != facts"),
+    ("cache", "== known[name] and not name.startswith(f\"{check}-\")", "== known[name]"),
+    ("cache", "asdict(options), states, code())", "asdict(options), states)"),
+    ("cache", "*_state(path)[:2]] for path in sources]", "0] for path in sources]"),
+    ("cache", "report = leaks.guard(train, validation, test)\n                ", "report = train, validation, {}\n                "),
+    ("cache", "if not any(old.glob(f\".*-{USED}\")):", "if True:"),
+    ("balance", "{\"undersample\": np.minimum, \"oversample\": np.maximum}", "{\"undersample\": np.minimum}"),
+    ("balance", "weights = 1 / counts\n", "weights = 1 / np.sqrt(counts)\n"),
+    ("balance", "np.resize(rng.permutation(np.flatnonzero(labels == label)), number)", "rng.choice(np.flatnonzero(labels == label), number)"),
+    ("balance", "weights = 1 / np.sqrt(counts[inverse])", "weights = 1 / counts[inverse]"),
+    ("balance", "if data is not None and found.data != data:", "if False:"),
+    ("scores", "cells = true * n_classes + predicted", "cells = predicted * n_classes + true"),
+    ("scores", "return np.nanmean(recalls, axis=-1)", "return np.nan_to_num(recalls).mean(axis=-1)"),
+    ("scores", "\"f1\": divide(2 * right,", "\"f1\": divide(right,"),
+    ("scores", "np.arange(probabilities.shape[1]) < true[:, None]", "np.arange(probabilities.shape[1]) > true[:, None]"),
+    ("scores", "return -np.log(np.clip(own, epsilon, 1.0))", "return -np.log2(np.clip(own, epsilon, 1.0))"),
+    ("scores", "float(np.abs(right - confidence).sum() / n.sum())", "float((right - confidence).sum() / n.sum())"),
+    ("scores", "bins + 1)[1:-1], confidence)", "bins + 1)[1:-1], confidence, side=\"right\")"),
+    ("intervals", "centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)", "centre = share"),
+    ("intervals", "level = expanded(level, n_groups)", "level = level"),
+    ("intervals", "far = stats.t.ppf(0.5 + level / 2, n - 1) *", "far = stats.norm.ppf(0.5 + level / 2) *"),
+    ("intervals", "np.hypot(first - its[0], others[1] - second)", "np.hypot(first - its[0], second - others[0])"),
+    ("intervals", "if len(names) > 1 and \"\" not in names else", "if len(names) > 1 else"),
+    ("intervals", "_ends(values - values.mean() + whole, groups)", "_ends(values, groups)"),
+    ("mcnemar", "2 * float(stats.binom.cdf(", "1 * float(stats.binom.cdf("),
+    ("mcnemar", "statistic = (one - other) ** 2 /", "statistic = (abs(one - other) - 1) ** 2 /"),
+    ("mcnemar", "found[order] * np.arange(len(found), 0, -1)", "found[order] * len(found)"),
+    ("mcnemar", "low = min(low, (2 * float(test.low)", "low = max(low, (2 * float(test.low)"),
+    ("calibration", "(found / found.max(axis=1, keepdims=True)) ** (1 / temperature)", "(found / found.max(axis=1, keepdims=True)) ** temperature"),
+    ("calibration", "1 / np.bincount(labels)[labels] if balanced", "1 / np.bincount(labels)[labels] if False"),
+    ("calibration", "return fitted if after < before else 1.0", "return fitted"),
+    ("calibration", "if (found.argmax(axis=1) == labels).all():", "if False:"),
+    ("alternatives", "np.nan_to_num((shares + shares.T) / 2)", "np.nan_to_num(np.maximum(shares, shares.T))"),
+    ("alternatives", "if joined[0] < threshold:", "if joined[0] <= 0:"),
+    ("alternatives", "n = 4 / (1 / here + 1 / there)", "n = here + there"),
+    ("alternatives", "np.append(np.flatnonzero(np.diff(sure)), len(sure) - 1)", "np.arange(len(sure))"),
+    ("alternatives", "row = curve[good].iloc[-1]", "row = curve[good].iloc[0]"),
+    ("alternatives", "kept = found.max(axis=1) >= threshold", "kept = found.max(axis=1) > threshold"),
+    ("corruptions", "127.5 + (1 - share) * (pictures - 127.5)", "(1 - share) * pictures"),
+    ("corruptions", "(_generator(each, f\"{corruption}, {seed}\") for each in given)", "(np.random.default_rng(i) for i, _ in enumerate(given))"),
+    ("params", "(value < low or (self.above and value == low))", "(value < low)"),
+    ("params", "not (value > high or (self.below and value == high))", "value <= high + 1"),
+    ("params", "if type(value).__name__ != kind:", "if kind == \"bool\" and type(value).__name__ != kind:"),
+    ("params", "if kind == \"float\" and not math.isfinite(value):", "if False:"),
+    ("params", "self.open_choices and FUNCTION.fullmatch(value) is not None", "self.open_choices"),
+    ("params", "if key == RUN or not holders:", "if key == RUN:"),
+    ("params", "key=lambda entry: entry[0] != SHARED)", "key=lambda entry: entry[0] == SHARED)"),
+    ("params", "layers.append(_Layer(SHARED, {\"seed\": seed}, within(suite.path, \"seeds\")))", "pass"),
+    ("params", "if value is None and self.optional:", "if value is None:"),
+    ("files", "os.replace(aside, path)\n", "path.write_bytes(aside.read_bytes()[:-1])\n"),
+    ("files", "if not psutil.pid_exists(int(found[1])):", "if True:"),
+    ("files", "if aside.parent.is_dir():\n", "if False:\n"),
+    ("files", "if seal != digest(facts) and (required or seal is not None):", "if seal != digest(facts) and required:"),
+    ("files", "total.update(str(len(value)).encode() + b\":\")", "pass"),
+    ("runs", "if name != LAB:", "if False:"),
+    ("runs", "return all(parameters.get(key, value) == value for key, value in match.items())", "return True"),
+    ("runs", "if record.get(\"status\") == \"done\" and kept:", "if kept:"),
+    ("runs", "if before.get(key) != now[key]:", "if key != \"inputs\" and before.get(key) != now[key]:"),
+    ("runs", "if record.get(\"outputs\") != outputs(stage, folder):", "if False:"),
+    ("resume", "default_rng([self.recipe.seed, epoch, i])", "default_rng([self.recipe.seed, self.params[\"epochs\"] - epoch, id(self) % 9])"),
+    ("resume", "if state[\"key\"] == keep.key:", "if True:"),
+    ("resume", "if files.sha256(path) != state[\"sha256\"][path.name]:", "if False:"),
+    ("resume", "int(np.argmax(scores)) == len(scores) - 1:", "scores[-1] >= max(scores):"),
+    ("resume", "default_rng([self.seed, self.epoch + i]).permutation(len(self.plan))", "default_rng([self.seed, i]).permutation(len(self.plan))"),
+    ("resume", "plan.weights.tobytes(),", "b\"\","),
+    ("recognizer", "(probabilities / highest) ** (1 / temperature)", "(probabilities / highest) ** temperature"),
+    ("recognizer", "self.best(self.predict(picture[None])[0]) if picture.any() else []", "self.best(self.predict(picture[None])[0])"),
+    ("recognizer", "place = {label: i for i, label in enumerate(self.labels)}", "place = {label: i for i, label in enumerate(sorted(self.labels))}"),
+    ("recognizer", "return (self.ink - self.paper) / 255", "return (self.ink - self.paper) / 256"),
+    ("recognizer", "pictures = pictures.transpose(0, 2, 1)", "pictures = pictures[:, ::-1]"),
+    ("recognizer", "paper, ink = ink, paper", "paper, ink = paper, ink"),
+    ("recognizer", "if not (answer.min() >= 0 and abs(answer.sum() - 1) < 1e-3):", "if False:"),
+    ("recognizer", "step = 1 if self._fixed else BATCH", "step = BATCH"),
+    ("pad", "if (np.ptp(stroke, axis=0) < _TAP).all():", "if (np.ptp(stroke, axis=0) < _TAP).any():"),
+    ("pad", "self._now = max(self._now - 1, 0)", "self._now = self._now - 1"),
+    ("pad", "self._states[self._now + 1 :] = [state]", "self._states += [state]"),
+    ("pad", "if 0 < probability < 0.001:", "if 0 <= probability < 0.001:"),
+    ("pad", "self._drawing.begin(x / FINE, y / FINE)", "self._drawing.begin(x, y)"),
+    ("pad", "elif len(touches) == 1:", "elif False:"),
+    ("pad", "end + max(self._gap, self.LOAD * (end - begin))", "end"),
+    ("pad", "inner *= np.sqrt(np.maximum(turn, 0))", "inner *= 1"),
+    ("pad", "if self.error is self._unread:", "if False:"),
+]  # fmt: skip
+
+
+def place_of(text: str, sources: dict[Path, str]) -> Path | None:
+    """The one file that holds `text` once; None where there is none, or several."""
+    found = [path for path, source in sources.items() for _ in range(source.count(text))]
+    return found[0] if len(found) == 1 else None
+
+
+def tested(project: Path, topic: str, limit: float) -> tuple[str, str]:
+    """Run a topic's tests: what came of it, and the first test that failed; too slow is caught."""
+    variables = os.environ | {"PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1"}
+    variables = {key: value for key, value in variables.items() if key != "HCR_DATA"}
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+    started = subprocess.Popen(
+        [*command, *shlex.split(TESTS[topic])], cwd=project, env=variables, text=True, start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        output, _ = started.communicate(timeout=limit)
+    except subprocess.TimeoutExpired:
+        os.killpg(started.pid, signal.SIGKILL)
+        started.communicate()
+        return "caught", "timeout"
+    failed = [line for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    words = failed[0].split(" - ")[0] if failed else output[-100:].replace("\n", " ")
+    return ("caught", words) if started.returncode else ("survived", "")
+
+
+def main() -> int:
+    """Make the mutations that --out lacks, one after the other."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("mutants.tsv"))
+    parser.add_argument("--topic", nargs="*", choices=list(TESTS), help="only these")
+    parser.add_argument("--check", action="store_true", help="only look for the texts")
+    parser.add_argument("--project", type=Path, default=Path(__file__).resolve().parents[1])
+    options = parser.parse_args()
+    originals = sorted((options.project / "hcr").rglob("*.py"))
+    sources = {path.relative_to(options.project): path.read_text("utf-8") for path in originals}
+    lost = [old for _, old, _ in MUTANTS if not place_of(old, sources)]
+    print(f"{len(MUTANTS)} mutations, {len(lost)} lost", *lost, sep="\n  ", flush=True)
+    if options.check:
+        return 1 if lost else 0
+    options.out.touch()
+    rows = [line.split("\t") for line in options.out.read_text("utf-8").splitlines()]
+    done = {tuple(row[1:4]) for row in rows}
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder, options.out.open("a") as out:
+        project = Path(folder) / "project"
+        shutil.copytree(options.project, project, ignore=SKIPPED, symlinks=True)
+        took: dict[str, float] = {}  # s, of the tests on the unchanged code; 0 where they fail
+        for topic, old, new in MUTANTS:
+            key = topic, old.replace("\n", "\\n"), new.replace("\n", "\\n")
+            if key in done or (options.topic and topic not in options.topic):
+                continue
+            path, began = place_of(old, sources), time.monotonic()
+            if topic not in took:
+                passes = tested(project, topic, LIMIT)[0] == "survived"
+                took[topic] = passes * (time.monotonic() - began)
+                print(f"{topic}: {took[topic]:.0f} s unchanged (0: they fail)", flush=True)
+                began = time.monotonic()
+            outcome, first = "lost" if path is None else "broken", ""
+            if path is not None and took[topic]:
+                stat = (project / path).stat()
+                (project / path).write_text(sources[path].replace(old, new), "utf-8")
+                try:
+                    outcome, first = tested(project, topic, 30 + 10 * took[topic])
+                finally:
+                    (project / path).write_text(sources[path], "utf-8")
+                    os.utime(project / path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+            row = [outcome, *key, f"{time.monotonic() - began:.0f}", str(path or ""), first]
+            rows.append(row)
+            print("\t".join(row), file=out, flush=True)
+            print(f"{outcome:9} {topic}: {old.strip()[:60]}", flush=True)
+    for topic in TESTS:
+        counts = Counter(row[0] for row in rows if row[1] == topic)
+        print(f"{topic:13}", ", ".join(f"{n} {outcome}" for outcome, n in counts.items()))
+    print("all:", dict(Counter(row[0] for row in rows)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
