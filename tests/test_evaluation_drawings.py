@@ -140,4 +140,4 @@ def test_a_model_that_a_person_brings_is_evaluated(tmp_path):
     assert set(section["drawings"]) == set(section["drawings_alternatives"]) == set(PLACEMENTS)
     # Of a file nobody knows what it has learned from.
     stage = json.loads((run / "run.json").read_text())["stages"]["04_evaluate"]
-    assert any(str(brought) in text for text in stage["warnings"])
+    assert any(str(brought) in each["text"] for each in stage["warnings"])

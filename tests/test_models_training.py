@@ -3,6 +3,7 @@
 import os
 import resource
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def own(tmp_path, monkeypatch) -> Path:
     source = tmp_path / "path" / "own_network_of_training.py"
     source.write_text(OWN)
     monkeypatch.syspath_prepend(source.parent)
+    monkeypatch.delitem(sys.modules, source.stem, raising=False)
     return source
 
 

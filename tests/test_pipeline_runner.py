@@ -442,13 +442,13 @@ def test_a_full_disk_is_one_clear_line_and_loses_nothing(tiny, command, monkeypa
     monkeypatch.setenv("HCR_OUTPUTS", str(disk))
     try:
         assert command("--only", "01_eda").code == 0
-        before = (disk / "quick" / "metrics.json").read_bytes()
+        before = runs.read_metrics(disk / "quick")["01_eda"]
         code = 'from hcr.runs import files\nfiles.write_text(out.path("balance.npz"), "x" * 10**6)'
         tiny_project.write_notebook(tiny, "02_balance", code)
         done = command()
         assert done.code == 1
         assert "disk is full" in done.text
-        assert (disk / "quick" / "metrics.json").read_bytes() == before
+        assert runs.read_metrics(disk / "quick")["01_eda"] == before
         runs.read(disk / "quick")
     finally:
         subprocess.run(["umount", str(disk)], check=True)

@@ -465,9 +465,9 @@ def test_no_code_comes_out_of_a_keras_file(tmp_path, kind):
     net = keras.Model(inputs, keras.layers.Dense(10, activation="softmax")(code))
     path = tmp_path / "code.keras"
     (net if kind == "code" else keras.Sequential([keras.layers.Dense(3)])).save(path)
-    with pytest.raises(ModelError, match="safe mode|input") as error:
+    with pytest.raises(ModelError, match="(?i)safe mode|input") as error:
         convert(path, tmp_path / "model.tflite")
-    one_line(error, path)
+    one_line(error, path.name)
     assert not (tmp_path / "model.tflite").exists()
 
 

@@ -51,7 +51,7 @@ def compare(data, folder, strategies=STRATEGIES, seeds=(0, 1), **options) -> stu
 
 
 def test_each_strategy_is_trained_with_each_seed_once(data, tmp_path, monkeypatch):
-    real, left = training.fit_steps, [0] * 4
+    real, left = training.train_steps, [0] * 4
 
     def fit_or_stop(*arguments):
         if not left:
@@ -59,13 +59,13 @@ def test_each_strategy_is_trained_with_each_seed_once(data, tmp_path, monkeypatc
         left.pop()
         return real(*arguments)
 
-    monkeypatch.setattr(training, "fit_steps", fit_or_stop)
+    monkeypatch.setattr(training, "train_steps", fit_or_stop)
     with pytest.raises(KeyboardInterrupt):
         compare(data, tmp_path, per_class=10)
     # Of the four, one was cut short by a full disk.
     broken = sorted(tmp_path.glob("*.npz"))[0]
     broken.write_bytes(broken.read_bytes()[:100])
-    monkeypatch.setattr(training, "fit_steps", real)
+    monkeypatch.setattr(training, "train_steps", real)
     result = compare(data, tmp_path, per_class=10)
     # logit_adjust corrects what none answered: two seeds of three trainings, three done before.
     assert (result.trained, len(list(tmp_path.glob("*.npz")))) == (3, 6)
@@ -195,7 +195,7 @@ def test_every_usual_end_of_a_network_can_be_shifted_and_comes_back(last):
     net, images = small(*last), np.arange(4 * 784, dtype=np.uint8).reshape(4, 28, 28)
     shares = np.array([0.7, 0.2, 0.1])
     before = training.predict(net, images)
-    with training.shifted(net, np.log(shares)):
+    with training._shifted(net, np.log(shares)):
         found = training.predict(net, images)
     np.testing.assert_allclose(found, balancing.adjust(before, shares), atol=1e-6)
     np.testing.assert_array_equal(training.predict(net, images), before)
@@ -212,5 +212,5 @@ def test_every_usual_end_of_a_network_can_be_shifted_and_comes_back(last):
 )
 def test_a_network_that_ends_otherwise_is_refused(last):
     said = pytest.raises(ModelError, match="Softmax")
-    with said, training.shifted(small(*last), np.zeros(3)):
+    with said, training._shifted(small(*last), np.zeros(3)):
         pass

@@ -161,12 +161,12 @@ def test_prose_does_not_cost_a_training(small_run: Finished, tmp_path):
     shutil.copytree(small_run.outputs, outputs)
     path = project / "notebooks" / "03_train.ipynb"
     path.write_text(path.read_text().replace("## Environment", "## The environment"))
-    weights = (outputs / "small" / "model.keras").read_bytes()
+    weights = (outputs / "small" / "model.tflite").read_bytes()
     done = run_all(*SMALL, "--to", "03_train", outputs=outputs, cwd=project)
     assert done.code == 0, done.text
     assert re.findall(r"\] (\w+): running", done.out) == ["03_train"]
     assert not re.search(r"; epoch \d/4 ", done.out)
-    assert (outputs / "small" / "model.keras").read_bytes() == weights
+    assert (outputs / "small" / "model.tflite").read_bytes() == weights
     assert "The environment" in (outputs / "small" / "03_train.html").read_text()
 
 

@@ -63,7 +63,8 @@ def knowing_its_input(net: object, name: str) -> keras.Model:
 
 def signature(net: keras.Model) -> str:
     """Types and shapes of a network's inputs and outputs, for messages."""
-    return " to ".join(f"{each.dtype} {tuple(each.shape)}" for each in (*net.inputs, *net.outputs))
+    sides = (net.inputs, net.outputs)
+    return " to ".join(" and ".join(f"{x.dtype} {tuple(x.shape)}" for x in side) for side in sides)
 
 
 def check(

@@ -355,10 +355,13 @@ def _shifted(net: keras.Model, shift: np.ndarray | None):
     if shift is None:
         yield
         return
+    softmax, linear = keras.activations.softmax, keras.activations.linear
     *_, dense, last = net.layers
-    if not isinstance(last, keras.layers.Softmax):
-        dense = last
-    if not isinstance(dense, keras.layers.Dense) or dense.bias is None:
+    separate = isinstance(last, keras.layers.Softmax | keras.layers.Activation)
+    separate = separate and getattr(last, "activation", softmax) is softmax
+    dense = dense if separate else last
+    plain = getattr(dense, "activation", None) is (linear if separate else softmax)
+    if not plain or not isinstance(dense, keras.layers.Dense) or dense.bias is None:
         raise ModelError(
             "logit_adjust needs a network that ends in a Dense layer with a bias and a Softmax. "
             f"Received: {net.name}, which ends in {type(last).__name__}. End it with "
