@@ -144,15 +144,19 @@ def drawings(
     if not run.by_hand:
         return draw()
     # A kernel that draws answers no pad further up, so nothing is drawn until it is asked for.
-    button, output = widgets.Button(description="Draw it", tooltip=caption), widgets.Output()
+    button = widgets.Button(description="Draw it", tooltip=caption)
+    shown = widgets.HTML(f"<p>{escape(caption)}</p>")
+    box = widgets.VBox([button, shown])
 
     def clicked(_button: widgets.Button) -> None:
-        button.disabled = True
-        with output:
-            draw().show()
+        try:
+            shown.value = draw().html
+            box.children = (shown,)
+        except Exception as error:  # which ipywidgets would hide in a log
+            shown.value = f"<pre>{escape(f'{type(error).__name__}: {error}')}</pre>"
 
     button.on_click(clicked)
-    return widgets.VBox([widgets.HTML(f"<p>{escape(caption)}</p>"), button, output])
+    return box
 
 
 def _by_pair(
