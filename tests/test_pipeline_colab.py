@@ -18,9 +18,9 @@ from hcr.pipeline import colab
 STAND_IN = Path(__file__).resolve().parent / "stand_in"
 RUN_ALL = """
 import os, sys, time
-print("héllo", sys.argv[1:], flush=True)
-print("to the other stream", file=sys.stderr, flush=True)
 try:
+    print("héllo", sys.argv[1:], flush=True)
+    print("to the other stream", file=sys.stderr, flush=True)
     time.sleep(float(os.environ.get("SLEEPS", 0)))
 except KeyboardInterrupt:
     sys.exit("Interrupted once.")
