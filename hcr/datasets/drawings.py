@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from hcr.datasets import drawings_file as drawings
+from hcr.datasets.files import from_here
 from hcr.datasets.split import Info, Options, Split, Strokes
 from hcr.errors import DataError
 from hcr.preprocessing import from_strokes, labels
-from hcr.runs import environment
 
 # There are few, and who deletes them leaves no copy of the strokes behind.
 CACHED = False
@@ -109,8 +109,8 @@ def _path(options: Options) -> Path:
     """The file; a relative path counts from here, else from the project's top."""
     if options.path is None:
         return drawings.path()
-    here = drawings.located(options.path).absolute()
-    return here if here.is_file() else drawings.located(environment.root() / options.path)
+    places = [drawings.located(place) for place in from_here(options.path)]
+    return next((place for place in places if place.is_file()), places[0])
 
 
 def _usable(found: list[drawings.Drawing], path: Path) -> list[drawings.Drawing]:

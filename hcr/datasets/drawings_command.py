@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections import Counter
-from pathlib import Path
 
 from hcr.datasets import drawings_file as drawings
 from hcr.errors import HcrError, ParameterError
@@ -11,22 +10,14 @@ from hcr.errors import HcrError, ParameterError
 MERGED = "merged.jsonl"
 
 
-class Parser(argparse.ArgumentParser):
-    """Reports what is wrong in one line."""
-
-    def error(self, message: str) -> None:
-        """Raise `ParameterError`."""
-        raise ParameterError(f"{self.prog}: {message}. See {self.prog} --help.")
-
-
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = Parser(
+    parser = argparse.ArgumentParser(
         prog="python -m hcr drawings",
         description="Your own drawings, as the pad has kept them.",
         epilog="Exit codes: 0 done, 1 it cannot be done, 2 the arguments are wrong.",
     )
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     verbs.add_parser("list", help="a line for each drawing")
     verbs.add_parser("count", help="how many there are, of which characters, by whom, and where")
     verb = verbs.add_parser("merge", help="put several people's files into one")
@@ -44,8 +35,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code."""
+    options = vars(parser().parse_args(arguments))
     try:
-        options = vars(parser().parse_args(arguments))
         globals()[f"_{options.pop('verb')}"](**options)
     except HcrError as error:
         print(error, file=sys.stderr)
@@ -55,48 +46,34 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _list() -> None:
     for number, drawing in enumerate(drawings.read(), start=1):
-        n = f"{len(drawing.strokes)} stroke{'' if len(drawing.strokes) == 1 else 's'}"
-        when = f"{drawing.when[:19]}Z"
-        print(f"{number:6,d}  {when}  {drawing.character}  {n:<10}  {drawing.writer}")
+        when, strokes = f"{drawing.when[:19]}Z", len(drawing.strokes)
+        print(f"{number:6,d}  {when}  {drawing.character}  strokes: {strokes:<3}  {drawing.writer}")
 
 
 def _count() -> None:
     everything = drawings.read()
     characters = Counter(drawing.character for drawing in everything)
-    writers = _people(len({drawing.writer for drawing in everything}))
-    print(f"{len(everything):,} drawings of {len(characters)} characters by {writers}")
-    if everything:
-        print(" ".join(f"{character}:{n}" for character, n in sorted(characters.items())))
+    writers = len({drawing.writer for drawing in everything})
+    print(f"drawings: {len(everything):,}, characters: {len(characters)}, writers: {writers:,}")
+    print(" ".join(f"{character}:{n}" for character, n in sorted(characters.items())))
     print(drawings.path())
 
 
 def _merge(files: list[str], into: str | None) -> None:
-    for name in files:
-        if not drawings.located(name).is_file():
-            raise ParameterError(f"FILE must be a file of drawings. Received: {name}.")
-    target = drawings.path().with_name(MERGED) if into is None else Path(into)
-    if target.is_dir():
-        raise ParameterError(f"--into must name a file. Received: {into}, a folder.")
-    merged = drawings.merge(files, target)
-    n, writers = sum(merged.writers.values()), _people(len(merged.writers))
-    print(f"{n:,} drawings by {writers} in {merged.path}; {merged.copies:,} copies")
-    for name in merged.shared:
-        print(f"{name} is in several files, and counts as one person")
-    print(f"To use it: -p shared.dataset=drawings -p shared.path={merged.path}")
+    target = into or drawings.path().with_name(MERGED)
+    writers, copies = drawings.merge(files, target)
+    print(f"drawings: {sum(writers.values()):,}, writers: {len(writers):,}, copies: {copies:,}")
+    print(f"To use them: -p shared.dataset=drawings -p shared.path={target}")
 
 
 def _export(file: str, writer: str | None) -> None:
-    print(f"{drawings.export(file, writer):,} drawings in {file}")
+    print(f"drawings: {drawings.export(file, writer):,}, in {file}")
 
 
 def _delete(yes: bool) -> None:
-    n = drawings.count()
-    if not n and not drawings.path().is_file():
-        print(f"There is no {drawings.path()}: nothing to delete.")
-        return
     if not yes:
         try:
-            answer = input(f"Delete {n:,} drawings in {drawings.path()}? [y/N] ")
+            answer = input(f"Delete all drawings in {drawings.path()}? [y/N] ")
         except EOFError:
             raise ParameterError(
                 "delete must be confirmed. Received: no answer. Add --yes."
@@ -104,9 +81,5 @@ def _delete(yes: bool) -> None:
         if answer.strip().lower() not in ("y", "yes"):
             print("Nothing was deleted.")
             return
-    print(f"Deleted {drawings.delete():,} drawings.")
-    print("Images of them may be left in runs, and in the cache folder of datasets.")
-
-
-def _people(n: int) -> str:
-    return "1 writer" if n == 1 else f"{n:,} writers"
+    drawings.delete()
+    print("Deleted. Images of them may be left in runs, and in the cache folder of datasets.")

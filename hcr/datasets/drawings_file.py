@@ -4,10 +4,8 @@ The file lies in the user's data folder, or in the one that `HCR_DRAWINGS` names
 runs; docs/drawings.md describes its format. As a dataset it is `drawings`.
 """
 
-import hashlib
 import json
 import os
-import re
 import secrets
 import sys
 import unicodedata
@@ -33,8 +31,6 @@ PATIENCE = 10.0  # s that a lock is waited for; an append takes a few ms
 LONGEST_NAME = 100
 HUGE = 1e6  # px
 DIGITS = 2  # of a pixel, behind the point: a hundredth is less than any hand or screen can resolve
-OWN_NAME = re.compile(r"me-[0-9a-f]{8}")  # of writers who gave none: random, so never shared
-NOBODY = "me"  # in files of before, whoever used that machine
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,41 +55,15 @@ class Drawing:
     @property
     def line(self) -> bytes:
         """The drawing as a line of a file, without its end."""
-        strokes = [stroke.tolist() for stroke in self.strokes]
-        record = {"version": VERSION, **vars(self), "strokes": strokes}
-        order = "version", "character", "writer", "when", "size", "strokes"
-        text = json.dumps(
-            {key: record[key] for key in order},
-            ensure_ascii=False,
-            allow_nan=False,
-            separators=(",", ":"),
-        )
-        return text.encode()
-
-
-@dataclass(frozen=True)
-class SavedDrawing:
-    """A drawing that was appended, as `take_back` takes it: its file, and its line there."""
-
-    path: Path
-    line: bytes
-
-
-@dataclass(frozen=True)
-class Merged:
-    """What a merged file holds.
-
-    Attributes:
-        path: The file.
-        writers: How many drawings each writer has, the most first.
-        copies: How many drawings were left out, since they were there already.
-        shared: The names that people chose and that several files have: one writer each.
-    """
-
-    path: Path
-    writers: dict[str, int]
-    copies: int
-    shared: tuple[str, ...]
+        record = {
+            "version": VERSION,
+            "character": self.character,
+            "writer": self.writer,
+            "when": self.when,
+            "size": self.size,
+            "strokes": [stroke.tolist() for stroke in self.strokes],
+        }
+        return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def create(
@@ -103,7 +73,7 @@ def create(
     name = unicodedata.normalize("NFC", character) if isinstance(character, str) else ""
     if len(name) != 1 or not name.isprintable() or name.isspace():
         raise _refusal("character must be one printable character", character)
-    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+    if size is not None and (type(size) is not int or size < 1):
         raise _refusal("size must be the pad's side in pixels, an integer, or None", size)
     try:
         moment = datetime.now(UTC) if when is None else datetime.fromisoformat(when)
@@ -127,12 +97,8 @@ def parse(line: bytes) -> Drawing:
         raise DataError(
             f"A line must be a drawing of version {VERSION}. Received: version {version!r:.40}."
         )
-    missing = {"character", "strokes", "writer", "when"} - set(record)
-    if missing:
-        raise DataError(f"A drawing must have {', '.join(sorted(missing))}. Received: none.")
-    return create(
-        record["character"], record["strokes"], record["writer"], record.get("size"), record["when"]
-    )
+    keys = "character", "strokes", "writer", "size"
+    return create(*map(record.get, keys), when=record.get("when") or "")
 
 
 def path() -> Path:
@@ -148,8 +114,8 @@ def located(place: Path | str | None) -> Path:
 
 def append(
     character: str, strokes: Any, writer: str | None = None, size: int | None = None
-) -> SavedDrawing:
-    """Append a drawing to the person's own file, whole or not at all.
+) -> Drawing:
+    """Append a drawing to the person's own file, whole or not at all; returns it.
 
     Args:
         character: What was meant, one printable character.
@@ -162,13 +128,13 @@ def append(
     Raises:
         DataError: It is no drawing, or the file cannot be written; then it is as it was before.
     """
-    drawing = create(character, strokes, NOBODY if writer is None else writer, size)
+    drawing = create(character, strokes, "me" if writer is None else writer, size)
     target = path()
     with _locked(target):
         if writer is None:
             drawing = replace(drawing, writer=_own_writer())
         _append(target, drawing.line)
-    return SavedDrawing(target, drawing.line)
+    return drawing
 
 
 def read(place: Path | str | None = None) -> list[Drawing]:
@@ -180,87 +146,77 @@ def read(place: Path | str | None = None) -> list[Drawing]:
     Raises `DataError` where another file does not exist, or no line of a file is a drawing.
     """
     target = located(place)
-    try:
-        content = _content(target)
-    except FileNotFoundError:
-        if place is None:
-            return []
-        raise DataError(f"There is no file of drawings {target}. Give one that is.") from None
-    return _drawings(target, content)
+    if place is None and not target.is_file():
+        return []
+    drawings, note = _drawings(target, _content(target))
+    if note:
+        print(note, file=sys.stderr, flush=True)
+    return drawings
 
 
-def count() -> int:
-    """How many drawings the person's own file holds; raises what `left_out` raises."""
-    return _counted()[0]
-
-
-def left_out() -> str:
-    """A sentence on the lines of the person's own file that are no drawings, or "".
+def count() -> tuple[int, str]:
+    """How many drawings the person's own file holds, and a sentence on its other lines, or "".
 
     Raises `DataError` where it cannot be read, or none of its lines is a drawing.
     """
-    return _counted()[1]
+    if not path().is_file():
+        return 0, ""
+    drawings, note = _drawings(path(), _content(path()))
+    return len(drawings), note
 
 
-def take_back(saved: SavedDrawing) -> Drawing | None:
-    """Take back a drawing that `append` has saved, and return it; None where it is gone already.
+def take_back(drawing: Drawing) -> bool:
+    """Take back a drawing that `append` has given; whether it was still there.
 
     Whatever else has been appended stays. Raises `DataError` where the file cannot be written.
     """
-    with _locked(saved.path):
-        content = saved.path.read_bytes() if saved.path.is_file() else b""
-        lines = [line for line in content.split(b"\n") if line]
-        if saved.line not in lines:
-            return None
-        del lines[len(lines) - 1 - lines[::-1].index(saved.line)]
-        _write(saved.path, lines)
-    return parse(saved.line)
-
-
-def delete() -> int:
-    """Delete the person's own drawings, and the name that they were given; how many there were."""
     target = path()
-    if not target.parent.is_dir():
-        return 0
     with _locked(target):
-        n = len(_lines(target.read_bytes())) if target.is_file() else 0
-        for file in (Path(os.path.realpath(target)), target.with_name(WRITER)):
-            file.unlink(missing_ok=True)
-    return n
+        content = target.read_bytes() if target.is_file() else b""
+        lines = [line for line in content.split(b"\n") if line]
+        if drawing.line not in lines:
+            return False
+        del lines[len(lines) - 1 - lines[::-1].index(drawing.line)]
+        _write(target, lines)
+    return True
 
 
-def merge(places: Iterable[Path | str], into: Path | str) -> Merged:
+def delete() -> None:
+    """Delete the person's own drawings, and the name that they were given."""
+    target = path()
+    if target.parent.is_dir():
+        with _locked(target):
+            for file in (Path(os.path.realpath(target)), target.with_name(WRITER)):
+                file.unlink(missing_ok=True)
+
+
+def merge(places: Iterable[Path | str], into: Path | str) -> tuple[dict[str, int], int]:
     """Put the drawings of several files into one; what is in that one already stays.
 
     A drawing that several files have, or one has twice, counts once; only its writer may differ.
-    Writers that share one are the same person, and get the name that comes first. Those who chose
-    the same name count as one, too: if they are two, no harm is done to a split by writer, while
-    one person on both sides of it would make figures too good. `me` means somebody else in each
-    file. Merging again what has grown adds what is new.
+    Writers that share one are the same person, and get the name that comes first: one person on
+    both sides of a split by writer would make figures too good. Merging again what has grown adds
+    what is new. Returns how many drawings each writer has then, and how many copies were left out.
 
     Raises `DataError` where a file cannot be read, is no file of drawings, or cannot be written.
     """
     target = Path(into).expanduser()
-    parts = [_named(read(place)) for place in places]
+    drawings = [drawing for place in places for drawing in read(place)]
     with _locked(target):
         # Not by `read`, which may wait for the lock.
-        before = _drawings(target, target.read_bytes()) if target.is_file() else []
+        before = target.read_bytes() if target.is_file() else b""
+        drawings = _drawings(target, before)[0] + drawings
         kept: dict[bytes, Drawing] = {}
         same: dict[str, str] = {}
-        copies = 0
-        for drawing in (drawing for part in (before, *parts) for drawing in part):
+        for drawing in drawings:
             # Two copies of a drawing have all in common but the writer.
-            first = kept.setdefault(replace(drawing, writer=NOBODY).line, drawing)
-            copies += first is not drawing
+            first = kept.setdefault(replace(drawing, writer="").line, drawing)
             one, other = _last(same, first.writer), _last(same, drawing.writer)
             if one != other:
                 same[other] = one
         merged = [replace(d, writer=_last(same, d.writer)) for d in kept.values()]
         _write(target, [drawing.line for drawing in merged])
-    holders = Counter(name for part in parts for name in {drawing.writer for drawing in part})
-    shared = {name for name, n in holders.items() if n > 1 and not OWN_NAME.fullmatch(name)}
-    writers = dict(Counter(drawing.writer for drawing in merged).most_common())
-    return Merged(target, writers, copies, tuple(sorted(shared)))
+    return Counter(drawing.writer for drawing in merged), len(drawings) - len(merged)
 
 
 def export(target: Path | str, writer: str | None = None) -> int:
@@ -312,66 +268,30 @@ def _strokes(strokes: Any) -> tuple[np.ndarray, ...]:
     return tuple(arrays)
 
 
-def _lines(content: bytes) -> list[tuple[int, bytes]]:
-    """The lines that are not empty, with their numbers from 1."""
-    lines = enumerate(content.split(b"\n"), start=1)
-    return [(number, line) for number, line in lines if line.strip()]
-
-
-def _counted() -> tuple[int, str]:
-    try:
-        numbered = _lines(_content(path()))
-    except FileNotFoundError:
-        return 0, ""
-    faults = [(number, _fault(line)) for number, line in numbered]
-    wrong = [(number, fault) for number, fault in faults if fault]
-    return len(numbered) - len(wrong), _note(path(), wrong, len(numbered))
-
-
 # The pad counts after each drawing: what was parsed before is not parsed again.
 @lru_cache(maxsize=100_000)
-def _fault(line: bytes) -> str:
-    """Why a line is no drawing; empty where it is one."""
+def _parsed(line: bytes) -> Drawing | DataError:
     try:
-        parse(line)
+        return parse(line)
     except DataError as error:
-        return str(error)
-    return ""
+        return error
 
 
-def _drawings(target: Path, content: bytes) -> list[Drawing]:
-    numbered = _lines(content)
-    wrong = [(number, _fault(line)) for number, line in numbered if _fault(line)]
-    note = _note(target, wrong, len(numbered))
-    if note:
-        print(note, file=sys.stderr, flush=True)
-    return [parse(line) for _, line in numbered if not _fault(line)]
-
-
-def _note(target: Path, wrong: list[tuple[int, str]], n: int) -> str:
-    """One sentence on the `wrong` lines of `n`. Raises `DataError` where all are."""
+def _drawings(target: Path, content: bytes) -> tuple[list[Drawing], str]:
+    """The drawings, and a sentence on the lines that are none, or ""; an error where all are."""
+    lines = enumerate(content.split(b"\n"), start=1)
+    parsed = [(number, _parsed(line)) for number, line in lines if line.strip()]
+    drawings = [each for _, each in parsed if isinstance(each, Drawing)]
+    wrong = [(number, each) for number, each in parsed if not isinstance(each, Drawing)]
     if not wrong:
-        return ""
-    number, fault = wrong[0]
-    if len(wrong) == n:
+        return drawings, ""
+    number, error = wrong[0]
+    if not drawings:
         raise DataError(
-            f"{target} must be a file of drawings, a line each (docs/drawings.md). In line "
-            f"{number}: {fault}"
+            f"{target} must hold drawings (docs/drawings.md). In line {number}: {error}"
         )
-    return (
-        f"Left out {len(wrong):,} of {n:,} lines of {target}, which are no drawings: line "
-        f"{number}{' and others' if len(wrong) > 1 else ''}. {fault}"
-    )
-
-
-def _named(drawings: list[Drawing]) -> list[Drawing]:
-    """The drawings of one file, those of `NOBODY` under a name that is this file's alone."""
-    first = next((drawing for drawing in drawings if drawing.writer == NOBODY), None)
-    if first is None:
-        return drawings
-    # Of its first drawing, so that the name stays when the file has grown.
-    name = f"{NOBODY}-{hashlib.sha256(first.line).hexdigest()[:8]}"
-    return [replace(d, writer=name) if d.writer == NOBODY else d for d in drawings]
+    note = f"Left out {len(wrong):,} of {len(parsed):,} lines of {target}, which are no drawings"
+    return drawings, f"{note}, such as line {number}. {error}"
 
 
 def _last(same: dict[str, str], name: str) -> str:
@@ -381,21 +301,18 @@ def _last(same: dict[str, str], name: str) -> str:
 
 
 def _content(target: Path) -> bytes:
-    """What a file holds. Raises `FileNotFoundError`, or `DataError` where it cannot be read."""
+    """What a file holds. Raises `DataError` where it cannot be read."""
     try:
         content = target.read_bytes()
-        if content and not content.endswith(b"\n") and _lock(target).is_file():
+        if content and not content.endswith(b"\n"):
             # Perhaps somebody is appending just now.
             with suppress(DataError), _locked(target):
                 content = target.read_bytes()
-    except FileNotFoundError:
-        raise
+        return content
     except OSError as error:
         raise DataError(
-            f"{target} must be a file of drawings that can be read. "
-            f"Received: {os.strerror(error.errno or 0)}. Change its rights, or give another."
+            f"{target} must be a file of drawings. Received: {error.strerror}. Give another."
         ) from error
-    return content
 
 
 def _write(target: Path, lines: list[bytes]) -> None:
@@ -409,9 +326,11 @@ def _locked(target: Path) -> Iterator[None]:
 
     Raises `DataError` where the disk refuses, here or within, or another holds it for long.
     """
+    # One lock, by whatever link the file is reached.
+    file = Path(os.path.realpath(target))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(_lock(target), timeout=PATIENCE):
+        with FileLock(file.with_name(f".{file.name}.lock"), timeout=PATIENCE):
             yield
     except Timeout:
         raise DataError(
@@ -419,66 +338,35 @@ def _locked(target: Path) -> Iterator[None]:
             "its lock. End that one, and try again."
         ) from None
     except (OSError, RunError) as error:
-        cause = error.__cause__ if isinstance(error, RunError) else error
-        if not isinstance(cause, OSError):
-            raise
-        reason = os.strerror(cause.errno) if cause.errno else str(cause)
+        reason = getattr(error.__cause__ or error, "strerror", None) or error
         raise DataError(
             f"{target} must be writable and have room. Received: {reason}. It is as it was: make "
             f"room, or set {environment.DRAWINGS_VARIABLE} to another folder, and try again."
         ) from error
 
 
-def _lock(target: Path) -> Path:
-    target = Path(os.path.realpath(target))  # one lock, by whatever link the file is reached
-    return target.with_name(f".{target.name}.lock")
-
-
 def _own_writer() -> str:
     """The name in the folder's `WRITER`; made where there is none."""
     note = path().with_name(WRITER)
-    with suppress(FileNotFoundError, UnicodeDecodeError):
-        name = note.read_text(encoding="utf-8").strip()
-        if OWN_NAME.fullmatch(name):
-            return name
-    name = f"me-{secrets.token_hex(4)}"
-    files.write_text(note, f"{name}\n")
-    return name
+    if not note.is_file():
+        files.write_text(note, f"me-{secrets.token_hex(4)}\n")
+    return _writer(note.read_text(encoding="utf-8", errors="replace"))
 
 
 def _append(target: Path, line: bytes) -> None:
     """Append `line`; where that fails the file ends where it ended before."""
     with open(target, "a+b", buffering=0) as file:
-        end = _mended(file)
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(0, end - 1))
+        # What a crash has left of a line is left out; it must not take the next one with it.
+        start = b"" if file.read(1) in (b"", b"\n") else b"\n"
         try:
-            _write_all(file, line + b"\n")
+            _write_all(file, start + line + b"\n")
             os.fsync(file.fileno())
         except BaseException:
             with suppress(OSError):
                 file.truncate(end)
             raise
-
-
-def _mended(file: FileIO) -> int:
-    """Make the file end with the end of a line; return its size.
-
-    What a crash has left of a line is cut off, as it must not take the next one with it. A whole
-    line that only lacks its end gets it.
-    """
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - 1))
-    if not size or file.read(1) == b"\n":
-        return size
-    file.seek(0)
-    content = file.readall()
-    start = content.rfind(b"\n") + 1
-    try:
-        json.loads(content[start:])
-    except (ValueError, RecursionError):
-        file.truncate(start)
-        return start
-    _write_all(file, b"\n")
-    return size + 1
 
 
 def _write_all(file: FileIO, data: bytes) -> None:

@@ -15,8 +15,8 @@ from hcr.preprocessing.labels import fold_case
 class Teaching:
     """Controls to keep what is drawn on a surface, with the character that was meant.
 
-    `drawings` has the functions of `hcr.datasets.drawings`; `best` gives the best answer to what is
-    drawn, by the name of each model that answers now.
+    `drawings` has the functions of `hcr.datasets.drawings_file`; `best` gives the best answer to
+    what is drawn, by the name of each model that answers now.
     """
 
     def __init__(
@@ -65,14 +65,14 @@ class Teaching:
         self._surface.clear()
 
     def _take_back(self) -> None:
-        there = self._drawings.take_back(self._mine[-1][0]) is not None
+        there = self._drawings.take_back(self._mine[-1][0])
         self._mine.pop()
         self._report("taken back" if there else "that one was gone already")
 
     def _report(self, last: str) -> None:
         """Say how many there are, and what has happened to the `last` one."""
         try:
-            n, wrong = self._drawings.count(), self._drawings.left_out()
+            n, wrong = self._drawings.count()
             kept = f"{n:,} drawing{'' if n == 1 else 's'} kept" + (f" ({last})" if last else "")
             self._state = "<br>".join(escape(text) for text in (kept, wrong) if text)
         except Exception as error:  # a file that cannot be counted can be drawn beside
