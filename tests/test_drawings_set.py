@@ -45,18 +45,15 @@ def test_pictures_are_those_of_the_pad_with_strokes_and_writers():
     assert data.title == "Your drawings"
     assert data.caveat == ""
     kept = drawings.read()
-    n = 0
     for split in (data.train, data.validation, data.test):
         check_images(split.images)
-        assert len(split.strokes) == len(split.writers) == len(split)
+        assert set(split.writers) == {"anna"}
         for i in range(len(split)):
             assert (from_strokes(split.strokes[i]) == split.images[i]).all()
             ends = [(each.character, each.strokes[0][0].tolist()) for each in kept]
             character = data.characters[split.labels[i]]
             assert (character, pytest.approx(split.strokes[i][0][0].tolist())) in ends
-        assert set(split.writers) == {"anna"}
-        n += len(split)
-    assert n == len(kept)
+    assert sum(counts.sum() for counts in data.counts.values()) == len(kept)
     assert datasets.sources("drawings") == [drawings.path()]
 
 
@@ -101,25 +98,16 @@ def test_nothing_is_kept_of_what_was_deleted(tmp_path, monkeypatch):
     draw("CCC")
     assert datasets.load("drawings").digest != first
     drawings.delete()
-    with pytest.raises(DataError, match="is not yet"):
+    with pytest.raises(DataError, match="drawings"):
         datasets.load("drawings")
 
 
-@pytest.mark.parametrize(
-    ("characters", "received"),
-    [
-        ("A", "Received: 1 drawings, at most 1 of a character"),
-        ("ABCD", "Received: 4 drawings, at most 1 of a character"),
-        ("AABB", "Received: 4 drawings, at most 2 of a character"),
-        ("Cc", "Received: 2 drawings, at most 2 of a character"),
-    ],
-)
-def test_too_few_are_told_with_the_number_that_is_needed(characters, received):
+@pytest.mark.parametrize(("characters", "most"), [("ABCD", 1), ("Cc", 2)])
+def test_too_few_are_told_with_the_number_that_is_needed(characters, most):
     draw(characters)
-    with pytest.raises(DataError, match="at least 3 drawings of one character") as error:
+    received = f"at least 3 .*Received: {len(characters)} drawings, at most {most} "
+    with pytest.raises(DataError, match=received):
         datasets.load("drawings")
-    assert received in str(error.value)
-    assert "\n" not in str(error.value)
     draw(characters[0], first=50)
     draw(characters[0], first=60)
     data = datasets.load("drawings")
@@ -128,34 +116,29 @@ def test_too_few_are_told_with_the_number_that_is_needed(characters, received):
 
 def test_no_drawings_at_all():
     for call in (datasets.load, datasets.sources):
-        with pytest.raises(DataError, match=r"drawings\.jsonl, and that is not yet\. Draw some"):
+        with pytest.raises(DataError, match=r"drawings\.jsonl.*05_draw"):
             call("drawings")
     drawings.path().parent.mkdir()
     drawings.path().touch()
-    with pytest.raises(DataError, match="Received: 0 drawings, at most 0 of a character"):
+    with pytest.raises(DataError, match="Received: 0 drawings"):
         datasets.load("drawings")
 
 
 def test_a_merged_file_is_named_by_path(tmp_path, monkeypatch):
     draw(3 * "AB")
-    target = drawings.merge([drawings.path()], tmp_path / "class.jsonl").path
+    target = tmp_path / "class.jsonl"
+    drawings.merge([drawings.path()], target)
     data = datasets.load("drawings", path=str(target))
     assert data.title == "Drawings in class.jsonl"
     assert where(data) == where(datasets.load("drawings"))
     monkeypatch.chdir(tmp_path)
     assert datasets.sources("drawings", path="class.jsonl") == [target]
     assert datasets.sources("drawings", path=str(drawings.path().parent)) == [drawings.path()]
-    with pytest.raises(DataError, match=r"none\.jsonl, and that is not there"):
+    with pytest.raises(DataError, match=r"none\.jsonl"):
         datasets.load("drawings", path="none.jsonl")
 
 
 # Splits within each class
-
-
-def test_a_class_takes_turns():
-    parts = family.in_turn(np.array([4] * 11 + [7] * 3))
-    assert parts[:11].tolist() == [0, 1, 2, 0, 0, 0, 1, 2, 0, 0, 0]
-    assert parts[11:].tolist() == [0, 1, 2]
 
 
 @given(st.lists(st.integers(0, 4), max_size=60), st.integers(0, 60))
@@ -205,12 +188,6 @@ def test_many_writers_stand_where_their_names_say_and_few_move():
         assert moved.sum() <= 2, n
 
 
-def test_three_writers_get_a_part_each_whatever_their_names():
-    for start in range(50):
-        parts = family.by_writer(np.array([f"{start + i}" for i in range(3)]))
-        assert sorted(parts.tolist()) == [0, 1, 2]
-
-
 def test_a_file_of_three_people():
     for i, name in enumerate(("anna", "bob", "cem")):
         draw(CHARACTERS, name, first=10 * i)
@@ -223,11 +200,6 @@ def test_a_file_of_three_people():
         draw("2345", name, first=50 + 10 * i)
     after = where(datasets.load("drawings"))
     assert {key: after[key] for key in before} == before
-    # The options of all data sets go with it.
-    assert len(datasets.load("drawings", limit=47).train) == len(datasets.load("drawings").train)
-
-
-# What an accuracy is called
 
 
 # With EMNIST

@@ -46,8 +46,7 @@ def sources(name: str, options: Options) -> list[Path]:
     """The file. Raises `DataError` where it is not there."""
     path = _path(options)
     if not path.is_file():
-        remedy = f"yet. {REMEDY}" if options.path is None else "there. Give one that is."
-        raise DataError(f"{name} is read from {path}, and that is not {remedy}")
+        raise DataError(f"{name} is read from {path}. Received: no such file. {REMEDY}")
     return [path]
 
 
@@ -57,21 +56,20 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     Raises `DataError` for a file that is missing or is none of drawings, or for too few of them.
     """
     (path,) = sources(name, options)
-    found = _usable(drawings.read(path), path)
-    values = np.array([CLASSES.index(labels.merge(each.character)) for each in found], np.int64)
-    writers = np.array([each.writer for each in found])
-    parts = by_writer(writers) if len(set(writers.tolist())) >= WRITERS else in_turn(values)
-    least = min(np.bincount(parts, minlength=3))
-    if not least:
-        most = np.bincount(values).max() if len(values) else 0
+    saved = _usable(drawings.read(path), path)
+    values = np.array([CLASSES.index(labels.merge(each.character)) for each in saved], np.int64)
+    writers = np.array([each.writer for each in saved])
+    parts = by_writer(writers) if len(np.unique(writers)) >= WRITERS else in_turn(values)
+    if not np.bincount(parts, minlength=3).all():
+        most = np.bincount(values, minlength=1).max()
         raise DataError(
             f"The data set {name} needs at least 3 drawings of one character, to learn from, to "
-            f"choose on and to test on, or at least {WRITERS} writers. Received: {len(found)} "
+            f"choose on and to test on, or at least {WRITERS} writers. Received: {len(saved)} "
             f"drawings, at most {most} of a character, in {path}. {REMEDY}"
         )
-    strokes = Strokes.of(each.strokes for each in found)
-    pictures = np.stack([from_strokes(each.strokes) for each in found])
-    whole = Split(pictures, values, strokes, writers)
+    strokes = Strokes.of(each.strokes for each in saved)
+    images = np.stack([from_strokes(each.strokes) for each in saved])
+    whole = Split(images, values, strokes, writers)
     train, validation, test = (whole.take(np.flatnonzero(parts == part)) for part in range(3))
     return train, validation, test
 
@@ -113,14 +111,14 @@ def _path(options: Options) -> Path:
     return next((place for place in places if place.is_file()), places[0])
 
 
-def _usable(found: list[drawings.Drawing], path: Path) -> list[drawings.Drawing]:
+def _usable(saved: list[drawings.Drawing], path: Path) -> list[drawings.Drawing]:
     """The drawings of characters that there are classes for, each once."""
-    known = [each for each in found if each.character in labels.BYCLASS]
-    others = sorted({each.character for each in found} - set(labels.BYCLASS))
+    others = {each.character for each in saved} - set(labels.BYCLASS)
+    known = [each for each in saved if each.character not in others]
     if others:
         print(
-            f"Left out {len(found) - len(known):,} of {len(found):,} drawings of {path}, of "
-            f"characters that are no class: {' '.join(others)}.",
+            f"Left out {len(saved) - len(known):,} of {len(saved):,} drawings of {path}, of "
+            f"characters that are no class: {' '.join(sorted(others))}.",
             file=sys.stderr,
             flush=True,
         )
