@@ -13,11 +13,9 @@ The official archive is downloaded once, resumed where it broke off, checked, an
 import hashlib
 import os
 import sys
-import time
 import zipfile
 from importlib import import_module
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 from filelock import FileLock
@@ -68,8 +66,7 @@ MEMBERS = {
         str.split, Path(__file__).with_name("emnist_sha256.txt").read_text("ascii").splitlines()
     )
 }
-ATTEMPTS = 5  # at one address, as long as each brings something
-PAUSE = 2.0  # s before another attempt at the same address
+ATTEMPTS = 5  # at one address
 TIMEOUT = (10, 60)  # s to connect, s between two pieces
 
 
@@ -126,13 +123,8 @@ def part(name: str, split: str) -> Split:
     check_official(labels)
     # In EMNIST Letters A is 1.
     first = int(name == "emnist-letters")
-    pixels, values = read_pair(images, labels, len(SETS[name][0]) + first)
-    if values.min() < first:
-        raise DataError(
-            f"Labels in {labels} must count from {first}. Received: {values.min()}. "
-            "Is it the label file of another set?"
-        )
-    return Split(_upright(pixels), values - first)
+    pixels, values = read_pair(images, labels, len(SETS[name][0]), first)
+    return Split(_upright(pixels), values)
 
 
 def upright_images(path: Path) -> np.ndarray:
@@ -147,18 +139,14 @@ def rebuild(pool: np.ndarray) -> Split:
     keys = pixel_hashes(pool)
     order = np.argsort(keys)
     at = order[np.searchsorted(keys, hashes, sorter=order).clip(max=len(pool) - 1)]
-    if (missing := int((keys[at] != hashes).sum())) > 0:
-        raise DataError(
-            f"Every one of the {len(hashes):,} listed images must be there. Received: {missing:,} "
-            f"that are not among {len(pool):,}. Get EMNIST ByMerge's training images again."
-        )
     images = pool[at]
     digest = hashlib.sha256(images)
     digest.update(labels)
     if digest.hexdigest() != expected:
+        missing = int((keys[at] != hashes).sum())
         raise DataError(
-            f"The rebuilt images must have the digest {expected[:16]} of the list. Received: "
-            f"{digest.hexdigest()[:16]}. The list or the file is damaged: get both again."
+            f"The rebuilt images must have the digest of their list. Received: another "
+            f"({missing:,} images are missing). Get EMNIST ByMerge's training images again."
         )
     return Split(images, labels.astype(np.int64))
 
@@ -201,10 +189,8 @@ def emnist_file(name: str) -> Path:
                 )
                 with files.writing(target) as aside:
                     aside.write_bytes(content)
-    except RunError as error:
-        raise disk_error(error.__cause__, target) from error
-    except OSError as error:
-        raise disk_error(error, target) from error
+    except (RunError, OSError) as error:
+        raise disk_error(error.__cause__ or error, target) from error
     return target.resolve()
 
 
@@ -237,13 +223,11 @@ def fetch(target: Path) -> Path:
     # It would print the addresses and this machine's folders, into reports too.
     pooch.get_logger().setLevel("WARNING")
     print("Downloading EMNIST's archive, 562 MB, once.", file=sys.stderr, flush=True)
-    part, reasons = target.with_name(f"{target.name}.part"), []
+    part = target.with_name(f"{target.name}.part")
 
     def resume(url: str, output_file: str, _: object) -> None:
         # Compressed on the way, the bytes could not be counted.
-        headers = {"Accept-Encoding": "identity"}
-        if size():
-            headers["Range"] = f"bytes={size()}-"
+        headers = {"Accept-Encoding": "identity", "Range": f"bytes={size()}-"}
         try:
             with open(part, "ab") as file:
                 pooch.HTTPDownloader(headers=headers, timeout=TIMEOUT)(url, file, None)
@@ -257,22 +241,19 @@ def fetch(target: Path) -> Path:
         return part.stat().st_size if part.is_file() else 0
 
     for url in URLS:
-        for _ in range(ATTEMPTS):
-            before = size()
-            try:
-                pooch.retrieve(url, f"md5:{MD5}", target.name, target.parent, downloader=resume)
-                return target
-            except requests.RequestException as error:
-                status = getattr(error.response, "status_code", None)
-                reason, again = status or type(error).__name__, size() > before
-            except ValueError:
-                # What was there before may have been wrong, or the server cannot resume.
-                reason, again = "a file with another MD5", before > 0
-            if not again:
-                break
-            time.sleep(PAUSE)
-        reasons.append(f"{reason} from {urlsplit(url).netloc}")
+        box = pooch.create(
+            target.parent,
+            base_url="",
+            registry={target.name: f"md5:{MD5}"},
+            urls={target.name: url},
+            retry_if_failed=ATTEMPTS - 1,
+        )
+        try:
+            box.fetch(target.name, downloader=resume)
+            return target
+        except (requests.RequestException, ValueError) as error:
+            reason = f"{type(error).__name__}, {error!s:.70}"
     raise DataError(
-        f"EMNIST's archive must be downloaded once. Received: {', '.join(reasons)}. Try again "
+        f"EMNIST's archive must be downloaded once. Received: {reason}. Try again "
         f"later ({size() / 1e6:,.0f} MB are kept), or put {URLS[0]} into {target.parent} by hand."
     )

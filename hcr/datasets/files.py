@@ -101,19 +101,22 @@ def read_idx(path: Path) -> np.ndarray:
     )
 
 
-def read_pair(images: Path, labels: Path, n_classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Read images, uint8 (n, 28, 28) as stored, and their labels, int64 (n,), n from 1 up.
+def read_pair(
+    images: Path, labels: Path, n_classes: int, first: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Read images, uint8 (n, 28, 28) as stored, and labels, int64 (n,) from 0, n from 1 up.
 
-    Raises `DataError` where the two don't fit together or a label is not below `n_classes`.
+    Raises `DataError` where the two don't fit together or a label in the file is not one of the
+    `n_classes` from `first` up.
     """
-    pixels, values = read_idx(images), read_idx(labels)
+    pixels, values = read_idx(images), read_idx(labels).astype(np.int64) - first
     if pixels.shape[1:] != (28, 28) or values.shape != (len(pixels),) or not len(values):
         received = f"{pixels.shape} and {values.shape}"
-    elif values.max() >= n_classes:
-        received = f"label {values.max()}"
+    elif values.min() < 0 or values.max() >= n_classes:
+        received = f"labels from {values.min() + first} to {values.max() + first}"
     else:
-        return pixels, values.astype(np.int64)
+        return pixels, values
     raise DataError(
-        f"{images} must hold images of 28 x 28 and {labels.name} one label below {n_classes} for "
-        f"each. Received: {received}. Are they of one split of one dataset?"
+        f"{images} must hold images of 28 x 28 and {labels.name} one label of {n_classes} from "
+        f"{first} up for each. Received: {received}. Are they of one split of one dataset?"
     )

@@ -188,13 +188,9 @@ def _sample_file() -> Path:
 def _az_file(path: str | None) -> Path:
     """The file, or the archive that holds it; `path` may be either or a folder with one of them."""
     tops = files.folders("az") if path is None else files.from_here(path)
-    for top in tops:
-        if top.is_file():
-            return top.resolve()
-        for place in (top / each for each in AZ_PLACES):
-            # Kaggle gives all its archives one name.
-            if place.is_file() and not (place.name == "archive.zip" and _az_member(place) is None):
-                return place.resolve()
+    for place in (top / name for top in tops for name in ("", *AZ_PLACES)):
+        if place.is_file():
+            return place.resolve()
     raise DataError(
         f"The letters are read from {AZ_FILE}. Received: no such file in "
         f"{path or ', '.join(map(str, tops))}. Download it from {AZ_URL} into a folder az below "
@@ -204,71 +200,46 @@ def _az_file(path: str | None) -> Path:
 
 
 def _read_az(path: str | None) -> tuple[Split, Split, Split]:
-    """Raises `DataError`, with the number of the line, where the file isn't what it should be."""
+    """Raises `DataError` where the file isn't what it should be."""
     file, remedy = _az_file(path), f"It was cut short, or is another: get it again from {AZ_URL}."
     form = "a file of lines with a label from 0 to 25 and 784 pixels from 0 to 255, of each letter"
-
-    def load() -> list[Split]:
-        images, labels = ([[] for _ in SHARES] for _ in range(2))
-        for rows in _az_rows(file):
-            pixels = np.ascontiguousarray(rows[:, 1:], np.uint8).reshape(-1, 28, 28)
-            for i, part in enumerate(by_hash(pixel_hashes(pixels), SHARES)):
-                images[i].append(pixels[part])
-                labels[i].append(rows[part, 0].astype(np.int64))
-        every = np.unique(np.concatenate([each for part in labels for each in part] or [[]]))
-        if len(every) < len(LETTERS):
-            missing = set(range(len(LETTERS))) - set(every.tolist())
-            raise ValueError(f"none of {''.join(LETTERS[label] for label in sorted(missing))}")
-        parts = zip(images, labels, strict=True)
-        return [Split(np.concatenate(a), np.concatenate(b)) for a, b in parts]
-
-    train, validation, test = files.read(file, load, form, remedy)
+    rows = files.read(file, lambda: np.concatenate(list(_az_rows(file))), form, remedy)
+    missing = [letter for label, letter in enumerate(LETTERS) if label not in rows[:, 0]]
+    if missing:
+        raise DataError(f"{file} must be {form}. Received: none of {''.join(missing)}. {remedy}")
+    whole = Split(rows[:, 1:].reshape(-1, 28, 28), rows[:, 0].astype(np.int64))
+    train, validation, test = map(whole.take, by_hash(pixel_hashes(whole.images), SHARES))
     return train, validation, test
 
 
 def _az_rows(path: Path):
-    """The file's numbers, int (k, 785), some lines at a time."""
+    """The file's numbers, uint8 (k, 785), some lines at a time, without a header."""
     import pandas as pd
 
     with _az_opened(path) as file:
         fields = file.readline(100 * COLUMNS).removeprefix(b"\xef\xbb\xbf").strip().split(b",")
     # Words, decimals or 0, 1, 2…: what pandas writes for a table that it read without a header.
-    words = not all(field.strip().lstrip(b"-").isdigit() for field in fields[:2])
-    header = words or fields == [b"%d" % i for i in range(COLUMNS)]
-    line = 1 + header
+    words = not all(field.isdigit() for field in fields[:2])
+    header = int(words or fields == [b"%d" % i for i in range(COLUMNS)])
+    options = {"header": None, "skiprows": header, "dtype": np.int32, "chunksize": LINES}
     with _az_opened(path) as file:
-        options = {"header": None, "skiprows": int(header), "dtype": np.int32}
-        try:
-            for table in pd.read_csv(file, chunksize=LINES, **options):
-                rows = table.to_numpy()
-                wrong = (rows < 0) | (rows > 255) | (rows[:, :1] >= len(LETTERS))
-                if rows.shape[1] != COLUMNS or wrong.any():
-                    at = line + int(wrong.any(axis=1).argmax())
-                    raise ValueError(f"{rows.shape[1]} values, or one out of range, in line {at:,}")
-                yield rows
-                line += len(rows)
-        except pd.errors.EmptyDataError:
-            return
-        except (ValueError, OverflowError) as error:
-            raise ValueError(f"{error} (line {line:,} or later)") from error
+        for table in pd.read_csv(file, **options):
+            rows = table.to_numpy()
+            wrong = (rows < 0) | (rows > 255) | (rows[:, :1] >= len(LETTERS))
+            if rows.shape[1] != COLUMNS or wrong.any():
+                line = 1 + header + table.index[wrong.any(axis=1).argmax()]
+                raise ValueError(f"{rows.shape[1]} values, or one out of range, in line {line:,}")
+            yield rows.astype(np.uint8)
 
 
 @contextmanager
 def _az_opened(path: Path):
-    """The CSV as bytes, from the archive where it is one."""
+    """The CSV as bytes, from the archive where it is one; Kaggle's has had it twice."""
     if path.suffix.lower() != ".zip":
         with open(path, "rb") as file:
             yield file
         return
-    with zipfile.ZipFile(path) as archive, archive.open(_az_member(path) or AZ_FILE) as file:
-        yield file
-
-
-def _az_member(path: Path) -> str | None:
-    """The member that is the CSV, or "" of a broken archive; Kaggle's has had it twice."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if Path(name).name == AZ_FILE]
-            return min(names, key=len, default=None)
-    except (OSError, zipfile.BadZipFile):
-        return ""
+    with zipfile.ZipFile(path) as archive:
+        members = (name for name in archive.namelist() if Path(name).name == AZ_FILE)
+        with archive.open(next(members, AZ_FILE)) as file:
+            yield file

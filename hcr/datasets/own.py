@@ -56,26 +56,23 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     that ink is dark in every image. Those without ink are left out and named on standard error.
 
     Raises `DataError` where an image is broken, labels and images don't fit together, or a
-    character has too few images or more than half of them blank.
+    character has too few images.
     """
     orientation = options.orientation
     if orientation not in ORIENTATIONS:
-        raise ParameterError(
-            f"orientation must be one of {', '.join(ORIENTATIONS)}. Received: {orientation!r}."
-            + nearest(orientation, ORIENTATIONS)
-        )
+        hint = nearest(orientation, ORIENTATIONS)
+        raise ParameterError(f"There is no orientation {orientation!r}.{hint}")
     source = scan(_path(options))
     parts = _with_ink(source, _upright(source, orientation))
     characters = source.characters
     if "all" in parts:
         train, validation, test = _divide(parts["all"], SHARES, characters)
         return train, validation, test
-    missing = set(range(len(characters))) - set(parts["train"].labels.tolist())
+    missing = [c for i, c in enumerate(characters) if i not in parts["train"].labels]
     if missing:
         raise DataError(
             "Every character must have images to train on. Received: none of "
-            f"{' '.join(characters[label] for label in sorted(missing))} in train, though other "
-            "splits have them. Add some, or take the characters out."
+            f"{' '.join(missing)} in train, though other parts have them. Add some."
         )
     if "validation" not in parts:
         parts["train"], parts["validation"] = _divide(parts["train"], OF_TRAINING, characters)
@@ -149,29 +146,18 @@ def _with_ink(source: Source, parts: dict[str, Split]) -> dict[str, Split]:
         part: split.images.max(axis=(1, 2)) == split.images.min(axis=(1, 2))
         for part, split in parts.items()
     }
-    lost = [(part, i) for part, each in blank.items() for i in np.flatnonzero(each).tolist()]
-    if not lost:
-        return parts
-    names = [source.name(*place) for place in lost]
-    for label, character in enumerate(source.characters):
-        n = sum(int((split.labels == label).sum()) for split in parts.values())
-        theirs = [
-            name
-            for name, (part, i) in zip(names, lost, strict=True)
-            if parts[part].labels[i] == label
-        ]
-        if 2 * len(theirs) > n:
-            raise DataError(
-                f"At least half of a character's images must show ink. Received: {len(theirs)} of "
-                f"{n} of {character} without, such as {theirs[0]}. Give others for them, or take "
-                "the character out."
-            )
-    print(
-        f"Left out {len(lost):,} of {sum(map(len, parts.values())):,} images, which show no ink: "
-        f"{', '.join(names[:NAMED])}{', ...' * (len(names) > NAMED)}.",
-        file=sys.stderr,
-        flush=True,
-    )
+    lost = [
+        source.name(part, i)
+        for part, those in blank.items()
+        for i in np.flatnonzero(those).tolist()
+    ]
+    if lost:
+        print(
+            f"Left out {len(lost):,} of {sum(map(len, parts.values())):,} images, which show no "
+            f"ink: {', '.join(lost[:NAMED])}{', ...' * (len(lost) > NAMED)}.",
+            file=sys.stderr,
+            flush=True,
+        )
     return {part: split.take(np.flatnonzero(~blank[part])) for part, split in parts.items()}
 
 

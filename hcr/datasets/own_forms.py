@@ -55,7 +55,7 @@ def scan(path: Path) -> Source:
             "Own data must hold at least two characters, to tell one from another. Received: "
             f"{''.join(source.characters) or 'none'} in {path}. Add another."
         )
-    missing = [part for part in ("train", "test") if part not in source.labels]
+    missing = [part for part in ("train", "test") if not len(source.labels.get(part, ()))]
     if missing and "all" not in source.labels:
         raise DataError(
             "Own data that have some of train, test and validation must have train and test. "
@@ -87,7 +87,7 @@ def _folder(path: Path) -> Source:
         files=[file for part in pictures.values() for _, file in part],
         characters=characters,
         labels={
-            part: np.array([characters.index(char) for char, _ in files])
+            part: np.array([characters.index(char) for char, _ in files], np.int64)
             for part, files in pictures.items()
         },
         images=lambda part: (read_picture(file) for _, file in pictures[part]),
@@ -101,8 +101,6 @@ def _pictures(top: Path) -> Iterator[tuple[str, Path]]:
     inside = _folders(top)
     names = [unicodedata.normalize("NFC", folder.name) for folder in inside]
     hexadecimal = all(re.fullmatch("[2-7][0-9a-fA-F]", name) for name in names)
-    if not inside:
-        raise DataError(f"{top} must hold a folder per character. Received: none. Add them.")
     for folder, name in zip(inside, names, strict=True):
         code = re.fullmatch(r"[Uu]\+(0?[0-9a-fA-F]{4,5}|10[0-9a-fA-F]{4})", name)
         code = name if hexadecimal else code and code[1]
@@ -198,14 +196,19 @@ def _archive(path: Path) -> Source:
         return _from_archive(path, lambda arrays: arrays[key])
 
     values = {part: array(key) for part, (_, key) in keys.items()}
-    if all(each.dtype.kind in "US" for each in values.values()):
+    if all(each.dtype.kind == "U" for each in values.values()):
         strings = {part: _strings(each, path) for part, each in values.items()}
-        characters = tuple(sorted(set(np.concatenate(list(strings.values())).tolist())))
+        characters = tuple(sorted(set().union(*strings.values())))
+        if any(len(character) != 1 for character in characters):
+            raise DataError(
+                f"Labels in {path} must be characters or whole numbers. Received: "
+                f"{', '.join(map(repr, characters[:5]))}. Write them so."
+            )
         labels = {part: np.searchsorted(characters, each) for part, each in strings.items()}
     else:
-        known = array("characters") if "characters" in names else None
-        if known is not None:
-            known = tuple("".join(_strings(known, path, any_length=True)))
+        known = None
+        if "characters" in names:
+            known = tuple("".join(_strings(array(names["characters"]), path)))
         whole = {part: _whole(each, path) for part, each in values.items()}
         characters, labels = _meaning(whole, known, 0, path)
     return Source(
@@ -231,20 +234,11 @@ def _from_archive(path: Path, act: Callable) -> Any:
     return read(path, load, form, "Write it again with numpy.savez_compressed.")
 
 
-def _strings(values: np.ndarray, path: Path, any_length: bool = False) -> np.ndarray:
-    """Strings as str, normalized."""
+def _strings(values: np.ndarray, path: Path) -> list[str]:
+    """Strings, normalized."""
     _limit(path, "strings", values.size, MOST_IMAGES)
     _limit(path, "bytes of strings", values.nbytes, MOST // 8)
-    if values.dtype.kind == "S":
-        values = np.char.decode(values, "latin-1")
-    normal = [unicodedata.normalize("NFC", str(each)) for each in values.reshape(-1)]
-    wrong = [each for each in normal if len(each) != 1 and not any_length]
-    if wrong or values.dtype.kind != "U":
-        raise DataError(
-            f"Characters in {path} must be strings of one each. Received: "
-            f"{repr(wrong[0]) if wrong else values.dtype}. Write them so."
-        )
-    return np.array(normal)
+    return [unicodedata.normalize("NFC", each) for each in values.reshape(-1).tolist()]
 
 
 # Labels and images of either
@@ -282,20 +276,13 @@ def _meaning(
     present = np.unique(np.concatenate(list(values.values())))
     low, high = int(present[0]), int(present[-1])
     if known is None:
-        sets = {len(each): each for each in LABEL_SETS.values()}
-        first = 1 if low == 1 and len(present) == len(LETTERS) else 0
-        known = tuple(sets.get(len(present), ""))
-        if not known or low != first or high != first + len(known) - 1:
-            raise DataError(
-                f"Labels in {where} must be 0 to 9, another label set in full, or have characters. "
-                f"Received: {len(present)} labels from {low} to {high}. Add EMNIST's mapping.txt, "
-                "or characters to the .npz."
-            )
+        known = tuple({len(each): each for each in LABEL_SETS.values()}.get(len(present), ""))
+        first = int(low == 1 and len(present) == len(LETTERS))
     if low < first or high >= first + len(known) or len(set(known)) < len(known):
         raise DataError(
-            f"Labels in {where} must be from {first} to {first + len(known) - 1}, as there are "
-            f"{len(known)} characters, each named once. Received: labels from {low} to {high} of "
-            f"{''.join(known)}. Is it the mapping of another dataset?"
+            f"Labels in {where} must have a character each, or be a label set in full, as 0 to 9. "
+            f"Received: {len(present)} labels from {low} to {high}, {len(known)} characters "
+            f"{''.join(known)}. Add EMNIST's mapping.txt, or characters to the .npz."
         )
     characters = tuple(known[label - first] for label in present)
     return characters, {part: np.searchsorted(present, each) for part, each in values.items()}
