@@ -560,11 +560,11 @@ def test_drawings_by_contributor_and_examples(monkeypatch, tmp_path):
     assert contributors.tolist() == ["val"] * 4 + ["lou"] * 4
     expected = [each for name, _, each in drawings() if name == "val"]
     np.testing.assert_allclose(strokes[1][0], expected[1][0])
-    examples, classes, whose = unipen.example_drawings(BALANCED, 0)
+    examples, classes = unipen.example_drawings(BALANCED, 0)
     # c is C there.
-    assert (classes, set(whose), len(examples)) == (["7", "A", "C", "a"], {"tos"}, 4)
+    assert (classes, len(examples)) == (["7", "A", "C", "a"], 4)
     monkeypatch.setenv("HCR_DATA", str(tmp_path / "elsewhere"))
-    assert unipen.example_drawings(BALANCED, 0) == ([], [], [])
+    assert unipen.example_drawings(BALANCED, 0) == ([], [])
     with pytest.raises(DataError, match="zenodo"):
         datasets.sources("unipen")
 
@@ -620,13 +620,11 @@ def test_parts_that_do_not_go_together_are_an_error(monkeypatch, tmp_path, key, 
         unipen.read("unipen", Options())
 
 
-@pytest.mark.parametrize("kind", ["cut", "page", "damaged", "a part missing", "a split missing"])
+@pytest.mark.parametrize("kind", ["cut", "page", "damaged", "a part missing"])
 def test_a_broken_file_of_drawings_is_an_error(monkeypatch, tmp_path, kind):
     arrays = unipen_arrays(drawings())
     if kind == "a part missing":
         del arrays["sample_ptr"]
-    if kind == "a split missing":
-        arrays = unipen_arrays([each for each in drawings() if each[0] in ("apa", "tos")])
     path = write_unipen(monkeypatch, tmp_path, **arrays)
     content = path.read_bytes()
     changes = {"cut": content[:-30], "page": b"<html>404</html>"}

@@ -27,7 +27,6 @@ from hcr.datasets.split import SPLIT_SEED, Info, Options, Split, by_hash, strati
 from hcr.errors import DataError
 from hcr.preprocessing.labels import ALPHANUMERIC, DIGITS, LETTERS
 
-CACHED = True
 CITATION = (
     "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner. Gradient-based learning applied to document "
     "recognition. Proceedings of the IEEE 86(11), 1998. doi:10.1109/5.726791"

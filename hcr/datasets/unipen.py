@@ -25,7 +25,6 @@ from hcr.datasets.split import Info, Options, Split, Strokes
 from hcr.errors import DataError
 from hcr.preprocessing import from_strokes, labels
 
-CACHED = True
 FILE = "unipen_chars.npz"
 KEYS = ("xy", "stroke_ptr", "sample_ptr", "label", "contributor", "contributor_names")
 CHARACTERS = {"unipen": labels.BALANCED, "unipen-62": labels.BYCLASS}
@@ -83,11 +82,6 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     splits = []
     for part in range(3):
         chosen = np.flatnonzero(parts == part)
-        if not len(chosen):
-            raise DataError(
-                f"{FILE} must hold drawings of the contributors of each split. Received: none of "
-                f"{('the others', VALIDATION, TEST)[part]}. Copy it again."
-            )
         drawings = strokes.take(chosen)
         values = np.array([index[each] for each in characters[chosen].tolist()])
         pixels = np.stack([from_strokes(each) for each in drawings])
@@ -109,26 +103,23 @@ def drawings_of(names: Iterable[str]) -> tuple[list[list[np.ndarray]], np.ndarra
 
 def example_drawings(
     classes: Sequence[str], seed: int, run: Any = None
-) -> tuple[list[list[np.ndarray]], list[str], list[str]]:
+) -> tuple[list[list[np.ndarray]], list[str]]:
     """A drawing of each class by the validation split's contributors, to look at.
 
-    Of 47 classes, `C` is what was drawn as `C` or `c`. Returns the drawings, the class of each and
-    who drew it: of those classes that somebody drew, none where the file is nowhere. The pages of
-    the `hcr.runs.Run` that shows them then credit the dataset.
+    Of 47 classes, `C` is what was drawn as `C` or `c`. Returns the drawings and the class of each,
+    of those classes that somebody drew; none where the file is nowhere. The pages of the
+    `hcr.runs.Run` that shows them then credit the dataset.
     """
     if files.find("unipen", FILE) is None:
-        return [], [], []
-    strokes, characters, contributors = _load()
-    theirs = np.isin(contributors, VALIDATION)
-    class_of = {char: char if char in classes else labels.merge(char) for char in labels.BYCLASS}
-    drawn = np.array([class_of[each] for each in characters.tolist()])
+        return [], []
+    drawings, characters, _ = drawings_of(VALIDATION)
+    drawn = np.array([c if c in classes else labels.merge(c) for c in characters.tolist()])
     rng = np.random.default_rng(seed)
-    places = [(each, np.flatnonzero(theirs & (drawn == each))) for each in classes]
-    picked = [(each, int(rng.choice(indices))) for each, indices in places if len(indices)]
+    places = {each: np.flatnonzero(drawn == each) for each in classes}
+    picked = {each: int(rng.choice(rows)) for each, rows in places.items() if len(rows)}
     if picked and run is not None:
         run.also(CREDIT)
-    drawings = [strokes[i] for _, i in picked]
-    return drawings, [each for each, _ in picked], [str(contributors[i]) for _, i in picked]
+    return [drawings[i] for i in picked.values()], list(picked)
 
 
 def _load() -> tuple[Strokes, np.ndarray, np.ndarray]:
