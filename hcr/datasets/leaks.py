@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr.datasets.files import read
+from hcr.datasets.files import read_npz
 from hcr.datasets.split import Dataset, Split
 from hcr.errors import DataError
 from hcr.runs import files
@@ -70,7 +70,7 @@ def learned_from(folder: Path) -> np.ndarray | None:
     path = folder / LEARNED
     if not path.is_file():
         return None
-    hashes, names = _arrays(path, "hashes", "listed")
+    hashes, names = read_npz(path, ("hashes", "listed"), "a list of hashes", "Train again.")
     return np.unique(np.concatenate([hashes, *(listed(name)[0] for name in names.tolist())]))
 
 
@@ -96,17 +96,10 @@ def write_learned(folder: Path, data: Dataset, parents: Iterable[Path] = ()) -> 
 
 def listed(name: str) -> tuple[np.ndarray, np.ndarray, str]:
     """The hashes, uint64 (n,), labels, uint8 (n,), and digest of a file of `LISTED`."""
-    hashes, labels, digest = _arrays(LISTED[name], "hashes", "labels", "digest")
+    hashes, labels, digest = read_npz(
+        LISTED[name], ("hashes", "labels", "digest"), "a list of hashes", "Install hcr again."
+    )
     return hashes.astype(np.uint64), labels, str(digest)
-
-
-def _arrays(path: Path, *keys: str) -> list[np.ndarray]:
-    def load() -> list[np.ndarray]:
-        # Opened here, because NumPy leaves a file open where its archive is damaged.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return [arrays[key] for key in keys]
-
-    return read(path, load, f"an .npz file of {', '.join(keys)}", "Install hcr, or train, again.")
 
 
 def _without(split: Split, leaked: np.ndarray) -> Split:
