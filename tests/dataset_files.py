@@ -44,7 +44,7 @@ def joined(*parts: Split) -> Split:
     )
 
 
-def family(monkeypatch, source: Path, read=splits, cached: bool = True) -> list:
+def family(monkeypatch, source: Path, read=splits, cached: bool = True, caveat: str = "") -> list:
     """Make `datasets.load("made-up")` give what `read` gives; returns the list of its calls."""
     calls: list[str] = []
     module = ModuleType("made_up_family")
@@ -53,12 +53,10 @@ def family(monkeypatch, source: Path, read=splits, cached: bool = True) -> list:
         calls.append(name)
         return read()
 
-    module.read = counted
-    if not cached:
-        monkeypatch.setattr(datasets, "UNCACHED", (NAME,))
+    module.CACHED, module.read = cached, counted
     module.sources = lambda name, options: [source]
     module.info = lambda name, options: Info(
-        "Made up", tuple("0123456789"), "none", "nobody", "https://example.org"
+        "Made up", tuple("0123456789"), "none", "nobody", "https://example.org", caveat
     )
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(datasets.DATASETS, NAME, module.__name__)

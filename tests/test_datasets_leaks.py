@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hcr
-from hcr import datasets
+from hcr import datasets, runs
 from hcr.datasets import Split, leaks
 from hcr.errors import DataError
 
@@ -101,13 +101,29 @@ def test_what_a_model_and_its_parents_learned_from_is_kept_and_removed(data, tmp
     expected = leaks.pixel_hashes(np.concatenate(images))
     assert hashes.tolist() == sorted(expected.tolist())
     asked = joined(data.test, other.train.take(np.arange(4)))
-    left, removed = leaks.without_learned(asked, hashes)
+    left, removed, texts = leaks.unseen(asked, {"child": hashes, "foreign": None})
     assert (removed, left.digest) == (4, data.test.digest)
+    assert "4 test images" in texts[0]
+    assert "foreign" in texts[1]
     with pytest.raises(DataError, match="learned"):
-        leaks.without_learned(data.train, hashes)
+        leaks.unseen(data.train, {"model": hashes})
     # Where it is not known what a parent learned from, nothing is claimed.
     leaks.write_learned(child, data, [parent, tmp_path / "unknown"])
     assert leaks.learned_from(child) is None
+
+
+@pytest.mark.parametrize("change", ["none", "start", "digest", "dataset"])
+def test_an_old_run_is_known_by_its_record_where_that_still_holds(data, tmp_path, change):
+    parameters = {"dataset": "gone" if change == "dataset" else NAME}
+    parameters["start"] = "emnist" if change == "start" else None
+    facts = data.facts()
+    if change == "digest":
+        facts["validation_digest"] = "0"
+    record = {"stages": {"03_train": {"parameters": parameters}}, "data": facts}
+    runs.update(tmp_path / "run", lambda old: old.update(record))
+    hashes = leaks.learned_from(tmp_path / "run")
+    assert (hashes is None) == (change != "none")
+    assert hashes is None or len(hashes) == 260
 
 
 def test_a_damaged_file_of_hashes_is_an_error(tmp_path):
@@ -124,12 +140,12 @@ def test_what_the_pretrained_models_learned_from_ships(name):
     sample = datasets.load("mnist-sample").test
     if name == "emnist":
         assert len(hashes) == 215_020
-        assert leaks.without_learned(sample, hashes)[1] == 0
+        assert leaks.unseen(sample, {"model": hashes})[1] == 0
         assert np.isin(leaks.listed("emnist-subset")[0], hashes).all()
     else:
         # The 5,000 digits are of MNIST's training file.
         with pytest.raises(DataError, match="1,000"):
-            leaks.without_learned(sample, hashes)
+            leaks.unseen(sample, {"model": hashes})
 
 
 @pytest.mark.data
@@ -146,6 +162,6 @@ def test_the_hashes_are_of_the_dataset_that_the_model_names(name, dataset):
     hashes = leaks.learned_from(PRETRAINED / name)
     for split in (data.train, data.validation):
         assert np.isin(leaks.pixel_hashes(split.images), hashes).all()
-    assert leaks.without_learned(data.test, hashes)[1] == 0
+    assert leaks.unseen(data.test, {"model": hashes})[1] == 0
     known = json.loads((PRETRAINED / name / "labels.json").read_text())["data"]
     assert name == "emnist" or data.digest == known

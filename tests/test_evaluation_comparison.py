@@ -287,20 +287,3 @@ def test_recipes_are_tested_on_the_lowest_common_seed_and_differ_over_all(output
 def test_one_run_alone_has_no_pairs(outputs):
     make(outputs / "a")
     assert evaluation.compare().groups[0].pairs.empty
-
-
-def test_the_other_seeds_of_a_run_are_shown_with_mean_and_interval(outputs, monkeypatch):
-    monkeypatch.setenv("HCR_RUN", "net-s0")
-    for seed in range(3):
-        make(outputs / f"net-s{seed}", seed=seed, wrong=20 + seed, first=seed)
-    make(outputs / "other", model="x")
-    table = evaluation.seed_table(runs.open("net-s0", "04_evaluate"))
-    assert table["seed"].tolist() == ["0", "1", "2", "mean", "standard deviation", "low", "high"]
-    accuracies = [1 - (20 + seed) / 400 for seed in range(3)]
-    assert table["accuracy"].tolist()[:5] == pytest.approx(
-        [*accuracies, np.mean(accuracies), np.std(accuracies, ddof=1)]
-    )
-    low, high = table["accuracy"].iloc[-2:]
-    assert low < accuracies[1] < high
-    monkeypatch.setenv("HCR_RUN", "other")
-    assert evaluation.seed_table(runs.open("other", "04_evaluate")) is None

@@ -10,7 +10,7 @@ from sklearn.calibration import calibration_curve
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from hcr import evaluation
-from hcr.errors import DataError
+from hcr.errors import DataError, ModelError
 from hcr.evaluation.calibration import HIGHEST, LOWEST
 
 CLASSES, BINS = 6, 15
@@ -44,6 +44,8 @@ CASES = {
     "all right": predictions(THIRTY % CLASSES, THIRTY % CLASSES, SOME),
     "all right and certain": predictions(THIRTY % CLASSES, THIRTY % CLASSES, 1),
     "all wrong": predictions(THIRTY % CLASSES, (THIRTY + 1) % CLASSES, SOME),
+    "all wrong and certain": predictions(THIRTY % CLASSES, (THIRTY + 1) % CLASSES, 1),
+    "one image": predictions([2], [2], 0.7),
     "one image, wrong": predictions([2], [0], 0.7),
     "on the bins' edges": predictions(
         THIRTY % CLASSES, np.zeros(30, int), np.repeat(np.arange(6, 16) / BINS, 3)
@@ -135,14 +137,16 @@ def test_a_temperature_is_found_again_and_undone():
     )
 
 
-def test_wilson_equals_statsmodels():
+@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
+def test_wilson_equals_statsmodels(level):
     n = np.array([1, 1, 50, 50, 1000, 116_323, 0])
     k = np.array([0, 1, 0, 50, 984, 104_000, 0])
-    low, high = evaluation.wilson(k, n)
-    expected = proportion_confint(k[:-1], n[:-1], method="wilson")
+    low, high = evaluation.wilson(k, n, level)
+    expected = proportion_confint(k[:-1], n[:-1], 1 - level, method="wilson")
     np.testing.assert_allclose((low[:-1], high[:-1]), expected, atol=1e-12)
-    assert np.isnan([low[-1], high[-1]]).all()
-    assert evaluation.wilson(984, 1000) == (low[4], high[4])
+    assert np.isnan(low[-1])
+    assert np.isnan(high[-1])
+    assert evaluation.wilson(984, 1000, level) == (low[4], high[4])
 
 
 def test_intervals_are_percentiles_of_plain_resampling(case):
@@ -256,12 +260,29 @@ def test_the_gap_of_two_splits_has_newcombes_interval():
     ("labels", "probabilities"),
     [
         ([], np.zeros((0, 3))),
+        ([0, 1], np.eye(3)),
         ([0.0, 1.0, 2.0], np.eye(3)),
+        ([0, 1, 3], np.eye(3)),
         ([0, 1, -1], np.eye(3)),
         ([0, 1, 2], np.ones((3, 3))),
         ([0, 1, 2], np.full((3, 3), np.nan)),
+        ([0, 1, 2], np.arange(3)),
     ],
 )
 def test_what_cannot_be_scored_is_refused(labels, probabilities):
     with pytest.raises(DataError, match="probabilities"):
         evaluation.evaluate(labels, probabilities)
+
+
+def test_a_model_that_knows_more_characters_predicts_those_of_the_dataset():
+    class Model:
+        labels = ("a", "b", "c")
+
+        def predict(self, images):
+            return np.tile([0.5, 0.3, 0.2], (len(images), 1))
+
+    images = np.zeros((2, 28, 28), np.uint8)
+    assert evaluation.predictor(Model(), "cab")(images)[0].tolist() == [0.2, 0.5, 0.3]
+    assert evaluation.predictor(Model(), "cb")(images)[0].tolist() == pytest.approx([0.4, 0.6])
+    with pytest.raises(ModelError, match="abd"):
+        evaluation.predictor(Model(), "abd")

@@ -1,6 +1,7 @@
 """The house's laws: budgets, who imports whom, what a notebook holds, what git holds."""
 
 import ast
+import inspect
 import os
 import re
 import subprocess
@@ -193,6 +194,21 @@ def test_a_notebook_has_its_form(path):
             assert not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 assert not absolute.match(node.value), node.value
+
+
+@pytest.mark.parametrize("path", [each for each in NOTEBOOKS if each != COLAB], ids=ids)
+def test_what_a_notebook_uses_of_the_package_is_there(path):
+    """In cells that a quick run skips, too."""
+    names: dict[str, object] = {}
+    for node in ast.walk(ast.parse("\n".join(code_of(path)))):
+        # Keras takes seconds, and `models` has its names as text.
+        if isinstance(node, ast.ImportFrom) and re.match(r"hcr\b(?!.*backend)", node.module):
+            exec(ast.unparse(node), names)
+    for node in ast.walk(ast.parse("\n".join(code_of(path)))):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            module = names.get(node.value.id)
+            known = node.attr in getattr(module, "__all__", ()) or hasattr(module, node.attr)
+            assert known or not inspect.ismodule(module), ast.unparse(node)
 
 
 def test_only_03_train_needs_tensorflow():

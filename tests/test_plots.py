@@ -114,6 +114,10 @@ def study(n_measures=3):
     return pd.DataFrame(rows)
 
 
+def answers(true, predicted, probability):
+    return pd.DataFrame({"true": true, "predicted": predicted, "probability": probability})
+
+
 def every_plot(names=CHARACTERS):
     array, mean = np.array(names), ink.mean_and_spread(IMAGES, LABELS, 10)
     frame = ink.measure(IMAGES)
@@ -123,7 +127,7 @@ def every_plot(names=CHARACTERS):
     yield plots.message("$ no formula $")
     yield plots.pairs(IMAGES, np.array([[0, 1], [2, -1]]), names[:2], marked=[True, False])
     yield plots.groups(IMAGES, [[0, 1], [2, 3, 4, 5]], names[:2], each=3)
-    yield plots.predictions(IMAGES, array[LABELS], predicted, np.full(60, 0.5))
+    yield plots.predictions(IMAGES, answers(array[LABELS], predicted, np.full(60, 0.5)))
     yield plots.augmented(IMAGES[:3], np.stack([IMAGES[3:6]] * 2, axis=1))
     yield plots.saliency(IMAGES[:2], RNG.normal(size=(2, 28, 28)), names[:2])
     yield plots.drawings(STROKES[:4], IMAGES[:4], [(names[0], 0.9)] * 4, [None, *names[:3]], pad=9)
@@ -191,11 +195,11 @@ def test_pairs_and_groups_leave_empty_places():
 
 
 def test_a_wrong_prediction_is_marked_and_says_what_is_true():
-    ax = plots.predictions(IMAGES[:2], ["0", "1"], ["0", "7"], [0.987, 0.5])
+    ax = plots.predictions(IMAGES[:2], answers(["0", "1"], ["0", "7"], [0.987, 0.5]))
     assert texts(ax) == ["0 ✓", "98.7 %", "1 → 7 ✗", "50.0 %"]
     assert len(frames(ax)) == 1
     # Where all are wrong, frames would say nothing.
-    assert not frames(plots.predictions(IMAGES[:1], ["1"], ["7"], [0.5]))
+    assert not frames(plots.predictions(IMAGES[:1], answers(["1"], ["7"], [0.5])))
 
 
 def test_drawings_are_shown_as_they_were_drawn():

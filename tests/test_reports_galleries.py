@@ -43,16 +43,14 @@ def _no_figure_stays_open():
 
 def every(run: runs.Run, split: datasets.Split) -> dict:
     """All galleries of `split`; its first 60 are mistakes, the more confident the later."""
-    confidence = np.linspace(0.5, 0.9, len(split))
-    probabilities = np.repeat((1 - confidence)[:, None] / 9, 10, axis=1)
     predicted = split.labels.copy()
     predicted[:60] = (predicted[:60] + 1) % 9
-    probabilities[np.arange(len(split)), predicted] = confidence
-    doubted = np.arange(len(split)) < 5
+    answers = pd.DataFrame({"true": split.labels, "predicted": predicted}).astype(str)
+    answers["probability"] = np.linspace(0.5, 0.9, len(split))
     return {
         "samples": galleries.samples(run, split, DIGITS),
-        "suspects": galleries.suspects(run, split, SUSPECTS, DIGITS),
-        "browse": galleries.mistakes(run, split, predicted, probabilities, DIGITS, doubted=doubted),
+        "suspects": galleries.suspects(run, split, SUSPECTS),
+        "browse": galleries.mistakes(run, split, answers, doubted=range(5)),
     }
 
 
@@ -99,14 +97,15 @@ def test_by_hand_the_images_of_each_choice_can_be_paged(by_hand, split):
 def test_nothing_to_show_is_said(reported, split):
     nobody = split.take(np.array([], int))
     galleries.samples(reported, nobody, DIGITS)
-    galleries.suspects(reported, split, SUSPECTS[:0], DIGITS)
-    galleries.mistakes(reported, split, split.labels, np.eye(10)[split.labels], DIGITS)
+    galleries.suspects(reported, split, SUSPECTS[:0])
+    right = pd.DataFrame({"true": ["1"], "predicted": "1", "probability": 0.5})
+    galleries.mistakes(reported, split, right)
     captions = [
         each["caption"] for each in runs.read(reported.folder)["stages"]["01_eda"]["figures"]
     ]
     assert [caption.split()[0] for caption in captions] == ["Training", "No", "No"]
-    output = galleries.drawings(reported, lambda: ([], []), None, "d", "Drawings.", nothing="None.")
-    assert output.html == "<p>None.</p>"
+    output = galleries.drawings(reported, lambda: ([], []), None, "d", "Drawings.")
+    assert output.html == "<p>No drawing.</p>"
 
 
 def test_drawings_are_a_figure(reported):

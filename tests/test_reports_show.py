@@ -105,7 +105,7 @@ def test_text_is_never_markup(run):
     for output in (
         reports.figure(run, sample.bars(evil), "a", evil),
         reports.table(run, frame, "b", evil),
-        reports.results(run, [reports.text(evil, evil, evil, evil, headline=True)]),
+        reports.results(run, [reports.Result(evil, evil, evil, note=evil, headline=True)]),
         reports.warnings(run, [evil]),
     ):
         assert "<script" not in output.html
@@ -125,16 +125,14 @@ def test_a_table_is_saved_whole_and_shown_in_the_house_style(run):
             "loss": [12.3456, 0.5],
             "ok": [True, False],
             "mixed": [None, 1.23456],
-            "twice": [2, 3],
         }
     )
-    formats = {"share": ".1%", "twice": lambda n: f"{2 * n} x"}
-    output = reports.table(run, frame, "t", "A table", formats)
+    output = reports.table(run, frame, "t", "A table")
     pd.testing.assert_frame_equal(pd.read_csv(run.path("tables/01_t.csv")), frame)
     assert cells(output.html) == [
         *frame.columns,
-        *("1,234", "98.4\xa0%", "12.35", "yes", "–", "4 x"),
-        *("−5", "–", "0.50", "no", "1.235", "6 x"),
+        *("1,234", "98.4\xa0%", "12.35", "yes", "–"),
+        *("−5", "–", "0.50", "no", "1.235"),
     ]
     files = {"file": "tables/01_t.csv", "latex": "tables/01_t.tex", "caption": "A table"}
     assert stage(run)["tables"] == [files]
@@ -152,22 +150,21 @@ def test_the_ends_of_an_interval_are_one_column(run):
 
 def test_a_table_with_an_index_and_a_long_or_empty_one(run):
     frame = pd.DataFrame({"n": range(1000)}, index=pd.Index(range(1000), name="class"))
-    html = reports.table(run, frame, "long", "Long", headline=True).html
+    html = reports.table(run, frame, "long", "Long").html
     assert html.count("<tr>") == 201
     assert "first 200 of 1,000" in html
     assert "max-height" in html
     assert '<th scope="row" style="text-align:right">199</th>' in html
-    assert stage(run)["tables"][0]["html"] == html  # for the front page
     assert len(pd.read_csv(run.path("tables/01_long.csv"))) == 1000
     assert ">none<" in reports.table(run, frame[:0], "none", "Empty").html
 
 
 def test_results_are_metrics_a_table_and_headlines(run):
     rows = [
-        reports.share("accuracy", 0.984, "Accuracy", "n = 1,000", headline=True),
-        reports.count("n", np.int64(1234), "Images"),
-        reports.number("ms", -0.5, "Time", ".2f ms"),
-        reports.text("strategy", "none", "Strategy"),
+        reports.Result("accuracy", 0.984, "Accuracy", ".1%", "n = 1,000", headline=True),
+        reports.Result("n", np.int64(1234), "Images"),
+        reports.Result("ms", -0.5, "Time", ".2f ms"),
+        reports.Result("strategy", "none", "Strategy"),
     ]
     output = reports.results(run, rows, per_class=np.array([0.5, np.nan]), counts={1: (2, 3)})
     reports.note(run, extra=np.float32(0.5))
@@ -177,7 +174,7 @@ def test_results_are_metrics_a_table_and_headlines(run):
     }
     texts = ["98.4\xa0%", "n = 1,000", "1,234", "−0.50\xa0ms", "none"]
     assert [cell for cell in cells(output.html) if cell in texts] == texts
-    later = reports.results(run, [reports.count("k", 1, "K")], name="later", caption="Later.")
+    later = reports.results(run, [reports.Result("k", 1, "K")], name="later", caption="Later.")
     assert "Later." in later.html
     assert metrics(run)["k"] == 1
     assert stage(run)["headline"] == [
@@ -189,7 +186,7 @@ def test_a_caveat_stands_beside_every_figure(run):
     run.record_data({"name": "pen-strokes", "caveat": "synthetic"})
     assert "Data: synthetic." in reports.table(run, sample.frame(3), "t", "A table.").html
     assert "Data: synthetic." in reports.figure(run, sample.bars(), "f", "A figure.").html
-    reports.results(run, [reports.count("n", 1, "N", headline=True)])
+    reports.results(run, [reports.Result("n", 1, "N", headline=True)])
     assert metrics(run)["caveat"] == "synthetic"
     assert stage(run)["headline"][0]["note"] == "synthetic"
 

@@ -4,8 +4,8 @@
     data.train.images      # uint8 (n, 28, 28), ink 255 on 0, upright
     data.train.labels      # int64 (n,), an index into data.characters
 
-A new dataset is a line in `DATASETS` and a module with `info`, `sources` and `read`, each of a name
-and `Options`.
+A new dataset is a line in `DATASETS` and a module with `CACHED` (whether what is read is kept in
+its fast form) and `info`, `sources` and `read`, each of a name and `Options`.
 """
 
 from functools import partial
@@ -44,9 +44,8 @@ DATASETS = {
     "drawings": "hcr.datasets.drawings",
     "own": "hcr.datasets.own",
 }
-# The sample, the first that anyone loads, must not depend on a folder that can be written; and who
-# deletes drawings leaves no copy of them behind.
-UNCACHED = ("mnist-sample", "drawings")
+# Small, and the first that anyone loads: it must not depend on a folder that can be written.
+UNCACHED = ("mnist-sample",)
 # The datasets whose place the user may name.
 TAKE_PATH = ("own", "az", "mnist+az", "drawings", "emnist-subset+drawings")
 
@@ -87,7 +86,7 @@ def load(
         ParameterError: An option is out of its range or does not go with the dataset.
     """
     module, options = _module(name), _options(name, path, orientation)
-    if name not in UNCACHED:
+    if module.CACHED and name not in UNCACHED:
         place = cache.place(name, options, module.sources(name, options))
         read = partial(module.read, name, options)
         entry = cache.entry(place, read)

@@ -3,15 +3,16 @@
 A plan is indices and weights over the training split, never images.
 """
 
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hcr.datasets.files import read_npz
 from hcr.errors import DataError, ParameterError, nearest
 from hcr.runs import Run, files
 
@@ -80,9 +81,22 @@ def load(path: Path, data: str | None = None) -> Plan:
 
     Raises `DataError` where it isn't one, or was made for a dataset whose digest is not `data`.
     """
-    keys = "indices", "weights", "strategy", "data", "tau"
-    arrays = read_npz(path, keys, "a balancing plan", "Run 02_balance again.")
-    plan = Plan(*arrays[:2], *(each.item() for each in arrays[2:]))
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as saved:
+            plan = Plan(
+                saved["indices"],
+                saved["weights"],
+                str(saved["strategy"]),
+                str(saved["data"]),
+                float(saved["tau"]),
+            )
+        if plan.indices.ndim != 1 or plan.indices.shape != plan.weights.shape:
+            raise ValueError(f"{plan.indices.shape} indices and {plan.weights.shape} weights")
+    # An `.npy` file gives an array, which is no context: TypeError.
+    except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, zlib.error) as error:
+        raise DataError(
+            f"{path} must be a balancing plan. Received: {error}. Run 02_balance again."
+        ) from error
     if data is not None and plan.data != data:
         raise DataError(
             f"{path} must be made for this dataset ({data[:12]}). Received: one for "
@@ -135,17 +149,11 @@ def plan(
             out of range, or no writer known.
     """
     if strategy not in STRATEGIES:
-        raise ParameterError(f"There is no strategy {strategy!r}.{nearest(strategy, STRATEGIES)}")
-    if per_class is not None and (per_class < 1 or strategy not in RESAMPLING):
         raise ParameterError(
-            f"per_class must be at least 1, and goes with {', '.join(RESAMPLING)}. Received: "
-            f"{per_class} with {strategy}. Drop it, or choose one of these."
+            f"strategy must be one of {', '.join(STRATEGIES)}. "
+            f"Received: {strategy!r}.{nearest(strategy, STRATEGIES)}"
         )
-    if not (0 <= beta < 1 and 0 < tau < np.inf):
-        raise ParameterError(
-            "beta must be at least 0 and below 1, tau above 0. Received: "
-            f"{beta} and {tau}. 0.999 and 1 are usual."
-        )
+    _check(strategy, per_class, beta, tau)
     everything, labels = np.arange(len(labels)), np.asarray(labels)
     if strategy == "even_writers":
         return Plan(everything, _even_weights(writers), strategy, data)
@@ -308,3 +316,19 @@ def _even_weights(writers: np.ndarray | None) -> np.ndarray:
     drawn = writers != ""
     weights = 1 / np.sqrt(counts[inverse])
     return np.where(drawn, weights / weights[drawn].mean(), 1.0).astype(np.float32)
+
+
+def _check(strategy: str, per_class: int | None, beta: float, tau: float) -> None:
+    if per_class is not None and per_class < 1:
+        raise ParameterError(f"per_class must be an integer of at least 1. Received: {per_class}.")
+    if per_class is not None and strategy not in RESAMPLING:
+        raise ParameterError(
+            f"per_class goes with the strategies {', '.join(RESAMPLING)}. Received: "
+            f"per_class={per_class} with {strategy}. Drop it, or choose one of these."
+        )
+    if strategy == "effective_number" and not 0 <= beta < 1:
+        raise ParameterError(f"beta must be at least 0 and below 1, as 0.999. Received: {beta}.")
+    if strategy == "logit_adjust" and not 0 < tau < np.inf:
+        raise ParameterError(
+            f"tau must be above 0, as 1. Received: {tau}. The strategy none leaves the prior."
+        )

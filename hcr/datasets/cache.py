@@ -3,7 +3,10 @@
 import os
 import shutil
 import sys
+import tempfile
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -14,14 +17,14 @@ from filelock import FileLock
 from hcr.datasets import leaks
 from hcr.datasets.files import disk_error
 from hcr.datasets.split import SPLITS, Options, Split, Strokes
-from hcr.errors import RunError
+from hcr.errors import DataError, RunError
 from hcr.runs import files
 from hcr.runs.environment import cache_folder
 
 PACKAGE = Path(__file__).resolve().parents[1]
 CODE = ("datasets", "preprocessing")  # what the images of an entry depend on, besides its sources
-KEPT = 3  # entries of one dataset: checkouts, or data of one's own, may take turns
-RECORD = "entry.json"
+KEPT = 2  # entries of one dataset, besides those in use: two checkouts may take turns
+RECORD, USED = "entry.json", "used"
 ARRAYS = ("images", "labels", "writers", "sources")
 STROKES = ("points", "stroke_ptr", "sample_ptr")
 
@@ -75,19 +78,18 @@ def entry(
     try:
         top.mkdir(parents=True, exist_ok=True)
         with FileLock(top / f".{name}.lock"):
-            entry = _open(folder, check)
-            if entry is None:
+            if _open(folder, check) is None:
                 if folder.exists():
                     print(f"{folder} was damaged: it is rebuilt.", file=sys.stderr)
                 *splits, report = leaks.guard(*read())
-                _make(folder, top / f".making-{name}", splits, report)
-                entry = _open(folder)
-                entries = [each for each in top.glob(f"{name}-*") if each.name[:-17] == name]
-                for old in sorted(entries, key=lambda each: each.stat().st_mtime)[:-KEPT]:
-                    shutil.rmtree(old, ignore_errors=True)
-            return entry
+                _make(folder, dict(zip(SPLITS, splits, strict=True)), report)
+                _tidy(top, name)
     except OSError as error:
         raise disk_error(error, top) from error
+    entry = _open(folder)
+    if entry is None:
+        raise DataError(f"{folder} was written and cannot be read. Delete it and try again.")
+    return entry
 
 
 @cache
@@ -110,22 +112,26 @@ def _open(folder: Path, check: str | None = None) -> Entry | None:
     """The entry in `folder`; None where there is none, or a file of it is not what it was."""
     try:
         facts = files.read_sealed(folder / RECORD)
+        with suppress(OSError):  # A cache that is read-only is not tidied either.
+            files.sweep(folder / USED)
+            (folder / f".{os.getpid()}-{USED}").touch()
         states, known = _states(folder), facts["states"]
         for name in states | known:
             same = states[name] == known[name] and not name.startswith(f"{check}-")
             if not same and files.sha256(folder / name) != facts["sha256"][name]:
                 return None
+        if states != known:
+            with suppress(RunError):
+                files.write_sealed(folder / RECORD, facts | {"states": states})
         return Entry(folder, facts["digests"], facts["leaks"])
     except (RunError, OSError, KeyError):
         return None
 
 
-def _make(folder: Path, aside: Path, splits: list[Split], report: dict[str, int]) -> None:
-    """Write the entry, whole or not at all; what a killed process left `aside` goes."""
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
+def _make(folder: Path, splits: dict[str, Split], report: dict[str, int]) -> None:
+    aside = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
     try:
-        for name, split in zip(SPLITS, splits, strict=True):
+        for name, split in splits.items():
             arrays = {what: getattr(split, what) for what in ARRAYS}
             if split.strokes is not None:
                 arrays |= vars(split.strokes)
@@ -133,7 +139,7 @@ def _make(folder: Path, aside: Path, splits: list[Split], report: dict[str, int]
                 if values is not None:
                     np.save(aside / f"{name}-{what}.npy", values, allow_pickle=False)
         facts = {
-            "digests": {name: s.digest for name, s in zip(SPLITS, splits, strict=True)},
+            "digests": {name: split.digest for name, split in splits.items()},
             "leaks": report,
             "states": _states(aside),
         }
@@ -142,3 +148,15 @@ def _make(folder: Path, aside: Path, splits: list[Split], report: dict[str, int]
         os.replace(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _tidy(top: Path, name: str) -> None:
+    """Delete all but the newest entries of `name` and those in use, and what a kill left."""
+    entries = [path for path in top.glob(f"{name}-*") if len(path.name) == len(name) + 17]
+    for old in sorted(entries, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
+        files.sweep(old / USED)
+        if not any(old.glob(f".*-{USED}")):
+            shutil.rmtree(old, ignore_errors=True)
+    for left in top.glob(".making-*"):
+        if time.time() - left.stat().st_mtime > 3600:
+            shutil.rmtree(left, ignore_errors=True)

@@ -5,16 +5,14 @@ does the same, with the defaults below.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from hcr import datasets, runs
 from hcr.datasets import cache
 from hcr.datasets.split import Dataset
-from hcr.errors import DataError, HcrError, RunError
+from hcr.errors import DataError, RunError
 from hcr.runs import files
 
 FILE = "data.json"
@@ -64,18 +62,19 @@ class DataChoice:
 
     def state(self) -> dict[str, Any]:
         """What the images follow from: this choice, the content of its files, and the code."""
-        paths = datasets.sources(self.dataset, **self.source)
-        content = files.digest([files.sha256(path) for path in paths])
-        return {"choice": asdict(self), "sources": content, "code": cache.code()}
+        sources = datasets.sources(self.dataset, **self.source)
+        return {"choice": asdict(self), "sources": content(sources), "code": cache.code()}
+
+
+def content(paths: Sequence[Path]) -> str:
+    """A digest of the content of files."""
+    return files.digest([files.sha256(path) for path in paths])
 
 
 def is_resolved(choice: DataChoice, folder: Path) -> bool:
     """Whether `data.json` in `folder` is of this choice and of its files as they are now."""
-    try:
-        record = files.read_sealed(folder / FILE)
-    except RunError:
-        return False
-    return record.items() >= choice.state().items()
+    record, state = _read(folder), choice.state()
+    return record is not None and {key: record[key] for key in state} == state
 
 
 def resolve(choice: DataChoice, folder: Path) -> Dataset:
@@ -83,7 +82,7 @@ def resolve(choice: DataChoice, folder: Path) -> Dataset:
 
     The file holds the choice, the dataset's digest, title, source and license, and of each split
     its size and digest; where training images were chosen, their indices in the whole training
-    split, too.
+    split, too. It is written only where it changes.
 
     Raises `DataError` where files are missing or damaged, `ParameterError` for a wrong choice.
     """
@@ -97,7 +96,9 @@ def resolve(choice: DataChoice, folder: Path) -> Dataset:
         splits["train"]["indices"] = data.indices.tolist()
     splits["test"] = {"n": len(data.test_labels)}
     record = {"schema": 1, **choice.state(), "data": data.facts(), "splits": splits}
-    files.write_sealed(folder / FILE, record)
+    if _read(folder) != record:
+        folder.mkdir(parents=True, exist_ok=True)
+        files.write_sealed(folder / FILE, record)
     return data
 
 
@@ -115,39 +116,38 @@ def open_data(run: runs.Run) -> Dataset:
     """
     if run.source is None:
         return choose(run)
-    data, digest = (
-        choice_of(run.source).load(),
-        files.read_sealed(run.source / FILE)["data"]["digest"],
-    )
-    if digest != data.digest:
+    data, record = choice_of(run.source).load(), _read(run.source)
+    if record is not None and record["data"]["digest"] != data.digest:
         raise DataError(
-            f"The dataset must be the one that {FILE} describes ({digest[:12]}). "
+            f"The dataset must be the one that {FILE} describes ({record['data']['digest'][:12]}). "
             f"Received: {data.digest[:12]}. Run 01_eda again."
         )
     return _opened(data, run)
 
 
 def choice_of(folder: Path) -> DataChoice:
-    """The choice of the run in `folder`. Raises `RunError` where it has none, or was changed."""
-    return DataChoice(**files.read_sealed(folder / FILE)["choice"])
+    """The choice of the run in `folder`; of one older than `data.json`, from its parameters.
 
-
-def one_image_each(
-    folder: Path, characters: Sequence[str], seed: int = 0
-) -> tuple[np.ndarray, list[str]]:
-    """A validation image of each of `characters`, of the data that the run in `folder` used.
-
-    Returns uint8 (m, 28, 28) and the character of each: those of which there are images. There are
-    none where the run names no dataset, or it is not at hand.
+    Raises `RunError` where it names no dataset.
     """
+    record = _read(folder)
+    if record is not None:
+        return DataChoice(**record["choice"])
+    stages = runs.read(folder).get("stages", {})
+    parameters = dict(stages.get("03_train", {}).get("parameters", {}))
+    if "dataset" not in parameters:
+        raise RunError(f"{runs.shown(folder)} must name a dataset. Received: none. Run it again.")
+    parameters["class_profile"] = parameters.pop("thin", "none")
+    known = {field.name for field in fields(DataChoice)}
+    return DataChoice(**{key: value for key, value in parameters.items() if key in known})
+
+
+def _read(folder: Path) -> dict[str, Any] | None:
+    """The content of `data.json`; None where there is none, or it was changed."""
     try:
-        data = choice_of(folder).load()
-    except (HcrError, TypeError):
-        return np.zeros((0, 28, 28), np.uint8), []
-    rng, split = np.random.default_rng(seed), data.validation
-    rows = {c: np.flatnonzero(split.labels == i) for i, c in enumerate(data.characters)}
-    chosen = {c: int(rng.choice(rows[c])) for c in characters if len(rows.get(c, ()))}
-    return split.images[np.array(list(chosen.values()), int)], list(chosen)
+        return files.read_sealed(folder / FILE)
+    except RunError:
+        return None
 
 
 def _opened(data: Dataset, run: runs.Run) -> Dataset:

@@ -29,6 +29,7 @@ from hcr.preprocessing.labels import BALANCED, BYCLASS, BYMERGE, DIGITS, LETTERS
 from hcr.runs import files
 from hcr.runs.environment import cache_folder
 
+CACHED = True
 CITATION = (
     "G. Cohen, S. Afshar, J. Tapson, A. van Schaik. EMNIST: an extension of MNIST to handwritten "
     "letters. arXiv:1702.05373, 2017"

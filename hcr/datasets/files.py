@@ -3,7 +3,7 @@
 import gzip
 import os
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -72,17 +72,6 @@ def read(path: Path, reader: Callable[[], Any], form: str, remedy: str) -> Any:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         reason = reason.splitlines()[0].rstrip(".")
         raise DataError(f"{path} must be {form}. Received: {reason}. {remedy}") from error
-
-
-def read_npz(path: Path, keys: Sequence[str], form: str, remedy: str) -> list[np.ndarray]:
-    """The arrays `keys` of an `.npz`. Raises `DataError` where it is damaged or lacks one."""
-
-    def load() -> list[np.ndarray]:
-        # Opened here, because NumPy leaves a file open where its archive is damaged.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return [arrays[key] for key in keys]
-
-    return read(path, load, form, remedy)
 
 
 def read_idx(path: Path) -> np.ndarray:

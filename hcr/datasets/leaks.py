@@ -6,14 +6,15 @@ compared by hash, so the test images stay closed.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from hcr.datasets.files import read_npz
+from hcr import runs
+from hcr.datasets.files import read
 from hcr.datasets.split import Dataset, Split
-from hcr.errors import DataError
+from hcr.errors import DataError, HcrError
 from hcr.runs import files
 
 # The training files whose images' hashes come with the package, by dataset.
@@ -47,31 +48,49 @@ def guard(train: Split, validation: Split, test: Split) -> tuple[Split, Split, S
     return _without(train, leaked), _without(validation, late), test, report
 
 
-def without_learned(split: Split, hashes: np.ndarray) -> tuple[Split, int]:
-    """`split` without the images whose `hashes` a model has learned from, and how many they were.
+def unseen(split: Split, learned: Mapping[str, np.ndarray | None]) -> tuple[Split, int, list[str]]:
+    """`split` without the images that models, by name, have `learned_from`.
 
-    Raises `DataError` where none is left.
+    Returns what is left, how many images were removed, and what is to be said of that. Raises
+    `DataError` where none is left.
     """
-    learned = np.isin(pixel_hashes(split.images), hashes)
-    if learned.all():
+    known = [hashes for hashes in learned.values() if hashes is not None]
+    seen = np.isin(pixel_hashes(split.images), np.concatenate([np.zeros(0, np.uint64), *known]))
+    if seen.all():
         raise DataError(
             f"A model is measured on images that it has not learned from. Received: {len(split):,} "
             "images, all of which it has. Choose another dataset or another model."
         )
-    return _without(split, learned), int(learned.sum())
+    n, unknown = int(seen.sum()), [name for name, hashes in learned.items() if hashes is None]
+    texts = [f"{n:,} test images were removed, because a model has learned from them."] * (n > 0)
+    if unknown:
+        names = ", ".join(unknown)
+        texts.append(f"Not known what was learned from: {names}. Test images may be among it.")
+    return _without(split, seen), n, texts
 
 
 def learned_from(folder: Path) -> np.ndarray | None:
     """The hashes of all images that the model in `folder` was trained or chosen on.
 
-    The folder is a pretrained model's, or a run's. Returns uint64 (n,), sorted, with those of the
-    models that it was trained from; None where the folder has no `learned.npz`.
+    The folder is a pretrained model's, or a run's. The hashes are those of its `learned.npz`; for
+    an older run, those of its data, where they are at hand and unchanged. Returns uint64 (n,),
+    sorted, with those of the models that it was trained from; None where that is not known.
     """
     path = folder / LEARNED
-    if not path.is_file():
+    if path.is_file():
+        hashes, names = _arrays(path, "hashes", "listed")
+        return np.unique(np.concatenate([hashes, *(listed(name)[0] for name in names.tolist())]))
+    from hcr.datasets import choice
+
+    try:
+        record = runs.read(folder)
+        parameters = record["stages"]["03_train"]["parameters"]
+        data = choice.choice_of(folder).load()
+        known = data.validation.digest == record["data"]["validation_digest"]
+    except (HcrError, KeyError, TypeError):
         return None
-    hashes, names = read_npz(path, ("hashes", "listed"), "a list of hashes", "Train again.")
-    return np.unique(np.concatenate([hashes, *(listed(name)[0] for name in names.tolist())]))
+    parents = parameters.get("start") or parameters.get("teacher")
+    return _hashes(data) if known and not parents else None
 
 
 def write_learned(folder: Path, data: Dataset, parents: Iterable[Path] = ()) -> None:
@@ -81,8 +100,7 @@ def write_learned(folder: Path, data: Dataset, parents: Iterable[Path] = ()) -> 
     began from or learned from; where it is not known what these learned from, nothing is written.
     """
     (folder / LEARNED).unlink(missing_ok=True)
-    images = np.concatenate([data.train.images, data.validation.images])
-    hashes = [pixel_hashes(images), *map(learned_from, parents)]
+    hashes = [_hashes(data), *map(learned_from, parents)]
     if any(each is None for each in hashes):
         return
     together = np.unique(np.concatenate(hashes))
@@ -96,10 +114,23 @@ def write_learned(folder: Path, data: Dataset, parents: Iterable[Path] = ()) -> 
 
 def listed(name: str) -> tuple[np.ndarray, np.ndarray, str]:
     """The hashes, uint64 (n,), labels, uint8 (n,), and digest of a file of `LISTED`."""
-    hashes, labels, digest = read_npz(
-        LISTED[name], ("hashes", "labels", "digest"), "a list of hashes", "Install hcr again."
-    )
+    hashes, labels, digest = _arrays(LISTED[name], "hashes", "labels", "digest")
     return hashes.astype(np.uint64), labels, str(digest)
+
+
+def _hashes(data: Dataset) -> np.ndarray:
+    """The sorted hashes of the training and validation images."""
+    images = (data.train.images, data.validation.images)
+    return np.unique(np.concatenate([pixel_hashes(each) for each in images]))
+
+
+def _arrays(path: Path, *keys: str) -> list[np.ndarray]:
+    def load() -> list[np.ndarray]:
+        # Opened here, because NumPy leaves a file open where its archive is damaged.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return [arrays[key] for key in keys]
+
+    return read(path, load, f"an .npz file of {', '.join(keys)}", "Install hcr, or train, again.")
 
 
 def _without(split: Split, leaked: np.ndarray) -> Split:

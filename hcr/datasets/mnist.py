@@ -27,6 +27,7 @@ from hcr.datasets.split import SPLIT_SEED, Info, Options, Split, by_hash, strati
 from hcr.errors import DataError
 from hcr.preprocessing.labels import ALPHANUMERIC, DIGITS, LETTERS
 
+CACHED = True
 CITATION = (
     "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner. Gradient-based learning applied to document "
     "recognition. Proceedings of the IEEE 86(11), 1998. doi:10.1109/5.726791"
@@ -77,6 +78,7 @@ AZ_PLACES = (
     "archive.zip",
 )
 COLUMNS = 785
+LINES = 10_000  # that are read together
 
 
 def info(name: str, options: Options) -> Info:
@@ -200,28 +202,34 @@ def _az_file(path: str | None) -> Path:
 def _read_az(path: str | None) -> tuple[Split, Split, Split]:
     """Raises `DataError` where the file isn't what it should be."""
     file, remedy = _az_file(path), f"It was cut short, or is another: get it again from {AZ_URL}."
-
-    def load() -> np.ndarray:
-        import pandas as pd
-
-        with _az_opened(file) as opened:
-            line = opened.readline(100 * COLUMNS).removeprefix(b"\xef\xbb\xbf")
-        fields = line.strip().split(b",")
-        # Words, decimals or 0, 1, 2…: what pandas writes for a table that it read without a header.
-        words = not all(field.isdigit() for field in fields[:2])
-        header = words or fields == [b"%d" % i for i in range(COLUMNS)]
-        with _az_opened(file) as opened:
-            table = pd.read_csv(opened, header=None, skiprows=int(header), dtype=np.uint8)
-        rows, known = table.to_numpy(), sorted(set(table[0]))
-        if rows.shape[1] != COLUMNS or known != list(range(len(LETTERS))):
-            raise ValueError(f"{rows.shape[1]} values a line, and labels {known}")
-        return rows
-
-    form = "a file of lines with a label and 784 pixels from 0 to 255, with all labels from 0 to 25"
-    rows = files.read(file, load, form, remedy)
+    form = "a file of lines with a label from 0 to 25 and 784 pixels from 0 to 255, of each letter"
+    rows = files.read(file, lambda: np.concatenate(list(_az_rows(file))), form, remedy)
+    missing = [letter for label, letter in enumerate(LETTERS) if label not in rows[:, 0]]
+    if missing:
+        raise DataError(f"{file} must be {form}. Received: none of {''.join(missing)}. {remedy}")
     whole = Split(rows[:, 1:].reshape(-1, 28, 28), rows[:, 0].astype(np.int64))
     train, validation, test = map(whole.take, by_hash(pixel_hashes(whole.images), SHARES))
     return train, validation, test
+
+
+def _az_rows(path: Path):
+    """The file's numbers, uint8 (k, 785), some lines at a time, without a header."""
+    import pandas as pd
+
+    with _az_opened(path) as file:
+        fields = file.readline(100 * COLUMNS).removeprefix(b"\xef\xbb\xbf").strip().split(b",")
+    # Words, decimals or 0, 1, 2…: what pandas writes for a table that it read without a header.
+    words = not all(field.isdigit() for field in fields[:2])
+    header = int(words or fields == [b"%d" % i for i in range(COLUMNS)])
+    options = {"header": None, "skiprows": header, "dtype": np.int32, "chunksize": LINES}
+    with _az_opened(path) as file:
+        for table in pd.read_csv(file, **options):
+            rows = table.to_numpy()
+            wrong = (rows < 0) | (rows > 255) | (rows[:, :1] >= len(LETTERS))
+            if rows.shape[1] != COLUMNS or wrong.any():
+                line = 1 + header + table.index[wrong.any(axis=1).argmax()]
+                raise ValueError(f"{rows.shape[1]} values, or one out of range, in line {line:,}")
+            yield rows.astype(np.uint8)
 
 
 @contextmanager

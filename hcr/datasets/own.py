@@ -22,6 +22,7 @@ from hcr.datasets.split import Info, Options, Split, by_hash
 from hcr.errors import DataError, ParameterError, nearest
 from hcr.preprocessing import SIDE, from_picture
 
+CACHED = True
 # What the files' images are like; a literal, read as text where parameters are checked.
 ORIENTATIONS = {
     "upright": "as one reads them; arrays of 28 x 28 have light ink on dark, all others either",

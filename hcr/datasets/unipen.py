@@ -25,6 +25,7 @@ from hcr.datasets.split import Info, Options, Split, Strokes
 from hcr.errors import DataError
 from hcr.preprocessing import from_strokes, labels
 
+CACHED = True
 FILE = "unipen_chars.npz"
 KEYS = ("xy", "stroke_ptr", "sample_ptr", "label", "contributor", "contributor_names")
 CHARACTERS = {"unipen": labels.BALANCED, "unipen-62": labels.BYCLASS}
@@ -82,6 +83,11 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     splits = []
     for part in range(3):
         chosen = np.flatnonzero(parts == part)
+        if not len(chosen):
+            raise DataError(
+                f"{FILE} must hold drawings of the contributors of each split. Received: none of "
+                f"{('the others', VALIDATION, TEST)[part]}. Copy it again."
+            )
         drawings = strokes.take(chosen)
         values = np.array([index[each] for each in characters[chosen].tolist()])
         pixels = np.stack([from_strokes(each) for each in drawings])
@@ -104,22 +110,21 @@ def drawings_of(names: Iterable[str]) -> tuple[list[list[np.ndarray]], np.ndarra
 def example_drawings(
     classes: Sequence[str], seed: int, run: Any = None
 ) -> tuple[list[list[np.ndarray]], list[str]]:
-    """A drawing of each class by the validation split's contributors, to look at.
+    """A drawing of each class by the validation split's contributors, to look at, and its class.
 
-    Of 47 classes, `C` is what was drawn as `C` or `c`. Returns the drawings and the class of each,
-    of those classes that somebody drew; none where the file is nowhere. The pages of the
-    `hcr.runs.Run` that shows them then credit the dataset.
+    Of 47 classes, `C` is what was drawn as `C` or `c`. There is none where the file is nowhere. The
+    pages of the `hcr.runs.Run` that shows them then credit the dataset.
     """
     if files.find("unipen", FILE) is None:
         return [], []
-    drawings, characters, _ = drawings_of(VALIDATION)
-    drawn = np.array([c if c in classes else labels.merge(c) for c in characters.tolist()])
+    strokes, drawn, _ = drawings_of(VALIDATION)
+    drawn = np.array([each if each in classes else labels.merge(each) for each in drawn.tolist()])
     rng = np.random.default_rng(seed)
     places = {each: np.flatnonzero(drawn == each) for each in classes}
-    picked = {each: int(rng.choice(rows)) for each, rows in places.items() if len(rows)}
+    picked = {each: int(rng.choice(indices)) for each, indices in places.items() if len(indices)}
     if picked and run is not None:
         run.also(CREDIT)
-    return [drawings[i] for i in picked.values()], list(picked)
+    return [strokes[i] for i in picked.values()], list(picked)
 
 
 def _load() -> tuple[Strokes, np.ndarray, np.ndarray]:

@@ -10,18 +10,19 @@ from typing import Any
 _NAMES = {
     "scores": "accuracy balanced_accuracy balanced_accuracy_interval confusion difference_interval "
     "divide ece evaluate interval_text known_writers log_loss mean_interval per_class "
-    "percent recalls score_table seed_interval share_interval wilson",
+    "percent predictor recalls score_table seed_interval share_interval wilson",
     "calibration": "apply_temperature fit_temperature reliability",
-    "decisions": "alternatives alternatives_threshold rejection_threshold risk_coverage "
-    "score_alternatives",
-    "confusable": "confusable_groups confusable_pairs confusion_blocks mistakes_by_kind "
-    "score_groups swapped_labels warnings worst_confusions",
+    "conformal": "alternatives alternatives_threshold score_alternatives",
+    "confusable": "confusable_groups confusable_pairs confusion_blocks "
+    "example_mistakes mistakes_by_kind score_groups swapped_labels warnings "
+    "worst_confusions",
+    "selective": "rejection_threshold risk_coverage selective_scores",
     "robustness": "corruption_scores corruption_summary",
     "drawings": "drawing_intervals load_drawings score_drawings validation_drawings",
     "label_audit": "check_orientation duplicate_pairs edge_directions find_duplicates "
-    "image_features near_duplicates nearest_neighbors neighbor_pairs sample_indices "
+    "image_features label_verdicts near_duplicates nearest_neighbors sample_indices "
     "suspected_labels typical_images",
-    "comparison": "compare compare_pairs compare_runs find_runs mcnemar seed_table",
+    "comparison": "compare compare_pairs compare_runs find_runs gain holm mcnemar save_predictions",
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 __all__ = sorted(_MODULES)

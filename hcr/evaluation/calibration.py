@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from hcr.evaluation.scores import BINS, check, confidences, divide, ece, log_loss, wilson
-from hcr.recognizer.recognizer import apply_temperature
 
 LOWEST, HIGHEST = 0.1, 10.0  # where a temperature is looked for
 STEPS = 20  # halvings of that range, logarithmic
@@ -56,17 +55,30 @@ def fit_temperature(probabilities: ArrayLike, labels: ArrayLike, balanced: bool 
     return fitted if after < before else 1.0
 
 
-def reliability(labels: ArrayLike, probabilities: ArrayLike) -> pd.DataFrame:
-    """Confidence against accuracy in 15 bins of equal width, a row each.
+def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """`probabilities`, (n, classes), as if the logits had been divided by `temperature` above 0.
 
-    Columns n, right (counts), confidence, accuracy (means; NaN in an empty bin), low and high
-    (Wilson's interval of the accuracy). In `attrs`: ece, log_loss.
+    A softmax of z / T is proportional to p ** (1 / T).
     """
-    right, confidence, place = confidences(labels, probabilities)
-    n, hits = (np.bincount(place[of], minlength=BINS) for of in (slice(None), right))
-    frame = pd.DataFrame({"n": n, "right": hits})
-    frame["confidence"] = divide(np.bincount(place, confidence, minlength=BINS), n)
+    if temperature == 1:
+        return probabilities
+    scaled = (probabilities / probabilities.max(axis=1, keepdims=True)) ** (1 / temperature)
+    return scaled / scaled.sum(axis=1, keepdims=True)
+
+
+def reliability(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -> pd.DataFrame:
+    """Confidence against accuracy in `bins` bins of equal width, (low, high] each.
+
+    Columns from, to (the bin), n, right (counts), confidence, accuracy (means; NaN in an empty
+    bin), low and high (Wilson's interval of the accuracy). In `attrs`: n, ece, log_loss.
+    """
+    right, confidence, place = confidences(labels, probabilities, bins)
+    n, edges = np.bincount(place, minlength=bins), np.linspace(0, 1, bins + 1)
+    hits = np.bincount(place[right], minlength=bins)
+    frame = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "n": n, "right": hits})
+    frame["confidence"] = divide(np.bincount(place, confidence, minlength=bins), n)
     frame["accuracy"] = divide(hits, n)
     frame["low"], frame["high"] = wilson(hits, n)
-    frame.attrs = {"ece": ece(labels, probabilities), "log_loss": log_loss(labels, probabilities)}
+    scores = {"ece": ece(labels, probabilities, bins), "log_loss": log_loss(labels, probabilities)}
+    frame.attrs = {"n": len(right), **scores}
     return frame

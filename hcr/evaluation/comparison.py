@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from hcr import runs
 from hcr.datasets import choice
 from hcr.errors import ParameterError, RunError, nearest
-from hcr.evaluation.scores import seed_interval
+from hcr.evaluation.scores import accuracy, balanced_accuracy, seed_interval
 from hcr.runs import files
 
 MOST = 12  # recipes of a group that are tested against each other, the first on validation
@@ -132,6 +132,19 @@ class Group:
             on_front = [front(part[price], part["validation"]) for _, part in parts]
             frame[f"{price}_front"] = pd.concat(on_front)
         return frame
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The group as `metrics.json` holds it: its images, and each recipe's scores."""
+        scores = self.figures.assign(seeds=self.figures["each"].map(len))
+        return {
+            "data": self.first["data_facts"].get("name"),
+            "test": self.first["test_digest"],
+            "validation": self.first["validation_digest"],
+            "n": self.first["n"],
+            "test_openings": int(self.ranking["openings"].sum()),
+            "ranking": scores.rename(columns={"recipe": "label"}).to_dict("records"),
+        }
 
     @cached_property
     def differing(self) -> pd.DataFrame:
@@ -272,25 +285,6 @@ def compare_runs(folders: Mapping[str, Path]) -> Comparison:
     return Comparison(pd.DataFrame(rows, columns=["group", *COLUMNS]), groups, problems)
 
 
-def seed_table(run: runs.Run) -> pd.DataFrame | None:
-    """The test scores of this run's recipe by seed; None where no other seed is finished.
-
-    The last rows are mean, standard deviation, and the mean's interval for other images and seeds.
-    """
-    groups = [] if run.by_hand else compare_runs(find_runs() | {run.name: run.folder}).groups
-    for recipe in (recipe for group in groups for recipe in group.recipes):
-        if len(recipe.runs) > 1 and run.name in [each["run"] for each in recipe.runs]:
-            frame = pd.DataFrame(recipe.runs)[["seed", "run", "accuracy", "test"]]
-            scores = pd.DataFrame([recipe.score(name) for name in ("accuracy", "test")])
-            scores = scores[["value", "spread", "low", "high"]].T.set_axis(
-                ["accuracy", "test"], axis=1
-            )
-            scores = scores.assign(run="", seed=["mean", "standard deviation", "low", "high"])
-            frame = pd.concat([frame.astype({"seed": str}), scores], ignore_index=True)
-            return frame.rename(columns={"test": "balanced_accuracy"})
-    return None
-
-
 def mcnemar(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> dict[str, float]:
     """McNemar's exact test of two models' predictions, int (n,), of the same images.
 
@@ -309,6 +303,19 @@ def mcnemar(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> dict[str,
     ends = seed_interval(right[None], np.zeros(n, np.int64), np.ones(1), (-1, 1))
     row = {"n": n, "only_first": one, "only_second": other}
     return row | dict(zip(("difference", "low", "high"), ends, strict=True)) | {"p_value": p_value}
+
+
+def gain(labels: ArrayLike, predicted: ArrayLike, before: ArrayLike) -> dict[str, Any]:
+    """A model's accuracy less that of its parent, which predicted `before`, and its scores.
+
+    Returns gain (difference, low, high; see `mcnemar`), start_accuracy, start_balanced_accuracy.
+    """
+    test = mcnemar(labels, predicted, before)
+    return {
+        "gain": {key: test[key] for key in ("difference", "low", "high")},
+        "start_accuracy": accuracy(labels, before),
+        "start_balanced_accuracy": balanced_accuracy(labels, before),
+    }
 
 
 def compare_pairs(labels: ArrayLike, predictions: Mapping[str, ArrayLike]) -> pd.DataFrame:
@@ -423,6 +430,13 @@ def _parameters(folder: Path, stages: dict[str, dict[str, Any]]) -> dict[str, An
             if key not in ("run", "thin", *names) and not key.startswith("study"):
                 parameters[key if parameters.get(key, value) == value else f"{stage}.{key}"] = value
     return parameters
+
+
+def save_predictions(run: runs.Run, labels: np.ndarray, predicted: np.ndarray) -> None:
+    """Write `predictions.npz`, labels and predictions of the test split, for later comparisons."""
+    with files.writing(run.path("predictions.npz")) as aside:
+        arrays = {"predicted": predicted.astype(np.int16), "labels": labels.astype(np.int16)}
+        np.savez_compressed(aside, **arrays)
 
 
 def _predictions(folder: Path, evaluated: dict) -> tuple[np.ndarray | None, np.ndarray | None]:

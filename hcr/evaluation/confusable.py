@@ -1,6 +1,7 @@
 """Which classes a model confuses, which people confuse, too, and warnings where it is no chance."""
 
 from collections.abc import Iterable, Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -96,19 +97,36 @@ def confusable_pairs(
     Columns one, other; mixed, the images of either predicted as the other; read, those predicted as
     either; rate, and low, the lower end of its interval; group (text, empty for none).
     """
-    rate, both = confusion_rates(matrix), matrix + matrix.T
-    one, other = np.nonzero(np.triu(both, 1))
-    names, right = np.array(list(characters), object), matrix.diagonal()
-    frame = pd.DataFrame({"one": names[one], "other": names[other], "mixed": both[one, other]})
-    frame["read"] = frame["mixed"] + right[one] + right[other]
-    frame["rate"], frame["low"] = rate[one, other], _lowest_rates(matrix, rate)[one, other]
-    named = {i: " ".join(names[list(group)]) for group in groups for i in group}
-    frame["group"] = [
-        named.get(i, "") if named.get(i) == named.get(j) else ""
-        for i, j in zip(one, other, strict=True)
-    ]
+    rate = confusion_rates(matrix)
+    low = _lowest_rates(matrix, rate)
+    names = {frozenset((i, j)): group for group in groups for i, j in product(group, group)}
+    rows = []
+    for i, j in np.argwhere(np.triu(matrix + matrix.T, 1)).tolist():
+        mixed = int(matrix[i, j] + matrix[j, i])
+        group = " ".join(characters[k] for k in names.get(frozenset((i, j)), ()))
+        predicted = mixed + int(matrix[i, i] + matrix[j, j])
+        rows.append((characters[i], characters[j], mixed, predicted, rate[i, j], low[i, j], group))
+    frame = pd.DataFrame(rows, columns=["one", "other", "mixed", "read", "rate", "low", "group"])
     frame = frame.sort_values(["low", "rate"], ascending=False, kind="stable")
     return frame.head(n).reset_index(drop=True)
+
+
+def example_mistakes(
+    labels: np.ndarray, predicted: np.ndarray, groups: Sequence[tuple[int, ...]], n: int = 15
+) -> np.ndarray:
+    """At most `n` mistakes within the groups (of all, where there is no group), of every kind.
+
+    Of each pair (label, prediction) the first, the most frequent pairs first; then the second …
+    """
+    inside = {couple for group in groups for couple in product(group, group)}
+    frame = pd.DataFrame({"label": labels, "predicted": predicted})
+    frame = frame[labels != predicted]
+    if inside:
+        frame = frame[[pair in inside for pair in zip(*frame.to_numpy().T, strict=True)]]
+    pairs = frame.groupby(["label", "predicted"], sort=False)["label"]
+    frame = frame.assign(turn=pairs.cumcount(), size=-pairs.transform("size"))
+    frame["first"] = pairs.transform(lambda rows: rows.index[0])
+    return frame.sort_values(["turn", "size", "first"], kind="stable").index.to_numpy()[:n]
 
 
 def confusion_blocks(matrix: np.ndarray, share: float = SHARE) -> list[tuple[int, ...]]:
@@ -148,8 +166,8 @@ def mistakes_by_kind(
 
     Returns:
         A row a kind, indexed by `KINDS`: kind (text); n; of_mistakes and of_images, shares;
-        accuracy with this kind and those above it set aside (in the first row none; NaN in the
-        last), its Wilson interval low and high.
+        accuracy with this kind and those above it set aside (in the first row none), its Wilson
+        interval low and high; balanced, the balanced accuracy likewise; NaN in the last row.
     """
     size = len(characters)
     counts, right = confusion(labels, predicted, size), np.eye(size, dtype=bool)
@@ -160,17 +178,17 @@ def mistakes_by_kind(
         alike |= np.outer(merged == characters_of.merge(one), merged == characters_of.merge(other))
     cells_of = {"all": right, "case": folded[:, None] == folded, "alike": alike | alike.T}
     cells_of |= {"group": _together(groups, size), "other": np.ones((size, size), dtype=bool)}
-    n, good = [], []
-    for cells in cells_of.values():
-        n.append(counts[cells & ~right].sum())
+    total, wrong, rows = counts.sum(), counts.sum() - counts.trace(), []
+    for kind, cells in cells_of.items():
+        n = (counts * (cells & ~right)).sum() if rows else wrong
         right = right | cells
-        good.append(counts[right].sum())
-    total, n[0] = len(labels), len(labels) - good[0]
-    frame = pd.DataFrame({"kind": KINDS, "n": n}, index=pd.Index(KINDS, name="key"))
-    frame["of_mistakes"], frame["of_images"] = divide(n, n[0]), frame["n"] / total
-    frame["accuracy"] = np.array(good) / total
-    frame["low"], frame["high"] = wilson(good, total)
-    frame.loc["other", ["accuracy", "low", "high"]] = np.nan
+        good = (counts * right).sum(axis=1)
+        row = {"key": kind, "kind": KINDS[kind], "n": n, "of_mistakes": float(divide(n, wrong))}
+        row |= {"of_images": n / total, "accuracy": good.sum() / total}
+        row["low"], row["high"] = wilson(good.sum(), total)
+        rows.append(row | {"balanced": np.nanmean(divide(good, counts.sum(axis=1)))})
+    frame = pd.DataFrame(rows).set_index("key")
+    frame.loc["other", ["accuracy", "low", "high", "balanced"]] = np.nan
     return frame
 
 
@@ -229,16 +247,19 @@ def warnings(labels: np.ndarray, predicted: np.ndarray, characters: Sequence[str
         "labels, and the labels of the data."
         for i, j in swapped.tolist()
     ]
-    asked, recall = n >= FEW, divide(right, n)
-    usual = float(np.median(recall[asked])) if asked.any() else 0.0
+    asked = n >= FEW
+    usual = float(np.median(right[asked] / n[asked])) if asked.any() else 0.0
     far = (matrix.sum(axis=0) == 0) | (np.nan_to_num(wilson(right, n)[1], nan=1) < FAR * usual)
     far = np.setdiff1d(np.flatnonzero(far & asked), swapped)
     if len(far):
-        worst = sorted(far, key=lambda i: recall[i])[:5]
-        named = [f"“{characters[i]}” ({right[i]:,} of {n[i]:,})" for i in worst]
+        never = dict.fromkeys(np.flatnonzero(matrix.sum(axis=0) == 0), ", never predicted")
+        named = [
+            f"“{characters[i]}” ({right[i]:,} of {n[i]:,}{never.get(i, '')})"
+            for i in sorted(far, key=lambda i: right[i] / n[i])
+        ]
         texts.append(
-            f"{len(far)} of {asked.sum()} classes are never predicted, or have a recall far below "
-            f"the median of {percent(usual)}: {', '.join(named)}{' …' * (len(far) > 5)}. Look at "
+            f"{len(far)} of {asked.sum()} classes have a recall far below the median of "
+            f"{percent(usual)}: {', '.join(named[:5])}{' …' if len(named) > 5 else ''}. Look at "
             "their images, and at their share of the training."
         )
     return texts
@@ -253,8 +274,10 @@ def swapped_labels(
     """
     matrix = confusion(given, suggested, len(characters)) if len(given) else np.zeros((1, 1), int)
     both = np.triu(np.where(np.minimum(matrix, matrix.T) >= FEW, matrix + matrix.T, 0), 1)
-    i, j = np.unravel_index(both.argmax(), both.shape)
-    if both[i, j] < max(1, OF_SUSPECTS * len(given), OF_LABELS * (counts[i] + counts[j])):
+    i, j = map(int, np.unravel_index(both.argmax(), both.shape))
+    if not both.any() or both[i, j] < max(
+        OF_SUSPECTS * len(given), OF_LABELS * float(counts[i] + counts[j])
+    ):
         return []
     return [
         f"{both[i, j]:,} of {len(given):,} suspected label errors lie between “{characters[i]}” "

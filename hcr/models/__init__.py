@@ -24,9 +24,10 @@ _MODULES = {
     "architectures": "build builder classifier first_maps image_input multiply_adds summary",
     "augment": "augmentation vary",
     "backend": "precision predict",
-    "convert": "copy_weights export export_small load",
+    "convert": "copy_weights export export_small load save",
     "objective": "loss optimizer",
     "recipe": "Recipe",
+    "study": "compare_strategies",
     "training": "TrainingResult code_digest train train_steps validate",
 }
 _PLACES = {name: module for module, names in _MODULES.items() for name in names.split()}

@@ -10,13 +10,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
+from hcr.datasets import Dataset, leaks
 from hcr.errors import ModelError
 from hcr.models import backend
 from hcr.models.backend import keras, predict, silenced
+from hcr.models.recipe import Recipe
 from hcr.recognizer import Recognizer, keras2, keras_files, named
 from hcr.recognizer.sources import SHAPES, Scaling, parse_scaling
-from hcr.runs import environment, files
+from hcr.runs import Run, environment, files
 
 MOST_DIFFERENT = 1e-3  # in a probability, between Keras and LiteRT
 SAME = 1e-4  # in a probability, between two networks that are to be the same
@@ -32,6 +35,23 @@ def export(net: keras.Model, keras_file: Path, litert_file: Path, images: np.nda
     with files.writing(keras_file) as aside:
         net.save(aside, include_optimizer=False)
     return _write_litert(net, litert_file, images)
+
+
+def save(run: Run, net: keras.Model, data: Dataset, recipe: Recipe, **facts) -> pd.DataFrame:
+    """Write a run's trained network: both files, `labels.json` with `facts`, and `learned.npz`.
+
+    Returns file, kB, and difference: the largest in a probability of a validation image.
+    """
+    keras_file, litert_file = run.path("model.keras"), run.path("model.tflite")
+    difference = export(net, keras_file, litert_file, data.validation.images[:1000])
+    facts = {"characters": list(data.characters), **facts, "data": data.digest}
+    facts |= {"start": recipe.start} if recipe.start else {}
+    files.write_sealed(run.path("labels.json"), facts, keras_file, litert_file)
+    parents = keras_files(recipe.start) + keras_files(recipe.teacher)
+    leaks.write_learned(run.folder, data, [path.parent for path in parents])
+    sizes = [path.stat().st_size / 1000 for path in (keras_file, litert_file)]
+    names = [keras_file.name, litert_file.name]
+    return pd.DataFrame({"file": names, "kB": sizes, "difference": [np.nan, difference]})
 
 
 def export_small(net: keras.Model, litert_file: Path) -> None:

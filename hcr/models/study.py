@@ -19,7 +19,7 @@ from hcr.models.backend import keras
 from hcr.runs import files
 
 BASELINE = "none"
-PLAIN, BALANCED, VALIDATION = "plain accuracy", "balanced accuracy", "validation accuracy"
+PLAIN, BALANCED = "plain accuracy", "balanced accuracy"
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,10 @@ class Study:
 
         plain accuracy: at the class shares of the training split; where that was made smaller, the
         validation split has others, and its own accuracy would not say what training was for.
-        balanced accuracy: every class the same. validation accuracy: at the shares of the
-        validation split. recall of X: that class alone.
+        balanced accuracy: every class the same. recall of X: that class alone.
         """
         n = np.bincount(self.labels, minlength=len(self.characters))
-        weights = {PLAIN: self.shares * (n > 0), BALANCED: (n > 0) * 1.0, VALIDATION: n * 1.0}
+        weights = {PLAIN: self.shares * (n > 0), BALANCED: (n > 0) * 1.0}
         for character in self.rare:
             one = np.array([c == character for c in self.characters])
             weights[f"recall of {character}"] = one * (n > 0)

@@ -121,15 +121,14 @@ def histories(frame: "pd.DataFrame") -> Axes:
 
 
 @look.styled
-def strategies(frame: "pd.DataFrame", measures: Sequence[str] | None = None) -> Figure:
+def strategies(frame: "pd.DataFrame") -> Figure:
     """One panel a measure, one row a strategy: value, interval, and the difference to the first.
 
     A strategy whose paired difference has an interval without 0 has a full dot: green above the
     first strategy, vermilion below it. The others' dots are hollow. `frame` has the columns
-    strategy, measure, value, low, high, difference, difference_low, difference_high, shares of 1;
-    `measures` says which to show, in their order.
+    strategy, measure, value, low, high, difference, difference_low, difference_high, shares of 1.
     """
-    measures = list(dict.fromkeys(frame["measure"]) if measures is None else measures)
+    measures = list(dict.fromkeys(frame["measure"]))
     names = list(dict.fromkeys(frame["strategy"]))
     rows, places = -(-len(measures) // 2), np.arange(len(names))
     figure = look.canvas(0.75 + rows * (0.75 + 0.27 * len(names)))

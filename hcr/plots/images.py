@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import ceil
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,6 +11,9 @@ from matplotlib.patches import Rectangle
 
 from hcr.plots import look
 from hcr.plots.look import COLORS, INK, MONO, SMALL, TEXT, WIDTH
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SEAM = 2  # pixels between the two images of a pair
 ALT_CAPTIONS = 5  # captions that a sheet's alternative text holds
@@ -130,21 +134,16 @@ def groups(
 
 
 @look.styled
-def predictions(
-    images: np.ndarray,
-    true: Sequence[str],
-    predicted: Sequence[str],
-    probability: Sequence[float],
-    columns: int = 5,
-) -> Axes:
+def predictions(images: np.ndarray, answers: "pd.DataFrame", columns: int = 5) -> Axes:
     """Each image with its predicted character and the probability of it.
 
-    A wrong one has a dashed frame, a cross, and the true character before the arrow.
+    A wrong one has a dashed frame, a cross, and the true character before the arrow. `answers` has
+    a row an image and the columns true, predicted and probability.
     """
-    right = np.asarray(true) == np.asarray(predicted)
+    right = (answers["true"] == answers["predicted"]).to_numpy()
     captions = [
-        f"{a} \u2713\n{look.percent(p)}" if good else f"{a} \u2192 {b} \u2717\n{look.percent(p)}"
-        for a, b, p, good in zip(true, predicted, probability, right, strict=True)
+        f"{a} \u2713\n{look.percent(p)}" if a == b else f"{a} \u2192 {b} \u2717\n{look.percent(p)}"
+        for a, b, p in answers[["true", "predicted", "probability"]].itertuples(index=False)
     ]
     colors = [TEXT["right" if good else "wrong"] for good in right]
     # Where all are wrong, frames would say nothing.

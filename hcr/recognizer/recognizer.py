@@ -95,19 +95,15 @@ class Recognizer:
         """The calibrated probabilities of every label.
 
         Takes uint8 (n, 28, 28), ink 255 on 0, upright; returns float32 (n, n_labels), rows of sum
-        1, with columns in the order of `characters`, by default of `labels`; of some of the labels
-        alone, the probabilities given that it is one of them. Raises `DataError` where images break
-        the contract, `ModelError` for a character that is no label.
+        1, with columns in the order of `characters`, by default of `labels`. Raises `DataError`
+        where images break the contract, `ModelError` for other characters.
         """
         pictures = preprocessing.check_images(pictures)
         if characters is not None:
-            chosen = self.predict(pictures)[:, self.columns(characters)]
-            if chosen.shape[1] < len(self.labels):
-                chosen /= np.maximum(chosen.sum(axis=1, keepdims=True), 1e-30)
-            return chosen
+            return self.predict(pictures)[:, self.columns(characters)]
         if not len(pictures):
             return np.zeros((0, len(self.labels)), np.float32)
-        return apply_temperature(self._network(pictures), self.temperature)
+        return _tempered(self._network(pictures), self.temperature)
 
     def recognize(
         self,
@@ -168,12 +164,13 @@ class Recognizer:
     def columns(self, characters: Sequence[str]) -> list[int]:
         """The column of `predict` for each of `characters`, in their order.
 
-        Raises `ModelError` where the model does not know them all.
+        Raises `ModelError` where these are not the characters that the model knows.
         """
-        if not set(characters) <= set(self.labels):
+        if sorted(self.labels) != sorted(characters):
             raise ModelError(
-                f"The model must know the dataset's {len(characters)} characters, "
-                f"{''.join(characters)}. Received: a model for {''.join(self.labels)}. Use another."
+                f"The model must be for the dataset's {len(characters)} characters "
+                f"({''.join(characters)}). Received: a model for {''.join(self.labels)}. "
+                "Use the dataset that it was trained on."
             )
         place = {label: i for i, label in enumerate(self.labels)}
         return [place[character] for character in characters]
@@ -208,8 +205,8 @@ class Recognizer:
         return fallen / times
 
 
-def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """`probabilities`, float (n, n_classes), as if the logits had been divided by `temperature`.
+def _tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """`probabilities`, float32 (n, n_classes), as if the logits had been divided by a number.
 
     A softmax of z / T is proportional to p ** (1 / T), so the logits need not be known.
     """

@@ -208,14 +208,14 @@ def named(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()] or [text]
 
 
-def keras_files(text: str, characters: Sequence[str] | None = None) -> list[Path]:
+def keras_files(text: str | None, characters: Sequence[str] | None = None) -> list[Path]:
     """The `.keras` files of the trained networks that `text` names, with commas between.
 
-    Each is named as `located` takes it. Raises `ModelError` where there is no such file, or where
-    it is not for these `characters`, in the order of its labels.
+    None names none; each is named as `located` takes it. Raises `ModelError` where there is no such
+    file, or where it is not for these `characters`, in the order of its labels.
     """
     paths = []
-    for name in named(text):
+    for name in named(text) if text is not None else []:
         path = located(name)
         path = path / "model.keras" if path.is_dir() else path
         if path.suffix != ".keras" or not path.is_file():

@@ -9,16 +9,14 @@ from typing import Any
 from hcr.reports.show import (  # noqa: F401
     Output,
     Result,
-    count,
     environment,
     figure,
+    gain,
     live,
     note,
-    number,
     results,
-    share,
+    scores,
     table,
-    text,
     warnings,
 )
 

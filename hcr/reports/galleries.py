@@ -44,61 +44,48 @@ def samples(
     return _gallery(run, groups, draw, name, caption, {"a few of each": overview}, headline=True)
 
 
-def suspects(
-    run: Run,
-    split: Split,
-    frame: pd.DataFrame,
-    characters: Sequence[str],
-    name: str = "suspects",
-    note: str = "",
-) -> Shown:
+def suspects(run: Run, split: Split, frame: pd.DataFrame, name: str = "suspects") -> Shown:
     """The suspected label errors, by pair of characters; in a report, the most suspect.
 
-    `frame` has the columns index, given and suggested, as `evaluation.suspected_labels` gives it,
-    and `note` ends the caption.
+    `frame` has the columns index in `split`, given and suggested, which are characters.
     """
-    index, given, suggested = frame[["index", "given", "suggested"]].to_numpy().T
 
     def draw(rows: np.ndarray) -> Axes:
+        shown = frame.iloc[rows][["index", "given", "suggested"]]
         captions = [
-            f"{characters[given[row]]} → {characters[suggested[row]]}\n{index[row]:,}"
-            for row in rows
+            f"{given} → {other}\n{i:,}" for i, given, other in shown.itertuples(index=False)
         ]
-        return plots.sheet(split.images[index[rows]], 10, captions)
+        return plots.sheet(split.images[shown["index"]], 10, captions)
 
-    groups = _by_pair(np.arange(len(frame)), given, suggested, characters, "{} or rather {}")
+    pairs = frame["given"], frame["suggested"]
+    groups = _by_pair(np.arange(len(frame)), *pairs, "{} or rather {}")
     caption = (
         "Suspected label errors: the label, what is suggested, the index in the training split."
     )
-    caption = f"{caption if len(frame) else 'No suspected label error.'} {note}".rstrip()
+    caption = caption if len(frame) else "No suspected label error."
     return _gallery(run, groups, draw, name, caption)
 
 
 def mistakes(
     run: Run,
     split: Split,
-    predicted: np.ndarray,
-    probabilities: np.ndarray,
-    characters: Sequence[str],
+    answers: pd.DataFrame,
     name: str = "browse",
-    doubted: np.ndarray | None = None,
+    doubted: np.ndarray = (),
 ) -> Shown:
     """The mistakes, by pair of characters; in a report, the most confident ones.
 
-    `predicted`, int (n,), and `probabilities`, float (n, classes), are those of all of `split`;
-    mistakes that are `doubted`, bool (n,), are a group of their own.
+    `answers` has a row an image of `split`, and the columns true, predicted and probability;
+    mistakes that are `doubted`, indices, are a group of their own.
     """
-    wrong, confidence = np.flatnonzero(predicted != split.labels), probabilities.max(axis=1)
-    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]
-    pair = split.labels[wrong], predicted[wrong]
-    groups = _by_pair(wrong, *pair, characters, "{} predicted as {}")
-    if doubted is not None and doubted[wrong].any():
-        groups[f"doubted labels  ({doubted[wrong].sum():,})"] = wrong[doubted[wrong]]
+    wrong = answers[answers["true"] != answers["predicted"]]
+    wrong = wrong.sort_values("probability", ascending=False, kind="stable")
+    groups = _by_pair(wrong.index, wrong["true"], wrong["predicted"], "{} predicted as {}")
+    if len(doubted):
+        groups[f"doubted labels  ({len(doubted):,})"] = np.asarray(doubted)
 
     def draw(indices: np.ndarray) -> Axes:
-        names = np.array(characters)
-        true, answers = names[split.labels[indices]], names[predicted[indices]]
-        return plots.predictions(split.images[indices], true, answers, confidence[indices], 8)
+        return plots.predictions(split.images[indices], answers.loc[indices], 8)
 
     caption = "The most confident mistakes." if len(wrong) else "No mistakes."
     return _gallery(run, groups, draw, name, caption)
@@ -106,7 +93,7 @@ def mistakes(
 
 def drawings(
     run: Run,
-    load: Callable[[], tuple[Sequence, Sequence[str]]],
+    load: Callable[[], Sequence],
     recognize: Callable[[Any], Sequence[tuple[str, float]]],
     name: str,
     caption: str,
@@ -114,7 +101,6 @@ def drawings(
     pad: float | None = None,
     placement: str | None = None,
     headline: bool = False,
-    nothing: str = "No drawing.",
 ) -> Shown:
     """Drawings as drawn, as the network sees them and as recognized; by hand, at a button.
 
@@ -128,13 +114,12 @@ def drawings(
         pad: The pad's side, where each is shown as large as it was drawn; see `plots.drawings`.
         placement: Where on a pad each is put first, in `hcr.preprocessing.synthesis`.
         headline: Whether the run's front page shows it.
-        nothing: What is said where `load` gives no drawing.
     """
 
     def draw() -> reports.Output:
         strokes, true = load()
         if not len(strokes):
-            return reports.Output(f"<p>{escape(nothing)}</p>", nothing)
+            return reports.Output("<p>No drawing.</p>", "No drawing.")
         strokes = [place_on_pad(each, placement) for each in strokes] if placement else strokes
         images = np.stack([from_strokes(each) for each in strokes])
         best = [recognize(each)[0] for each in strokes]
@@ -160,13 +145,14 @@ def drawings(
 
 
 def _by_pair(
-    indices: np.ndarray, one: np.ndarray, other: np.ndarray, characters: Sequence[str], form: str
+    indices: np.ndarray | pd.Index, one: pd.Series, other: pd.Series, form: str
 ) -> dict[str, np.ndarray]:
-    """`indices`, all and by the pair of classes `one` and `other` of each, the largest first."""
+    """`indices`, all and by the pair of characters `one` and `other` of each, largest first."""
+    indices = np.asarray(indices)
     groups = {f"all  ({len(indices):,})": indices}
     rows = pd.DataFrame({"one": one, "other": other}).groupby(["one", "other"], sort=False).indices
-    for (a, b), at in sorted(rows.items(), key=lambda item: -len(item[1])):
-        groups[f"{form.format(characters[a], characters[b])}  ({len(at):,})"] = indices[at]
+    for pair, at in sorted(rows.items(), key=lambda item: -len(item[1])):
+        groups[f"{form.format(*pair)}  ({len(at):,})"] = indices[at]
     return groups
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hcr.errors import RunError
-from hcr.reports.pages import TEMPLATES, Exporter, clean, credits, facts, value
+from hcr.reports.pages import TEMPLATES, Exporter, credits, facts, value
 from hcr.reports.show import Output, figure_html
 
 FRONT = "index.html"
@@ -40,7 +40,6 @@ def index_html(record: dict[str, Any], folder: Path) -> str:
                 caption = str(figure.get("caption") or "")
                 alt = str(figure.get("alt") or caption)
                 shown.append(figure_html(path.read_bytes(), caption, alt))
-        shown += [clean(each["html"]) for each in entry.get("tables") or [] if each.get("html")]
         for name, used in (entry.get("parameters") or {}).items():
             if name != "run":  # the page's title
                 parameters.setdefault((str(name), value(used)), []).append(stage)

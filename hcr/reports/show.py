@@ -30,7 +30,23 @@ PNG_ERROR = 2.0  # root mean square error that a palette may cost, of 255
 SIDES = b"width", b"height"
 LONG, MOST_ROWS = 20, 200  # rows of a table: more scroll, and more are only in its CSV
 
-Format = str | Callable[[Any], str]
+# Of columns, wherever they occur.
+RATES = ("share", "recall", "precision", "rate", "of_mistakes", "of_images", "across", "within")
+RATES += ("balanced", "val_accuracy", "val_balanced_accuracy", "clipped")
+SHARES = ("accuracy", "balanced_accuracy", "top3", "top5", "ece", "gap")
+FORMATS: dict[Any, str] = dict.fromkeys(RATES, ".1%") | dict.fromkeys(SHARES, ".2%")
+FORMATS |= {"log_loss": ".4f", "f1": ".3f", "p_value": ".2g", "p_holm": ".2g"}
+# Label and format of the scores of `hcr.evaluation`.
+SCORES = {
+    "accuracy": ("Accuracy", ".1%"),
+    "balanced_accuracy": ("Balanced accuracy", ".1%"),
+    "top3": ("Among the 3 most probable", ".1%"),
+    "top5": ("Among the 5 most probable", ".1%"),
+    "log_loss": ("Log loss", ".4f"),
+    "ece": ("Calibration error (ECE)", ".1%"),
+    "alternatives_coverage": ("Among the alternatives", ".1%"),
+    "alternatives_mean_size": ("Alternatives, mean", ".2f"),
+}
 
 
 @dataclass(frozen=True)
@@ -68,34 +84,36 @@ class Result:
     key: str
     value: Any
     label: str
-    text: str  # of the value, as "98.4 %"
+    form: str = ""  # of a number, and its unit, as ".2f ms"
     note: str = ""  # interval, n and seeds, as "95 %: 97.4 to 99.0; n = 1,000"
     headline: bool = False  # whether the run's front page shows it
+    interval: tuple[float, float] | None = None  # `key_low` and `key_high` in `metrics.json`
+
+    @property
+    def text(self) -> str:
+        """The value as a reader sees it, as "98.4 %"."""
+        if isinstance(self.value, str):
+            return self.value
+        usual = ",.1f" if isinstance(self.value, float | np.floating) else ",d"
+        form, _, unit = (self.form or usual).partition(" ")
+        number = typeset(f"{self.value:{form}}") + (NBSP + unit if unit else "")
+        return number if np.isfinite(self.value) else "n/a"
 
 
-def share(key: str, value: float, label: str, note: str = "", headline: bool = False) -> Result:
-    """A result that is a share of 1, shown in percent."""
-    text = f"{100 * value:.1f}{NBSP}%" if np.isfinite(value) else "n/a"
-    return Result(key, value, label, text, note, headline)
+def scores(frame: pd.DataFrame, n: int) -> list[Result]:
+    """Results of `SCORES` with their intervals: index score, columns value, low, high."""
+    rows = []
+    for key, value, low, high in frame.itertuples():
+        label, form = SCORES[key]
+        ends = f"{low:{form}} to {high:{form}}".replace("%", "")
+        note, main = f"95 %: {ends}; n = {n:,}, 1 seed", "accuracy" in key
+        rows.append(Result(key, value, label, form, note, main, (low, high)))
+    return rows
 
 
 def count(key: str, value: int, label: str, note: str = "", headline: bool = False) -> Result:
     """A result that is a whole number."""
     return Result(key, int(value), label, f"{value:,d}", note, headline)
-
-
-def number(
-    key: str, value: float, label: str, form: str = ".1f", note: str = "", headline: bool = False
-) -> Result:
-    """A result that is any number; `form` is its format specification, and may end in a unit."""
-    form, _, unit = form.partition(" ")
-    text = typeset(f"{value:{form}}") + (NBSP + unit if unit else "")
-    return Result(key, value, label, text, note, headline)
-
-
-def text(key: str, value: str, label: str, note: str = "", headline: bool = False) -> Result:
-    """A result that is a word."""
-    return Result(key, value, label, value, note, headline)
 
 
 def results(
@@ -110,7 +128,10 @@ def results(
     `extra` goes to `metrics.json` only. What is not finite becomes null there.
     """
     rows = list(rows)
-    note(run, **{row.key: row.value for row in rows}, **extra)
+    values = {row.key: row.value for row in rows}
+    for row in rows:
+        values |= zip((f"{row.key}_low", f"{row.key}_high"), row.interval or (), strict=False)
+    note(run, **values, **extra)
     if run.caveat:
         note(run, caveat=run.caveat)
     notes = [f"{run.caveat}; {row.note}".strip("; ") for row in rows]
@@ -121,6 +142,21 @@ def results(
     columns = {"Value": [row.text for row in rows]} | ({"Note": notes} if any(notes) else {})
     index = pd.Index([row.label for row in rows], name="Figure")
     return table(run, pd.DataFrame(columns, index), name, caption)
+
+
+def gain(run: runs.Run, scores: Mapping[str, Any], n: int, name: str) -> Output:
+    """Show what a training gained over the model that it began from; see `evaluation.gain`."""
+    gained, low, high = (100 * each for each in scores["gain"].values())
+    note_of_gain = f"95 %: {low:+z.1f} to {high:+z.1f}; n = {n:,}, the same images for both"
+    before = "start_accuracy", "start_balanced_accuracy"
+    rows = [
+        Result(before[0], scores[before[0]], "Accuracy of the parent model", ".1%"),
+        Result(before[1], scores[before[1]], "Balanced accuracy of the parent model", ".1%"),
+        Result("gain", gained, "Accuracy gained over it", "+z.1f points", note_of_gain, True),
+    ]
+    shown = results(run, rows, name, "Compared with the model that training began from.")
+    note(run, gain=scores["gain"])  # all three numbers, in place of the first
+    return shown
 
 
 def note(run: runs.Run, **values: Any) -> None:
@@ -203,17 +239,12 @@ def live(run: runs.Run, draw: Callable[[Any], Any], caption: str) -> Callable[[A
     from IPython.display import display
     from matplotlib import pyplot
 
-    handle = None
+    handle = display(Output("", ""), display_id=True)
 
     def update(data: Any) -> None:
-        nonlocal handle
         drawn = draw(data)
-        output = _figure_output(_svg(drawn), caption, caption, by_hand=True)
+        handle.update(_figure_output(_svg(drawn), caption, caption, by_hand=True))
         pyplot.close(drawn)
-        if handle is None:
-            handle = display(output, display_id=True)
-        else:
-            handle.update(output)
 
     return update
 
@@ -263,8 +294,7 @@ def table(
     frame: pd.DataFrame,
     name: str,
     caption: str,
-    formats: Mapping[str, Format] | None = None,
-    headline: bool = False,
+    formats: Mapping[str, str] | None = None,
     shown: pd.DataFrame | None = None,
 ) -> Output:
     """Save `frame` as `tables/<NN>_<name>.csv` and, as it is shown, as `.tex`; show it.
@@ -276,11 +306,11 @@ def table(
         frame: The table. Its index is kept where it has a name or is no plain range.
         name: Lower-case letters, digits, `_` and `-`.
         caption: One line of plain text.
-        formats: For a column, a format as `".1%"`, or a function of a value to its text.
-        headline: Whether the run's front page shows it.
+        formats: For a column, a format as `".1%"`, where `FORMATS` has none or another.
         shown: What is shown of `frame`; all of it where None.
     """
-    caption, stem, formats = _with_caveat(run, caption), _stem(run, name), formats or {}
+    caption, stem = _with_caveat(run, caption), _stem(run, name)
+    formats = FORMATS | dict(formats or {})
     entry = {"file": f"tables/{stem}.csv", "latex": f"tables/{stem}.tex", "caption": caption}
     whole = frame.to_csv(index=_has_index(frame), lineterminator="\n")
     files.write_text(run.path(entry["file"]), whole)
@@ -288,15 +318,12 @@ def table(
     cells = formatted(shown, formats)
     latex = cells.to_latex(index=_has_index(cells), escape=True, longtable=len(cells) > LONG)
     files.write_text(run.path(entry["latex"]), latex)
-    html = table_html(shown, caption, formats)
-    if headline:
-        entry["html"] = html
     run.append("tables", entry, same="file")
-    return Output(html, f"Table: {caption}")
+    return Output(table_html(shown, caption, formats), f"Table: {caption}")
 
 
 def table_html(
-    frame: pd.DataFrame, caption: str, formats: Mapping[str, Format], kind: str = "hcr-table"
+    frame: pd.DataFrame, caption: str, formats: Mapping[str, str], kind: str = "hcr-table"
 ) -> str:
     """A data frame as an HTML table; every name and value is text, never markup."""
     most = frame.head(MOST_ROWS)
@@ -333,7 +360,7 @@ def table_html(
     )
 
 
-def formatted(frame: pd.DataFrame, formats: Mapping[str, Format]) -> pd.DataFrame:
+def formatted(frame: pd.DataFrame, formats: Mapping[str, str]) -> pd.DataFrame:
     """`frame` with the text of each value, as a reader sees it."""
     columns = []
     for at, name in enumerate(frame.columns):
@@ -354,11 +381,9 @@ def typeset(text: str) -> str:
     return text.replace("-", "\N{MINUS SIGN}").replace("%", f"{NBSP}%")
 
 
-def _cell(value: Any, form: Format | None) -> str:
+def _cell(value: Any, form: str | None) -> str:
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return MISSING
-    if callable(form):
-        return str(form(value))
     if form is not None:
         return typeset(format(value, form))
     if isinstance(value, bool | np.bool_):
@@ -368,7 +393,7 @@ def _cell(value: Any, form: Format | None) -> str:
     return typeset(f"{value:,.4g}") if isinstance(value, float) else str(value)
 
 
-def _with_intervals(frame: pd.DataFrame, formats: Mapping[str, Format]) -> pd.DataFrame:
+def _with_intervals(frame: pd.DataFrame, formats: Mapping[str, str]) -> pd.DataFrame:
     """`frame` with the two ends of each interval in one column."""
     columns: dict[Any, Any] = {}
     for at, name in enumerate(frame.columns):

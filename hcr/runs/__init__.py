@@ -18,6 +18,7 @@ from hcr.runs.record import (  # noqa: F401
     finished,
     now,
     open,
+    parameters,
     read,
     read_metrics,
     results,

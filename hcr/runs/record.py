@@ -2,8 +2,9 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,11 @@ def open(name: str, stage: str, needs: Sequence[str] = (), required: bool = True
     run.clear_metrics()
     print(f"Opened by hand: writing to {shown(run.folder)}{note}.")
     return run
+
+
+def parameters(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a notebook's variables, `globals()`, that a dataclass has fields for, by name."""
+    return {each.name: values[each.name] for each in fields(kind) if each.name in values}
 
 
 def check_name(name: str) -> str:
