@@ -142,14 +142,6 @@ def test_pairs_are_listed_with_their_group_the_surest_first():
     assert frame.loc[1, "group"] == ""
 
 
-def test_examples_take_turns_among_the_pairs_within_groups():
-    labels = np.array([0, 0, 0, 1, 2, 0, 3])
-    predicted = np.array([1, 1, 1, 0, 3, 0, 2])
-    assert evaluation.example_mistakes(labels, predicted, [(0, 1)]).tolist() == [0, 3, 1, 2]
-    assert evaluation.example_mistakes(labels, predicted, [], n=4).tolist() == [0, 3, 4, 6]
-    assert evaluation.example_mistakes(labels, labels, []).tolist() == []
-
-
 def test_the_worst_confusions_come_first():
     matrix = np.array([[5, 3, 0], [3, 90, 7], [0, 0, 0]])
     frame = evaluation.worst_confusions(matrix, "abc", 2)

@@ -14,7 +14,7 @@ _NAMES = {
     "calibration": "apply_temperature fit_temperature reliability",
     "conformal": "alternatives alternatives_threshold score_alternatives",
     "confusable": "confusable_groups confusable_pairs confusion_blocks "
-    "example_mistakes mistakes_by_kind score_groups swapped_labels warnings "
+    "mistakes_by_kind score_groups swapped_labels warnings "
     "worst_confusions",
     "selective": "rejection_threshold risk_coverage selective_scores",
     "robustness": "corruption_scores corruption_summary",

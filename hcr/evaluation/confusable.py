@@ -111,24 +111,6 @@ def confusable_pairs(
     return frame.head(n).reset_index(drop=True)
 
 
-def example_mistakes(
-    labels: np.ndarray, predicted: np.ndarray, groups: Sequence[tuple[int, ...]], n: int = 15
-) -> np.ndarray:
-    """At most `n` mistakes within the groups (of all, where there is no group), of every kind.
-
-    Of each pair (label, prediction) the first, the most frequent pairs first; then the second …
-    """
-    inside = {couple for group in groups for couple in product(group, group)}
-    frame = pd.DataFrame({"label": labels, "predicted": predicted})
-    frame = frame[labels != predicted]
-    if inside:
-        frame = frame[[pair in inside for pair in zip(*frame.to_numpy().T, strict=True)]]
-    pairs = frame.groupby(["label", "predicted"], sort=False)["label"]
-    frame = frame.assign(turn=pairs.cumcount(), size=-pairs.transform("size"))
-    frame["first"] = pairs.transform(lambda rows: rows.index[0])
-    return frame.sort_values(["turn", "size", "first"], kind="stable").index.to_numpy()[:n]
-
-
 def confusion_blocks(matrix: np.ndarray, share: float = SHARE) -> list[tuple[int, ...]]:
     """All classes in blocks that a model confuses, so that mistakes lie near the diagonal.
 
