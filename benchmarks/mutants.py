@@ -87,7 +87,7 @@ MUTANTS = [
     ("cache", "asdict(options), states, code())", "asdict(options), states)"),
     ("cache", "*_state(path)[:2]] for path in sources]", "0] for path in sources]"),
     ("cache", "*splits, report = leaks.guard(*read())", "*splits, report = *read(), {}"),
-    ("cache", "if not any(old.glob(f\".*-{USED}\")):", "if True:"),
+    ("cache", "if each.name[:-17] == name]", "if True]"),
     ("balance", "{\"undersample\": np.minimum, \"oversample\": np.maximum}", "{\"undersample\": np.minimum}"),
     ("balance", "weights = 1 / counts\n", "weights = 1 / np.sqrt(counts)\n"),
     ("balance", "np.resize(rng.permutation(np.flatnonzero(labels == label)), quota)", "rng.choice(np.flatnonzero(labels == label), quota)"),

@@ -44,7 +44,7 @@ def joined(*parts: Split) -> Split:
     )
 
 
-def family(monkeypatch, source: Path, read=splits, cached: bool = True, caveat: str = "") -> list:
+def family(monkeypatch, source: Path, read=splits, cached: bool = True) -> list:
     """Make `datasets.load("made-up")` give what `read` gives; returns the list of its calls."""
     calls: list[str] = []
     module = ModuleType("made_up_family")
@@ -53,10 +53,12 @@ def family(monkeypatch, source: Path, read=splits, cached: bool = True, caveat: 
         calls.append(name)
         return read()
 
-    module.CACHED, module.read = cached, counted
+    module.read = counted
+    if not cached:
+        monkeypatch.setattr(datasets, "UNCACHED", (NAME,))
     module.sources = lambda name, options: [source]
     module.info = lambda name, options: Info(
-        "Made up", tuple("0123456789"), "none", "nobody", "https://example.org", caveat
+        "Made up", tuple("0123456789"), "none", "nobody", "https://example.org"
     )
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(datasets.DATASETS, NAME, module.__name__)

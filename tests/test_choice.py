@@ -7,7 +7,7 @@ import pytest
 from hcr import runs
 from hcr.datasets import choice
 from hcr.datasets.choice import DataChoice
-from hcr.errors import DataError, ParameterError
+from hcr.errors import DataError, ParameterError, RunError
 
 
 def test_data_json_describes_what_was_chosen(tmp_path):
@@ -19,12 +19,11 @@ def test_data_json_describes_what_was_chosen(tmp_path):
     assert choice.choice_of(tmp_path) == chosen
     assert choice.is_resolved(chosen, tmp_path)
     assert not choice.is_resolved(DataChoice(limit=301, seed=4), tmp_path)
-    # Resolved again, it is not written again; what somebody changed counts as none.
-    before = (tmp_path / "data.json").stat().st_mtime_ns
-    choice.resolve(chosen, tmp_path)
-    assert (tmp_path / "data.json").stat().st_mtime_ns == before
+    # What somebody changed counts as none.
     (tmp_path / "data.json").write_text(json.dumps(record | {"schema": 2}))
     assert not choice.is_resolved(chosen, tmp_path)
+    with pytest.raises(RunError, match="changed"):
+        choice.choice_of(tmp_path)
 
 
 def test_a_wrong_choice_writes_nothing(tmp_path):
@@ -45,11 +44,3 @@ def test_the_stages_open_the_data_that_were_chosen(tmp_path, monkeypatch):
     runs.files.write_sealed(tmp_path / "quick" / "data.json", record)
     with pytest.raises(DataError, match="01_eda"):
         choice.open_data(runs.open("quick", "03_train"))
-
-
-def test_a_run_of_before_names_its_data_in_its_parameters(tmp_path):
-    parameters = {"dataset": "emnist-subset", "thin": "az", "limit": 5, "epochs": 3}
-    runs.update(
-        tmp_path, lambda record: record.update(stages={"03_train": {"parameters": parameters}})
-    )
-    assert choice.choice_of(tmp_path) == DataChoice("emnist-subset", class_profile="az", limit=5)

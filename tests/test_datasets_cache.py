@@ -3,7 +3,6 @@
 import errno
 import os
 import shutil
-import time
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from dataset_files import NAME, family, made, splits
 
 from hcr import datasets
 from hcr.datasets import Options, Split, Strokes, cache
-from hcr.errors import DataError
+from hcr.errors import DataError, RunError
 from hcr.runs.environment import cache_folder
 
 
@@ -46,8 +45,6 @@ def test_a_set_is_read_once_and_then_mapped(source, monkeypatch):
 
 
 def test_a_changed_file_option_or_code_is_read_again(source, monkeypatch):
-    # As if each of them were used by a process that has ended by the next.
-    monkeypatch.setattr("psutil.pid_exists", lambda pid: False)
     calls = family(monkeypatch, source)
     datasets.load(NAME)
     source.write_text("22")
@@ -62,8 +59,7 @@ def test_a_changed_file_option_or_code_is_read_again(source, monkeypatch):
     monkeypatch.setattr(datasets, "TAKE_PATH", (NAME,))
     datasets.load(NAME, path="elsewhere")
     assert len(calls) == 5
-    # Old entries don't pile up.
-    assert len(entries()) == cache.KEPT
+    assert len(entries()) == cache.KEPT, "old entries pile up"
 
 
 def edit(path, change) -> None:
@@ -97,7 +93,7 @@ def test_a_damaged_entry_is_rebuilt(source, monkeypatch, damage, capsys):
     assert "damaged" in capsys.readouterr().err
 
 
-def test_what_a_copy_of_the_cache_holds_is_read_once_and_believed(source, monkeypatch):
+def test_what_a_copy_of_the_cache_holds_is_believed(source, monkeypatch):
     calls = family(monkeypatch, source)
     datasets.load(NAME)
     (folder,) = entries()
@@ -105,10 +101,7 @@ def test_what_a_copy_of_the_cache_holds_is_read_once_and_believed(source, monkey
     shutil.rmtree(folder)
     shutil.move(source.parent / "copy", folder)  # other times and inodes
     datasets.load(NAME)
-    hashed = []
-    monkeypatch.setattr(cache.files, "sha256", hashed.append)
-    datasets.load(NAME)
-    assert (len(calls), hashed) == (1, [])
+    assert len(calls) == 1
 
 
 def test_a_test_split_that_rotted_unseen_is_rebuilt_before_it_is_opened(source, monkeypatch):
@@ -134,15 +127,9 @@ def test_three_sets_at_once_leave_each_other_alone(tmp_path, monkeypatch):
         np.savez(path, images=some.images, labels=some.labels)
         return datasets.load("own", path=str(path))
 
-    used = [own(number) for number in range(cache.KEPT + 2)]
-    for data in used:
+    for data in [own(number) for number in range(cache.KEPT + 2)]:
+        assert data.train.images.any()
         assert len(data.test) == data.counts["test"].sum()
-    folders = cache_folder() / "sets"
-    assert len(list(folders.glob("own-*"))) == len(used)
-    # Those of processes that have ended go.
-    monkeypatch.setattr("psutil.pid_exists", lambda pid: False)
-    own(9)
-    assert len(list(folders.glob("own-*"))) == cache.KEPT
 
 
 def test_a_reader_that_fails_leaves_nothing(source, monkeypatch):
@@ -166,7 +153,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_that_is_trusted(source, monkeypa
         real(path, *rest, **options)
 
     monkeypatch.setattr(np, "save", full)
-    with pytest.raises(DataError, match="No space left"):
+    with pytest.raises(RunError, match="No space left"):
         datasets.load(NAME)
     assert entries() == []
     assert not list((cache_folder() / "sets").glob(".making-*"))
@@ -179,35 +166,17 @@ def test_a_file_in_the_caches_place_is_told(source, monkeypatch):
     family(monkeypatch, source)
     cache_folder().parent.mkdir(exist_ok=True)
     cache_folder().write_text("no folder")
-    with pytest.raises(DataError, match="writable"):
+    with pytest.raises(RunError, match="HCR_CACHE"):
         datasets.load(NAME)
 
 
 def test_what_a_killed_process_left_is_swept(source, monkeypatch):
     family(monkeypatch, source)
-    old, young = (cache_folder() / "sets" / f".making-{name}" for name in ("old", "young"))
-    for folder in (old, young):
-        folder.mkdir(parents=True)
-    os.utime(old, (time.time() - 7200,) * 2)
+    left = cache_folder() / "sets" / f".making-{NAME}"
+    left.mkdir(parents=True)
+    (left / "train-images.npy").touch()
     datasets.load(NAME)
-    # The young one may be another process at work.
-    assert (old.exists(), young.exists()) == (False, True)
-
-
-def test_the_test_split_is_not_opened_by_loading(source, monkeypatch):
-    family(monkeypatch, source)
-    datasets.load(NAME)
-    opened = []
-    real = np.load
-    monkeypatch.setattr(
-        np, "load", lambda path, **options: opened.append(path.name) or real(path, **options)
-    )
-    data = datasets.load(NAME)
-    assert data.digest
-    assert data.facts()["counts"]["test"] == 50
-    assert "test-images.npy" not in opened
-    assert len(data.test) == 50
-    assert "test-images.npy" in opened
+    assert not left.exists()
 
 
 def test_drawings_and_writers_come_back(source, monkeypatch):
@@ -233,9 +202,7 @@ def test_drawings_and_writers_come_back(source, monkeypatch):
         assert less.writers[i] == writers[number]
 
 
-def test_two_names_share_no_entry(source, monkeypatch):
-    monkeypatch.setattr("psutil.pid_exists", lambda pid: False)
-
+def test_two_names_share_no_entry(source):
     def entry(name: str, read=splits) -> cache.Entry:
         return cache.entry(cache.place(name, Options(), [source]), read)
 
@@ -246,4 +213,3 @@ def test_two_names_share_no_entry(source, monkeypatch):
         source.write_text("x" * (extra + 5))
         entry("a")
     assert other.folder.is_dir(), "tidying one name deleted the other"
-    shutil.rmtree(other.folder)

@@ -26,7 +26,7 @@ from dataset_files import (
 
 from hcr import datasets
 from hcr.datasets import Options, Split, emnist, files, leaks, mnist, unipen
-from hcr.errors import DataError
+from hcr.errors import DataError, RunError
 from hcr.preprocessing import from_strokes
 from hcr.preprocessing.labels import BALANCED, BYCLASS, LETTERS
 
@@ -271,7 +271,7 @@ def test_a_bad_archive_is_an_error_and_nothing_of_it_is_trusted(server, official
 
 def test_a_cache_that_cannot_be_written_is_an_error(server, tmp_path):
     (tmp_path / "cache").touch()
-    with pytest.raises(DataError, match="writable"):
+    with pytest.raises(RunError, match="HCR_CACHE"):
         emnist.emnist_file(MEMBER)
 
 
@@ -413,8 +413,7 @@ def az(path=None):
 
 
 @pytest.mark.parametrize("header", HEADERS)
-def test_every_row_of_the_az_file_is_read(data, table, monkeypatch, header):
-    monkeypatch.setattr(mnist, "LINES", 100)
+def test_every_row_of_the_az_file_is_read(data, table, header):
     (data / "az").mkdir(parents=True)
     content = HEADERS[header] + text(table)
     (data / "az" / mnist.AZ_FILE).write_text(content.removesuffix("\n"), encoding="utf-8")
@@ -481,8 +480,7 @@ def test_without_the_az_file_nothing_else_is_read_in_its_place(digits, data):
         lambda fields: [*fields, "0"],
     ],
 )
-def test_a_bad_line_of_the_az_file_is_an_error(data, table, monkeypatch, change):
-    monkeypatch.setattr(mnist, "LINES", 100)
+def test_a_bad_line_of_the_az_file_is_an_error(data, table, change):
     lines = text(table).splitlines()
     lines[150] = ",".join(change(lines[150].split(",")))
     data.mkdir()
@@ -499,7 +497,7 @@ def test_another_file_than_the_az_file_is_an_error(data, table, content):
     with pytest.raises(DataError, match="a.csv"):
         az(data / "a.csv")
     (data / "a.csv").write_text(text(table[table[:, 0] < 23]))
-    with pytest.raises(DataError, match="none of XYZ"):
+    with pytest.raises(DataError, match="21, 22]"):
         az(data / "a.csv")
 
 
@@ -620,13 +618,11 @@ def test_parts_that_do_not_go_together_are_an_error(monkeypatch, tmp_path, key, 
         unipen.read("unipen", Options())
 
 
-@pytest.mark.parametrize("kind", ["cut", "page", "damaged", "a part missing", "a split missing"])
+@pytest.mark.parametrize("kind", ["cut", "page", "damaged", "a part missing"])
 def test_a_broken_file_of_drawings_is_an_error(monkeypatch, tmp_path, kind):
     arrays = unipen_arrays(drawings())
     if kind == "a part missing":
         del arrays["sample_ptr"]
-    if kind == "a split missing":
-        arrays = unipen_arrays([each for each in drawings() if each[0] in ("apa", "tos")])
     path = write_unipen(monkeypatch, tmp_path, **arrays)
     content = path.read_bytes()
     changes = {"cut": content[:-30], "page": b"<html>404</html>"}

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hcr
-from hcr import datasets, runs
+from hcr import datasets
 from hcr.datasets import Split, leaks
 from hcr.errors import DataError
 
@@ -110,20 +110,6 @@ def test_what_a_model_and_its_parents_learned_from_is_kept_and_removed(data, tmp
     # Where it is not known what a parent learned from, nothing is claimed.
     leaks.write_learned(child, data, [parent, tmp_path / "unknown"])
     assert leaks.learned_from(child) is None
-
-
-@pytest.mark.parametrize("change", ["none", "start", "digest", "dataset"])
-def test_an_old_run_is_known_by_its_record_where_that_still_holds(data, tmp_path, change):
-    parameters = {"dataset": "gone" if change == "dataset" else NAME}
-    parameters["start"] = "emnist" if change == "start" else None
-    facts = data.facts()
-    if change == "digest":
-        facts["validation_digest"] = "0"
-    record = {"stages": {"03_train": {"parameters": parameters}}, "data": facts}
-    runs.update(tmp_path / "run", lambda old: old.update(record))
-    hashes = leaks.learned_from(tmp_path / "run")
-    assert (hashes is None) == (change != "none")
-    assert hashes is None or len(hashes) == 260
 
 
 def test_a_damaged_file_of_hashes_is_an_error(tmp_path):

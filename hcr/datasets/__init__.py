@@ -4,8 +4,8 @@
     data.train.images      # uint8 (n, 28, 28), ink 255 on 0, upright
     data.train.labels      # int64 (n,), an index into data.characters
 
-A new dataset is a line in `DATASETS` and a module with `CACHED` (whether what is read is kept in
-its fast form) and `info`, `sources` and `read`, each of a name and `Options`.
+A new dataset is a line in `DATASETS` and a module with `info`, `sources` and `read`, each of a name
+and `Options`.
 """
 
 from functools import partial
@@ -44,13 +44,14 @@ DATASETS = {
     "drawings": "hcr.datasets.drawings",
     "own": "hcr.datasets.own",
 }
-# Small, and the first that anyone loads: it must not depend on a folder that can be written.
-UNCACHED = ("mnist-sample",)
+# The sample, the first that anyone loads, must not depend on a folder that can be written; and who
+# deletes drawings leaves no copy of them behind.
+UNCACHED = ("mnist-sample", "drawings")
 # The datasets whose place the user may name.
 TAKE_PATH = ("own", "az", "mnist+az", "drawings", "emnist-subset+drawings")
 
 __all__ = ["DATASETS", "Dataset", "Info", "Options", "Split", "Strokes"]
-__all__ += ["check", "info", "load", "sources"]
+__all__ += ["info", "load", "sources"]
 
 
 def load(
@@ -86,7 +87,7 @@ def load(
         ParameterError: An option is out of its range or does not go with the dataset.
     """
     module, options = _module(name), _options(name, path, orientation)
-    if module.CACHED and name not in UNCACHED:
+    if name not in UNCACHED:
         place = cache.place(name, options, module.sources(name, options))
         read = partial(module.read, name, options)
         entry = cache.entry(place, read)
@@ -127,21 +128,6 @@ def info(name: str, *, path: str | None = None, orientation: str = "upright") ->
     return _module(name).info(name, _options(name, path, orientation))
 
 
-def check(
-    name: str, *, class_profile: str = "none", path: str | None = None, orientation: str = "upright"
-) -> None:
-    """Check the options against the dataset `name` before anything is read.
-
-    Raises `ParameterError` where one does not go with it, or where the user's own data are not at
-    `path` or in none of the forms. Other files may still be missing or have to be downloaded.
-    """
-    try:
-        characters = info(name, path=path, orientation=orientation).characters
-    except DataError as error:
-        raise ParameterError(str(error)) from error
-    profiles.check(characters, class_profile)
-
-
 def sources(name: str, *, path: str | None = None, orientation: str = "upright") -> list[Path]:
     """The files that `name` is read from, downloaded where they can be.
 
@@ -158,12 +144,9 @@ def _module(name: str) -> ModuleType:
 
 def _options(name: str, path: str | None, orientation: str) -> Options:
     """The options, checked for whether they go with `name`."""
-    for option, names, given in (
-        ("orientation", ("own",), orientation != "upright"),
-        ("path", TAKE_PATH, path is not None),
-    ):
-        if given and name not in names:
-            raise ParameterError(
-                f"{option} goes with {', '.join(names)}. Received: {option} with {name}. Drop it."
-            )
+    if orientation != "upright" and name != "own":
+        raise ParameterError(f"orientation goes with own. Received: {name}. Drop it.")
+    if path is not None and name not in TAKE_PATH:
+        known = ", ".join(TAKE_PATH)
+        raise ParameterError(f"path goes with {known}. Received: {name}. Drop it.")
     return Options(path, orientation)

@@ -3,17 +3,16 @@
 A plan is indices and weights over the training split, never images.
 """
 
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hcr.errors import DataError, ParameterError, nearest
+from hcr.datasets.files import read_npz
+from hcr.errors import DataError, HcrError, ParameterError, nearest
 from hcr.runs import Run, files
 
 if TYPE_CHECKING:
@@ -81,22 +80,9 @@ def load(path: Path, data: str | None = None) -> Plan:
 
     Raises `DataError` where it isn't one, or was made for a dataset whose digest is not `data`.
     """
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as saved:
-            plan = Plan(
-                saved["indices"],
-                saved["weights"],
-                str(saved["strategy"]),
-                str(saved["data"]),
-                float(saved["tau"]),
-            )
-        if plan.indices.ndim != 1 or plan.indices.shape != plan.weights.shape:
-            raise ValueError(f"{plan.indices.shape} indices and {plan.weights.shape} weights")
-    # An `.npy` file gives an array, which is no context: TypeError.
-    except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, zlib.error) as error:
-        raise DataError(
-            f"{path} must be a balancing plan. Received: {error}. Run 02_balance again."
-        ) from error
+    keys = "indices", "weights", "strategy", "data", "tau"
+    arrays = read_npz(path, keys, "a balancing plan", "Run 02_balance again.")
+    plan = Plan(*arrays[:2], *(each.item() for each in arrays[2:]))
     if data is not None and plan.data != data:
         raise DataError(
             f"{path} must be made for this dataset ({data[:12]}). Received: one for "
@@ -110,13 +96,13 @@ def open_plan(run: Run, digest: str, labels: np.ndarray) -> Plan:
 
     A notebook that was opened by hand, without one, takes each image once, and says so.
     """
-    if run.by_hand:
-        try:
-            return load((run.source or run.folder) / "balance.npz", digest)
-        except DataError:
-            print("No balancing plan of these data: each training image once.")
-            return plan(labels, data=digest)
-    return load(run.input("balance.npz"), digest)
+    try:
+        return load(run.input("balance.npz"), digest)
+    except HcrError:
+        if not run.by_hand:
+            raise
+        print("No balancing plan of these data: each training image once.")
+        return plan(labels, data=digest)
 
 
 def plan(
@@ -149,11 +135,17 @@ def plan(
             out of range, or no writer known.
     """
     if strategy not in STRATEGIES:
+        raise ParameterError(f"There is no strategy {strategy!r}.{nearest(strategy, STRATEGIES)}")
+    if per_class is not None and (per_class < 1 or strategy not in RESAMPLING):
         raise ParameterError(
-            f"strategy must be one of {', '.join(STRATEGIES)}. "
-            f"Received: {strategy!r}.{nearest(strategy, STRATEGIES)}"
+            f"per_class must be at least 1, and goes with {', '.join(RESAMPLING)}. Received: "
+            f"{per_class} with {strategy}. Drop it, or choose one of these."
         )
-    _check(strategy, per_class, beta, tau)
+    if not (0 <= beta < 1 and 0 < tau < np.inf):
+        raise ParameterError(
+            "beta must be at least 0 and below 1, tau above 0. Received: "
+            f"{beta} and {tau}. 0.999 and 1 are usual."
+        )
     everything, labels = np.arange(len(labels)), np.asarray(labels)
     if strategy == "even_writers":
         return Plan(everything, _even_weights(writers), strategy, data)
@@ -309,26 +301,10 @@ def _even_weights(writers: np.ndarray | None) -> np.ndarray:
     """The weights, float32 (n,), of `even_writers`; of mean 1 over the drawings."""
     if "even_writers" not in possible(writers):
         raise ParameterError(
-            "even_writers must know who drew the training images. Received: a dataset without "
-            "writers. Choose another strategy, or a dataset of drawings, as emnist-subset+unipen."
+            "even_writers must know who drew the training images. Received: no writers. Choose "
+            "another strategy, or a dataset of drawings."
         )
     _, inverse, counts = np.unique(writers, return_inverse=True, return_counts=True)
     drawn = writers != ""
     weights = 1 / np.sqrt(counts[inverse])
     return np.where(drawn, weights / weights[drawn].mean(), 1.0).astype(np.float32)
-
-
-def _check(strategy: str, per_class: int | None, beta: float, tau: float) -> None:
-    if per_class is not None and per_class < 1:
-        raise ParameterError(f"per_class must be an integer of at least 1. Received: {per_class}.")
-    if per_class is not None and strategy not in RESAMPLING:
-        raise ParameterError(
-            f"per_class goes with the strategies {', '.join(RESAMPLING)}. Received: "
-            f"per_class={per_class} with {strategy}. Drop it, or choose one of these."
-        )
-    if strategy == "effective_number" and not 0 <= beta < 1:
-        raise ParameterError(f"beta must be at least 0 and below 1, as 0.999. Received: {beta}.")
-    if strategy == "logit_adjust" and not 0 < tau < np.inf:
-        raise ParameterError(
-            f"tau must be above 0, as 1. Received: {tau}. The strategy none leaves the prior."
-        )

@@ -3,10 +3,7 @@
 import os
 import shutil
 import sys
-import tempfile
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -15,16 +12,15 @@ import numpy as np
 from filelock import FileLock
 
 from hcr.datasets import leaks
-from hcr.datasets.files import disk_error
 from hcr.datasets.split import SPLITS, Options, Split, Strokes
-from hcr.errors import DataError, RunError
+from hcr.errors import RunError
 from hcr.runs import files
 from hcr.runs.environment import cache_folder
 
 PACKAGE = Path(__file__).resolve().parents[1]
 CODE = ("datasets", "preprocessing")  # what the images of an entry depend on, besides its sources
-KEPT = 2  # entries of one dataset, besides those in use: two checkouts may take turns
-RECORD, USED = "entry.json", "used"
+KEPT = 3  # entries of one dataset: checkouts, or data of one's own, may take turns
+RECORD = "entry.json"
 ARRAYS = ("images", "labels", "writers", "sources")
 STROKES = ("points", "stroke_ptr", "sample_ptr")
 
@@ -78,18 +74,19 @@ def entry(
     try:
         top.mkdir(parents=True, exist_ok=True)
         with FileLock(top / f".{name}.lock"):
-            if _open(folder, check) is None:
+            entry = _open(folder, check)
+            if entry is None:
                 if folder.exists():
                     print(f"{folder} was damaged: it is rebuilt.", file=sys.stderr)
                 *splits, report = leaks.guard(*read())
-                _make(folder, dict(zip(SPLITS, splits, strict=True)), report)
-                _tidy(top, name)
+                _make(folder, top / f".making-{name}", splits, report)
+                entry = _open(folder)
+                entries = [each for each in top.glob(f"{name}-*") if each.name[:-17] == name]
+                for old in sorted(entries, key=lambda each: each.stat().st_mtime)[:-KEPT]:
+                    shutil.rmtree(old, ignore_errors=True)
+            return entry
     except OSError as error:
-        raise disk_error(error, top) from error
-    entry = _open(folder)
-    if entry is None:
-        raise DataError(f"{folder} was written and cannot be read. Delete it and try again.")
-    return entry
+        raise files.disk_error(error, top) from error
 
 
 @cache
@@ -112,26 +109,22 @@ def _open(folder: Path, check: str | None = None) -> Entry | None:
     """The entry in `folder`; None where there is none, or a file of it is not what it was."""
     try:
         facts = files.read_sealed(folder / RECORD)
-        with suppress(OSError):  # A cache that is read-only is not tidied either.
-            files.sweep(folder / USED)
-            (folder / f".{os.getpid()}-{USED}").touch()
         states, known = _states(folder), facts["states"]
         for name in states | known:
             same = states[name] == known[name] and not name.startswith(f"{check}-")
             if not same and files.sha256(folder / name) != facts["sha256"][name]:
                 return None
-        if states != known:
-            with suppress(RunError):
-                files.write_sealed(folder / RECORD, facts | {"states": states})
         return Entry(folder, facts["digests"], facts["leaks"])
     except (RunError, OSError, KeyError):
         return None
 
 
-def _make(folder: Path, splits: dict[str, Split], report: dict[str, int]) -> None:
-    aside = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
+def _make(folder: Path, aside: Path, splits: list[Split], report: dict[str, int]) -> None:
+    """Write the entry, whole or not at all; what a killed process left `aside` goes."""
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
     try:
-        for name, split in splits.items():
+        for name, split in zip(SPLITS, splits, strict=True):
             arrays = {what: getattr(split, what) for what in ARRAYS}
             if split.strokes is not None:
                 arrays |= vars(split.strokes)
@@ -139,7 +132,7 @@ def _make(folder: Path, splits: dict[str, Split], report: dict[str, int]) -> Non
                 if values is not None:
                     np.save(aside / f"{name}-{what}.npy", values, allow_pickle=False)
         facts = {
-            "digests": {name: split.digest for name, split in splits.items()},
+            "digests": {name: s.digest for name, s in zip(SPLITS, splits, strict=True)},
             "leaks": report,
             "states": _states(aside),
         }
@@ -148,15 +141,3 @@ def _make(folder: Path, splits: dict[str, Split], report: dict[str, int]) -> Non
         os.replace(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-
-
-def _tidy(top: Path, name: str) -> None:
-    """Delete all but the newest entries of `name` and those in use, and what a kill left."""
-    entries = [path for path in top.glob(f"{name}-*") if len(path.name) == len(name) + 17]
-    for old in sorted(entries, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
-        files.sweep(old / USED)
-        if not any(old.glob(f".*-{USED}")):
-            shutil.rmtree(old, ignore_errors=True)
-    for left in top.glob(".making-*"):
-        if time.time() - left.stat().st_mtime > 3600:
-            shutil.rmtree(left, ignore_errors=True)

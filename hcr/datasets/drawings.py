@@ -26,8 +26,6 @@ from hcr.datasets.split import Info, Options, Split, Strokes
 from hcr.errors import DataError
 from hcr.preprocessing import from_strokes, labels
 
-# There are few, and who deletes them leaves no copy of the strokes behind.
-CACHED = False
 CLASSES = labels.BALANCED
 WRITERS = 3  # from so many on they are kept apart
 ENDS = (0.6, 0.8)  # where among all names training and validation end

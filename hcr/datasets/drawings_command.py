@@ -18,16 +18,12 @@ def parser() -> argparse.ArgumentParser:
         epilog="Exit codes: 0 done, 1 it cannot be done, 2 the arguments are wrong.",
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    verbs.add_parser("list", help="a line for each drawing")
     verbs.add_parser("count", help="how many there are, of which characters, by whom, and where")
     verb = verbs.add_parser("merge", help="put several people's files into one")
     verb.add_argument("files", nargs="+", metavar="FILE", help="a file of drawings, or its folder")
     verb.add_argument(
         "--into", metavar="FILE", help=f"the file to add them to (default: {MERGED}, beside yours)"
     )
-    verb = verbs.add_parser("export", help="write yours to a new file, to be passed on")
-    verb.add_argument("file", metavar="FILE")
-    verb.add_argument("--writer", metavar="NAME", help="the name to give them there")
     verb = verbs.add_parser("delete", help="delete all of yours")
     verb.add_argument("--yes", action="store_true", help="do not ask")
     return parser
@@ -44,12 +40,6 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _list() -> None:
-    for number, drawing in enumerate(drawings.read(), start=1):
-        when, strokes = f"{drawing.when[:19]}Z", len(drawing.strokes)
-        print(f"{number:6,d}  {when}  {drawing.character}  strokes: {strokes:<3}  {drawing.writer}")
-
-
 def _count() -> None:
     everything = drawings.read()
     characters = Counter(drawing.character for drawing in everything)
@@ -64,10 +54,6 @@ def _merge(files: list[str], into: str | None) -> None:
     writers, copies = drawings.merge(files, target)
     print(f"drawings: {sum(writers.values()):,}, writers: {len(writers):,}, copies: {copies:,}")
     print(f"To use them: -p shared.dataset=drawings -p shared.path={target}")
-
-
-def _export(file: str, writer: str | None) -> None:
-    print(f"drawings: {drawings.export(file, writer):,}, in {file}")
 
 
 def _delete(yes: bool) -> None:

@@ -35,22 +35,13 @@ DIGITS = 2  # of a pixel, behind the point: a hundredth is less than any hand or
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """One character as somebody drew it, and what was meant.
+    """One character as somebody drew it, and what was meant."""
 
-    Attributes:
-        character: What it means, one printable character.
-        strokes: float64 (k, 2) each, in pad pixels, x right and y down; at least two points of
-            them differ.
-        writer: Who drew it, 1 to 100 printable characters.
-        when: The time in UTC, ISO 8601, to the millisecond.
-        size: The pad's side in pixels, where it is known.
-    """
-
-    character: str
-    strokes: tuple[np.ndarray, ...]
-    writer: str
-    when: str
-    size: int | None = None
+    character: str  # one printable character
+    strokes: tuple[np.ndarray, ...]  # float64 (k, 2) in px, x right, y down; two points differ
+    writer: str  # 1 to 100 printable characters
+    when: str  # UTC, ISO 8601, to the millisecond
+    size: int | None = None  # px: the pad's side, where it is known
 
     @property
     def line(self) -> bytes:
@@ -193,10 +184,9 @@ def delete() -> None:
 def merge(places: Iterable[Path | str], into: Path | str) -> tuple[dict[str, int], int]:
     """Put the drawings of several files into one; what is in that one already stays.
 
-    A drawing that several files have, or one has twice, counts once; only its writer may differ.
-    Writers that share one are the same person, and get the name that comes first: one person on
-    both sides of a split by writer would make figures too good. Merging again what has grown adds
-    what is new. Returns how many drawings each writer has then, and how many copies were left out.
+    A drawing that several files have, or one has twice, counts once. Merging again what has grown
+    adds what is new. Returns how many drawings each writer has then, and how many copies were left
+    out.
 
     Raises `DataError` where a file cannot be read, is no file of drawings, or cannot be written.
     """
@@ -206,35 +196,9 @@ def merge(places: Iterable[Path | str], into: Path | str) -> tuple[dict[str, int
         # Not by `read`, which may wait for the lock.
         before = target.read_bytes() if target.is_file() else b""
         drawings = _drawings(target, before)[0] + drawings
-        kept: dict[bytes, Drawing] = {}
-        same: dict[str, str] = {}
-        for drawing in drawings:
-            # Two copies of a drawing have all in common but the writer.
-            first = kept.setdefault(replace(drawing, writer="").line, drawing)
-            one, other = _last(same, first.writer), _last(same, drawing.writer)
-            if one != other:
-                same[other] = one
-        merged = [replace(d, writer=_last(same, d.writer)) for d in kept.values()]
-        _write(target, [drawing.line for drawing in merged])
-    return Counter(drawing.writer for drawing in merged), len(drawings) - len(merged)
-
-
-def export(target: Path | str, writer: str | None = None) -> int:
-    """Write the person's own drawings to a new file, to be passed on; how many there are.
-
-    `writer` is the name to give them; None keeps those that they have. Raises `DataError` where
-    there are no drawings, or the file is there or cannot be written.
-    """
-    target, drawings = Path(target).expanduser(), read()
-    if not drawings:
-        raise DataError(f"There are no drawings to export in {path()}. Draw some.")
-    if target.exists():
-        raise DataError(f"An export must go to a new file. Received: {target}, which is there.")
-    if writer is not None:
-        drawings = [replace(drawing, writer=_writer(writer)) for drawing in drawings]
-    with _locked(target):
-        _write(target, [drawing.line for drawing in drawings])
-    return len(drawings)
+        lines = list(dict.fromkeys(drawing.line for drawing in drawings))
+        _write(target, lines)
+    return Counter(parse(line).writer for line in lines), len(drawings) - len(lines)
 
 
 def _writer(writer: str) -> str:
@@ -249,22 +213,16 @@ def _refusal(rule: str, value: Any) -> DataError:
 
 
 def _strokes(strokes: Any) -> tuple[np.ndarray, ...]:
-    rule = "strokes must be a list of strokes, each a list of points [x, y] of finite numbers"
+    rule = f"strokes must be lists of points [x, y] up to {HUGE:g} px, of which two differ"
     try:
-        arrays = [] if isinstance(strokes, dict) else list(strokes)
-        arrays = [np.asarray(stroke, dtype=np.float64) for stroke in arrays]
+        arrays = [np.asarray(stroke, np.float64) for stroke in strokes]
+        # Adding 0 makes a plain zero of -0.0.
+        arrays = [np.round(stroke, DIGITS) + 0.0 for stroke in arrays if stroke.size]
+        points = np.concatenate([np.zeros((0, 2)), *arrays])
     except (TypeError, ValueError, OverflowError):
         raise _refusal(rule, type(strokes)) from None
-    arrays = [stroke for stroke in arrays if stroke.size]
-    for stroke in arrays:
-        if stroke.ndim != 2 or stroke.shape[1] != 2 or not (np.abs(stroke) <= HUGE).all():
-            value = f"a stroke of shape {stroke.shape}, or with NaN or a number beyond {HUGE:g}"
-            raise _refusal(rule, value)
-    # Adding 0 makes a plain zero of -0.0.
-    arrays = [np.round(stroke, DIGITS) + 0.0 for stroke in arrays]
-    points = np.concatenate(arrays) if arrays else np.zeros((0, 2))
-    if not len(points) or (points == points[0]).all():
-        raise _refusal("A drawing must have two points that differ", points[:1].tolist())
+    if not (np.abs(points) <= HUGE).all() or (points == points[:1]).all():
+        raise _refusal(rule, points[:2].tolist())
     return tuple(arrays)
 
 
@@ -292,12 +250,6 @@ def _drawings(target: Path, content: bytes) -> tuple[list[Drawing], str]:
         )
     note = f"Left out {len(wrong):,} of {len(parsed):,} lines of {target}, which are no drawings"
     return drawings, f"{note}, such as line {number}. {error}"
-
-
-def _last(same: dict[str, str], name: str) -> str:
-    while name in same:
-        name = same[name]
-    return name
 
 
 def _content(target: Path) -> bytes:

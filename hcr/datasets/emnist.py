@@ -20,16 +20,14 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from hcr.datasets.files import disk_error, find, read_idx, read_pair
-from hcr.datasets.files import read as read_file
+from hcr.datasets.files import find, read_idx, read_pair, reading
 from hcr.datasets.leaks import LISTED, listed, pixel_hashes
 from hcr.datasets.split import SPLIT_SEED, Info, Options, Split, stratified
-from hcr.errors import DataError, RunError
+from hcr.errors import DataError
 from hcr.preprocessing.labels import BALANCED, BYCLASS, BYMERGE, DIGITS, LETTERS
 from hcr.runs import files
 from hcr.runs.environment import cache_folder
 
-CACHED = True
 CITATION = (
     "G. Cohen, S. Afshar, J. Tapson, A. van Schaik. EMNIST: an extension of MNIST to handwritten "
     "letters. arXiv:1702.05373, 2017"
@@ -183,14 +181,12 @@ def emnist_file(name: str) -> Path:
         with FileLock(target.with_name(".lock")):
             if not target.is_file():  # another process may have been faster
                 archive = find("emnist", "gzip.zip") or fetch(target.with_name("gzip.zip"))
-                remedy = "Delete it, and it is downloaded again."
-                content = read_file(
-                    archive, lambda: _member(archive, target.name), "EMNIST's archive", remedy
-                )
+                with reading(archive, "EMNIST's archive", "Delete it, and it is downloaded again."):
+                    content = _member(archive, target.name)
                 with files.writing(target) as aside:
                     aside.write_bytes(content)
-    except (RunError, OSError) as error:
-        raise disk_error(error.__cause__ or error, target) from error
+    except OSError as error:
+        raise files.disk_error(error, target) from error
     return target.resolve()
 
 

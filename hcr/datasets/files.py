@@ -3,15 +3,15 @@
 import gzip
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from hcr.errors import DataError
-from hcr.runs.environment import CACHE_VARIABLE, cache_folder, root
+from hcr.runs.environment import cache_folder, root
 
 DATA_VARIABLE = "HCR_DATA"
 MOST_IMAGES = 1 << 20  # in a split; EMNIST's largest has 697,932
@@ -40,31 +40,22 @@ def find(family: str, name: str) -> Path | None:
     return None
 
 
-def need(family: str, name: str) -> Path:
+def need(family: str, name: str, remedy: str) -> Path:
     """As `find`. Raises `DataError`, with the remedy, where the file is nowhere."""
     path = find(family, name)
     if path is None:
-        where = os.environ.get(DATA_VARIABLE)
-        where = f"no such file in {where}" if where else f"{DATA_VARIABLE} is not set"
         raise DataError(
             f"{name} or {name}.gz must lie in the folder {family} below {DATA_VARIABLE}. Received: "
-            f"{where}. Put it there, or use the dataset mnist-sample, which needs no file."
+            f"no such file in {os.environ.get(DATA_VARIABLE, 'no folder')}. {remedy}"
         )
     return path
 
 
-def disk_error(error: OSError, path: Path) -> DataError:
-    """The `error` of a write to the cache at `path` as one line with a remedy."""
-    return DataError(
-        f"The cache folder must be writable and have room for {path}. Received: "
-        f"{error.strerror or error}. Make room, or set {CACHE_VARIABLE} to another folder."
-    )
-
-
-def read(path: Path, reader: Callable[[], Any], form: str, remedy: str) -> Any:
-    """What `reader` gives. Raises `DataError` in place of what a bad file at `path` raises."""
+@contextmanager
+def reading(path: Path, form: str, remedy: str) -> Iterator[None]:
+    """Raise `DataError` in place of what a file at `path` that is not of the `form` raises."""
     try:
-        return reader()
+        yield
     except DataError:
         raise
     # What NumPy, pandas and zipfile raise for a damaged file is of many kinds.
@@ -74,31 +65,36 @@ def read(path: Path, reader: Callable[[], Any], form: str, remedy: str) -> Any:
         raise DataError(f"{path} must be {form}. Received: {reason}. {remedy}") from error
 
 
+def read_npz(path: Path, keys: Sequence[str], form: str, remedy: str) -> list[np.ndarray]:
+    """The arrays `keys` of an `.npz`. Raises `DataError` where it is damaged or lacks one."""
+    # Opened here, because NumPy leaves a file open where its archive is damaged.
+    with reading(path, form, remedy), open(path, "rb") as file, np.load(file) as arrays:
+        return [arrays[key] for key in keys]
+
+
 def read_idx(path: Path) -> np.ndarray:
     """Read an IDX file of unsigned bytes, plain or gzipped: uint8, of its header's shape.
 
     Raises `DataError` where it is cut short, damaged, no IDX file, or larger than `MOST`.
     """
-
-    def load() -> np.ndarray:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
-            head = file.read(4)
-            axes = head[3] if len(head) == 4 else 0
-            sizes = file.read(4 * axes)
-            if head[:3] != b"\0\0\x08" or axes not in range(1, 5) or len(sizes) < 4 * axes:
-                raise ValueError(f"{head.hex() or 'nothing'} as its first bytes")
-            shape = struct.unpack(f">{axes}I", sizes)
-            if prod(filter(None, shape)) > MOST:
-                raise ValueError(f"a header of {shape}, more than {MOST:,} bytes")
-            # One more, which is not there: gzip's checksum is looked at behind the last.
-            content = file.read(prod(shape) + 1)
+    form, remedy = "a whole IDX file of unsigned bytes", "Get it again, or make it smaller."
+    with (
+        reading(path, form, remedy),
+        (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file,
+    ):
+        head = file.read(4)
+        axes = head[3] if len(head) == 4 else 0
+        sizes = file.read(4 * axes)
+        if head[:3] != b"\0\0\x08" or axes not in range(1, 5) or len(sizes) < 4 * axes:
+            raise ValueError(f"{head.hex() or 'nothing'} as its first bytes")
+        shape = struct.unpack(f">{axes}I", sizes)
+        if prod(filter(None, shape)) > MOST:
+            raise ValueError(f"a header of {shape}, more than {MOST:,} bytes")
+        # One more, which is not there: gzip's checksum is looked at behind the last.
+        content = file.read(prod(shape) + 1)
         if len(content) != prod(shape):
             raise ValueError(f"{len(content):,} bytes or more for {shape}")
         return np.frombuffer(content, np.uint8).reshape(shape)
-
-    return read(
-        path, load, "a whole IDX file of unsigned bytes", "Get it again, or make it smaller."
-    )
 
 
 def read_pair(
@@ -110,13 +106,10 @@ def read_pair(
     `n_classes` from `first` up.
     """
     pixels, values = read_idx(images), read_idx(labels).astype(np.int64) - first
-    if pixels.shape[1:] != (28, 28) or values.shape != (len(pixels),) or not len(values):
-        received = f"{pixels.shape} and {values.shape}"
-    elif values.min() < 0 or values.max() >= n_classes:
-        received = f"labels from {values.min() + first} to {values.max() + first}"
-    else:
-        return pixels, values
-    raise DataError(
-        f"{images} must hold images of 28 x 28 and {labels.name} one label of {n_classes} from "
-        f"{first} up for each. Received: {received}. Are they of one split of one dataset?"
-    )
+    form = f"images of 28 x 28, and {labels.name} one label of {n_classes} from {first} up for each"
+    with reading(images, form, "Are they of one split of one dataset?"):
+        if pixels.shape[1:] != (28, 28) or values.shape != (len(pixels),) or not len(values):
+            raise ValueError(f"{pixels.shape} and {values.shape}")
+        if values.min() < 0 or values.max() >= n_classes:
+            raise ValueError(f"labels from {values.min() + first} to {values.max() + first}")
+    return pixels, values

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr import runs
-from hcr.datasets.files import read
+from hcr.datasets.files import read_npz
 from hcr.datasets.split import Dataset, Split
-from hcr.errors import DataError, HcrError
+from hcr.errors import DataError
 from hcr.runs import files
 
 # The training files whose images' hashes come with the package, by dataset.
@@ -72,25 +71,14 @@ def unseen(split: Split, learned: Mapping[str, np.ndarray | None]) -> tuple[Spli
 def learned_from(folder: Path) -> np.ndarray | None:
     """The hashes of all images that the model in `folder` was trained or chosen on.
 
-    The folder is a pretrained model's, or a run's. The hashes are those of its `learned.npz`; for
-    an older run, those of its data, where they are at hand and unchanged. Returns uint64 (n,),
-    sorted, with those of the models that it was trained from; None where that is not known.
+    The folder is a pretrained model's, or a run's. Returns uint64 (n,), sorted, with those of the
+    models that it was trained from; None where the folder has no `learned.npz`.
     """
     path = folder / LEARNED
-    if path.is_file():
-        hashes, names = _arrays(path, "hashes", "listed")
-        return np.unique(np.concatenate([hashes, *(listed(name)[0] for name in names.tolist())]))
-    from hcr.datasets import choice
-
-    try:
-        record = runs.read(folder)
-        parameters = record["stages"]["03_train"]["parameters"]
-        data = choice.choice_of(folder).load()
-        known = data.validation.digest == record["data"]["validation_digest"]
-    except (HcrError, KeyError, TypeError):
+    if not path.is_file():
         return None
-    parents = parameters.get("start") or parameters.get("teacher")
-    return _hashes(data) if known and not parents else None
+    hashes, names = read_npz(path, ("hashes", "listed"), "a list of hashes", "Train again.")
+    return np.unique(np.concatenate([hashes, *(listed(name)[0] for name in names.tolist())]))
 
 
 def write_learned(folder: Path, data: Dataset, parents: Iterable[Path] = ()) -> None:
@@ -100,7 +88,8 @@ def write_learned(folder: Path, data: Dataset, parents: Iterable[Path] = ()) -> 
     began from or learned from; where it is not known what these learned from, nothing is written.
     """
     (folder / LEARNED).unlink(missing_ok=True)
-    hashes = [_hashes(data), *map(learned_from, parents)]
+    images = np.concatenate([data.train.images, data.validation.images])
+    hashes = [pixel_hashes(images), *map(learned_from, parents)]
     if any(each is None for each in hashes):
         return
     together = np.unique(np.concatenate(hashes))
@@ -114,23 +103,10 @@ def write_learned(folder: Path, data: Dataset, parents: Iterable[Path] = ()) -> 
 
 def listed(name: str) -> tuple[np.ndarray, np.ndarray, str]:
     """The hashes, uint64 (n,), labels, uint8 (n,), and digest of a file of `LISTED`."""
-    hashes, labels, digest = _arrays(LISTED[name], "hashes", "labels", "digest")
+    hashes, labels, digest = read_npz(
+        LISTED[name], ("hashes", "labels", "digest"), "a list of hashes", "Install hcr again."
+    )
     return hashes.astype(np.uint64), labels, str(digest)
-
-
-def _hashes(data: Dataset) -> np.ndarray:
-    """The sorted hashes of the training and validation images."""
-    images = (data.train.images, data.validation.images)
-    return np.unique(np.concatenate([pixel_hashes(each) for each in images]))
-
-
-def _arrays(path: Path, *keys: str) -> list[np.ndarray]:
-    def load() -> list[np.ndarray]:
-        # Opened here, because NumPy leaves a file open where its archive is damaged.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return [arrays[key] for key in keys]
-
-    return read(path, load, f"an .npz file of {', '.join(keys)}", "Install hcr, or train, again.")
 
 
 def _without(split: Split, leaked: np.ndarray) -> Split:

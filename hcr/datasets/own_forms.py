@@ -4,6 +4,8 @@ docs/own_data.md describes them. A folder inside a folder of pictures is named b
 the character's code, `U+0041`, or all of them by two hexadecimal digits, `41`, as NIST's by_class
 is. Without a mapping, labels are those of the label set with as many classes: 0 to 9 are the
 digits. A character that has no image at all is left out.
+
+What is wrong is a `ValueError` here; `hcr.datasets.own` makes an error for the user of it.
 """
 
 import os
@@ -17,8 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from hcr.datasets.files import MOST, MOST_IMAGES, read, read_idx
-from hcr.errors import DataError
+from hcr.datasets.files import MOST, MOST_IMAGES, read_idx
 from hcr.preprocessing import read_picture
 from hcr.preprocessing.labels import LABEL_SETS, LETTERS, parse_mapping
 from hcr.preprocessing.pictures import MOST_PIXELS
@@ -28,10 +29,6 @@ SUFFIXES |= {".avif", ".pbm"}
 # A split's name by its name in the files.
 PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test", "t10k": "test"}
 PARTS |= dict.fromkeys(("validation", "valid", "val"), "validation")
-FORMS = (
-    "a folder character/picture.png, a folder with a pair of IDX files and a mapping file, or an "
-    ".npz with images and labels"
-)
 
 
 @dataclass(frozen=True)
@@ -48,31 +45,21 @@ class Source:
 
 
 def scan(path: Path) -> Source:
-    """What lies at `path`, a folder or file that exists. Raises `DataError` for no known form."""
-    source = read(path, lambda: _source(path), "readable", "Change its rights, or mend it.")
+    """What lies at `path`, a folder or file that exists."""
+    if path.is_file() and path.suffix.lower() == ".npz":
+        source = _archive(path)
+    elif path.is_dir() and _named(path, "images", "idx3"):
+        source = _idx_files(path)
+    elif path.is_dir() and _folders(path):
+        source = _folder(path)
+    else:
+        raise ValueError("none of these; unpack an archive first")
     if len(source.characters) < 2:
-        raise DataError(
-            "Own data must hold at least two characters, to tell one from another. Received: "
-            f"{''.join(source.characters) or 'none'} in {path}. Add another."
-        )
+        raise ValueError(f"less than two characters: {''.join(source.characters) or 'none'}")
     missing = [part for part in ("train", "test") if not len(source.labels.get(part, ()))]
     if missing and "all" not in source.labels:
-        raise DataError(
-            "Own data that have some of train, test and validation must have train and test. "
-            f"Received: no {' and no '.join(missing)} in {path}. Add it, or leave out the others."
-        )
+        raise ValueError(f"some of train, test and validation, and no {' and no '.join(missing)}")
     return source
-
-
-def _source(path: Path) -> Source:
-    if path.is_file() and path.suffix.lower() == ".npz":
-        return _archive(path)
-    if path.is_dir() and _named(path, "images", "idx3"):
-        return _idx_files(path)
-    if path.is_dir() and _folders(path):
-        return _folder(path)
-    hint = " Unpack it first." if path.suffix.lower() in (".zip", ".gz", ".tar", ".7z") else ""
-    raise DataError(f"Own data must be {FORMS}. Received: {path}.{hint}")
 
 
 # A folder of pictures
@@ -106,10 +93,9 @@ def _pictures(top: Path) -> Iterator[tuple[str, Path]]:
         code = name if hexadecimal else code and code[1]
         character = chr(int(code, 16)) if code else name
         if len(character) != 1 or not character.isprintable() or character.isspace():
-            raise DataError(
-                "A folder of pictures must be named by one character, by its code such as U+0041, "
-                f"or all of them by two hexadecimal digits such as 41. Received: {name!r}. Rename "
-                "it, or put it elsewhere."
+            raise ValueError(
+                f"a folder {name!r}, named by no character, and by no code such as U+0041 or, in "
+                "all folders, 41"
             )
         files = [
             Path(place, file)
@@ -118,10 +104,7 @@ def _pictures(top: Path) -> Iterator[tuple[str, Path]]:
             if Path(file).suffix.lower() in SUFFIXES and not file.startswith(".")
         ]
         if not files:
-            raise DataError(
-                f"{folder} must hold pictures of {character}. Received: none "
-                f"({', '.join(sorted(SUFFIXES))}). Add some, or delete the folder."
-            )
+            raise ValueError(f"no pictures of {character}, {', '.join(sorted(SUFFIXES))}")
         yield from ((character, file) for file in files)
 
 
@@ -144,22 +127,18 @@ def _idx_files(path: Path) -> Source:
     mappings = _named(path, "mapping", ".txt")
     if any(kind != [False, True] for kind in kinds) or len(mappings) > 1 or {"all"} < set(files):
         names = ", ".join(file.name for pair in [*files.values(), mappings] for file in pair)
-        raise DataError(
-            "A folder with IDX files must hold one pair *images*idx3* and *labels*idx1*, or one "
-            "with train and one with test in the names, and at most one mapping. Received: "
-            f"{names} in {path}. Put one dataset into a folder of its own."
-        )
-    values = {part: _whole(read_idx(labels), labels) for part, (_, labels) in files.items()}
+        raise ValueError(f"{names}: not one pair, or one for each of train and test")
+    values = {part: _whole(read_idx(labels)) for part, (_, labels) in files.items()}
     known, first = None, 0
     if mappings:
         text = mappings[0].read_text(encoding="utf-8", errors="replace")
         known, first = parse_mapping(text), int(text.split()[0])
-    characters, labels = _meaning(values, known, first, path)
+    characters, labels = _meaning(values, known, first)
     return Source(
         files=[*(file for pair in files.values() for file in pair), *mappings],
         characters=characters,
         labels=labels,
-        images=lambda part: _checked(read_idx(files[part][0]), files[part][0]),
+        images=lambda part: _checked(read_idx(files[part][0])),
         name=lambda part, i: f"image {i} of {files[part][0].name}",
     )
 
@@ -185,10 +164,7 @@ def _archive(path: Path) -> Source:
             if names.keys() >= set(pair):
                 keys.setdefault(part, (names[pair[0]], names[pair[1]]))
     if not keys:
-        raise DataError(
-            f"{path} must hold images and labels, or train_images, train_labels, test_images and "
-            f"test_labels. Received: {', '.join(names.values()) or 'nothing'}. Rename them."
-        )
+        raise ValueError(f"no images and labels among {', '.join(names.values()) or 'nothing'}")
     if "all" in keys:
         keys = {"all": keys["all"]}
 
@@ -197,76 +173,63 @@ def _archive(path: Path) -> Source:
 
     values = {part: array(key) for part, (_, key) in keys.items()}
     if all(each.dtype.kind == "U" for each in values.values()):
-        strings = {part: _strings(each, path) for part, each in values.items()}
+        strings = {part: _strings(each) for part, each in values.items()}
         characters = tuple(sorted(set().union(*strings.values())))
         if any(len(character) != 1 for character in characters):
-            raise DataError(
-                f"Labels in {path} must be characters or whole numbers. Received: "
-                f"{', '.join(map(repr, characters[:5]))}. Write them so."
-            )
+            raise ValueError(f"labels {', '.join(map(repr, characters[:5]))}, not a character each")
         labels = {part: np.searchsorted(characters, each) for part, each in strings.items()}
     else:
         known = None
         if "characters" in names:
-            known = tuple("".join(_strings(array(names["characters"]), path)))
-        whole = {part: _whole(each, path) for part, each in values.items()}
-        characters, labels = _meaning(whole, known, 0, path)
+            known = tuple("".join(_strings(array(names["characters"]))))
+        whole = {part: _whole(each) for part, each in values.items()}
+        characters, labels = _meaning(whole, known, 0)
     return Source(
         files=[path],
         characters=characters,
         labels=labels,
-        images=lambda part: _checked(array(keys[part][0]), f"{keys[part][0]} in {path}"),
+        images=lambda part: _checked(array(keys[part][0])),
         name=lambda part, i: f"image {i} of {keys[part][0]}",
     )
 
 
 def _from_archive(path: Path, act: Callable) -> Any:
-    def load() -> Any:
-        with open(path, "rb") as file:
-            arrays = np.load(file, allow_pickle=False)
-            if isinstance(arrays, np.ndarray):
-                raise ValueError("a single array")
-            # What comes out of a member is no more than it declares.
-            _limit(path, "bytes, unpacked", sum(x.file_size for x in arrays.zip.infolist()), MOST)
-            return act(arrays)
-
-    form = "a whole .npz file of numbers and strings"
-    return read(path, load, form, "Write it again with numpy.savez_compressed.")
+    with open(path, "rb") as file:
+        arrays = np.load(file, allow_pickle=False)
+        if isinstance(arrays, np.ndarray):
+            raise ValueError("a single array")
+        # What comes out of a member is no more than it declares.
+        _limit("bytes, unpacked", sum(x.file_size for x in arrays.zip.infolist()), MOST)
+        return act(arrays)
 
 
-def _strings(values: np.ndarray, path: Path) -> list[str]:
+def _strings(values: np.ndarray) -> list[str]:
     """Strings, normalized."""
-    _limit(path, "strings", values.size, MOST_IMAGES)
-    _limit(path, "bytes of strings", values.nbytes, MOST // 8)
+    _limit("strings", values.size, MOST_IMAGES)
+    _limit("bytes of strings", values.nbytes, MOST // 8)
     return [unicodedata.normalize("NFC", each) for each in values.reshape(-1).tolist()]
 
 
 # Labels and images of either
 
 
-def _limit(where: Path | str, what: str, n: int, most: int) -> None:
+def _limit(what: str, n: int, most: int) -> None:
     if n > most:
-        raise DataError(
-            f"{where} must hold at most {most:,} {what}. Received: {n:,}. Make a folder of picture "
-            "files of it."
-        )
+        raise ValueError(f"{n:,} {what}, more than {most:,}: make picture files of it")
 
 
-def _whole(values: np.ndarray, where: Path) -> np.ndarray:
+def _whole(values: np.ndarray) -> np.ndarray:
     """Labels that are whole numbers, int64 (n,)."""
-    _limit(where, "labels", values.size, MOST_IMAGES)
+    _limit("labels", values.size, MOST_IMAGES)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values.reshape(-1)
-    if values.ndim == 1 and len(values) and values.dtype.kind in "ui":
-        return values.astype(np.int64)
-    raise DataError(
-        f"{where} must hold labels that are whole numbers, one per image. Received: "
-        f"{values.dtype} of shape {values.shape}. Write them so."
-    )
+    if values.ndim != 1 or not len(values) or values.dtype.kind not in "ui":
+        raise ValueError(f"labels {values.dtype} of shape {values.shape}, not whole numbers (n,)")
+    return values.astype(np.int64)
 
 
 def _meaning(
-    values: dict[str, np.ndarray], known: tuple[str, ...] | None, first: int, where: Path
+    values: dict[str, np.ndarray], known: tuple[str, ...] | None, first: int
 ) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
     """The characters that occur, and labels as indices into them.
 
@@ -279,18 +242,17 @@ def _meaning(
         known = tuple({len(each): each for each in LABEL_SETS.values()}.get(len(present), ""))
         first = int(low == 1 and len(present) == len(LETTERS))
     if low < first or high >= first + len(known) or len(set(known)) < len(known):
-        raise DataError(
-            f"Labels in {where} must have a character each, or be a label set in full, as 0 to 9. "
-            f"Received: {len(present)} labels from {low} to {high}, {len(known)} characters "
-            f"{''.join(known)}. Add EMNIST's mapping.txt, or characters to the .npz."
+        raise ValueError(
+            f"{len(present)} labels from {low} to {high} and {len(known)} characters "
+            f"{''.join(known)}: each label needs one, from mapping.txt or the key characters"
         )
     characters = tuple(known[label - first] for label in present)
     return characters, {part: np.searchsorted(present, each) for part, each in values.items()}
 
 
-def _checked(pixels: np.ndarray, where: Path | str) -> np.ndarray:
+def _checked(pixels: np.ndarray) -> np.ndarray:
     """Images (n, h, w) or (n, h, w, channels), uint8."""
-    _limit(where, "pixels per image", pixels[:1].size if pixels.ndim > 1 else 0, MOST_PIXELS)
+    _limit("pixels per image", pixels[:1].size if pixels.ndim > 1 else 0, MOST_PIXELS)
     if pixels.dtype == np.uint8 and 0 not in pixels.shape:
         if pixels.ndim == 2 and pixels.shape[1] == 784:
             return pixels.reshape(-1, 28, 28)
@@ -298,7 +260,4 @@ def _checked(pixels: np.ndarray, where: Path | str) -> np.ndarray:
             return pixels[..., 0]
         if pixels.ndim == 3 or (pixels.ndim == 4 and pixels.shape[3] in (3, 4)):
             return pixels
-    raise DataError(
-        f"{where} must be images, uint8 (n, 28, 28), (n, 784) or of another height and width. "
-        f"Received: {pixels.dtype} of shape {pixels.shape}. Store them so, black 0, white 255."
-    )
+    raise ValueError(f"images {pixels.dtype} of shape {pixels.shape}, not uint8 (n, height, width)")

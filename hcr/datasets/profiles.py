@@ -10,13 +10,12 @@ import numpy as np
 
 from hcr.datasets.split import SPLIT_SEED
 from hcr.errors import ParameterError, nearest
-from hcr.preprocessing.labels import DIGITS, LETTERS
+from hcr.preprocessing.labels import ALPHANUMERIC, LETTERS
 
 # Read as text where parameters are checked, so it stays a literal.
 CLASS_PROFILES = {
     "none": "every class as it is",
-    "az-letters": "letters reduced to the class shape of the A–Z file",
-    "az": "letters reduced so, and digits by the same factor: the shape of MNIST + A–Z, scaled",
+    "az": "digits and capitals reduced to the class shares of MNIST + A–Z",
 }
 
 # Images per letter in the A–Z file, 372,450 together, as those count who read it with pandas,
@@ -39,48 +38,35 @@ def apply_profile(
 ) -> tuple[np.ndarray, float]:
     """Choose training images so that the classes stand to each other as in MNIST + A–Z.
 
-    A letter keeps `AZ_COUNTS` times a factor, rounded: the largest factor that every letter has
-    images for. With `az` a digit keeps `MNIST_COUNTS` times that factor. All others stay. Returns
-    their indices, int64 (m,), sorted, and the factor in (0, 1]. Raises `ParameterError` where the
-    profile is unknown or does not go with the characters.
+    A digit or capital keeps its count there times a factor, rounded: the largest factor that every
+    letter has images for. All others stay. Returns their indices, int64 (m,), sorted, and the
+    factor in (0, 1]. Raises `ParameterError` where the profile is unknown, or there are no images
+    of a digit or capital.
     """
     counts = np.bincount(labels, minlength=len(characters))
     index = {character: label for label, character in enumerate(characters)}
-    wanted = check([char for char, n in zip(characters, counts, strict=True) if n], profile)
+    check([char for char, n in zip(characters, counts, strict=True) if n], profile)
     # In whole numbers, so that the scarcest letter keeps all it has.
     scarcest = min(LETTERS, key=lambda letter: counts[index[letter]] / AZ_COUNTS[letter])
     whole = AZ_COUNTS[scarcest]
     part = min(int(counts[index[scarcest]]), whole)
     quotas = counts.copy()
-    for character in wanted:
-        full = (AZ_COUNTS | MNIST_COUNTS)[character]
+    for character, full in (AZ_COUNTS | MNIST_COUNTS).items():
         quotas[index[character]] = max(1, (2 * full * part + whole) // (2 * whole))
     return _draw(labels, quotas, seed), part / whole
 
 
-def check(characters: Sequence[str], profile: str) -> str:
-    """The characters that `profile` has a count for; all of them must be among `characters`.
-
-    Raises `ParameterError` where one is missing, or the profile is unknown.
-    """
+def check(characters: Sequence[str], profile: str) -> None:
+    """Raise `ParameterError` where `profile` is unknown or lacks one of the `characters`."""
     if profile not in CLASS_PROFILES:
+        hint = nearest(profile, CLASS_PROFILES)
+        raise ParameterError(f"There is no class_profile {profile!r}.{hint}")
+    missing = [each for each in ALPHANUMERIC if each not in characters]
+    if missing and profile != "none":
         raise ParameterError(
-            f"class_profile must be one of {', '.join(CLASS_PROFILES)}. Received: {profile!r}."
-            + nearest(profile, CLASS_PROFILES)
+            f"class_profile={profile} goes with a dataset that has images of each of "
+            f"{ALPHANUMERIC}. Received: none of {''.join(missing)}. Use none, or another dataset."
         )
-    wanted = {"none": "", "az-letters": LETTERS, "az": LETTERS + DIGITS}[profile]
-    missing = [each for each in wanted if each not in characters]
-    if missing:
-        raise ParameterError(
-            f"class_profile={profile} goes with a dataset that has images of each of {wanted}. "
-            f"Received: none of {''.join(missing)}. Use none, or a dataset of 36 classes."
-        )
-    return wanted
-
-
-def scaled(n: int, factor: float) -> int:
-    """What `n` images per class become in a split reduced by `factor`; at least 1."""
-    return max(1, round(n * factor))
 
 
 def long_tailed(labels: np.ndarray, n_classes: int, factor: float, seed: int) -> np.ndarray:

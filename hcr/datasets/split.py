@@ -29,9 +29,7 @@ class Strokes:
 
     def __getitem__(self, i: int) -> list[np.ndarray]:
         """The strokes of drawing `i`, float32 (k, 2) each."""
-        if not -len(self) <= i < len(self):
-            raise IndexError(f"There are {len(self)} drawings. Received: {i}.")
-        i %= len(self)
+        i = range(len(self))[i]
         bounds = self.stroke_ptr[self.sample_ptr[i] : self.sample_ptr[i + 1] + 1]
         return [self.points[a:b] for a, b in pairwise(bounds)]
 

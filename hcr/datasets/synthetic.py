@@ -19,7 +19,6 @@ import numpy as np
 from hcr.datasets.split import SPLIT_SEED, Info, Options, Split, Strokes
 from hcr.preprocessing import BLUR, PEN, from_strokes, labels, synthesis
 
-CACHED = True
 CHARACTERS = {
     "pen-strokes": labels.BALANCED,
     "pen-strokes-62": labels.BYCLASS,

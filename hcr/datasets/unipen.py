@@ -22,10 +22,8 @@ import numpy as np
 
 from hcr.datasets import files
 from hcr.datasets.split import Info, Options, Split, Strokes
-from hcr.errors import DataError
 from hcr.preprocessing import from_strokes, labels
 
-CACHED = True
 FILE = "unipen_chars.npz"
 KEYS = ("xy", "stroke_ptr", "sample_ptr", "label", "contributor", "contributor_names")
 CHARACTERS = {"unipen": labels.BALANCED, "unipen-62": labels.BYCLASS}
@@ -60,14 +58,7 @@ def info(name: str, options: Options) -> Info:
 
 def sources(name: str, options: Options) -> list[Path]:
     """The file. Raises `DataError` where it is nowhere."""
-    path = files.find("unipen", FILE)
-    if path is None:
-        raise DataError(
-            f"{name} is read from {FILE}. Received: no such file in a folder unipen below "
-            f"{files.DATA_VARIABLE}. It is made from UNIPEN train_r01_v07 ({URL}) in the form of "
-            "hcr/datasets/unipen.py; pen-strokes needs no file."
-        )
-    return [path]
+    return [files.need("unipen", FILE, f"Make it of {URL} in the form of hcr/datasets/unipen.py.")]
 
 
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:
@@ -83,11 +74,6 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     splits = []
     for part in range(3):
         chosen = np.flatnonzero(parts == part)
-        if not len(chosen):
-            raise DataError(
-                f"{FILE} must hold drawings of the contributors of each split. Received: none of "
-                f"{('the others', VALIDATION, TEST)[part]}. Copy it again."
-            )
         drawings = strokes.take(chosen)
         values = np.array([index[each] for each in characters[chosen].tolist()])
         pixels = np.stack([from_strokes(each) for each in drawings])
@@ -110,31 +96,31 @@ def drawings_of(names: Iterable[str]) -> tuple[list[list[np.ndarray]], np.ndarra
 def example_drawings(
     classes: Sequence[str], seed: int, run: Any = None
 ) -> tuple[list[list[np.ndarray]], list[str]]:
-    """A drawing of each class by the validation split's contributors, to look at, and its class.
+    """A drawing of each class by the validation split's contributors, to look at.
 
-    Of 47 classes, `C` is what was drawn as `C` or `c`. There is none where the file is nowhere. The
-    pages of the `hcr.runs.Run` that shows them then credit the dataset.
+    Of 47 classes, `C` is what was drawn as `C` or `c`. Returns the drawings and the class of each,
+    of those classes that somebody drew; none where the file is nowhere. The pages of the
+    `hcr.runs.Run` that shows them then credit the dataset.
     """
     if files.find("unipen", FILE) is None:
         return [], []
-    strokes, drawn, _ = drawings_of(VALIDATION)
-    drawn = np.array([each if each in classes else labels.merge(each) for each in drawn.tolist()])
+    drawings, characters, _ = drawings_of(VALIDATION)
+    drawn = np.array([c if c in classes else labels.merge(c) for c in characters.tolist()])
     rng = np.random.default_rng(seed)
     places = {each: np.flatnonzero(drawn == each) for each in classes}
-    picked = {each: int(rng.choice(indices)) for each, indices in places.items() if len(indices)}
+    picked = {each: int(rng.choice(rows)) for each, rows in places.items() if len(rows)}
     if picked and run is not None:
         run.also(CREDIT)
-    return [strokes[i] for i in picked.values()], list(picked)
+    return [drawings[i] for i in picked.values()], list(picked)
 
 
 def _load() -> tuple[Strokes, np.ndarray, np.ndarray]:
     """The whole file: n drawings, their characters, str (n,), and their contributors, str (n,)."""
     (path,) = sources("unipen", Options())
-
-    def load() -> tuple[Strokes, np.ndarray, np.ndarray]:
-        # Opened here, because NumPy leaves a file open where its archive is damaged.
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            xy, strokes, samples, characters, contributor, names = (file[key] for key in KEYS)
+    form = "UNIPEN's characters in the form of hcr/datasets/unipen.py"
+    arrays = files.read_npz(path, KEYS, form, "Copy it again.")
+    xy, strokes, samples, characters, contributor, names = arrays
+    with files.reading(path, form, "Copy it again."):
         # As int64: unsigned numbers have no negative steps.
         ends = [each.astype(np.int64) for each in (strokes, samples)]
         rise = all(each[0] == 0 and (np.diff(each) >= 0).all() for each in ends)
@@ -146,22 +132,15 @@ def _load() -> tuple[Strokes, np.ndarray, np.ndarray]:
         points = xy.astype(np.float32).reshape(len(xy), 2)
         return Strokes(points, *ends), characters.astype(str), names[contributor].astype(str)
 
-    form = "UNIPEN's characters in the form of hcr/datasets/unipen.py"
-    return files.read(path, load, form, "Copy it again.")
-
 
 def _distinct() -> tuple[Strokes, np.ndarray, np.ndarray, np.ndarray]:
-    """The drawings that are neither a copy of another nor without extent, as `_load` gives them.
-
-    Of copies, which have the same strokes and the same character, the test split's is kept, else
-    the validation split's, else the first. The last array, int (n,), is the part of each: 0
-    training, 1 validation, 2 test, 3 none.
-    """
+    """As `_load`, without copies and drawings without extent; and the part of each, int (n,)."""
     strokes, characters, contributors = _load()
-    parts = np.zeros(len(contributors), dtype=np.int64)
+    parts = np.zeros(len(contributors), dtype=np.int64)  # training
     for part, those in enumerate((VALIDATION, TEST, ASIDE), start=1):
         parts[np.isin(contributors, those)] = part
     seen, kept = set(), []
+    # Of copies the test split's is kept, else the validation split's, else the first.
     for i in np.argsort(np.array([2, 1, 0, 3])[parts], kind="stable").tolist():
         first, last = strokes.sample_ptr[i : i + 2]
         bounds = strokes.stroke_ptr[first : last + 1]

@@ -21,7 +21,7 @@ from hcr.runs import environment
 DEFAULT = "params/quick.yaml"
 COMMANDS = {
     "serve": "answer over HTTP what a drawing or an image shows",
-    "drawings": "list, merge, export or delete the drawings that you keep",
+    "drawings": "count, merge or delete the drawings that you keep",
     "publish": "copy a suite's finished runs to docs/results/, for git",
 }
 

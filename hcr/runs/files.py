@@ -12,17 +12,21 @@ from typing import Any
 
 from hcr.errors import RunError
 
-IN_THE_WAY = "A file stands where a folder should be: move it away, or set HCR_OUTPUTS."
+ELSEWHERE = "set HCR_OUTPUTS, for datasets HCR_CACHE, to a folder that can be written."
+IN_THE_WAY = (
+    "A file stands where a folder should be, or a folder where a file should be: move it away, or "
+    + ELSEWHERE
+)
 REMEDY = {
     errno.ENOSPC: "The disk is full: free some space and run the same command again; "
     "finished stages are kept.",
     errno.EDQUOT: "The disk quota is used up: free some space and run the same command again.",
     errno.EFBIG: "The file would be larger than this system allows.",
-    errno.EACCES: "Make the folder writable, or set HCR_OUTPUTS to a folder that is.",
-    errno.EROFS: "The disk is read-only: set HCR_OUTPUTS to a folder that can be written.",
+    errno.EACCES: f"Make the folder writable, or {ELSEWHERE}",
+    errno.EROFS: f"The disk is read-only: {ELSEWHERE}",
     errno.ENOTDIR: IN_THE_WAY,
     errno.EEXIST: IN_THE_WAY,
-    errno.EISDIR: "A folder stands where the file should be: move it away, or set HCR_OUTPUTS.",
+    errno.EISDIR: IN_THE_WAY,
 }
 
 
