@@ -336,7 +336,7 @@ def test_the_subset_is_rebuilt_from_bymerge_and_equals_its_own_files(data, liste
 
 
 def test_a_pool_without_a_listed_image_and_a_damaged_list_are_errors(data, listed):
-    with pytest.raises(DataError, match="1 images"):
+    with pytest.raises(DataError, match="1 are missing"):
         emnist.rebuild(listed.images[1:])
     with np.load(data / "list.npz") as file:
         arrays = dict(file)

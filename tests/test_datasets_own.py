@@ -286,7 +286,7 @@ def test_a_broken_picture_is_named(tmp_path):
 
 
 def test_paths_and_forms_that_are_none(tmp_path, monkeypatch):
-    refused(None, "no path")
+    refused(None, "None.*shared.path")
     refused(tmp_path / "nowhere", "nowhere")
     refused(tmp_path, "a folder character/picture.png")
     (tmp_path / "a.zip").touch()

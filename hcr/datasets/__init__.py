@@ -80,36 +80,21 @@ def load(
         orientation: A key of `hcr.datasets.own.ORIENTATIONS`, for the user's own images.
 
     Returns:
-        The dataset; its test images are read when `data.test` is first used.
+        The dataset; `data.test`, when it is first used, is recorded as opened.
 
     Raises:
         DataError: The name is unknown, or a file is missing, cut short or of the wrong form.
         ParameterError: An option is out of its range or does not go with the dataset.
     """
     module, options = _module(name), _options(name, path, orientation)
-    if name not in UNCACHED:
+    if name in UNCACHED:
+        train, validation, test, report = leaks.guard(*module.read(name, options))
+    else:
         place = cache.place(name, options, module.sources(name, options))
         read = partial(module.read, name, options)
-        entry = cache.entry(place, read)
-        train, validation = entry.split("train"), entry.split("validation")
-        test_labels, report = entry.labels("test"), entry.leaks
-
-        def read_test() -> Split:
-            again = cache.entry(place, read, check="test")
-            if again.digests != entry.digests:
-                raise DataError(
-                    f"{name} must stay as it is while it is used. Received: others. Load it again."
-                )
-            return again.split("test")
-    else:
-        train, validation, test, report = leaks.guard(*module.read(name, options))
-        test_labels = test.labels
-
-        def read_test() -> Split:
-            return test
-
+        train, validation, test, report = cache.load(place, read)
     info = module.info(name, options)
-    data = Dataset(name, info, train, validation, test_labels, read_test, dict(report))
+    data = Dataset(name, info, train, validation, test.labels, lambda: test, report)
     n_classes = len(data.characters)
     if class_profile != "none":
         chosen, scale = profiles.apply_profile(train.labels, data.characters, class_profile, seed)

@@ -36,21 +36,13 @@ RESAMPLING = ("undersample", "oversample", "cap")
 
 @dataclass(frozen=True)
 class Plan:
-    """What to train on.
+    """What to train on."""
 
-    Attributes:
-        indices: int64 (m,), into the training split; an image may occur several times.
-        weights: float32 (m,), at least 0, of mean 1.
-        strategy: A key of `STRATEGIES`.
-        data: The digest of the dataset.
-        tau: The power of the training prior that the network's answers are divided by; 0 for none.
-    """
-
-    indices: np.ndarray
-    weights: np.ndarray
-    strategy: str
-    data: str = ""
-    tau: float = 0.0
+    indices: np.ndarray  # int64 (m,), into the training split; an image may occur several times
+    weights: np.ndarray  # float32 (m,), at least 0, of mean 1
+    strategy: str  # a key of `STRATEGIES`
+    data: str = ""  # the digest of the dataset
+    tau: float = 0.0  # power of the training prior that answers are divided by; 0 for none
 
     def __len__(self) -> int:
         return len(self.indices)

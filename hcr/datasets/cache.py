@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
@@ -25,33 +25,6 @@ ARRAYS = ("images", "labels", "writers", "sources")
 STROKES = ("points", "stroke_ptr", "sample_ptr")
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One dataset in the cache: its folder, its splits' digests, the leak guard's report."""
-
-    folder: Path
-    digests: dict[str, str]
-    leaks: dict[str, int]
-
-    def split(self, name: str) -> Split:
-        """The split `name` with its arrays mapped into memory, read-only."""
-        images, _, writers, sources = (self._array(name, what) for what in ARRAYS)
-        points, *ends = (self._array(name, what) for what in STROKES)
-        strokes = None if points is None else Strokes(points, *ends)
-        split = Split(images, self.labels(name), strokes, writers, sources)
-        # Known already: hashing 640 MB takes a second.
-        split.__dict__["digest"] = self.digests[name]
-        return split
-
-    def labels(self, name: str) -> np.ndarray:
-        """The labels of the split `name`, int64 (n,), in memory: they are indexed all the time."""
-        return np.array(self._array(name, "labels"))
-
-    def _array(self, split: str, what: str) -> np.ndarray | None:
-        path = self.folder / f"{split}-{what}.npy"
-        return np.load(path, mmap_mode="r", allow_pickle=False) if path.is_file() else None
-
-
 def place(name: str, options: Options, sources: list[Path]) -> Path:
     """The folder of the dataset `name`, as it is read from `sources` as they are now."""
     states = [[str(path), *_state(path)[:2]] for path in sources]
@@ -59,22 +32,22 @@ def place(name: str, options: Options, sources: list[Path]) -> Path:
     return cache_folder() / "sets" / f"{name}-{key[:16]}"
 
 
-def entry(
-    folder: Path, read: Callable[[], tuple[Split, Split, Split]], check: str | None = None
-) -> Entry:
-    """The entry in `folder`, from `place`; made with `read` where it is missing or damaged.
+def load(
+    folder: Path, read: Callable[[], tuple[Split, Split, Split]]
+) -> tuple[Split, Split, Split, dict[str, int]]:
+    """The splits in `folder`, from `place`, and the leak guard's report.
 
-    The files of the split `check` are hashed before they count as whole; others only where they
-    are not in the state in which they were written.
+    They are made with `read` where they are missing or damaged. Their images are mapped into
+    memory, read-only.
     """
-    entry = _open(folder, check)
+    entry = _open(folder)
     if entry is not None:
         return entry
     top, name = folder.parent, folder.name[:-17]
     try:
         top.mkdir(parents=True, exist_ok=True)
         with FileLock(top / f".{name}.lock"):
-            entry = _open(folder, check)
+            entry = _open(folder)
             if entry is None:
                 if folder.exists():
                     print(f"{folder} was damaged: it is rebuilt.", file=sys.stderr)
@@ -105,18 +78,34 @@ def _states(folder: Path) -> dict[str, list[int]]:
     return {path.name: _state(path) for path in folder.glob("*.npy")}
 
 
-def _open(folder: Path, check: str | None = None) -> Entry | None:
-    """The entry in `folder`; None where there is none, or a file of it is not what it was."""
+def _open(folder: Path) -> tuple[Split, Split, Split, dict[str, int]] | None:
+    """What `load` gives; None where there is no entry, or a file of it is not what it was."""
     try:
         facts = files.read_sealed(folder / RECORD)
         states, known = _states(folder), facts["states"]
         for name in states | known:
-            same = states[name] == known[name] and not name.startswith(f"{check}-")
+            same = states[name] == known[name]
             if not same and files.sha256(folder / name) != facts["sha256"][name]:
                 return None
-        return Entry(folder, facts["digests"], facts["leaks"])
+        train, validation, test = (_split(folder, each, facts["digests"]) for each in SPLITS)
+        return train, validation, test, facts["leaks"]
     except (RunError, OSError, KeyError):
         return None
+
+
+def _split(folder: Path, name: str, digests: dict[str, str]) -> Split:
+    paths = {what: folder / f"{name}-{what}.npy" for what in (*ARRAYS, *STROKES)}
+    arrays = {
+        what: np.load(path, mmap_mode="r", allow_pickle=False)
+        for what, path in paths.items()
+        if path.is_file()
+    }
+    drawn = [arrays.pop(what) for what in STROKES if what in arrays]
+    arrays["labels"] = np.array(arrays["labels"])  # in memory: they are indexed all the time
+    split = Split(**arrays, strokes=Strokes(*drawn) if drawn else None)
+    # Known already: hashing 640 MB takes a second.
+    split.__dict__["digest"] = digests[name]
+    return split
 
 
 def _make(folder: Path, aside: Path, splits: list[Split], report: dict[str, int]) -> None:

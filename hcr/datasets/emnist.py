@@ -57,13 +57,9 @@ URLS = (
     "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/gzip.zip",
 )
 MD5 = "58c8d27c78d21e728a6bc7b3cc06412e"
+_LINES = Path(__file__).with_name("emnist_sha256.txt").read_text("ascii").splitlines()
 # Name of a gzipped member to its SHA-256.
-MEMBERS = {
-    name: digest
-    for digest, name in map(
-        str.split, Path(__file__).with_name("emnist_sha256.txt").read_text("ascii").splitlines()
-    )
-}
+MEMBERS = {name: digest for digest, name in map(str.split, _LINES)}
 ATTEMPTS = 5  # at one address
 TIMEOUT = (10, 60)  # s to connect, s between two pieces
 
@@ -141,10 +137,9 @@ def rebuild(pool: np.ndarray) -> Split:
     digest = hashlib.sha256(images)
     digest.update(labels)
     if digest.hexdigest() != expected:
-        missing = int((keys[at] != hashes).sum())
         raise DataError(
-            f"The rebuilt images must have the digest of their list. Received: another "
-            f"({missing:,} images are missing). Get EMNIST ByMerge's training images again."
+            f"All listed images must be among ByMerge's training images. Received: "
+            f"{(keys[at] != hashes).sum():,} are missing, or another digest. Get that file again."
         )
     return Split(images, labels.astype(np.int64))
 
@@ -194,8 +189,8 @@ def check_official(path: Path) -> None:
     """Raise `DataError` where a gzipped file of EMNIST is not the official one."""
     if path.name in MEMBERS and files.sha256(path) != MEMBERS[path.name]:
         raise DataError(
-            f"{path} must be the official file. Received: {path.stat().st_size:,} bytes with "
-            "another SHA-256. It was cut short or is of another set: delete it or get it again."
+            f"{path} must be the official file. Received: another SHA-256. Delete it, or get it "
+            "again."
         )
 
 

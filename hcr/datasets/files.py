@@ -33,11 +33,8 @@ def from_here(path: str) -> list[Path]:
 
 def find(family: str, name: str) -> Path | None:
     """The path of the file `name` or `name.gz` of `family`, plain first; None if nowhere."""
-    for folder in folders(family):
-        for candidate in (folder / name, folder / f"{name}.gz"):
-            if candidate.is_file():
-                return candidate.resolve()
-    return None
+    places = (folder / each for folder in folders(family) for each in (name, f"{name}.gz"))
+    return next((place.resolve() for place in places if place.is_file()), None)
 
 
 def need(family: str, name: str, remedy: str) -> Path:

@@ -15,7 +15,6 @@ So in a stand-in the size alone tells every digit from every letter.
 """
 
 import zipfile
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -218,14 +217,10 @@ def _read_az(path: str | None) -> tuple[Split, Split, Split]:
     return train, validation, test
 
 
-@contextmanager
 def _az_opened(path: Path):
-    """The CSV as bytes, from the archive where it is one; Kaggle's has had it twice."""
+    """The CSV, open as bytes, in the archive where it is one; Kaggle's has had it twice."""
     if path.suffix.lower() != ".zip":
-        with open(path, "rb") as file:
-            yield file
-        return
-    with zipfile.ZipFile(path) as archive:
-        members = (name for name in archive.namelist() if Path(name).name == AZ_FILE)
-        with archive.open(next(members, AZ_FILE)) as file:
-            yield file
+        return open(path, "rb")
+    archive = zipfile.ZipFile(path)
+    members = (name for name in archive.namelist() if Path(name).name == AZ_FILE)
+    return archive.open(next(members, AZ_FILE))

@@ -76,14 +76,13 @@ def _scanned(path: Path) -> Source:
 def _path(options: Options) -> Path:
     """Where the data lie."""
     candidates = files.from_here(options.path) if options.path else []
-    for path in candidates:
-        if path.exists():
-            return path.resolve()
-    where = f"nothing at {' or '.join(map(str, candidates))}" if candidates else "no path"
-    raise DataError(
-        f"The dataset own is read from where path says: {FORM}. Received: {where}. Give it, as in "
-        "-p shared.path=my_letters."
-    )
+    path = next((path.resolve() for path in candidates if path.exists()), None)
+    if path is None:
+        raise DataError(
+            f"own is read from {FORM}, where path says. Received: nothing at {options.path}. "
+            "Give it, as in -p shared.path=my_letters."
+        )
+    return path
 
 
 def _split(source: Source, orientation: str) -> tuple[Split, Split, Split]:
