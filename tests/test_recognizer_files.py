@@ -10,18 +10,19 @@ import zlib
 from pathlib import Path
 
 import h5py
-import keras2_files
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from hcr import recognizer
 from hcr.errors import ModelError, RunError
 from hcr.recognizer import PRETRAINED, Recognizer, keras2
-from hcr.recognizer.sources import SHAPES, Scaling, parse_scaling
+from hcr.recognizer.sources import Scaling, parse_scaling
 from hcr.runs import files
 
 DIGITS = tuple("0123456789")
-PICTURES = keras2_files.pictures()
+PICTURES = np.random.default_rng(0).integers(0, 256, (6, 28, 28), np.uint8)
+PICTURES[0] = 0
 LABELS = {"sequential": "abcde", "functional": "abcdefg", "convolution": "0123456789"}
 
 
@@ -46,10 +47,16 @@ def package(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def keras_2(tmp_path):
-    """A folder with the files of Keras 2, and what it answered."""
-    answers = keras2_files.unpack(tmp_path)
-    logits = answers["functional"]
-    answers["functional"] = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    """A folder with `.h5` files of Keras 2, and its answers, which `benchmarks/keras2.py` wrote.
+
+    It was asked about `PICTURES` scaled to 0..1, but the functional model, which gives logits,
+    about them inverted, transposed and scaled to -1..1.
+    """
+    with zipfile.ZipFile(Path(__file__).with_name("keras2.zip")) as archive:
+        archive.extractall(tmp_path)
+    with np.load(tmp_path / "answers.npz") as file:
+        answers = {**file}
+    answers["functional"] = softmax(answers["functional"], axis=1)
     return tmp_path, answers
 
 
@@ -82,10 +89,7 @@ def test_a_pretrained_model_goes_by_its_name(run, package, monkeypatch):
     [
         ("mnits", "Did you mean 'mnist'"),
         ("outputs/nothing", "outputs/nothing"),
-        ("nothing.tflite", "nothing.tflite"),
         ("nothing.keras", "nothing.keras"),
-        (5, "int"),
-        (b"mnist", "bytes"),
     ],
 )
 def test_what_is_nowhere_is_one_line(what, word):
@@ -94,14 +98,12 @@ def test_what_is_nowhere_is_one_line(what, word):
     one_line(error)
 
 
-@pytest.mark.parametrize("name", ["model.pkl", "model", "labels.json", "net.pt", "net.onnx"])
+@pytest.mark.parametrize("name", ["model", "net.onnx"])
 def test_another_kind_of_file_is_one_line(run, name):
-    if name != "labels.json":
-        shutil.copy(run / "model.tflite", run / name)
+    shutil.copy(run / "model.tflite", run / name)
     with pytest.raises(ModelError, match="must be a .tflite") as error:
         Recognizer.load(run / name)
     one_line(error, run / name)
-    assert ("onnx2tf" in str(error.value)) == name.startswith("net")
 
 
 def test_labels_lie_beside_a_file_or_are_passed(run):
@@ -119,10 +121,7 @@ def test_labels_lie_beside_a_file_or_are_passed(run):
     one_line(error, moved)
 
 
-@pytest.mark.parametrize(
-    "labels",
-    ["012345678", "0123456789A", "0123456788", [0, 1], 7, "", Path("nowhere.json")],
-)
+@pytest.mark.parametrize("labels", ["012345678", "0123456788", [0, 1], 7, "", Path("nowhere.json")])
 def test_labels_that_do_not_fit_are_one_line(run, labels):
     with pytest.raises(ModelError, match="Received|no file") as error:
         Recognizer.load(run / "model.tflite", labels)
@@ -175,30 +174,24 @@ def test_networks_to_begin_from(run, package, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["model.tflite", "labels.json"])
 def test_a_missing_file_is_one_line(run, name):
     (run / name).unlink()
-    with pytest.raises(ModelError, match="There is no") as error:
+    with pytest.raises(ModelError, match=name) as error:
         Recognizer.load(run)
-    one_line(error, run / name)
+    one_line(error, run)
 
 
-@pytest.mark.parametrize("keep", [0, 1, 8, 100, 4096, 0.25, 0.5, 0.9, 0.99])
-def test_a_model_cut_short_is_one_line(run, keep):
+@pytest.mark.parametrize("content", [0, 100, 4096, 0.5, 0.99, b"PK\x03\x04" * 999])
+def test_what_is_no_whole_model_is_one_line(run, content):
     path = run / "model.tflite"
-    content = path.read_bytes()
-    path.write_bytes(content[: int(keep * len(content)) if isinstance(keep, float) else keep])
+    if isinstance(content, int | float):
+        whole = path.read_bytes()
+        content = whole[: int(content * len(whole)) if isinstance(content, float) else content]
+    path.write_bytes(content)
     with pytest.raises(ModelError, match="LiteRT") as error:
         Recognizer.load(run)
     one_line(error, path)
 
 
-@pytest.mark.parametrize("content", [b"<html>no</html>" * 99, bytes(5000), b"PK\x03\x04" * 999])
-def test_what_is_no_model_is_one_line(run, content):
-    (run / "model.tflite").write_bytes(content)
-    with pytest.raises(ModelError, match="LiteRT") as error:
-        Recognizer.load(run)
-    one_line(error, run / "model.tflite")
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", "null"])
+@pytest.mark.parametrize("content", ["{", "[]", "{}"])
 def test_a_damaged_labels_file_is_one_line(run, content):
     (run / "labels.json").write_text(content)
     with pytest.raises(ModelError) as error:
@@ -234,11 +227,9 @@ def exported(path: Path, shape=(28, 28), dtype="uint8", ends="softmax", outputs=
     ("form", "received"),
     [
         ({"shape": (32, 32)}, r"uint8 \(n, 32, 32\)"),
-        ({"shape": (28, 28, 1)}, r"uint8 \(n, 28, 28, 1\)"),
         ({"dtype": "float32"}, "scaling"),
         ({"outputs": 2}, r"\) and float32"),
         ({"ends": None}, "sum to 1"),
-        ({"ends": "sigmoid"}, "sum to 1"),
     ],
 )
 def test_a_network_of_another_form_is_one_line(tmp_path, form, received):
@@ -262,10 +253,9 @@ def test_a_network_for_one_image_at_a_time_answers_for_many_and_one_for_four_doe
         function = tf.function(call).get_concrete_function(spec)
         content = tf.lite.TFLiteConverter.from_concrete_functions([function]).convert()
         (tmp_path / f"{batch}.tflite").write_bytes(content)
-    logits = PICTURES.reshape(-1, 784) / 255 @ weights
-    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    expected = softmax(PICTURES.reshape(-1, 784) / 255 @ weights, axis=1)
     found = Recognizer.load(tmp_path / "1.tflite", DIGITS).predict(PICTURES)
-    np.testing.assert_allclose(found, shares, atol=1e-5)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
     with pytest.raises(ModelError, match=r"\(4, 28, 28\)"):
         Recognizer.load(tmp_path / "4.tflite", DIGITS)
 
@@ -276,9 +266,7 @@ def test_a_network_for_one_image_at_a_time_answers_for_many_and_one_for_four_doe
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("0..1", Scaling(0, 1)),
         ("0..255 transposed", Scaling(0, 255, True)),
-        ("0..1, inverted", Scaling(1, 0)),
         (" -1..1, transposed inverted ", Scaling(1, -1, True)),
         ("-0.4242..2.8215", Scaling(-0.4242, 2.8215)),
         ("1e-3..1", Scaling(0.001, 1)),
@@ -287,11 +275,9 @@ def test_a_network_for_one_image_at_a_time_answers_for_many_and_one_for_four_doe
 )
 def test_words_of_a_scaling(text, expected):
     assert parse_scaling(text) == expected
-    if expected is not None:
-        assert parse_scaling(expected.text) == parse_scaling(expected) == expected
 
 
-@pytest.mark.parametrize("text", ["", "0-1", "0..1 upside", "transposed", "1..1", "0..", 255])
+@pytest.mark.parametrize("text", ["", "0-1", "0..1 upside", "1..1", "0..", "nan..1", 255])
 def test_what_is_no_scaling_is_one_line(text):
     with pytest.raises(ModelError, match="scaling") as error:
         parse_scaling(text)
@@ -308,12 +294,10 @@ def expected_of(net, scaling: str) -> np.ndarray:
         "0..1 inverted": 1 - plain / 255,
         "-1..1 inverted transposed": 1 - plain.transpose(0, 2, 1) / 127.5,
     }[scaling]
-    logits = values.reshape(len(plain), 784) @ kernel + bias
-    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return shares / shares.sum(axis=1, keepdims=True)
+    return softmax(values.reshape(len(plain), 784) @ kernel + bias, axis=1)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [(28, 28, 1), (784,)])
 def test_a_litert_file_that_takes_numbers(tmp_path, shape):
     net = exported(tmp_path / "mine.tflite", shape, "float32")
     for scaling in ("0..1", "-1..1 inverted transposed"):
@@ -352,10 +336,8 @@ def test_a_keras_file_that_takes_numbers(tmp_path, shape, ends, scaling):
     ("form", "scaling", "word"),
     [
         ({"dtype": "float32"}, None, "scaling"),
-        ({"shape": (32, 32), "dtype": "float32"}, "0..1", "32"),
         ({"shape": (28, 28, 3), "dtype": "float32"}, "0..1", "28, 3"),
         ({"dtype": "float32", "ends": "sigmoid"}, "0..1", "probabilities"),
-        ({"shape": (32, 32)}, None, "32"),
     ],
 )
 def test_a_keras_file_of_another_form_is_one_line(tmp_path, form, scaling, word):
@@ -395,7 +377,7 @@ def no_process(monkeypatch):
     monkeypatch.setattr(subprocess, "run", None)
 
 
-@pytest.mark.parametrize("keep", [0, 0.1, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("keep", [0, 0.5, 0.999])
 def test_a_keras_file_cut_short_is_one_line(run, no_process, keep):
     path = run / "model.keras"
     content = path.read_bytes()
@@ -421,10 +403,9 @@ def test_an_archive_without_a_model_or_too_large_is_one_line(run, no_process, mo
 @pytest.mark.parametrize(
     ("line", "received"),
     [
-        ("print('chatter'); print('The rule.'); raise SystemExit(3)", "^The rule.$"),
+        ("from hcr.errors import ModelError as E; print('chatter'); raise E('Rule.')", "^Rule.$"),
         ("import tensorflow_that_is_not_there", "tensorflow_that_is_not_there"),
         ("raise SystemExit(9)", "exit code 9"),
-        ("pass", "exit code 0"),
         ("import time; time.sleep(1000)", "no end"),
         pytest.param(
             "bytes(400 << 20)",
@@ -487,7 +468,6 @@ def test_a_conversion_that_answers_otherwise_is_refused(tmp_path, monkeypatch):
     ("name", "scaling", "form"),
     [
         ("sequential", "0..1", "whole"),
-        ("sequential", "0..1", "no input layer"),
         ("sequential", "0..1", "bare"),
         ("functional", "-1..1 inverted transposed", "whole"),
         ("convolution", "0..1", "no input layer"),
@@ -496,8 +476,10 @@ def test_a_conversion_that_answers_otherwise_is_refused(tmp_path, monkeypatch):
 def test_a_model_of_keras_2_answers_as_it_did_there(keras_2, name, scaling, form):
     folder, answers = keras_2
     path = folder / f"{name}.h5"
-    if form != "whole":  # as Keras wrote it before 2.3, and before 2.2.3
-        keras2_files.without_input_layer(path, bare=form == "bare")
+    if form != "whole":  # as Keras wrote it before 2.3
+        changed(path, lambda config: config["config"]["layers"].pop(0))
+    if form == "bare":  # before 2.2.3
+        changed(path, lambda config: config.update(config=config["config"]["layers"]))
     model = converted(path, scaling, LABELS[name])
     np.testing.assert_allclose(model.predict(PICTURES), answers[name], atol=1e-5)
 
@@ -535,14 +517,12 @@ def options(kind: str, **values):
     ("change", "received"),
     [
         (lambda c: layer(c, "Dense").update(class_name="Lambda"), "Lambda"),
-        (lambda c: layer(c, "Flatten").update(class_name="mine>Layer"), "mine>Layer"),
         (lambda c: c.update(class_name="MyModel"), "MyModel"),
         (options("Conv2D", data_format="channels_first"), "channels_first"),
         (options("Dense", activation="hard_sigmoid"), "hard_sigmoid"),
         (options("Dense", activation={"class_name": "mine"}), "mine"),
         (options("InputLayer", batch_input_shape=[None, None, 28, 1]), "shape"),
         (lambda c: c["config"].update(layers=[]), "Received"),
-        (lambda c: c.pop("config"), "config"),
     ],
 )
 def test_what_is_no_plain_model_is_one_line(keras_2, change, received, monkeypatch):
@@ -552,25 +532,9 @@ def test_what_is_no_plain_model_is_one_line(keras_2, change, received, monkeypat
     one_line(error, path)
 
 
-def test_it_is_reported_without_waiting_for_tensorflow(keras_2, monkeypatch):
-    monkeypatch.setattr(keras2, "PROGRAM", "not_the_converting_one")
-    path = changed(keras_2[0] / "sequential.h5", lambda c: c.update(class_name="MyModel"))
-    with pytest.raises(ModelError, match="MyModel"):
-        Recognizer.load(path, "abcde", "0..1")
-
-
-def test_layers_may_come_in_any_order_and_the_shape_with_the_first_call(keras_2):
-    path = keras_2[0] / "functional.h5"
-    plain = keras2.read(path)
-    found = keras2.read(changed(path, lambda c: c["config"]["layers"].reverse()))
-    assert {each.name: each.sources for each in found.layers} == {
-        each.name: each.sources for each in plain.layers
-    }
-    known = {found.entry}
-    for each in found.layers:
-        assert set(each.sources) <= known
-        known.add(each.name)
+def test_a_layer_used_twice_is_refused_and_the_shape_may_come_with_the_first_call(keras_2):
     twice = [[["re_lu", 0, 0, {}]]] * 2
+    path = keras_2[0] / "functional.h5"
     with pytest.raises(ModelError, match="used 2 times"):
         keras2.read(changed(path, lambda c: layer(c, "Add").update(inbound_nodes=twice)))
 
@@ -582,7 +546,7 @@ def test_layers_may_come_in_any_order_and_the_shape_with_the_first_call(keras_2)
     assert keras2.read(changed(keras_2[0] / "sequential.h5", built)).shape == (28, 28, 1)
 
 
-@pytest.mark.parametrize("keep", [0, 100, 0.5, 0.95, None])
+@pytest.mark.parametrize("keep", [0, 0.5, 0.95, None])
 def test_an_h5_file_without_a_whole_model_is_one_line(keras_2, keep):
     path = keras_2[0] / "sequential.h5"
     if keep is None:
@@ -590,7 +554,7 @@ def test_an_h5_file_without_a_whole_model_is_one_line(keras_2, keep):
             del file.attrs["model_config"]
     else:
         content = path.read_bytes()
-        path.write_bytes(content[: int(keep * len(content)) if keep < 1 else keep])
+        path.write_bytes(content[: int(keep * len(content))])
     with pytest.raises(ModelError, match="Keras 2") as error:
         keras2.read(path)
     one_line(error, path)

@@ -109,41 +109,26 @@ def pairs(found: dict) -> list[tuple[str, float]]:
     return [(each["character"], each["probability"]) for each in found["answers"]]
 
 
-def test_it_tells_what_reads(address, reader):
+def test_it_tells_its_model(address, reader):
     status, found = asked(f"{address}/")
-    assert status == 200
-    assert found["model"] == "emnist"
-    assert found["characters"] == list(reader.labels)
-    assert found["confuses"] == ["".join(group) for group in reader.groups]
-    assert "/strokes" in found["ask"]
+    assert (status, found["model"], found["characters"]) == (200, "emnist", list(reader.labels))
 
 
-def test_strokes_are_read_as_the_recogniser_reads_them(address, reader):
+def test_strokes_and_pictures_are_recognized_as_by_the_recognizer(address, reader):
     for label in "3A7q":
         drawn = [200 * each for each in synthesis.character(label, 1)]
         body = json.dumps({"strokes": [each.tolist() for each in drawn]}).encode()
         status, found = asked(f"{address}/strokes", body)
+        expected = reader.recognize(strokes=drawn)
         assert status == 200
-        assert pairs(found) == [
-            (character, pytest.approx(share, abs=1e-6))
-            for character, share in reader.read_strokes(drawn)[:5]
-        ]
-
-
-@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP"])
-def test_a_pictures_file_is_read_as_the_recogniser_reads_it(address, reader, form):
-    body = file_of(scan(), form)
-    status, found = asked(f"{address}/image?best=2", body)
-    assert status == 200
-    own = reader.read_image(Image.open(io.BytesIO(body)))[:2]
-    assert pairs(found) == [(each, pytest.approx(share, abs=1e-6)) for each, share in own]
-
-
-def test_it_names_the_alternatives(address, reader):
-    ring = [[100 + 40 * np.cos(t), 100 + 55 * np.sin(t)] for t in np.linspace(0, 2 * np.pi, 40)]
-    _, found = asked(f"{address}/strokes", json.dumps({"strokes": [ring]}).encode())
-    assert {"0", "O"} <= set(found["alternatives"])
-    assert found["alternatives"][0] == found["answers"][0]["character"]
+        assert found["alternatives"] == expected.alternatives
+        assert pairs(found) == [(c, pytest.approx(p, abs=1e-6)) for c, p in expected.ranked[:5]]
+    for form in ("PNG", "JPEG"):
+        body = file_of(scan(), form)
+        status, found = asked(f"{address}/image?best=2", body)
+        expected = reader.read_image(Image.open(io.BytesIO(body)))[:2]
+        assert status == 200
+        assert pairs(found) == [(c, pytest.approx(p, abs=1e-6)) for c, p in expected]
 
 
 def test_nothing_drawn_nothing_answered(address):
@@ -155,28 +140,22 @@ def test_nothing_drawn_nothing_answered(address):
 @pytest.mark.parametrize(
     ("path", "body", "status", "told"),
     [
-        ("image", b"", 400, "0 bytes"),
         ("image", b"not a picture", 400, "13 bytes"),
         ("image", malformed.EPS, 400, "whole picture"),
         ("image", file_of(np.eye(300, dtype=np.uint8) * 255)[:150], 400, "truncated"),
         ("image", malformed.png(5000, 5001), 413, "5,000 x 5,001"),
-        ("image", malformed.png(1, 24_900_000), 413, "24,900,000"),
         ("image", bytes(service.MOST_BYTES + 1), 413, "10,000,001"),
-        ("image?best=0", file_of(np.eye(9, dtype=np.uint8)), 400, "Received: '0'."),
         ("image?best=" + "9" * 5000, file_of(np.eye(9, dtype=np.uint8)), 400, "best"),
-        ("strokes", b"", 400, "The body must be JSON"),
-        ("strokes", b"[1, 2]", 400, "The body must be JSON"),
-        ("strokes", b'{"stroke": []}', 400, "KeyError: 'strokes'"),
-        ("strokes", b'{"strokes": 5}', 400, "The body must be JSON"),
-        ("strokes", b'{"strokes": [[[1, 2], [3]]]}', 400, "The body must be JSON"),
+        ("strokes", b"", 400, "JSON"),
+        ("strokes", b"[1, 2]", 400, "JSON"),
+        ("strokes", b'{"stroke": []}', 400, "KeyError"),
+        ("strokes", b'{"strokes": [[[1, 2], [3]]]}', 400, "array"),
         ("strokes", b'{"strokes": [[[1, NaN]]]}', 400, "NaN"),
-        ("strokes", b'{"strokes": [[["a", "b"]]]}', 400, "The body must be JSON"),
         ("strokes", b"[" * 100_000, 400, "RecursionError"),
-        ("strokes", b'{"strokes": [[[1, %s]]]}' % (b"9" * 400), 400, "400 digits"),
-        ("strokes", b'{"strokes": [[' + b"[1, 2], " * 20_000 + b"[3, 4]]]}", 413, "20,001"),
+        ("strokes", b'{"strokes": [[[1, %s]]]}' % (b"9" * 400), 400, "array"),
         ("strokes", b" " * (service.MOST_JSON + 1), 413, "1,000,001"),
-        ("stroke", b"{}", 404, "There is GET /, POST /image and POST /strokes."),
-        ("image", None, 405, "Method Not Allowed"),
+        ("stroke", b"{}", 404, "POST /image"),
+        ("image", None, 405, "not allowed"),
     ],
 )
 def test_what_cannot_be_read_is_told_in_a_line(address, path, body, status, told):
@@ -199,16 +178,12 @@ def test_many_at_once_are_all_answered(address, reader):
     ]
 
 
-def test_no_picture_that_is_sent_starts_a_program(address, programs):
-    assert asked(f"{address}/image", malformed.EPS)[0] == 400
-    assert not (programs / "mark").exists()
-
-
-def test_malformed_requests_are_no_faults_of_the_service(address, reader):
+def test_malformed_requests_are_no_faults_of_the_service(address, programs):
     port = int(address.rsplit(":", 1)[1])
     found = malformed.statuses(port, 420)
     assert found.total() == 420
     assert not [each for each in found if each[1] and each[1] >= 500]
+    assert not (programs / "mark").exists()  # no picture has started a program
     status, answer = asked(f"{address}/image", file_of(scan()))
     assert (status, answer["answers"][0]["character"]) == (200, "L")
 
@@ -216,10 +191,8 @@ def test_malformed_requests_are_no_faults_of_the_service(address, reader):
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
-        ({"Host": "localhost"}, 200),
         ({"Host": "LocalHost:1234"}, 200),
         ({"Host": "[::1]:8000"}, 200),
-        ({"Host": "rebound.example"}, 403),
         ({"Host": "localhost.rebound.example:8000"}, 403),
         ({"Host": "192.0.2.1"}, 403),
         ({"Host": "localhost:8000", "Origin": "http://localhost:8000"}, 200),
@@ -253,59 +226,30 @@ def test_names_and_sites_that_are_allowed_may_ask_and_beyond_this_machine_is_tol
     assert "--allow-host" in logged[0]
 
 
-def connected(address: str) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", int(address.rsplit(":", 1)[1])), timeout=60)
-
-
-def patient(address: str, path: str, body: bytes, wanted: int) -> int:
-    """The status of a request, as soon as it is the one `wanted`, else after 20 s."""
-    until = time.monotonic() + 20
+def test_idle_connections_have_an_end(address):
+    place = ("127.0.0.1", int(address.rsplit(":", 1)[1]))
+    lines = [socket.create_connection(place, 60) for _ in range(service.MOST_CONNECTIONS + 20)]
+    closed, until = set(), time.monotonic() + 20
+    while len(closed) < 20 and time.monotonic() < until:
+        closed.update(select.select(set(lines) - closed, [], [], 1)[0])
+    for line in lines:
+        line.close()
+    assert len(closed) >= 20
     while True:
         try:
-            status = asked(f"{address}/{path}", body)[0]
-        except OSError:
-            status = 0
-        if status == wanted or time.monotonic() > until:
-            return status
-        time.sleep(0.1)
-
-
-def test_idle_connections_have_an_end(address):
-    lines = [connected(address) for _ in range(service.MOST_CONNECTIONS + 20)]
-    try:
-        closed = set()
-        until = time.monotonic() + 20
-        while len(closed) < 20 and time.monotonic() < until:
-            closed.update(select.select(set(lines) - closed, [], [], 1)[0])
-        assert len(closed) >= 20
-    finally:
-        for line in lines:
-            line.close()
-    assert patient(address, "strokes", b'{"strokes": []}', 200) == 200
-
-
-def test_unfinished_bodies_have_an_end_together(address):
-    part = bytes(service.MOST_BYTES - 1)
-    head = b"POST /image HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000\r\n\r\n"
-    lines = [connected(address) for _ in range(service.MOST_HELD // len(part) + 1)]
-    try:
-        for line in lines:
-            line.sendall(head + part)
-        assert patient(address, "image", file_of(scan()) + bytes(1_000_000), 503) == 503
-        assert asked(f"{address}/")[0] == 200
-    finally:
-        for line in lines:
-            line.close()
-    assert patient(address, "image", file_of(scan()) + bytes(1_000_000), 200) == 200
+            assert asked(f"{address}/strokes", b'{"strokes": []}')[0] == 200
+            return
+        except OSError:  # until it has noticed that they are closed
+            assert time.monotonic() < until
+            time.sleep(0.1)
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (("nowhere",), "nowhere"),
-        (("--port", "99999"), "Received: 127.0.0.1:99999"),
+        (("--port", "99999"), "127.0.0.1:99999"),
         (("--port", "many"), "many"),
-        (("--host", "192.0.2.1", "--port", "0"), "--port"),
         (("--host", "", "--port", "0"), "host"),
     ],
 )
@@ -321,4 +265,4 @@ def test_an_address_is_taken_once(address):
     process = started("--port", address.rsplit(":", 1)[1])
     _, error = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "nothing else listens on" in error
+    assert "--port" in error

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from hcr.evaluation.scores import BINS, check, confidences, divide, ece, log_loss, wilson
+from hcr.recognizer.recognizer import apply_temperature
 
 LOWEST, HIGHEST = 0.1, 10.0  # where a temperature is looked for
 STEPS = 20  # halvings of that range, logarithmic
@@ -53,17 +54,6 @@ def fit_temperature(probabilities: ArrayLike, labels: ArrayLike, balanced: bool 
         for p in (probabilities, apply_temperature(probabilities, fitted))
     )
     return fitted if after < before else 1.0
-
-
-def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """`probabilities`, (n, classes), as if the logits had been divided by `temperature` above 0.
-
-    A softmax of z / T is proportional to p ** (1 / T).
-    """
-    if temperature == 1:
-        return probabilities
-    scaled = (probabilities / probabilities.max(axis=1, keepdims=True)) ** (1 / temperature)
-    return scaled / scaled.sum(axis=1, keepdims=True)
 
 
 def reliability(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -> pd.DataFrame:

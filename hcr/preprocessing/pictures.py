@@ -30,14 +30,11 @@ class TooLargeError(DataError):
     """More was sent than is taken."""
 
 
-def read_picture(
-    file: Path | bytes, most_bytes: int = MOST_BYTES, most_pixels: int = MOST_PIXELS
-) -> np.ndarray:
+def read_picture(file: Path | bytes, most_pixels: int = MOST_PIXELS) -> np.ndarray:
     """The pixels of a picture's file, for `from_picture`. No other function opens such files.
 
     Args:
-        file: Its path, or its content.
-        most_bytes: Of the file, before it is read.
+        file: Its path, or its content, of at most `MOST_BYTES`.
         most_pixels: Before they are decoded.
 
     Returns:
@@ -55,7 +52,7 @@ def read_picture(
         size = path.stat().st_size if path else len(file)
         if path and not path.is_file():  # a pipe would be waited for
             raise OSError("what is no file")
-        if size > most_bytes:
+        if size > MOST_BYTES:
             raise Image.DecompressionBombError(f"{size:,} bytes")
         Image.init()
         formats = [each for each in FORMATS if each in Image.OPEN]
@@ -77,7 +74,7 @@ def read_picture(
         kind, rule = DataError, f"a whole picture ({', '.join(FORMATS)})"
         if isinstance(error, Image.DecompressionBombError):
             kind = TooLargeError
-            rule = f"at most {most_bytes:,} bytes, {most_pixels:,} pixels and {MOST_SIDE:,} a side"
+            rule = f"at most {MOST_BYTES:,} bytes, {most_pixels:,} pixels and {MOST_SIDE:,} a side"
         reason = " ".join(str(error).replace(f" {str(path)!r}", "").split())[:200].rstrip(".:")
         if isinstance(error, UnidentifiedImageError):
             reason = f"{size:,} bytes that are none"

@@ -82,24 +82,22 @@ def from_strokes(strokes: Iterable) -> np.ndarray:
 
 def _points(strokes: Iterable) -> list[np.ndarray]:
     """The strokes that hold a point, each as float64 (k, 2)."""
-    rule = "Strokes must be a list of (k, 2) arrays of finite numbers, x right and y down."
+    rule = (
+        f"Strokes must be a list of (k, 2) arrays of numbers up to {_HUGE:g}, x right and y down."
+    )
     if isinstance(strokes, str | bytes | dict) or not isinstance(strokes, Iterable):
         raise DataError(f"{rule} Received: {type(strokes).__name__}.")
     drawn = []
     for index, stroke in enumerate(strokes):
         try:
             points = np.asarray(stroke, dtype=np.float64)
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             raise DataError(f"{rule} Received: no such array (stroke {index}).") from None
-        if points.shape in ((0,), (0, 2)):
+        if not points.size:
             continue
-        if points.ndim != 2 or points.shape[1] != 2:
-            hint = " Put a single stroke into a list." if points.shape == (2,) else ""
-            raise DataError(f"{rule} Received: shape {points.shape} (stroke {index}).{hint}")
-        if not (np.abs(points) <= _HUGE).all():
-            raise DataError(
-                f"{rule} Received: NaN, infinity or a number beyond {_HUGE:g} (stroke {index})."
-            )
+        if points.shape[1:] != (2,) or not (np.abs(points) <= _HUGE).all():
+            what = f"shape {points.shape}, numbers up to {np.abs(points).max():g}"
+            raise DataError(f"{rule} Received: {what} (stroke {index}).")
         drawn.append(points)
     return drawn
 

@@ -19,14 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from hcr.errors import HcrError, ModelError
-from hcr.recognizer.sources import Scaling
+from hcr.errors import ModelError
 from hcr.runs import environment, files
 
 # Run as a program: this module must neither import TensorFlow nor know the one that does.
 PROGRAM = "hcr.models.convert"
 MAIN = f"import sys; from {__name__} import main; main(*sys.argv[1:])"
-REPORTED = 3  # the exit code of `MAIN` when its last line of output is an error for the user
 SECONDS = 600  # a conversion takes about 15
 MEMORY = 4 << 30  # bytes; TensorFlow takes 0.9 GB, and eight times the weights
 CORES = 4  # that it may use: each thread's stack counts as memory
@@ -46,9 +44,6 @@ OPTIONS |= {"threshold", "units", "use_bias"}
 # These change nothing in a network that is trained.
 SILENT = {"ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout"}
 SILENT |= {"GaussianNoise", "SpatialDropout2D"}
-# Those whose meaning Keras 3 has kept. That of hard_sigmoid has changed.
-ACTIVATIONS = {"elu", "exponential", "gelu", "linear", "relu", "selu", "sigmoid", "softmax"}
-ACTIVATIONS |= {"softplus", "softsign", "swish", "tanh"}
 
 
 @dataclass(frozen=True)
@@ -72,13 +67,6 @@ class Plan:
     end: str  # the layer that answers
 
 
-class _UnfitError(Exception):
-    """What a file has in place of a model that can be rebuilt, and the remedy."""
-
-    def __init__(self, received: str, remedy: str = "Save it again."):
-        super().__init__(f"Received: {received}. {remedy}")
-
-
 def read(path: Path) -> Plan:
     """The model in the `.h5` file `path`.
 
@@ -88,18 +76,15 @@ def read(path: Path) -> Plan:
 
     try:
         with h5py.File(path, "r") as file:
-            text = file.attrs.get("model_config")
-            if text is None:
-                raise _UnfitError("weights alone, without model_config", "Save the whole model.")
-            config = json.loads(text.decode() if isinstance(text, bytes) else text)
-            return _plan(config, _Weights(file))
+            config = file.attrs["model_config"]  # which weights alone lack
+            return _plan(json.loads(config), _Weights(file))
     # A stranger's file may break at any place of h5py, with any exception.
     except Exception as error:
-        reason = " ".join(str(error).split())[:250].rstrip(".") or type(error).__name__
-        if not isinstance(error, _UnfitError):
-            reason = f"Received: {reason[:150]}. Save it again"
-        rule = f"{path} must be a whole model of Keras 2 in an .h5 file"
-        raise ModelError(f"{rule}. {reason}.") from error
+        reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        raise ModelError(
+            f"{path} must be a whole model of Keras 2 in an .h5 file, Sequential or functional, of "
+            f"plain layers. Received: {reason}. Save such a model."
+        ) from error
 
 
 class _Weights:
@@ -113,22 +98,17 @@ class _Weights:
         if layer not in self._group:
             return {}
         group, weights = self._member(self._group, layer), {}
-        names = [
-            name.decode() if isinstance(name, bytes) else str(name)
-            for name in group.attrs.get("weight_names", ())
-        ]
-        for name in names:
+        for name in group.attrs.get("weight_names", ()):
+            name = name.decode() if isinstance(name, bytes) else str(name)
             values = self._member(group, name)
             # What lies in another file is none of this model.
             if values.external or values.is_virtual:
-                raise _UnfitError(f"weights that lie elsewhere ({name})")
+                raise ValueError(f"weights that lie elsewhere ({name})")
             # A file of a few kB may declare any number of them.
             self._left -= values.size * max(4, values.dtype.itemsize)
             if self._left < 0:
-                raise _UnfitError(f"over {MOST:,} bytes of weights", "Save a smaller model.")
+                raise ValueError(f"over {MOST:,} bytes of weights")
             weights[name.split("/")[-1].split(":")[0]] = np.asarray(values, dtype=np.float32)
-        if len(weights) != len(names):
-            raise _UnfitError(f"two weights of one name in {layer!r}")
         return weights
 
     def _member(self, group: Any, name: str) -> Any:
@@ -137,7 +117,7 @@ class _Weights:
 
         for part in filter(None, name.split("/")):
             if not isinstance(group.get(part, getlink=True), h5py.HardLink):
-                raise _UnfitError(f"no {name}, or a link in its place")
+                raise ValueError(f"no {name}, or a link in its place")
             group = group[part]
         return group
 
@@ -146,35 +126,28 @@ def _plan(model: dict, weights: _Weights) -> Plan:
     kind, config = model["class_name"], model["config"]
     if kind == "Sequential":
         # Up to Keras 2.2 the configuration was the list itself.
-        layers, built = (config, None) if isinstance(config, list) else (config["layers"], config)
+        layers, built = (config, {}) if isinstance(config, list) else (config["layers"], config)
         entry = end = ""
-        first, waiting = layers[0]["config"], []
-        shape = _input_shape(first) or (built or {}).get("build_input_shape")
+        shape, waiting = _input_shape(layers[0]) or built.get("build_input_shape"), []
         for layer in layers:
             waiting.append((layer, [end]))
             end = layer["config"]["name"]
     elif kind in ("Functional", "Model"):
         ends = [list(_tensors(config[key])) for key in ("input_layers", "output_layers")]
         if [len(tensors) for tensors in ends] != [1, 1]:
-            raise _UnfitError("several inputs or outputs", "Take one of each.")
+            raise ValueError("several inputs or outputs")
         entry, end = (tensors[0][0] for tensors in ends)
         inputs = [layer for layer in config["layers"] if layer["class_name"] == "InputLayer"]
-        shape = _input_shape(inputs[0]["config"])
+        shape = _input_shape(inputs[0])
         waiting = [(layer, _sources(layer)) for layer in config["layers"] if layer not in inputs]
     else:
-        remedy = "Use a Sequential or a functional model."
-        raise _UnfitError(f"a model of the class {kind}", remedy)
-    if shape is None:
-        raise _UnfitError("no shape of its input", "Give its first layer an input_shape.")
-    if not all(isinstance(size, int) and size > 0 for size in shape[1:]):
-        raise _UnfitError(f"an input of the shape {tuple(shape)}", "Fix its size.")
+        raise ValueError(f"a model of the class {kind}")
+    if not shape or not all(isinstance(size, int) and size > 0 for size in shape[1:]):
+        raise ValueError(f"an input of the shape {shape}")
     layers, renamed = [], {entry: entry}
-    while waiting:
-        ready = (i for i, (_, sources) in enumerate(waiting) if set(sources) <= renamed.keys())
-        i = next(ready, None)
-        if i is None:
-            raise _UnfitError(f"a layer without its source ({waiting[0][0]['config']['name']})")
-        layer, sources = waiting.pop(i)
+    for layer, sources in waiting:  # Keras writes each after its sources
+        if not set(sources) <= renamed.keys():
+            raise ValueError(f"a layer without its source ({layer['config']['name']})")
         built = _layer(layer, tuple(renamed[name] for name in sources), weights)
         layers += [built] if built else []
         renamed[layer["config"]["name"]] = built.name if built else renamed[sources[0]]
@@ -188,21 +161,19 @@ def _layer(entry: dict, sources: tuple[str, ...], weights: _Weights) -> Layer | 
         return None
     name = config["name"]
     if kind not in KINDS:
-        remedy = "Only plain layers of Keras are taken, and no code."
-        raise _UnfitError(f"the layer {name!r} of the class {kind}", remedy)
+        raise ValueError(f"the layer {name!r} of the class {kind}")
     if config.get("data_format") == "channels_first":
-        raise _UnfitError(f"the layer {name!r} with channels_first", "Train it channels_last.")
+        raise ValueError(f"the layer {name!r} with channels_first")
     taken = OPTIONS | {"groups"} if kind == "Conv2D" else OPTIONS
     options = {key: config[key] for key in config if key in taken and config[key] is not None}
     if kind == "LeakyReLU":
         options = {"negative_slope": config.get("alpha", config.get("negative_slope", 0.3))}
-    if "activation" in options:
-        value = options["activation"]
-        value = "softmax" if value == "softmax_v2" else value
-        if not isinstance(value, str) or value not in ACTIVATIONS:
-            known = ", ".join(sorted(ACTIVATIONS))
-            raise _UnfitError(f"the activation {value!r:.80} of {name!r}", f"Known: {known}.")
-        options["activation"] = value
+    activation = options.get("activation")
+    if activation == "softmax_v2":
+        options["activation"] = "softmax"
+    # A name alone runs no code; that of hard_sigmoid means something else in Keras 3.
+    elif not isinstance(activation, str | None) or activation == "hard_sigmoid":
+        raise ValueError(f"the activation {activation!r:.80} of {name!r}")
     if kind == "BatchNormalization" and isinstance(options.get("axis"), list):
         options["axis"] = options["axis"][0]
     return Layer(kind, name, sources, options, weights.of(name))
@@ -212,11 +183,8 @@ def _sources(entry: dict) -> list[str]:
     """The names of the layers that a functional model's layer takes its inputs from, in order."""
     nodes = entry["inbound_nodes"]
     if len(nodes) != 1:
-        raise _UnfitError(f"the layer {entry['name']!r}, used {len(nodes)} times", "Use it once.")
-    names = [name for name, *_ in _tensors(nodes[0])]
-    if not names:
-        raise _UnfitError(f"the layer {entry['name']!r} without a source")
-    return names
+        raise ValueError(f"the layer {entry['name']!r}, used {len(nodes)} times")
+    return [name for name, *_ in _tensors(nodes[0])]
 
 
 def _tensors(node: Any) -> Iterator[list]:
@@ -234,7 +202,8 @@ def _tensors(node: Any) -> Iterator[list]:
             yield from _tensors(part)
 
 
-def _input_shape(config: dict) -> list | None:
+def _input_shape(layer: dict) -> list | None:
+    config = layer["config"]
     return config.get("batch_input_shape") or config.get("batch_shape")
 
 
@@ -242,7 +211,7 @@ def _input_shape(config: dict) -> list | None:
 # stranger's file of a few kB may ask for all the memory there is.
 
 
-def convert(path: Path, scaling: Scaling | None = None) -> Path:
+def convert(path: Path, scaling: str | None = None) -> Path:
     """The Keras model in `path`, `.keras` or `.h5`, as a LiteRT file in the cache folder.
 
     It is converted the first time that a file of this content is seen with this scaling. The name
@@ -254,7 +223,7 @@ def convert(path: Path, scaling: Scaling | None = None) -> Path:
         check_archive(path)
     key = files.sha256(path)
     if scaling is not None:
-        key = files.digest([key, scaling.text])
+        key = files.digest([key, scaling])
     folder = environment.cache_folder() / "models"
     for target in sorted(folder.glob(f"{key}-*.tflite")):
         if files.sha256(target).startswith(target.stem.split("-")[1]):
@@ -272,22 +241,21 @@ def convert(path: Path, scaling: Scaling | None = None) -> Path:
     return target
 
 
-def _run(path: Path, target: Path, scaling: Scaling | None) -> None:
-    words = [] if scaling is None else [scaling.text]
+def _run(path: Path, target: Path, scaling: str | None) -> None:
+    words = [] if scaling is None else [scaling]
     command = [sys.executable, "-c", MAIN, str(MEMORY), PROGRAM, str(path), str(target), *words]
     # Only this backend writes LiteRT; a GPU's driver reserves more memory than is allowed.
     variables = {**os.environ, "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
-    options = {"capture_output": True, "text": True, "errors": "replace", "timeout": SECONDS}
     try:
-        done = subprocess.run(command, env=variables, check=False, **options)
+        output = {"capture_output": True, "text": True, "errors": "replace"}
+        done = subprocess.run(command, env=variables, timeout=SECONDS, check=False, **output)
         if done.returncode == 0 and target.is_file():
             return
-        output = done.stdout if done.returncode == REPORTED else done.stderr
-        last = (output.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        if done.returncode == REPORTED:
-            raise ModelError(last)
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
     except subprocess.TimeoutExpired:
         last = f"no end of it after {SECONDS} s"
+    if last.startswith("hcr.errors."):  # the last line of a traceback
+        raise ModelError(last.partition(": ")[2])
     raise ModelError(
         f"{path} must be converted once, in at most {MEMORY >> 20:,} MiB, which needs TensorFlow. "
         f"Received: {last[:200]}. Use the .tflite file that 03_train writes beside it."
@@ -302,14 +270,10 @@ def main(memory: str, program: str, source: str, *words: str) -> None:
         with suppress(ValueError):  # a lower one is set
             resource.setrlimit(resource.RLIMIT_DATA, (int(memory), int(memory)))
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
-    try:
-        if not source.lower().endswith(".keras"):
-            read(Path(source))  # What is no model is reported without waiting for TensorFlow.
-        sys.argv[1:] = [source, *words]
-        runpy.run_module(program, run_name="__main__", alter_sys=True)
-    except HcrError as error:
-        print(error, flush=True)
-        sys.exit(REPORTED)
+    if not source.lower().endswith(".keras"):
+        read(Path(source))  # What is no model is reported without waiting for TensorFlow.
+    sys.argv[1:] = [source, *words]
+    runpy.run_module(program, run_name="__main__", alter_sys=True)
 
 
 def check_archive(path: Path) -> None:

@@ -118,21 +118,11 @@ def _check_form(path: Path, network: _Interpreter, n_classes: int, scaling: Scal
         return " and ".join(parts)
 
     takes, gives = form(network.inputs), form(network.outputs)
-    native = takes == "uint8 (n, 28, 28)"
-    foreign = takes in [f"float32 (n, {', '.join(map(str, shape))})" for shape in SHAPES]
-    if not (native or foreign) or gives != f"float32 (n, {n_classes})":
+    foreign = [f"float32 (n, {', '.join(map(str, shape))})" for shape in SHAPES]
+    known = ["uint8 (n, 28, 28)"] if scaling is None else foreign
+    if takes not in known or gives != f"float32 (n, {n_classes})":
         raise ModelError(
-            f"{path} must take uint8 (n, 28, 28), n any number or 1, and give float32 "
-            f"(n, {n_classes}), so have {n_classes} classes. Received: {takes} to {gives}. "
-            "Are the labels of the same run?"
-        )
-    if foreign and scaling is None:
-        raise ModelError(
-            f"{path} takes numbers, and must be told how images become such. Received: no scaling "
-            f"for {takes}. Use: Recognizer.load(path, labels=..., scaling='0..1')."
-        )
-    if native and scaling is not None:
-        raise ModelError(
-            f"{path} takes images as they are, and scales them itself. Received: scaling="
-            f"{scaling.text!r}. Leave scaling out."
+            f"{path} must take uint8 (n, 28, 28), or numbers as scaling='0..1' or the like says, "
+            f"and give float32 (n, {n_classes}). Received: {takes} to {gives}, {scaling or 'no'} "
+            "scaling. Are scaling and labels those of this model?"
         )

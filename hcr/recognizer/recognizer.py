@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from hcr import preprocessing, runs
-from hcr.errors import ModelError, ParameterError
+from hcr.errors import ModelError
 from hcr.recognizer import sources
 from hcr.recognizer.network import Network
-from hcr.recognizer.sources import PRETRAINED, About, Scaling, check_labels, located, named
+from hcr.recognizer.sources import PRETRAINED, About, Scaling, located, named
 
 Ranked = list[tuple[str, float]]  # characters with their probabilities, best first
 
@@ -27,7 +27,6 @@ class Recognition:
 
     ranked: Ranked = field(default_factory=list)  # all characters, best first
     alternatives: list[str] = field(default_factory=list)  # what it may be; one where it is sure
-    confusable: bool = False  # validation had shown that the model confuses the alternatives
     # uint8 (28, 28), the image that the model saw.
     image: np.ndarray = field(default_factory=lambda: np.zeros((28, 28), np.uint8))
 
@@ -46,17 +45,10 @@ class Recognizer:
     `temperature`, `groups` and `thresholds` are those of its `About`.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        labels: Iterable[str],
-        scaling: Scaling | None = None,
-        about: About | None = None,
-    ):
-        self.path, self.labels = Path(path), check_labels(labels)
-        about = about or About(self.labels)
-        self.temperature, self.groups = about.temperature, about.groups
-        self.thresholds = about.alternatives
+    def __init__(self, path: Path, about: About | Iterable[str], scaling: Scaling | None = None):
+        about = about if isinstance(about, About) else About(sources.check_labels(about))
+        self.path, self.labels, self.groups = Path(path), about.characters, about.groups
+        self.temperature, self.thresholds = about.temperature, about.alternatives
         self._network = Network(self.path, len(self.labels), scaling)
 
     @classmethod
@@ -64,7 +56,7 @@ class Recognizer:
         cls,
         what: Path | str | None = None,
         labels: Iterable[str] | Path | None = None,
-        scaling: Scaling | str | None = None,
+        scaling: str | None = None,
     ) -> "Recognizer":
         """Load a model.
 
@@ -82,28 +74,24 @@ class Recognizer:
         Raises `ModelError` where there is no such model, it is no whole one, or its labels or its
         scaling do not fit.
         """
-        scaling = sources.parse_scaling(scaling)
+        numbers = sources.parse_scaling(scaling)
         path, known = sources.find(what, labels)
         if path.suffix.lower() in sources.KERAS:
             from hcr.recognizer import keras2
 
             # What is converted scales the images itself.
-            path, scaling = keras2.convert(path, scaling), None
-        return cls(path, known.characters, scaling, known)
+            path, numbers = keras2.convert(path, scaling), None
+        return cls(path, known, numbers)
 
-    def predict(self, pictures: np.ndarray, characters: Sequence[str] | None = None) -> np.ndarray:
+    def predict(self, images: np.ndarray) -> np.ndarray:
         """The calibrated probabilities of every label.
 
         Takes uint8 (n, 28, 28), ink 255 on 0, upright; returns float32 (n, n_labels), rows of sum
-        1, with columns in the order of `characters`, by default of `labels`. Raises `DataError`
-        where images break the contract, `ModelError` for other characters.
+        1, columns as `labels`. Raises `DataError` where images break the contract.
         """
-        pictures = preprocessing.check_images(pictures)
-        if characters is not None:
-            return self.predict(pictures)[:, self.columns(characters)]
-        if not len(pictures):
+        if not len(preprocessing.check_images(images)):
             return np.zeros((0, len(self.labels)), np.float32)
-        return _tempered(self._network(pictures), self.temperature)
+        return apply_temperature(self._network(images), self.temperature)
 
     def recognize(
         self,
@@ -136,11 +124,7 @@ class Recognizer:
         threshold = self.thresholds.get("images")
         if strokes is not None:
             threshold = self.thresholds.get("drawings", threshold)
-        alternatives = self._alternatives(ranked, threshold)
-        confusable = len(alternatives) > 1 and any(
-            set(alternatives) <= set(group) for group in self.groups
-        )
-        return Recognition(ranked[:top], alternatives, confusable, seen)
+        return Recognition(ranked[:top], self._alternatives(ranked, threshold), seen)
 
     def read_image(self, picture: Any) -> Ranked:
         """`recognize(picture).ranked`: empty for blank paper."""
@@ -161,20 +145,6 @@ class Recognizer:
         group = {label for group in self.groups if names[0] in group for label in group}
         return names + [label for label, p in ranked[n:] if label in group and p >= CONFUSED]
 
-    def columns(self, characters: Sequence[str]) -> list[int]:
-        """The column of `predict` for each of `characters`, in their order.
-
-        Raises `ModelError` where these are not the characters that the model knows.
-        """
-        if sorted(self.labels) != sorted(characters):
-            raise ModelError(
-                f"The model must be for the dataset's {len(characters)} characters "
-                f"({''.join(characters)}). Received: a model for {''.join(self.labels)}. "
-                "Use the dataset that it was trained on."
-            )
-        place = {label: i for i, label in enumerate(self.labels)}
-        return [place[character] for character in characters]
-
     def saliency(self, image: np.ndarray, label: int) -> np.ndarray:
         """How much each pixel of an image speaks for a label, by occlusion.
 
@@ -183,14 +153,8 @@ class Recognizer:
         label, an index, fall when the pixel is covered, in nats, the mean over the squares that
         cover it; 0 where there is no ink near.
         """
-        if not 0 <= label < len(self.labels):
-            raise ParameterError(
-                f"label must be an index from 0 to {len(self.labels) - 1}. Received: {label}."
-            )
-        starts = range(0, len(image) - COVER + 1, STEP)
-        squares = [
-            np.s_[row : row + COVER, left : left + COVER] for row in starts for left in starts
-        ]
+        places = range(0, len(image) - COVER + 1, STEP)
+        squares = [np.s_[y : y + COVER, x : x + COVER] for y in places for x in places]
         inked = [square for square in squares if image[square].any()]
         covered = np.repeat(image[None], 1 + len(inked), axis=0)
         for one, square in zip(covered[1:], inked, strict=True):
@@ -205,8 +169,8 @@ class Recognizer:
         return fallen / times
 
 
-def _tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """`probabilities`, float32 (n, n_classes), as if the logits had been divided by a number.
+def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """`probabilities`, (n, classes), as if the logits had been divided by `temperature` above 0.
 
     A softmax of z / T is proportional to p ** (1 / T), so the logits need not be known.
     """
@@ -222,29 +186,25 @@ def load_for(
 ) -> Recognizer:
     """The model of a stage; a line says which where it is not the run's own.
 
-    `model` is `run` for its own; or a pretrained one's name, a run's folder or a file, a relative
-    path counting from the project's top. A notebook opened by hand, for which no run has a model,
-    takes the first pretrained one. Raises `ModelError` where
-    there is no such model, `RunError` where the run lacks its own.
+    `model` is `run` for its own, or what `located` takes. A notebook opened by hand, for which no
+    run has a model, takes the first pretrained one. Raises `ModelError` where there is no such
+    model, `RunError` where the run lacks its own.
     """
     if model == "run":
         path = run.source / "model.tflite" if run.source else None
         if not run.by_hand or (path and path.is_file()):
             return Recognizer.load(run.input("model.tflite"), run.input("labels.json"))
         model = next(iter(PRETRAINED))
-    what = model if model in PRETRAINED else located(model)
-    recognizer = Recognizer.load(what, labels, scaling)
+    recognizer = Recognizer.load(located(model), labels, scaling)
     kind = "pretrained model" if model in PRETRAINED else "model"
     print(f"Predictions by the {kind} {model}, {len(recognizer.labels)} classes.")
     return recognizer
 
 
 def load_all(text: str | None) -> dict[str, Recognizer]:
-    """The models that `text` names, with commas between, none of them twice; by these names."""
+    """The models that `text` names, with commas between, by these names."""
     names = named(text) if text and text.strip() else []
-    if len(set(names)) < len(names):
-        raise ModelError(f"Each model must be named once. Received: {text!r}. Drop the second.")
-    return {name: Recognizer.load(name if name in PRETRAINED else located(name)) for name in names}
+    return {name: Recognizer.load(located(name)) for name in names}
 
 
 def load_start(labels: Path | str) -> Recognizer | None:
@@ -256,11 +216,9 @@ def load_start(labels: Path | str) -> Recognizer | None:
     if known.start is None:
         return None
     try:
-        path = located(known.start)
-        if path.is_dir() and not (path / "model.tflite").is_file():
-            (path,) = sources.keras_files(known.start)
-        start = Recognizer.load(path)
-        start.columns(known.characters)
+        start = Recognizer.load(located(known.start))
+        if set(start.labels) != set(known.characters):
+            raise ModelError(f"{known.start} is for {''.join(start.labels)} by now.")
         return start
     except ModelError as error:
         print(f"Not compared with the network that training began from: {error}")
@@ -268,10 +226,20 @@ def load_start(labels: Path | str) -> Recognizer | None:
 
 
 def choices(first: Recognizer) -> dict[str, Recognizer | Callable[[], Recognizer]]:
-    """`first`, and functions that load the pretrained models and those of all runs; by name."""
-    folders = sources.listed()
-    folder = first.path.resolve().parent
-    name = next((name for name, at in folders.items() if at.resolve() == folder), folder.name)
-    loaders = {name: partial(Recognizer.load, at) for name, at in folders.items()}
-    loaders.pop(name, None)
-    return {name: first} | loaders
+    """`first`, and functions that load the other models there are; by name.
+
+    These are the pretrained ones, then those of the runs, newest first.
+    """
+    top = runs.outputs()
+    models = [*top.glob("*/model.tflite"), *top.glob("*/*/model.tflite")]
+    models.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    folders = {f"{name} (pretrained)": folder for name, folder in PRETRAINED.items()}
+    folders |= {path.parent.relative_to(top).as_posix(): path.parent for path in models}
+    own = first.path.resolve().parent
+    name = next((name for name, folder in folders.items() if folder.resolve() == own), own.name)
+    others = {
+        other: partial(Recognizer.load, folder)
+        for other, folder in folders.items()
+        if other != name and (folder / "labels.json").is_file()
+    }
+    return {name: first} | others

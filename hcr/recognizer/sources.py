@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr import runs
 from hcr.errors import ModelError, RunError, nearest
 from hcr.runs import environment, files
 
@@ -18,17 +17,7 @@ PRETRAINED = {
 }
 KERAS = (".keras", ".h5", ".hdf5")
 FEW = 1000  # validation images: fewer tell neither how sure a network may be nor what it confuses
-
-NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 SHAPES = ((28, 28), (28, 28, 1), (1, 28, 28), (784,))  # that a foreign model may take
-# Tried with torch 2.13 and onnx2tf 1.29.
-ONNX = (
-    "Its way here: onnx2tf -i net.onnx -o net, then "
-    "Recognizer.load('net/net_float32.tflite', labels=..., scaling='0..1')."
-)
-NET = "torch.nn.Sequential(net, torch.nn.Softmax(1)).eval(), (torch.zeros(1, 1, 28, 28),)"
-TORCH = f"By ONNX: torch.onnx.export({NET}, 'net.onnx'). {ONNX}"
-WAYS = {".onnx": ONNX, ".pt": TORCH, ".pth": TORCH}
 
 
 @dataclass(frozen=True)
@@ -44,11 +33,6 @@ class Scaling:
         """What a pixel of 0..255 is multiplied by."""
         return (self.ink - self.paper) / 255
 
-    @property
-    def text(self) -> str:
-        """The same in words, as `parse_scaling` takes it."""
-        return f"{self.paper:.9g}..{self.ink:.9g}" + (" transposed" if self.transposed else "")
-
     def apply(self, images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         """uint8 (n, 28, 28) images, ink 255 on 0, as the model takes them: float32 (n, *shape)."""
         if self.transposed:
@@ -57,17 +41,19 @@ class Scaling:
         return values.reshape(len(images), *shape)
 
 
-def parse_scaling(text: str | Scaling | None) -> Scaling | None:
+def parse_scaling(text: str | None) -> Scaling | None:
     """A scaling from its words, as `Recognizer.load` takes them; None for None.
 
     Raises `ModelError` for something else.
     """
-    if text is None or isinstance(text, Scaling):
-        return text
-    first, *words = re.split(r"[\s,]+", text.strip()) if isinstance(text, str) else [""]
-    ends = re.fullmatch(rf"({NUMBER})\.\.({NUMBER})", first, re.IGNORECASE)
-    paper, ink = map(float, ends.groups()) if ends else (0, 0)
-    if paper == ink or not {"inverted", "transposed"}.issuperset(words):
+    if text is None:
+        return None
+    ends, *words = re.split(r"[\s,]+", str(text).strip())
+    try:
+        paper, ink = map(float, ends.split(".."))
+    except ValueError:
+        paper = ink = 0.0
+    if not 0 < abs(ink - paper) < np.inf or not {"inverted", "transposed"}.issuperset(words):
         raise ModelError(
             "scaling must be the numbers of ground and ink, as '0..1', '-1..1' or '0..255', and "
             f"then, if it is so, 'inverted', 'transposed'. Received: {str(text)[:80]!r}."
@@ -88,53 +74,52 @@ class About:
     sha256: Mapping[str, str] = field(default_factory=dict)  # of its files, by name
 
 
-def about(path: Path | str) -> About:
-    """What a `labels.json` says. Raises `ModelError` where it is damaged or was changed."""
+def about(path: Path | str, model: Path | None = None) -> About:
+    """What a `labels.json` says, of `model` where one is named.
+
+    Raises `ModelError` where it is damaged or was changed, or where it holds the digest of another
+    model.
+    """
     try:
         facts = files.read_sealed(path, required=False)
     except RunError as error:
         raise ModelError(f"{error} Its run's 03_train writes it.") from error
-
-    def check(key: str, right: bool, rule: str) -> None:
-        if not right:
-            raise ModelError(
-                f"{path}: {key} must be {rule}. Received: {facts.get(key)!r:.80}. Train it again."
-            )
-
-    characters = facts.get("characters")
-    check("characters", _texts(characters), "a list of characters")
-    temperature = facts.get("temperature", 1.0)
-    check("temperature", _within(temperature, 0.01, 100), "a number from 0.01 to 100")
-    groups = facts.get("groups", [])
-    right = isinstance(groups, list) and all(_texts(group, characters) for group in groups)
-    check("groups", right, "lists of the model's characters")
-    alternatives = facts.get("alternatives", {})
-    right = isinstance(alternatives, dict) and all(_within(t, 0, 1) for t in alternatives.values())
-    check("alternatives", right, "numbers from 0 to 1 by kind of input")
-    known = check_labels(characters), float(temperature), tuple(map(tuple, groups))
-    return About(*known, alternatives, facts.get("start"), facts.get("sha256", {}))
-
-
-def _texts(value: object, known: Iterable[str] | None = None) -> bool:
-    texts = isinstance(value, list) and all(isinstance(text, str) for text in value)
-    return texts and (known is None or set(value) <= set(known))
-
-
-def _within(value: object, low: float, high: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+    try:
+        known = About(
+            check_labels(facts["characters"]),
+            float(facts.get("temperature", 1)),
+            tuple(map(tuple, facts.get("groups", ()))),
+            facts.get("alternatives", {}),
+            facts.get("start"),
+            facts.get("sha256", {}),
+        )
+        right = set().union(*known.groups) <= set(known.characters)
+        right &= all(0 <= threshold <= 1 for threshold in known.alternatives.values())
+        right &= 0.01 <= known.temperature <= 100
+    except (AttributeError, KeyError, TypeError, ValueError):
+        right = False
+    if not right:
+        raise ModelError(
+            f"{path} must hold characters, temperature, groups and alternatives as 03_train "
+            f"writes them. Received: {str(facts)[:200]}. Train the model again."
+        )
+    if model and known.sha256.get(model.name) not in (None, files.sha256(model)):
+        raise ModelError(
+            f"{model} must be the model that its labels.json was written for. Received: a changed "
+            "file. Run 03_train again, or pass the labels of a model of your own."
+        )
+    return known
 
 
 def check_labels(labels: Iterable[str]) -> tuple[str, ...]:
     """`labels` as a tuple. Raises `ModelError` where they are not strings, none of them twice."""
-    checked = tuple(labels) if isinstance(labels, Iterable) else None
-    if checked is None or not all(isinstance(label, str) for label in checked):
+    checked = tuple(labels) if isinstance(labels, Iterable) else ()
+    strings = all(isinstance(label, str) for label in checked)
+    if not checked or not strings or len(set(checked)) < len(checked):
         raise ModelError(
-            "Labels must be the characters in the order of the model's outputs, or the path of a "
-            f"labels.json. Received: {str(labels)[:80]}."
+            "Labels must be the characters in the order of the model's outputs, each once, or the "
+            f"path of a labels.json. Received: {str(checked or labels)[:80]}."
         )
-    twice = next((label for label in checked if checked.count(label) > 1), None)
-    if twice is not None:
-        raise ModelError(f"Labels must hold each character once. Received: {twice!r} twice.")
     return checked
 
 
@@ -143,59 +128,29 @@ def find(what: Path | str | None, labels: Iterable[str] | Path | None) -> tuple[
 
     Raises `ModelError` where there is none, or where nothing tells its labels.
     """
-    name = next(iter(PRETRAINED)) if what is None else what
-    if not isinstance(name, str | Path):
-        rule = f"A model is one of {', '.join(PRETRAINED)}, a run's folder or a file"
-        raise ModelError(f"{rule}. Received: {type(what).__name__}.")
+    what = next(iter(PRETRAINED)) if what is None else what
     # A folder of the same name is meant by a `Path`, or by "./mnist".
-    path = PRETRAINED.get(name, Path(name)) if isinstance(name, str) else name
+    path = PRETRAINED[what] if isinstance(what, str) and what in PRETRAINED else Path(what)
     path = path / "model.tflite" if path.is_dir() else path
     suffix = path.suffix.lower()
     if not path.is_file():
-        hint = nearest(str(name), PRETRAINED) if not suffix else ""
+        hint = nearest(str(what), PRETRAINED) if not suffix else ""
         raise ModelError(f"There is no model {path}.{hint} Train one with: uv run run_all.py")
     if suffix not in (".tflite", *KERAS):
-        way = WAYS.get(suffix, "Load its run's folder, as outputs/quick.")
         raise ModelError(
-            f"A model's file must be a .tflite, a .keras or an .h5 file. Received: {path}. {way}"
+            f"A model's file must be a .tflite, a .keras or an .h5 file. Received: {path}. "
+            "Load its run's folder; docs/recognizer.md says how ONNX and PyTorch's are converted."
         )
     beside = path.with_name("labels.json")
-    if labels is None:
-        if not beside.is_file() and path.name != "model.tflite":
-            raise ModelError(
-                f"{path} must have a labels.json beside it, or be loaded with labels. "
-                'Received: neither. Use: Recognizer.load(path, labels="0123456789").'
-            )
-        labels = beside
+    if labels is None and not beside.is_file():
+        raise ModelError(
+            f"{path} must have a labels.json beside it, or be loaded with labels. "
+            'Received: neither. Use: Recognizer.load(path, labels="0123456789").'
+        )
+    labels = beside if labels is None else labels
     if not isinstance(labels, Path):
         return path, About(check_labels(labels))
-    known = about(labels)
-    if labels == beside:
-        _check_digest(path, known)
-    return path, known
-
-
-def _check_digest(path: Path, known: About) -> None:
-    """Raise `ModelError` where a model is not the one its `labels.json` holds a digest of."""
-    if known.sha256.get(path.name) not in (None, files.sha256(path)):
-        raise ModelError(
-            f"{path} must be the model that its labels.json was written for. Received: a changed "
-            "file. Run 03_train again, or pass the labels of a model of your own."
-        )
-
-
-def listed() -> dict[str, Path]:
-    """The folders of all models by name: the pretrained ones, then the runs', newest first."""
-    top = runs.outputs()
-    models = [*top.glob("*/model.tflite"), *top.glob("*/*/model.tflite")]
-    models.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    folders = {f"{name} (pretrained)": folder for name, folder in PRETRAINED.items()}
-    folders |= {path.parent.relative_to(top).as_posix(): path.parent for path in models}
-    return {
-        name: folder
-        for name, folder in folders.items()
-        if (folder / "model.tflite").is_file() and (folder / "labels.json").is_file()
-    }
+    return path, about(labels, path if labels == beside else None)
 
 
 def located(what: str) -> Path:
@@ -220,15 +175,12 @@ def keras_files(text: str | None, characters: Sequence[str] | None = None) -> li
         path = path / "model.keras" if path.is_dir() else path
         if path.suffix != ".keras" or not path.is_file():
             whole = [key for key, at in PRETRAINED.items() if (at / "model.keras").is_file()]
-            hint = nearest(name, PRETRAINED) if name not in PRETRAINED and "/" not in name else ""
             raise ModelError(
                 "A trained network is a run's folder, a .keras file, or a pretrained one that has "
-                f"one ({', '.join(whole) or 'none'}). Received: {name!r}.{hint}"
+                f"one. Received: {name!r}.{nearest(name, whole)}"
             )
         beside = path.with_name("labels.json")
-        known = about(beside) if characters is not None or beside.is_file() else None
-        if known:
-            _check_digest(path, known)
+        known = about(beside, path) if characters is not None or beside.is_file() else None
         if characters is not None and known.characters != tuple(characters):
             raise ModelError(
                 f"A training must begin from a network for the dataset's {len(characters)} "

@@ -15,7 +15,6 @@ from hcr.runs.record import (  # noqa: F401
     SCHEMA,
     Run,
     check_name,
-    clock,
     finished,
     now,
     open,

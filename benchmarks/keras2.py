@@ -1,20 +1,17 @@
-"""Models as Keras 2 saved them, with its answers: `tests/keras2.zip`, and how it was made.
+"""Models as Keras 2 saves them, with its answers: writes `tests/keras2.zip` anew.
 
-    uv run --no-project --python 3.11 --with tf-keras --with tensorflow python tests/keras2_files.py
+    uv run --no-project --python 3.11 --with tf-keras --with tensorflow python benchmarks/keras2.py
 
 The package tf-keras is Keras 2, which still writes its `.h5` files. It cannot be installed beside
-the tests, because it wants to be TensorFlow's own Keras; so its files are kept, and this module
-unpacks them.
+the tests, because it wants to be TensorFlow's own Keras; so its files are kept.
 """
 
-import io
-import json
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
-ARCHIVE = Path(__file__).with_name("keras2.zip")
+ARCHIVE = Path(__file__).resolve().parents[1] / "tests" / "keras2.zip"
 FILES = ("sequential.h5", "functional.h5", "convolution.h5")
 
 
@@ -25,36 +22,7 @@ def pictures(n: int = 6) -> np.ndarray:
     return found
 
 
-def unpack(folder: Path) -> dict[str, np.ndarray]:
-    """Lay the `.h5` files into `folder`; what Keras 2 answers to each file's name without `.h5`.
-
-    The sequential model was asked about `pictures` scaled to 0..1, and gives probabilities; the
-    functional one about them inverted, transposed and scaled to -1..1, and gives logits. The third,
-    which begins with a convolution as most public ones do, is asked as the first is.
-    """
-    with zipfile.ZipFile(ARCHIVE) as archive:
-        for name in FILES:
-            (folder / name).write_bytes(archive.read(name))
-        with np.load(io.BytesIO(archive.read("answers.npz"))) as answers:
-            return {name: answers[name] for name in answers}
-
-
-def without_input_layer(path: Path, *, bare: bool = False) -> Path:
-    """Write the configuration of a Sequential model anew, as Keras wrote it before 2.3.
-
-    It had no layer for the input; `bare`, before 2.2.3, it was no more than the list of layers.
-    """
-    import h5py
-
-    with h5py.File(path, "r+") as file:
-        config = json.loads(file.attrs["model_config"])
-        layers = [each for each in config["config"]["layers"] if each["class_name"] != "InputLayer"]
-        config["config"] = layers if bare else {**config["config"], "layers": layers}
-        file.attrs["model_config"] = np.bytes_(json.dumps(config))
-    return path
-
-
-def _models(keras):
+def models_of(keras):
     """One model of each form, of many kinds of layers, with weights and statistics at random."""
     layers, models = keras.layers, keras.models
     sequential = models.Sequential(
@@ -100,12 +68,13 @@ def _models(keras):
     return sequential, functional, convolution
 
 
-def _make() -> None:
+def main() -> None:
+    """Write the archive."""
     import tempfile
 
     import tf_keras
 
-    sequential, functional, convolution = _models(tf_keras)
+    sequential, functional, convolution = models_of(tf_keras)
     given = pictures().astype(np.float32)[..., None] / 255
     answers = {
         "sequential": sequential.predict(given, verbose=0),
@@ -122,4 +91,4 @@ def _make() -> None:
 
 
 if __name__ == "__main__":
-    _make()
+    main()
