@@ -290,7 +290,7 @@ def test_a_set_is_read_upright_with_labels_from_nought(data, name):
     whole, test = put(data, name, "train", 310), put(data, name, "test", 124)
     loaded = datasets.load(name)
     n_classes = len(emnist.SETS[name][0])
-    assert f"{n_classes} classes" in loaded.title
+    assert f"{n_classes} classes" in loaded.info.title
     assert len(loaded.characters) == n_classes
     assert loaded.test.digest == test.digest
     assert hashes(loaded.train, loaded.validation) == hashes(whole)
@@ -368,7 +368,7 @@ def capitals(split: Split) -> Split:
 @pytest.mark.parametrize("name", ["mnist+emnist-upper", "mnist+emnist-upper-local"])
 def test_the_capitals_of_byclass_stand_in(byclass, name):
     loaded, alone = datasets.load(name), datasets.load("mnist")
-    assert (loaded.caveat, len(loaded.characters)) == ("stand-in for MNIST + A–Z", 36)
+    assert (loaded.info.caveat, len(loaded.characters)) == ("stand-in for MNIST + A–Z", 36)
     letters = []
     for split in ("train", "validation", "test"):
         part, digits = getattr(loaded, split), getattr(alone, split)
@@ -455,7 +455,7 @@ def test_the_az_file_is_found_under_its_names(data, table, digits, name):
         assert datasets.sources("az", **options) == [path.resolve()]
     both = datasets.load("mnist+az")
     assert sum(map(sum, both.counts.values())) == 350 + 260
-    assert not both.caveat
+    assert not both.info.caveat
 
 
 def test_without_the_az_file_nothing_else_is_read_in_its_place(digits, data):
@@ -580,7 +580,7 @@ def test_drawings_join_emnists_training_images(monkeypatch, tmp_path, data, firs
     assert both.train.writers.tolist() == [""] * n + drawn.writers.tolist()
     assert both.validation.digest == alone.validation.digest
     assert both.test.digest == alone.test.digest
-    assert "UNIPEN" in both.caveat
+    assert "UNIPEN" in both.info.caveat
     assert "CC BY 4.0" in both.info.license
 
 

@@ -92,7 +92,7 @@ def test_a_folder_by_its_characters(tmp_path):
     save(drawn("B", 1), top / ".hidden" / "0.png")
     save(drawn("B", 1), top / "__MACOSX" / "A" / "0.png")
     data = datasets.load("own", path=str(top))
-    assert ("".join(data.characters), data.title) == ("0Aa", "my.letters (your own)")
+    assert ("".join(data.characters), data.info.title) == ("0Aa", "my.letters (your own)")
     assert len(datasets.sources("own", path=str(top))) == 19
     found = together(top)
     assert (found["0"], found["a"]) == (expected("0", 6), expected("a", 6))

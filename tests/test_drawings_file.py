@@ -139,7 +139,7 @@ def line_of(**changed) -> bytes:
 @pytest.mark.parametrize(
     ("line", "word"),
     [
-        (line_of(version=2), "version 2"),
+        (line_of(version=2), "version 1. Received: 2"),
         (line_of(strokes=()), "strokes"),
         (line_of(when=()), "zone"),
         (line_of(when="2026-08-20T09:12:33"), "zone"),
@@ -282,7 +282,7 @@ def test_a_file_that_is_none_of_drawings_is_refused(tmp_path, folder):
     folder.mkdir()
     drawings.path().write_text("hello\n")
     for call in (drawings.count, drawings.read):
-        with pytest.raises(DataError, match="line 1"):
+        with pytest.raises(DataError, match="Line 1"):
             call()
     draw("A")
     assert drawings.count()[0] == 1

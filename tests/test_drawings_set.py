@@ -42,8 +42,8 @@ def test_pictures_are_those_of_the_pad_with_strokes_and_writers():
     draw(3 * CHARACTERS, "anna")
     data = datasets.load("drawings")
     assert data.characters == tuple(labels.BALANCED)
-    assert data.title == "Your drawings"
-    assert data.caveat == ""
+    assert data.info.title == "Your drawings"
+    assert data.info.caveat == ""
     kept = drawings.read()
     for split in (data.train, data.validation, data.test):
         check_images(split.images)
@@ -129,7 +129,7 @@ def test_a_merged_file_is_named_by_path(tmp_path, monkeypatch):
     target = tmp_path / "class.jsonl"
     drawings.merge([drawings.path()], target)
     data = datasets.load("drawings", path=str(target))
-    assert data.title == "Drawings in class.jsonl"
+    assert data.info.title == "Drawings in class.jsonl"
     assert where(data) == where(datasets.load("drawings"))
     monkeypatch.chdir(tmp_path)
     assert datasets.sources("drawings", path="class.jsonl") == [target]
@@ -210,7 +210,7 @@ def test_mixed_with_emnist():
     draw(5 * "AB")
     data = datasets.load("emnist-subset+drawings")
     alone, drawn = datasets.load("emnist-subset"), datasets.load("drawings").train
-    assert data.caveat == "drawings of your own among the training images"
+    assert data.info.caveat == "drawings of your own among the training images"
     assert np.bincount(data.train.sources).tolist() == [len(alone.train), len(drawn)]
     assert (data.train.images[data.train.sources == 1] == drawn.images).all()
     assert data.validation.digest == alone.validation.digest

@@ -76,10 +76,8 @@ def load(path: Path, data: str | None = None) -> Plan:
     arrays = read_npz(path, keys, "a balancing plan", "Run 02_balance again.")
     plan = Plan(*arrays[:2], *(each.item() for each in arrays[2:]))
     if data is not None and plan.data != data:
-        raise DataError(
-            f"{path} must be made for this dataset ({data[:12]}). Received: one for "
-            f"{plan.data[:12]}. Run 02_balance again."
-        )
+        rule = f"{path} must be made for this dataset ({data[:12]})"
+        raise DataError(f"{rule}. Received: one for {plan.data[:12]}. Run 02_balance again.")
     return plan
 
 
@@ -292,10 +290,8 @@ def _repeated(labels: np.ndarray, quotas: Mapping[int, int], seed: int) -> np.nd
 def _even_weights(writers: np.ndarray | None) -> np.ndarray:
     """The weights, float32 (n,), of `even_writers`; of mean 1 over the drawings."""
     if "even_writers" not in possible(writers):
-        raise ParameterError(
-            "even_writers must know who drew the training images. Received: no writers. Choose "
-            "another strategy, or a dataset of drawings."
-        )
+        rule = "even_writers must know who drew the training images"
+        raise ParameterError(f"{rule}. Received: no writers. Take another strategy or dataset.")
     _, inverse, counts = np.unique(writers, return_inverse=True, return_counts=True)
     drawn = writers != ""
     weights = 1 / np.sqrt(counts[inverse])

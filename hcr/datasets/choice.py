@@ -106,10 +106,8 @@ def open_data(run: runs.Run) -> Dataset:
     data = choice_of(run.source).load()
     digest = files.read_sealed(run.source / FILE)["data"]["digest"]
     if digest != data.digest:
-        raise DataError(
-            f"The dataset must be the one that {FILE} describes ({digest[:12]}). "
-            f"Received: {data.digest[:12]}. Run 01_eda again."
-        )
+        rule = f"The dataset must be the one that {FILE} describes ({digest[:12]})"
+        raise DataError(f"{rule}. Received: {data.digest[:12]}. Run 01_eda again.")
     return _opened(data, run)
 
 

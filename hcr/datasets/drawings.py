@@ -114,12 +114,9 @@ def _usable(saved: list[drawings.Drawing], path: Path) -> list[drawings.Drawing]
     others = {each.character for each in saved} - set(labels.BYCLASS)
     known = [each for each in saved if each.character not in others]
     if others:
-        print(
-            f"Left out {len(saved) - len(known):,} of {len(saved):,} drawings of {path}, of "
-            f"characters that are no class: {' '.join(sorted(others))}.",
-            file=sys.stderr,
-            flush=True,
-        )
+        n = f"{len(saved) - len(known):,} of {len(saved):,} drawings of {path}"
+        text = f"Left out {n}, of characters that are no class: {' '.join(sorted(others))}."
+        print(text, file=sys.stderr)
     kept = {}
     for each in known:
         key = each.character, tuple(stroke.tobytes() for stroke in each.strokes)

@@ -10,8 +10,8 @@ from hcr.errors import HcrError, ParameterError
 MERGED = "merged.jsonl"
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m hcr drawings",
         description="Your own drawings, as the pad has kept them.",
@@ -26,12 +26,7 @@ def parser() -> argparse.ArgumentParser:
     )
     verb = verbs.add_parser("delete", help="delete all of yours")
     verb.add_argument("--yes", action="store_true", help="do not ask")
-    return parser
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
-    options = vars(parser().parse_args(arguments))
+    options = vars(parser.parse_args(arguments))
     try:
         globals()[f"_{options.pop('verb')}"](**options)
     except HcrError as error:

@@ -85,9 +85,7 @@ def parse(line: bytes) -> Drawing:
         raise DataError("A line must be whole JSON. Received: a part of it, or none.") from None
     version = record.get("version") if isinstance(record, dict) else None
     if version != VERSION:
-        raise DataError(
-            f"A line must be a drawing of version {VERSION}. Received: version {version!r:.40}."
-        )
+        raise DataError(f"A line must have version {VERSION}. Received: {version!r:.40}.")
     keys = "character", "strokes", "writer", "size"
     return create(*map(record.get, keys), when=record.get("when") or "")
 
@@ -141,7 +139,7 @@ def read(place: Path | str | None = None) -> list[Drawing]:
         return []
     drawings, note = _drawings(target, _content(target))
     if note:
-        print(note, file=sys.stderr, flush=True)
+        print(note, file=sys.stderr)
     return drawings
 
 
@@ -245,9 +243,7 @@ def _drawings(target: Path, content: bytes) -> tuple[list[Drawing], str]:
         return drawings, ""
     number, error = wrong[0]
     if not drawings:
-        raise DataError(
-            f"{target} must hold drawings (docs/drawings.md). In line {number}: {error}"
-        )
+        raise DataError(f"{target} must hold drawings, a line each. Line {number}: {error}")
     note = f"Left out {len(wrong):,} of {len(parsed):,} lines of {target}, which are no drawings"
     return drawings, f"{note}, such as line {number}. {error}"
 
@@ -285,9 +281,9 @@ def _locked(target: Path) -> Iterator[None]:
         with FileLock(file.with_name(f".{file.name}.lock"), timeout=PATIENCE):
             yield
     except Timeout:
+        rule = f"{target} must be free within {PATIENCE:g} s"
         raise DataError(
-            f"{target} must be free within {PATIENCE:g} s. Received: another program that holds "
-            "its lock. End that one, and try again."
+            f"{rule}. Received: a locked file. End the program that holds it."
         ) from None
     except (OSError, RunError) as error:
         reason = getattr(error.__cause__ or error, "strerror", None) or error

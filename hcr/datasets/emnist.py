@@ -137,10 +137,9 @@ def rebuild(pool: np.ndarray) -> Split:
     digest = hashlib.sha256(images)
     digest.update(labels)
     if digest.hexdigest() != expected:
-        raise DataError(
-            f"All listed images must be among ByMerge's training images. Received: "
-            f"{(keys[at] != hashes).sum():,} are missing, or another digest. Get that file again."
-        )
+        n = (keys[at] != hashes).sum()
+        rule = "All listed images must be among ByMerge's training images"
+        raise DataError(f"{rule}. Received: {n:,} are missing, or others. Get that file again.")
     return Split(images, labels.astype(np.int64))
 
 
@@ -188,10 +187,8 @@ def emnist_file(name: str) -> Path:
 def check_official(path: Path) -> None:
     """Raise `DataError` where a gzipped file of EMNIST is not the official one."""
     if path.name in MEMBERS and files.sha256(path) != MEMBERS[path.name]:
-        raise DataError(
-            f"{path} must be the official file. Received: another SHA-256. Delete it, or get it "
-            "again."
-        )
+        rule = f"{path} must be the official file"
+        raise DataError(f"{rule}. Received: another SHA-256. Delete it, or get it again.")
 
 
 def _member(archive: Path, name: str) -> bytes:
@@ -217,8 +214,9 @@ def fetch(target: Path) -> Path:
     part = target.with_name(f"{target.name}.part")
 
     def resume(url: str, output_file: str, _: object) -> None:
+        part.touch()
         # Compressed on the way, the bytes could not be counted.
-        headers = {"Accept-Encoding": "identity", "Range": f"bytes={size()}-"}
+        headers = {"Accept-Encoding": "identity", "Range": f"bytes={part.stat().st_size}-"}
         try:
             with open(part, "ab") as file:
                 pooch.HTTPDownloader(headers=headers, timeout=TIMEOUT)(url, file, None)
@@ -227,9 +225,6 @@ def fetch(target: Path) -> Path:
             if error.response.status_code != 416:
                 raise
         os.replace(part, output_file)
-
-    def size() -> int:
-        return part.stat().st_size if part.is_file() else 0
 
     for url in URLS:
         box = pooch.create(
@@ -245,6 +240,6 @@ def fetch(target: Path) -> Path:
         except (requests.RequestException, ValueError) as error:
             reason = f"{type(error).__name__}, {error!s:.70}"
     raise DataError(
-        f"EMNIST's archive must be downloaded once. Received: {reason}. Try again "
-        f"later ({size() / 1e6:,.0f} MB are kept), or put {URLS[0]} into {target.parent} by hand."
+        f"EMNIST's archive must be downloaded once. Received: {reason}. Try again later (what came "
+        f"is kept), or put {URLS[0]} into {target.parent} by hand."
     )

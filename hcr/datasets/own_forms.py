@@ -93,10 +93,7 @@ def _pictures(top: Path) -> Iterator[tuple[str, Path]]:
         code = name if hexadecimal else code and code[1]
         character = chr(int(code, 16)) if code else name
         if len(character) != 1 or not character.isprintable() or character.isspace():
-            raise ValueError(
-                f"a folder {name!r}, named by no character, and by no code such as U+0041 or, in "
-                "all folders, 41"
-            )
+            raise ValueError(f"a folder {name!r}, which is no character, nor a code such as U+0041")
         files = [
             Path(place, file)
             for place, _, files in sorted(os.walk(folder))

@@ -79,10 +79,8 @@ def long_tailed(labels: np.ndarray, n_classes: int, factor: float, seed: int) ->
     `ParameterError` where `factor` is below 1 or not finite.
     """
     if not (isfinite(factor) and factor >= 1):
-        raise ParameterError(
-            f"imbalance_factor must be a number of at least 1. Received: {factor}. "
-            "1 leaves the training split as it is; 100 is a usual long tail."
-        )
+        rule = "imbalance_factor must be finite and at least 1"
+        raise ParameterError(f"{rule}. Received: {factor}. 1 leaves the training split as it is.")
     counts = np.bincount(labels, minlength=n_classes)
     order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
     if len(order) < 2:

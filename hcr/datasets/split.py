@@ -61,30 +61,22 @@ class Split:
     sources: np.ndarray | None = None  # int64 (n,), which of the datasets that were joined
 
     def __post_init__(self) -> None:
+        form = f"{self.images.dtype} {self.images.shape}"
         if self.images.dtype != np.uint8 or self.images.shape[1:] != (28, 28):
-            raise DataError(
-                "Images must be uint8 of shape (n, 28, 28). "
-                f"Received: {self.images.dtype} {self.images.shape}."
-            )
+            raise DataError(f"Images must be uint8 of shape (n, 28, 28). Received: {form}.")
         for values in (self.labels, self.strokes, self.writers, self.sources):
             if values is not None and len(self.images) != len(values):
-                raise DataError(
-                    "There must be one label, drawing, writer and source per image. "
-                    f"Received: {len(values)} for {len(self.images)} images."
-                )
+                rule = "There must be one label, drawing, writer and source per image"
+                raise DataError(f"{rule}. Received: {len(values)} for {len(self.images)} images.")
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, indices: np.ndarray) -> "Split":
         """The images at `indices`, int (m,), with all that belongs to them."""
-        return Split(
-            self.images[indices],
-            self.labels[indices],
-            None if self.strokes is None else self.strokes.take(indices),
-            None if self.writers is None else self.writers[indices],
-            None if self.sources is None else self.sources[indices],
-        )
+        strokes = None if self.strokes is None else self.strokes.take(indices)
+        more = (None if each is None else each[indices] for each in (self.writers, self.sources))
+        return Split(self.images[indices], self.labels[indices], strokes, *more)
 
     @cached_property
     def digest(self) -> str:
@@ -138,19 +130,9 @@ class Dataset:
             self.indices = chosen if self.indices is None else self.indices[chosen]
 
     @property
-    def title(self) -> str:
-        """The name for people."""
-        return self.info.title
-
-    @property
     def characters(self) -> tuple[str, ...]:
         """The character of each label."""
         return self.info.characters
-
-    @property
-    def caveat(self) -> str:
-        """What must stand beside every figure; mostly empty."""
-        return self.info.caveat
 
     @cached_property
     def test(self) -> Split:
@@ -182,8 +164,8 @@ class Dataset:
         """What `run.json` says of the data."""
         return {
             "name": self.name,
-            "title": self.title,
-            "caveat": self.caveat,
+            "title": self.info.title,
+            "caveat": self.info.caveat,
             "digest": self.digest,
             "validation_digest": self.validation.digest,
             "classes": len(self.characters),
@@ -231,10 +213,8 @@ def stratified_sample(labels: np.ndarray, limit: int, seed: int, n_classes: int)
     Raises `DataError` where `limit` is less than the number of classes.
     """
     if limit < n_classes:
-        raise DataError(
-            f"limit must leave an image for each of the {n_classes} classes. Received: {limit}. "
-            f"Give at least {n_classes}, or null for all."
-        )
+        rule = f"limit must leave an image for each of the {n_classes} classes"
+        raise DataError(f"{rule}. Received: {limit}. Give at least {n_classes}, or null for all.")
     if limit >= len(labels):
         return np.arange(len(labels))
     counts = np.bincount(labels, minlength=n_classes)

@@ -38,13 +38,13 @@ def info(name: str, options: Options) -> Info:
     """What is known of `pen-strokes` and its kin."""
     characters = CHARACTERS[name]
     return Info(
-        title=f"Synthetic pen strokes, {len(characters)} classes",
-        characters=tuple(characters),
-        license="drawn by this program, MIT; of forms of its own and of the Hershey fonts, which "
-        "are in the public domain (package Hershey-Fonts, MIT)",
-        citation=CITATION,
-        url="https://github.com/apshu/HersheyFonts",
-        caveat="synthetic",
+        f"Synthetic pen strokes, {len(characters)} classes",
+        tuple(characters),
+        "drawn by this program, MIT; of forms of its own and of the Hershey fonts, which are in "
+        "the public domain (package Hershey-Fonts, MIT)",
+        CITATION,
+        "https://github.com/apshu/HersheyFonts",
+        "synthetic",
     )
 
 

@@ -114,28 +114,26 @@ def example_drawings(
     return [drawings[i] for i in picked.values()], list(picked)
 
 
-def _load() -> tuple[Strokes, np.ndarray, np.ndarray]:
-    """The whole file: n drawings, their characters, str (n,), and their contributors, str (n,)."""
+def _distinct() -> tuple[Strokes, np.ndarray, np.ndarray, np.ndarray]:
+    """The drawings, without copies and those without extent.
+
+    Returns also their characters, str (n,), contributors, str (n,), and parts, int (n,).
+    """
     (path,) = sources("unipen", Options())
     form = "UNIPEN's characters in the form of hcr/datasets/unipen.py"
     arrays = files.read_npz(path, KEYS, form, "Copy it again.")
-    xy, strokes, samples, characters, contributor, names = arrays
+    xy, stroke_ptr, sample_ptr, characters, contributor, names = arrays
     with files.reading(path, form, "Copy it again."):
         # As int64: unsigned numbers have no negative steps.
-        ends = [each.astype(np.int64) for each in (strokes, samples)]
+        ends = [each.astype(np.int64) for each in (stroke_ptr, sample_ptr)]
         rise = all(each[0] == 0 and (np.diff(each) >= 0).all() for each in ends)
-        rise = rise and ends[0][-1] == len(xy) and ends[1][-1] == len(strokes) - 1
-        same = characters.shape == contributor.shape == (len(samples) - 1,)
+        rise = rise and ends[0][-1] == len(xy) and ends[1][-1] == len(stroke_ptr) - 1
+        same = characters.shape == contributor.shape == (len(sample_ptr) - 1,)
         known = np.isin(characters, list(labels.BYCLASS)).all() and contributor.min() >= 0
         if not (rise and same and known and np.isfinite(xy).all()):
             raise ValueError("parts that do not go together")
-        points = xy.astype(np.float32).reshape(len(xy), 2)
-        return Strokes(points, *ends), characters.astype(str), names[contributor].astype(str)
-
-
-def _distinct() -> tuple[Strokes, np.ndarray, np.ndarray, np.ndarray]:
-    """As `_load`, without copies and drawings without extent; and the part of each, int (n,)."""
-    strokes, characters, contributors = _load()
+        strokes = Strokes(xy.astype(np.float32).reshape(len(xy), 2), *ends)
+        contributors = names[contributor].astype(str)
     parts = np.zeros(len(contributors), dtype=np.int64)  # training
     for part, those in enumerate((VALIDATION, TEST, ASIDE), start=1):
         parts[np.isin(contributors, those)] = part
