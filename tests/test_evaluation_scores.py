@@ -44,8 +44,6 @@ CASES = {
     "all right": predictions(THIRTY % CLASSES, THIRTY % CLASSES, SOME),
     "all right and certain": predictions(THIRTY % CLASSES, THIRTY % CLASSES, 1),
     "all wrong": predictions(THIRTY % CLASSES, (THIRTY + 1) % CLASSES, SOME),
-    "all wrong and certain": predictions(THIRTY % CLASSES, (THIRTY + 1) % CLASSES, 1),
-    "one image": predictions([2], [2], 0.7),
     "one image, wrong": predictions([2], [0], 0.7),
     "on the bins' edges": predictions(
         THIRTY % CLASSES, np.zeros(30, int), np.repeat(np.arange(6, 16) / BINS, 3)
@@ -137,16 +135,14 @@ def test_a_temperature_is_found_again_and_undone():
     )
 
 
-@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
-def test_wilson_equals_statsmodels(level):
+def test_wilson_equals_statsmodels():
     n = np.array([1, 1, 50, 50, 1000, 116_323, 0])
     k = np.array([0, 1, 0, 50, 984, 104_000, 0])
-    low, high = evaluation.wilson(k, n, level)
-    expected = proportion_confint(k[:-1], n[:-1], 1 - level, method="wilson")
+    low, high = evaluation.wilson(k, n)
+    expected = proportion_confint(k[:-1], n[:-1], method="wilson")
     np.testing.assert_allclose((low[:-1], high[:-1]), expected, atol=1e-12)
-    assert np.isnan(low[-1])
-    assert np.isnan(high[-1])
-    assert evaluation.wilson(984, 1000, level) == (low[4], high[4])
+    assert np.isnan([low[-1], high[-1]]).all()
+    assert evaluation.wilson(984, 1000) == (low[4], high[4])
 
 
 def test_intervals_are_percentiles_of_plain_resampling(case):
@@ -260,13 +256,10 @@ def test_the_gap_of_two_splits_has_newcombes_interval():
     ("labels", "probabilities"),
     [
         ([], np.zeros((0, 3))),
-        ([0, 1], np.eye(3)),
         ([0.0, 1.0, 2.0], np.eye(3)),
-        ([0, 1, 3], np.eye(3)),
         ([0, 1, -1], np.eye(3)),
         ([0, 1, 2], np.ones((3, 3))),
         ([0, 1, 2], np.full((3, 3), np.nan)),
-        ([0, 1, 2], np.arange(3)),
     ],
 )
 def test_what_cannot_be_scored_is_refused(labels, probabilities):

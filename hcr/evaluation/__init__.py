@@ -12,17 +12,16 @@ _NAMES = {
     "divide ece evaluate interval_text known_writers log_loss mean_interval per_class "
     "percent predictor recalls score_table seed_interval share_interval wilson",
     "calibration": "apply_temperature fit_temperature reliability",
-    "conformal": "alternatives alternatives_threshold score_alternatives",
-    "confusable": "confusable_groups confusable_pairs confusion_blocks "
-    "mistakes_by_kind score_groups swapped_labels warnings "
-    "worst_confusions",
-    "selective": "rejection_threshold risk_coverage selective_scores",
+    "decisions": "alternatives alternatives_threshold rejection_threshold risk_coverage "
+    "score_alternatives",
+    "confusable": "confusable_groups confusion_blocks mistakes_by_kind "
+    "score_groups swapped_labels warnings worst_confusions",
     "robustness": "corruption_scores corruption_summary",
     "drawings": "drawing_intervals load_drawings score_drawings validation_drawings",
     "label_audit": "check_orientation duplicate_pairs edge_directions find_duplicates "
-    "image_features label_verdicts near_duplicates nearest_neighbors sample_indices "
+    "image_features near_duplicates nearest_neighbors neighbor_pairs sample_indices "
     "suspected_labels typical_images",
-    "comparison": "compare compare_pairs compare_runs find_runs gain holm mcnemar save_predictions",
+    "comparison": "compare compare_pairs compare_runs find_runs gain mcnemar save_predictions",
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 __all__ = sorted(_MODULES)

@@ -56,19 +56,17 @@ def fit_temperature(probabilities: ArrayLike, labels: ArrayLike, balanced: bool 
     return fitted if after < before else 1.0
 
 
-def reliability(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -> pd.DataFrame:
-    """Confidence against accuracy in `bins` bins of equal width, (low, high] each.
+def reliability(labels: ArrayLike, probabilities: ArrayLike) -> pd.DataFrame:
+    """Confidence against accuracy in 15 bins of equal width, a row each.
 
-    Columns from, to (the bin), n, right (counts), confidence, accuracy (means; NaN in an empty
-    bin), low and high (Wilson's interval of the accuracy). In `attrs`: n, ece, log_loss.
+    Columns n, right (counts), confidence, accuracy (means; NaN in an empty bin), low and high
+    (Wilson's interval of the accuracy). In `attrs`: ece, log_loss.
     """
-    right, confidence, place = confidences(labels, probabilities, bins)
-    n, edges = np.bincount(place, minlength=bins), np.linspace(0, 1, bins + 1)
-    hits = np.bincount(place[right], minlength=bins)
-    frame = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "n": n, "right": hits})
-    frame["confidence"] = divide(np.bincount(place, confidence, minlength=bins), n)
+    right, confidence, place = confidences(labels, probabilities)
+    n, hits = (np.bincount(place[of], minlength=BINS) for of in (slice(None), right))
+    frame = pd.DataFrame({"n": n, "right": hits})
+    frame["confidence"] = divide(np.bincount(place, confidence, minlength=BINS), n)
     frame["accuracy"] = divide(hits, n)
     frame["low"], frame["high"] = wilson(hits, n)
-    scores = {"ece": ece(labels, probabilities, bins), "log_loss": log_loss(labels, probabilities)}
-    frame.attrs = {"n": len(right), **scores}
+    frame.attrs = {"ece": ece(labels, probabilities), "log_loss": log_loss(labels, probabilities)}
     return frame

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from itertools import combinations
-from math import isfinite, nan
+from math import nan
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -46,10 +47,8 @@ class Recipe:
         return float(np.mean([run[key] for run in self.runs]))
 
     @cached_property
-    def right(self) -> np.ndarray | None:
-        """Which test images each seed's model predicts right, int8 (seeds, n); None: unknown."""
-        if any(run["predicted"] is None for run in self.runs):
-            return None
+    def right(self) -> np.ndarray:
+        """Which test images each seed's model predicts right, int8 (seeds, n)."""
         return np.array([run["labels"] == run["predicted"] for run in self.runs], np.int8)
 
     def score(self, name: str) -> dict[str, Any]:
@@ -59,15 +58,13 @@ class Recipe:
         is over the images alone, for its predictions are not kept.
         """
         values = [run[name] for run in self.runs]
-        low, high, several = self.mean(f"{name}_low"), self.mean(f"{name}_high"), len(values) > 1
-        if several and name != "validation":
-            low = high = nan
-            if self.right is not None:
-                counts = np.bincount(self.runs[0]["labels"]) * 1.0
-                weights = counts if name == "accuracy" else np.sign(counts)
-                labels, weights = self.runs[0]["labels"], weights / weights.sum()
-                _, low, high = seed_interval(self.right, labels, weights, (0, 1))
-        spread = float(np.std(values, ddof=1)) if several else nan
+        low, high = self.mean(f"{name}_low"), self.mean(f"{name}_high")
+        if len(values) > 1 and name != "validation":
+            labels = self.runs[0]["labels"]
+            counts = np.bincount(labels)
+            weights = counts if name == "accuracy" else np.sign(counts)
+            _, low, high = seed_interval(self.right, labels, weights / weights.sum(), (0, 1))
+        spread = float(np.std(values, ddof=1)) if len(values) > 1 else nan
         value = float(np.mean(values))
         return {"value": value, "low": low, "high": high, "spread": spread, "each": values}
 
@@ -112,7 +109,8 @@ class Group:
         """
         rows = []
         for rank, recipe in enumerate(self.recipes, start=1):
-            row = {"rank": rank, "recipe": recipe.label, "network": recipe.runs[0]["network"]}
+            first = recipe.runs[0]
+            row = {"rank": rank, "recipe": recipe.label, "network": first["network"]}
             row["seeds"] = len(recipe.runs)
             for name in SCORES:
                 score = recipe.score(name)
@@ -125,7 +123,7 @@ class Group:
                 timed = key in ("seconds", "latency")
                 row[key] = nan if timed and len(machines) > 1 else recipe.mean(key)
             row["machine"] = machines.pop() if len(machines) == 1 else ""
-            rows.append(row | {"builds_on": recipe.runs[0]["builds_on"]})
+            rows.append(row | {"builds_on": first["builds_on"]})
         frame = pd.DataFrame(rows)
         for price in ("seconds", "parameters", "latency"):
             parts = frame.groupby("machine") if price != "parameters" else [("", frame)]
@@ -163,20 +161,15 @@ class Group:
         Columns rank, recipe, epoch, value (the mean), low and high over the seeds, and chosen: a
         seed kept the epoch.
         """
-        parts = [
-            run["history"][["epoch", SCORES["validation"]]].assign(
-                rank=rank, recipe=recipe.label, chosen=run["history"]["epoch"] == run["best_epoch"]
-            )
-            for rank, recipe in enumerate(self.recipes, start=1)
-            for run in recipe.runs
-            if run["history"] is not None
-        ]
-        keys = ["rank", "recipe", "epoch"]
-        if not parts:
-            return pd.DataFrame(columns=[*keys, "value", "low", "high", "chosen"])
-        epochs = pd.concat(parts).groupby(keys, as_index=False)
-        of = {"value": "mean", "low": "min", "high": "max"}
-        ends = {name: (SCORES["validation"], function) for name, function in of.items()}
+        key, by = SCORES["validation"], ["rank", "recipe", "epoch"]
+        parts = []
+        for rank, recipe in enumerate(self.recipes, start=1):
+            for run in recipe.runs:
+                part = run["history"].reindex(columns=["epoch", key]).dropna()
+                chosen = part["epoch"] == run["best_epoch"]
+                parts.append(part.assign(rank=rank, recipe=recipe.label, chosen=chosen))
+        epochs = pd.concat(parts).groupby(by, as_index=False)
+        ends = {"value": (key, "mean"), "low": (key, "min"), "high": (key, "max")}
         return epochs.agg(**ends, chosen=("chosen", "any"))
 
     @cached_property
@@ -187,8 +180,7 @@ class Group:
         common seeds, for other images and other seeds.
         """
         rows = []
-        known = [recipe for recipe in self.recipes if recipe.right is not None][:MOST]
-        for first, second in combinations(known, 2):
+        for first, second in combinations(self.recipes[:MOST], 2):
             place = {run["seed"]: j for j, run in enumerate(second.runs)}
             common = [(i, place.get(run["seed"])) for i, run in enumerate(first.runs)]
             common = [pair for pair in common if pair[1] is not None] or [(0, 0)]
@@ -265,12 +257,15 @@ def compare_runs(folders: Mapping[str, Path]) -> Comparison:
     for (key, same), label in zip(by_recipe.items(), _labels(by_recipe.values()), strict=True):
         same.sort(key=lambda run: run["finished"])
         newest = {run["seed"]: run for run in same}
-        chosen = sorted(newest.values(), key=lambda run: (str(type(run["seed"])), run["seed"]))
+        chosen = sorted(newest.values(), key=lambda run: run["seed"])
         for run in same:
             run |= {"recipe": label, "counted": newest[run["seed"]] is run}
         recipe = Recipe(label, chosen, [run for run in same if not run["counted"]])
         by_images.setdefault(key[:2], []).append(recipe)
-    ranked = [sorted(recipes, key=_rank) for recipes in by_images.values()]
+    ranked = [
+        sorted(recipes, key=lambda recipe: (-recipe.mean("validation"), recipe.label))
+        for recipes in by_images.values()
+    ]
     ranked.sort(key=lambda recipes: (-len(recipes), recipes[0].runs[0]["title"]))
     groups = [
         Group(recipes[0].runs[0]["title"], f"_{i + 1}" if i else "", recipes)
@@ -327,24 +322,19 @@ def compare_pairs(labels: ArrayLike, predictions: Mapping[str, ArrayLike]) -> pd
     return frame.assign(p_holm=holm(frame["p_value"]))
 
 
-def holm(p_values: ArrayLike) -> np.ndarray:
-    """p-values, (k,), corrected for their number (S. Holm 1979, Scand. J. Statistics 6, 65-70)."""
-    p_values = np.asarray(p_values, float)
-    order = np.argsort(p_values, kind="stable")
-    scaled = p_values[order] * np.arange(len(p_values), 0, -1)
-    corrected = np.empty(len(p_values))
-    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
-    return corrected
+def holm(p_values: pd.Series) -> pd.Series:
+    """p-values corrected for their number (S. Holm 1979, Scand. J. Statistics 6, 65-70)."""
+    ordered = p_values.sort_values(kind="stable")
+    return (ordered * np.arange(len(ordered), 0, -1)).cummax().clip(upper=1.0)
 
 
 def front(price: pd.Series, value: pd.Series) -> pd.Series:
     """Which are on Pareto's front: nothing else is as cheap and as good, and better in either."""
-    known = np.isfinite(price) & np.isfinite(value)
     beaten = [
-        ((price <= p) & (value >= v) & ((price < p) | (value > v)) & known).any()
+        ((price <= p) & (value >= v) & ((price < p) | (value > v))).any()
         for p, v in zip(price, value, strict=True)
     ]
-    return known & ~pd.Series(beaten, index=price.index)
+    return np.isfinite(price) & np.isfinite(value) & ~np.array(beaten)
 
 
 def _read(name: str, folder: Path) -> dict[str, Any]:
@@ -358,7 +348,6 @@ def _read(name: str, folder: Path) -> dict[str, Any]:
             f"Missing: {', '.join(sorted(missing))}. Run it again, or leave it out."
         )
     stages = {stage: each.get("parameters") or {} for stage, each in record["stages"].items()}
-    training, data = stages.get("03_train", {}), record.get("data") or {}
     # `reader` is what older runs called it.
     model, drawn = (
         stages.get(stage, {}).get("pretrained", stages.get(stage, {}).get("reader", "run"))
@@ -369,49 +358,50 @@ def _read(name: str, folder: Path) -> dict[str, Any]:
             f"A run's scores must be those of its own model. Received: those of {model!r}. Run its "
             "04_evaluate again with pretrained=run."
         )
-    caveat = f" ({data['caveat']})" if data.get("caveat") else ""
+    training, data = stages.get("03_train", {}), record.get("data") or {}
     levers = training | (training.get("recipe") or {})
     parents = f"{levers.get('start') or ''},{levers.get('teacher') or ''}".split(",")
     parents = [parent.strip().removeprefix("outputs/") for parent in parents]
-    same = {data.get("name"), None}
-    openings = [o for o in record.get("test_openings") or [] if o.get("dataset") in same]
+    openings = record.get("test_openings") or []
+    openings = [each for each in openings if each.get("dataset") in (data.get("name"), None)]
     labels, predicted = _predictions(folder, evaluated)
     opening = openings[-1] if openings else {}
-    digest = opening.get("digest")
-    if not digest or opening.get("n") != evaluated["n"]:
-        # Of an old run, or one whose model had learned from some: the labels tell them from others.
-        content = b"" if labels is None else labels.tobytes()
-        digest = files.digest(data.get("name"), data.get("characters"), content)
-    history = folder / "history.csv"
-    history = pd.read_csv(history) if history.is_file() else pd.DataFrame()
-    latency = metrics.get("05_draw", {}).get("read_strokes_ms") if drawn == "run" else None
-    commit, counts = str(record.get("commit") or "–")[:10], data.get("counts") or {}
-    numbers = {name: trained.get(name) for name in ("parameters", "multiply_adds", "best_epoch")}
-    numbers |= {"seconds": trained.get("training_seconds"), "latency": latency}
+    digest = opening.get("digest") if opening.get("n") == evaluated["n"] else None
+    # Of an old run, or one whose model had learned from some: the labels tell them from others.
+    others = data.get("name"), data.get("characters"), labels.tobytes()
+    numbers = {key: trained.get(key) for key in ("parameters", "multiply_adds", "best_epoch")}
+    numbers["seconds"] = trained.get("training_seconds")
+    numbers["latency"] = (
+        metrics.get("05_draw", {}).get("read_strokes_ms") if drawn == "run" else None
+    )
     for score, key in SCORES.items():
         numbers |= {f"{score}{end}": scores.get(f"{key}{end}") for end in ("", "_low", "_high")}
-    return {
-        **{key: nan if value is None else float(value) for key, value in numbers.items()},
-        **{"run": name, "folder": runs.shown(folder), "n": int(evaluated["n"])},
-        "seed": training.get("seed", record.get("seed")),
+    history, counts = folder / "history.csv", data.get("counts") or {}
+    caveat = f" ({data['caveat']})" if data.get("caveat") else ""
+    finished = str(record.get("finished") or "")
+    return {key: nan if value is None else float(value) for key, value in numbers.items()} | {
+        "run": name,
+        "folder": runs.shown(folder),
+        "n": int(evaluated["n"]),
+        "seed": int(training.get("seed", record.get("seed")) or 0),
         "given": _parameters(folder, stages),
         "network": str(training.get("model")),
         "builds_on": ", ".join(dict.fromkeys(filter(None, parents))),
         "data_facts": data,
         "data": f"{data.get('name') or 'unknown'}{caveat}",
         "title": f"{data.get('title') or data.get('name') or 'unknown data'}{caveat}",
-        "test_digest": digest,
+        "test_digest": digest or files.digest(*others),
         "validation_digest": data.get("validation_digest") or f"{data.get('name')}, {counts}",
         "n_validation": counts.get("validation"),
         "openings": len(openings),
         "machine": _machine(record.get("hardware") or {}),
-        "finished": str(record.get("finished") or ""),
-        "date": str(record.get("finished") or "")[:10],
-        "commit": commit + "+" * bool(record.get("dirty")),
+        "finished": finished,
+        "date": finished[:10],
+        "commit": str(record.get("commit") or "–")[:10] + "+" * bool(record.get("dirty")),
         "command": record.get("command"),
         "labels": labels,
         "predicted": predicted,
-        "history": history if SCORES["validation"] in history else None,
+        "history": pd.read_csv(history) if history.is_file() else pd.DataFrame(dtype=float),
     }
 
 
@@ -439,16 +429,16 @@ def save_predictions(run: runs.Run, labels: np.ndarray, predicted: np.ndarray) -
         np.savez_compressed(aside, **arrays)
 
 
-def _predictions(folder: Path, evaluated: dict) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Labels and predictions of the test split, int64 (n,); None where there is no such file."""
+def _predictions(folder: Path, evaluated: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and predictions of the test split, int64 (n,)."""
     path = folder / "predictions.npz"
-    if not path.is_file():
-        return None, None
     try:
         with np.load(path, allow_pickle=False) as saved:
             labels, predicted = (saved[key].astype("<i8") for key in ("labels", "predicted"))
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise RunError(f"{runs.shown(path)} cannot be read: {error}. Delete it.") from error
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise RunError(
+            f"{runs.shown(path)} cannot be read: {error}. Run its 04_evaluate again."
+        ) from error
     right = np.mean(labels == predicted)
     if len(labels) != evaluated["n"] or abs(right - evaluated["accuracy"]) > 1e-9:
         raise RunError(
@@ -469,17 +459,9 @@ def _machine(facts: dict[str, Any]) -> str:
 
 def _labels(recipes: Iterable[list[dict[str, Any]]]) -> list[str]:
     """Each recipe's shortest name without suite and seed; a run's full name where not unique."""
-    short = [
-        min(
-            (re.sub(rf"-s{run['seed']}$", "", run["run"].rpartition("/")[2]) for run in same),
-            key=lambda name: (len(name), name),
-        )
-        for same in recipes
-    ]
-    full = [min(run["run"] for run in same) for same in recipes]
+    short, full = [], []
+    for same in recipes:
+        names = [re.sub(rf"-s{run['seed']}$", "", run["run"].rpartition("/")[2]) for run in same]
+        short.append(min(sorted(names), key=len))
+        full.append(min(run["run"] for run in same))
     return [a if short.count(a) == 1 else b for a, b in zip(short, full, strict=True)]
-
-
-def _rank(recipe: Recipe) -> tuple[float, str]:
-    value = recipe.mean("validation")
-    return (-value if isfinite(value) else 1.0, recipe.label)

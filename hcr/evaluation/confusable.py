@@ -1,7 +1,6 @@
 """Which classes a model confuses, which people confuse, too, and warnings where it is no chance."""
 
 from collections.abc import Iterable, Sequence
-from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -89,28 +88,6 @@ def confusable_groups(
         groups = [group for i, group in enumerate(groups) if i not in joined] + [merged]
 
 
-def confusable_pairs(
-    matrix: np.ndarray, groups: Sequence[tuple[int, ...]], characters: Sequence[str], n: int = 15
-) -> pd.DataFrame:
-    """The `n` couples that are surest to be confused.
-
-    Columns one, other; mixed, the images of either predicted as the other; read, those predicted as
-    either; rate, and low, the lower end of its interval; group (text, empty for none).
-    """
-    rate = confusion_rates(matrix)
-    low = _lowest_rates(matrix, rate)
-    names = {frozenset((i, j)): group for group in groups for i, j in product(group, group)}
-    rows = []
-    for i, j in np.argwhere(np.triu(matrix + matrix.T, 1)).tolist():
-        mixed = int(matrix[i, j] + matrix[j, i])
-        group = " ".join(characters[k] for k in names.get(frozenset((i, j)), ()))
-        predicted = mixed + int(matrix[i, i] + matrix[j, j])
-        rows.append((characters[i], characters[j], mixed, predicted, rate[i, j], low[i, j], group))
-    frame = pd.DataFrame(rows, columns=["one", "other", "mixed", "read", "rate", "low", "group"])
-    frame = frame.sort_values(["low", "rate"], ascending=False, kind="stable")
-    return frame.head(n).reset_index(drop=True)
-
-
 def confusion_blocks(matrix: np.ndarray, share: float = SHARE) -> list[tuple[int, ...]]:
     """All classes in blocks that a model confuses, so that mistakes lie near the diagonal.
 
@@ -128,12 +105,10 @@ def confusion_blocks(matrix: np.ndarray, share: float = SHARE) -> list[tuple[int
     distance = 1 - np.sqrt((shares + shares.T) / 2)
     np.fill_diagonal(distance, 0)
     tree = hierarchy.linkage(squareform(distance, checks=False), "average", optimal_ordering=True)
-    cluster = hierarchy.fcluster(tree, 1 - np.sqrt(share), "distance")
-    blocks: dict[int, list[int]] = {}
-    for leaf in hierarchy.leaves_list(tree).tolist():
-        blocks.setdefault(int(cluster[leaf]), []).append(leaf)
-    turned = (block if block[0] < block[-1] else block[::-1] for block in blocks.values())
-    return sorted(map(tuple, turned), key=min)
+    leaves = hierarchy.leaves_list(tree)
+    cluster = hierarchy.fcluster(tree, 1 - np.sqrt(share), "distance")[leaves]
+    blocks = [leaves[cluster == i].tolist() for i in np.unique(cluster)]
+    return sorted((tuple(b if b[0] < b[-1] else b[::-1]) for b in blocks), key=min)
 
 
 def mistakes_by_kind(
@@ -148,8 +123,8 @@ def mistakes_by_kind(
 
     Returns:
         A row a kind, indexed by `KINDS`: kind (text); n; of_mistakes and of_images, shares;
-        accuracy with this kind and those above it set aside (in the first row none), its Wilson
-        interval low and high; balanced, the balanced accuracy likewise; NaN in the last row.
+        accuracy with this kind and those above it set aside (in the first row none; NaN in the
+        last), its Wilson interval low and high.
     """
     size = len(characters)
     counts, right = confusion(labels, predicted, size), np.eye(size, dtype=bool)
@@ -160,17 +135,17 @@ def mistakes_by_kind(
         alike |= np.outer(merged == characters_of.merge(one), merged == characters_of.merge(other))
     cells_of = {"all": right, "case": folded[:, None] == folded, "alike": alike | alike.T}
     cells_of |= {"group": _together(groups, size), "other": np.ones((size, size), dtype=bool)}
-    total, wrong, rows = counts.sum(), counts.sum() - counts.trace(), []
-    for kind, cells in cells_of.items():
-        n = (counts * (cells & ~right)).sum() if rows else wrong
+    n, good = [], []
+    for cells in cells_of.values():
+        n.append(counts[cells & ~right].sum())
         right = right | cells
-        good = (counts * right).sum(axis=1)
-        row = {"key": kind, "kind": KINDS[kind], "n": n, "of_mistakes": float(divide(n, wrong))}
-        row |= {"of_images": n / total, "accuracy": good.sum() / total}
-        row["low"], row["high"] = wilson(good.sum(), total)
-        rows.append(row | {"balanced": np.nanmean(divide(good, counts.sum(axis=1)))})
-    frame = pd.DataFrame(rows).set_index("key")
-    frame.loc["other", ["accuracy", "low", "high", "balanced"]] = np.nan
+        good.append(counts[right].sum())
+    total, n[0] = len(labels), len(labels) - good[0]
+    frame = pd.DataFrame({"kind": KINDS, "n": n}, index=pd.Index(KINDS, name="key"))
+    frame["of_mistakes"], frame["of_images"] = divide(n, n[0]), frame["n"] / total
+    frame["accuracy"] = np.array(good) / total
+    frame["low"], frame["high"] = wilson(good, total)
+    frame.loc["other", ["accuracy", "low", "high"]] = np.nan
     return frame
 
 
@@ -189,28 +164,24 @@ def score_groups(
         images of a group that are, and within, the share of these predicted as the very character;
         the shares with Wilson's interval low and high, across_low …; NaN where of nothing.
     """
-    size, groups = len(characters), [list(group) for group in groups]
-    counts = confusion(labels, predicted, size)
-    kept = (counts * _together(groups, size)).sum(axis=1)
-    grouped = np.isin(np.arange(size), [i for group in groups for i in group])
-    parts = {" ".join(characters[i] for i in group): group for group in groups}
-    parts |= {"all groups": grouped, "all others": ~grouped, "all": np.full(size, True)}
-
-    def total(values: np.ndarray) -> np.ndarray:
-        return np.array([values[part].sum() for part in parts.values()])
-
-    n, right, across = total(counts.sum(axis=1)), total(counts.diagonal()), total(kept)
+    counts = confusion(labels, predicted, len(characters))
+    together = _together(groups, len(characters))
+    grouped = together.sum(axis=1) > 1
+    parts = {" ".join(characters[i] for i in group): list(group) for group in groups}
+    parts |= {"all groups": grouped, "all others": ~grouped, "all": grouped | True}
+    # Of each class: its images, those that are right, those predicted within its group.
+    rows = [counts.sum(axis=1), counts.diagonal(), (counts * together).sum(axis=1)]
+    rows = np.array([*rows, rows[2] * grouped, rows[1] * grouped])
+    n, right, across, n_within, within = np.array(
+        [rows[:, i].sum(axis=1) for i in parts.values()]
+    ).T
     frame = pd.DataFrame({"group": list(parts), "n": n, "mistakes": n - right})
     frame["of_mistakes"] = divide(n - right, (n - right)[-1])
-    n_within, within = total(kept * grouped), total(counts.diagonal() * grouped)
-    for name, prefix, good, of in (
-        ("accuracy", "", right, n),
-        ("across", "across_", across, n),
-        ("within", "within_", within, n_within),
-    ):
-        frame[name] = divide(good, of)
-        frame[f"{prefix}low"], frame[f"{prefix}high"] = wilson(good, of)
-    frame.insert(frame.columns.get_loc("within"), "n_within", n_within)
+    frame["accuracy"], (frame["low"], frame["high"]) = divide(right, n), wilson(right, n)
+    frame["across"], frame["n_within"] = divide(across, n), n_within
+    frame["across_low"], frame["across_high"] = wilson(across, n)
+    frame["within"] = divide(within, n_within)
+    frame["within_low"], frame["within_high"] = wilson(within, n_within)
     return frame
 
 
@@ -229,19 +200,16 @@ def warnings(labels: np.ndarray, predicted: np.ndarray, characters: Sequence[str
         "labels, and the labels of the data."
         for i, j in swapped.tolist()
     ]
-    asked = n >= FEW
-    usual = float(np.median(right[asked] / n[asked])) if asked.any() else 0.0
+    asked, recall = n >= FEW, divide(right, n)
+    usual = float(np.median(recall[asked])) if asked.any() else 0.0
     far = (matrix.sum(axis=0) == 0) | (np.nan_to_num(wilson(right, n)[1], nan=1) < FAR * usual)
     far = np.setdiff1d(np.flatnonzero(far & asked), swapped)
     if len(far):
-        never = dict.fromkeys(np.flatnonzero(matrix.sum(axis=0) == 0), ", never predicted")
-        named = [
-            f"“{characters[i]}” ({right[i]:,} of {n[i]:,}{never.get(i, '')})"
-            for i in sorted(far, key=lambda i: right[i] / n[i])
-        ]
+        worst = sorted(far, key=lambda i: recall[i])[:5]
+        named = [f"“{characters[i]}” ({right[i]:,} of {n[i]:,})" for i in worst]
         texts.append(
-            f"{len(far)} of {asked.sum()} classes have a recall far below the median of "
-            f"{percent(usual)}: {', '.join(named[:5])}{' …' if len(named) > 5 else ''}. Look at "
+            f"{len(far)} of {asked.sum()} classes are never predicted, or have a recall far below "
+            f"the median of {percent(usual)}: {', '.join(named)}{' …' * (len(far) > 5)}. Look at "
             "their images, and at their share of the training."
         )
     return texts
@@ -256,10 +224,8 @@ def swapped_labels(
     """
     matrix = confusion(given, suggested, len(characters)) if len(given) else np.zeros((1, 1), int)
     both = np.triu(np.where(np.minimum(matrix, matrix.T) >= FEW, matrix + matrix.T, 0), 1)
-    i, j = map(int, np.unravel_index(both.argmax(), both.shape))
-    if not both.any() or both[i, j] < max(
-        OF_SUSPECTS * len(given), OF_LABELS * float(counts[i] + counts[j])
-    ):
+    i, j = np.unravel_index(both.argmax(), both.shape)
+    if both[i, j] < max(1, OF_SUSPECTS * len(given), OF_LABELS * (counts[i] + counts[j])):
         return []
     return [
         f"{both[i, j]:,} of {len(given):,} suspected label errors lie between “{characters[i]}” "

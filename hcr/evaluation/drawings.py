@@ -12,7 +12,7 @@ import pandas as pd
 from hcr.datasets import drawings_file as saved
 from hcr.datasets import unipen
 from hcr.errors import DataError
-from hcr.evaluation.conformal import alternatives
+from hcr.evaluation.decisions import alternatives
 from hcr.evaluation.scores import mean_interval, wilson
 from hcr.preprocessing import from_strokes, labels
 from hcr.preprocessing.synthesis import PLACEMENTS, place_on_pad

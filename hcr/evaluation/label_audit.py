@@ -7,7 +7,6 @@ cleanlab are imported where they are used: that takes seconds.
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -105,125 +104,87 @@ def edge_directions(images: np.ndarray) -> np.ndarray:
     return np.sqrt(strength, out=strength).reshape(count, -1)
 
 
-@dataclass(frozen=True)
-class Duplicates:
-    """The images that occur more than once among `n`: indices of each, and those of two labels."""
-
-    n: int
-    groups: list[np.ndarray]
-    conflicts: list[np.ndarray]
-
-    @property
-    def extra(self) -> int:
-        """How many images are copies of an earlier one."""
-        return sum(len(group) - 1 for group in self.groups)
-
-
 def find_duplicates(
-    hashes: np.ndarray, labels: np.ndarray, among: np.ndarray | None = None
-) -> Duplicates:
-    """Equal images by their hashes, uint64 (n,); `among`: indices of those looked at (with ink)."""
-    index = np.arange(len(hashes)) if among is None else np.sort(among)
-    frame = pd.DataFrame({"hash": hashes[index], "label": labels[index]}, index=index)
-    copies = frame[frame["hash"].duplicated(keep=False)]
-    groups = [rows.index.to_numpy() for _, rows in copies.groupby("hash", sort=False)]
-    conflicts = [group for group in groups if len(set(labels[group].tolist())) > 1]
-    return Duplicates(len(index), groups, conflicts)
+    hashes: np.ndarray, labels: np.ndarray, among: np.ndarray
+) -> tuple[int, list[np.ndarray]]:
+    """Equal images by their hashes, uint64 (n,), among those of the indices `among` (with ink).
 
-
-def near_duplicates(
-    features: np.ndarray,
-    images: np.ndarray,
-    labels: np.ndarray,
-    sample: int | None = 5000,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Pairs of images that are nearly, but not wholly, the same, the nearest first.
-
-    Of `sample` images (`attrs["n"]`) each is compared pixel by pixel with its nearest neighbor by
-    the features. Columns first < second (indices), distance (over the images' length), given, other
-    (their labels), differ.
+    Returns how many are copies of an earlier one, and the indices of each one under two labels.
     """
-    chosen = sample_indices(len(labels), sample, seed) if len(labels) > 1 else np.zeros(0, int)
-    neighbor, _ = _nearest(features, chosen)
-    first, second = np.unique(np.sort(np.stack([chosen, neighbor], axis=1), axis=1), axis=0).T
-    a, b = images[first].astype(np.float64), images[second].astype(np.float64)
-    length = (a**2).sum(axis=(1, 2)) + (b**2).sum(axis=(1, 2))
-    distance = np.sqrt(2 * ((a - b) ** 2).sum(axis=(1, 2)) / np.maximum(length, 1))
-    frame = pd.DataFrame({"first": first, "second": second, "distance": distance})
-    frame["given"], frame["other"] = labels[first], labels[second]
-    frame["differ"] = frame["given"] != frame["other"]
-    frame = frame[(distance > 0) & (distance < NEAR)].sort_values("distance", kind="stable")
-    frame.attrs = {"n": len(chosen)}
-    return frame.reset_index(drop=True)
+    frame = pd.DataFrame({"hash": hashes[among], "label": labels[among]}, index=among)
+    copies = frame[frame["hash"].duplicated(keep=False)].groupby("hash", sort=False)
+    conflicts = [rows.index.to_numpy() for _, rows in copies if rows["label"].nunique() > 1]
+    return int(frame["hash"].duplicated().sum()), conflicts
 
 
-def duplicate_pairs(copies: Duplicates, near: pd.DataFrame, labels: np.ndarray) -> np.ndarray:
-    """Pairs of equal images under two labels, then near ones, those under two first, (k, 2)."""
-    pairs = [(group[0], group[labels[group] != labels[group[0]]][0]) for group in copies.conflicts]
-    near = near.sort_values("differ", ascending=False, kind="stable")[["first", "second"]]
-    return np.concatenate([np.array(pairs, np.int64).reshape(-1, 2), near.to_numpy(np.int64)])
+def nearest_neighbors(features: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
+    """A row an image: its class, its nearest neighbor (an index), that one's class, the distance.
 
-
-@dataclass(frozen=True)
-class Neighbors:
-    """Of `n` images `right` have their nearest neighbor in their own class.
-
-    `pairs` has a row for each two classes that are confused, the largest count first: character,
-    other, count (images whose neighbor is of the other), n (of both), share; `examples` for each
-    row the indices of images and their neighbors, int (k, 2), the nearest first.
+    Columns label, neighbor, other, distance. Time grows with the square of the number: 20,000 take
+    about a second.
     """
+    from sklearn.neighbors import NearestNeighbors
 
-    n: int
-    right: int
-    pairs: pd.DataFrame
-    examples: list[np.ndarray]
+    search = NearestNeighbors(n_neighbors=2, algorithm="brute").fit(features)
+    distance, index = search.kneighbors(features)
+    # Of an image that occurs twice the first may be the other one.
+    rows = np.arange(len(features))
+    at = rows, (index[:, 0] == rows).astype(int)
+    frame = pd.DataFrame({"label": labels, "neighbor": index[at], "other": labels[index[at]]})
+    return frame.assign(distance=distance[at])
 
 
-def nearest_neighbors(
-    features: np.ndarray,
-    labels: np.ndarray,
-    characters: Sequence[str],
-    sample: int | None = 20_000,
-    seed: int = 0,
-    examples: int = 8,
-) -> Neighbors:
-    """Compare each image's class with that of its nearest neighbor among `sample` images.
+def neighbor_pairs(
+    neighbors: pd.DataFrame, characters: Sequence[str], examples: int = 4
+) -> tuple[pd.DataFrame, list[np.ndarray]]:
+    """A row for each two classes that `nearest_neighbors` confuses, the largest count first.
 
-    Time grows with the square of the sample: 20,000 take about a second.
+    Columns character, other, count (images whose neighbor is of the other), n (of both), share. And
+    for each row the indices of images and their neighbors, int (k, 2), the nearest first.
     """
-    chosen = sample_indices(len(labels), sample, seed)
-    near, distance = _nearest(features[chosen], np.arange(len(chosen)))
-    label, other = labels[chosen], labels[chosen[near]]
-    frame = pd.DataFrame({"image": chosen, "neighbor": chosen[near], "distance": distance})
-    frame["low"], frame["high"] = np.minimum(label, other), np.maximum(label, other)
-    sizes = np.bincount(label, minlength=len(characters))
-    wrong = frame[label != other].sort_values("distance", kind="stable")
+    sizes = np.bincount(neighbors["label"], minlength=len(characters))
+    wrong = neighbors[neighbors["label"] != neighbors["other"]]
+    wrong = wrong.sort_values("distance", kind="stable")
+    ends = [wrong[["label", "other"]].min(axis=1), wrong[["label", "other"]].max(axis=1)]
     rows, shown = [], []
-    groups = sorted(wrong.groupby(["low", "high"]), key=lambda group: -len(group[1]))
-    for (low, high), group in groups:
+    for (low, high), group in sorted(wrong.groupby(ends), key=lambda group: -len(group[1])):
         n = int(sizes[low] + sizes[high])
         rows.append((characters[low], characters[high], len(group), n, len(group) / n))
-        couples = group[["image", "neighbor"]].to_numpy()
+        couples = group["neighbor"].reset_index().to_numpy()
         # Two that are each other's neighbor would be shown twice.
         _, once = np.unique(np.sort(couples, axis=1), axis=0, return_index=True)
         shown.append(couples[np.sort(once)[:examples]])
-    pairs = pd.DataFrame(rows, columns=["character", "other", "count", "n", "share"])
-    return Neighbors(len(chosen), int((label == other).sum()), pairs, shown)
+    return pd.DataFrame(rows, columns=["character", "other", "count", "n", "share"]), shown
 
 
-def _nearest(features: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each query's nearest other image: indices and Euclidean distances."""
-    from sklearn.neighbors import NearestNeighbors
+def near_duplicates(
+    images: np.ndarray, neighbors: pd.DataFrame, sample: int = 5000, seed: int = 0
+) -> pd.DataFrame:
+    """Pairs of images that are nearly, but not wholly, the same, the nearest first.
 
-    if not len(queries):
-        return queries, np.zeros(0, np.float32)
-    search = NearestNeighbors(n_neighbors=2, algorithm="brute").fit(features)
-    distance, index = search.kneighbors(features[queries])
-    # Of an image that occurs twice the first may be the other one.
-    other = (index[:, 0] == queries).astype(int)
-    rows = np.arange(len(queries))
-    return index[rows, other], distance[rows, other]
+    `sample` images are compared with their neighbors pixel by pixel. Columns first < second
+    (indices), distance (over the images' length), differ (whether their labels do).
+    """
+    chosen = sample_indices(len(neighbors), sample, seed)
+    couples = np.stack([chosen, neighbors["neighbor"].to_numpy()[chosen]], axis=1)
+    first, second = np.unique(np.sort(couples, axis=1), axis=0).T
+    a, b = images[first].astype(np.float64), images[second].astype(np.float64)
+    length = (a**2).sum(axis=(1, 2)) + (b**2).sum(axis=(1, 2))
+    distance = np.sqrt(2 * ((a - b) ** 2).sum(axis=(1, 2)) / np.maximum(length, 1))
+    labels = neighbors["label"].to_numpy()
+    frame = pd.DataFrame({"first": first, "second": second, "distance": distance})
+    frame["differ"] = labels[first] != labels[second]
+    frame = frame[(distance > 0) & (distance < NEAR)]
+    return frame.sort_values("distance", kind="stable", ignore_index=True)
+
+
+def duplicate_pairs(
+    conflicts: list[np.ndarray], near: pd.DataFrame, labels: np.ndarray
+) -> np.ndarray:
+    """Pairs of equal images under two labels, then near ones, those under two first, (k, 2)."""
+    pairs = [(group[0], group[labels[group] != labels[group[0]]][0]) for group in conflicts]
+    near = near.sort_values("differ", ascending=False, kind="stable")[["first", "second"]]
+    return np.concatenate([np.array(pairs, np.int64).reshape(-1, 2), near.to_numpy(np.int64)])
 
 
 def typical_images(
@@ -319,20 +280,6 @@ def _held_out(
     return result / result.sum(axis=1, keepdims=True)
 
 
-def label_verdicts(hashes: np.ndarray) -> pd.Series:
-    """What a person judged of the labels of those of these images that were looked at, `VERDICTS`.
-
-    `docs/label_audit.csv` holds the verdicts on the 100 most suspect images of emnist-subset by
-    their hash (`leaks.pixel_hashes`); `benchmarks/label_audit.py` lists and draws these.
-    """
-    path = environment.root() / "docs" / "label_audit.csv"
-    if not path.is_file():
-        return pd.Series([], dtype=str)
-    table = pd.read_csv(path, keep_default_na=False, dtype=str)
-    judged = [int.from_bytes(bytes.fromhex(text), "little") for text in table["hash"]]
-    return table["verdict"][np.isin(np.array(judged, np.uint64), hashes)]
-
-
 # What was done to upright images -> what undoes it.
 ORIENTATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "upright": lambda x: x,
@@ -350,56 +297,10 @@ SURE = 0.95  # one-sided, Student's t over the characters
 SLACK = 0.01  # of a score: what drawings and people's writing differ by in any case
 
 
-@dataclass(frozen=True)
-class Orientation:
-    """How images look.
-
-    Attributes:
-        bright: The share of images with a bright border, which are dark ink on light paper.
-        orientation: What was done to upright images, a key of `ORIENTATIONS`.
-        scores: For each of these the mean correlation with drawings after undoing it.
-        sure: Whether the best leads the next by more than chance would.
-        option: The `orientation` that the images were loaded with.
-    """
-
-    bright: float
-    orientation: str
-    scores: dict[str, float]
-    sure: bool
-    option: str
-
-    @property
-    def warnings(self) -> list[str]:
-        """What looks wrong, with its remedy."""
-        texts, parts = [], {part for part in self.option.split("-") if part != "upright"}
-        wrong = self.orientation if self.sure else "upright"
-        if self.bright > 0.01:
-            texts.append(
-                f"{self.bright:.0%} of the images look inverted: they have a bright border, as ink "
-                "on light paper has."
-            )
-            parts ^= {"inverted"} if self.bright > 0.5 else set()
-        if wrong != "upright":
-            texts.append(
-                f"The images look {wrong}: mean correlation with drawn characters "
-                f"{self.scores[wrong]:.2f} when undone, {self.scores['upright']:.2f} as they are."
-            )
-            parts ^= {"transposed"} & {wrong}
-        if texts:
-            name = "-".join(sorted(parts, reverse=True)) or "upright"
-            texts[-1] += f" For data of your own set `orientation` to `{name}`"
-            texts[-1] += "." if wrong in ("upright", "transposed") else ", and turn the images."
-        return texts
-
-
 def check_orientation(
-    images: np.ndarray,
-    labels: np.ndarray,
-    characters: Sequence[str],
-    seed: int = 0,
-    option: str = "upright",
-) -> Orientation:
-    """Whether images are inverted, transposed, turned or mirrored.
+    images: np.ndarray, labels: np.ndarray, characters: Sequence[str], option: str = "upright"
+) -> list[str]:
+    """Warnings where images look inverted, transposed, turned or mirrored, with the remedy.
 
     Some of each character, turned in the eight ways of a square, are compared with synthetic
     drawings of it: a way's score is the mean correlation with the most alike one. `option` is the
@@ -407,7 +308,7 @@ def check_orientation(
     """
     from scipy.special import stdtrit
 
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     parts = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     chosen = np.sort(np.concatenate([generator.permutation(p)[:LOOKED_AT] for p in parts]))
     sample, labels = np.array(images[chosen]), labels[chosen]
@@ -425,11 +326,29 @@ def check_orientation(
     scores = table.mean().fillna(0.0)
     first, second = scores.sort_values(ascending=False, kind="stable").index[:2]
     lead = (table[first] - table[second]).to_numpy()
-    sure = len(lead) > 1 and bool(
+    sure = len(lead) > 1 and (
         lead.mean() / np.sqrt(lead.var(ddof=1) / len(lead) + SLACK**2)
         > stdtrit(len(lead) - 1, SURE)
     )
-    return Orientation(float(bright.mean()), first, scores.to_dict(), sure, option)
+    texts, remedy = [], set(option.split("-")) - {"upright"}
+    if bright.mean() > 0.01:
+        texts.append(
+            f"{bright.mean():.0%} of the images look inverted: they have a bright border, as ink "
+            "on light paper has."
+        )
+        remedy ^= {"inverted"} if bright.mean() > 0.5 else set()
+    if sure and first != "upright":
+        texts.append(
+            f"The images look {first}: mean correlation with drawn characters {scores[first]:.2f} "
+            f"when undone, {scores['upright']:.2f} as they are."
+        )
+        remedy ^= {"transposed"} & {first}
+    if texts:
+        name = "-".join(sorted(remedy, reverse=True)) or "upright"
+        texts[-1] += f" For data of your own set `orientation` to `{name}`"
+        turn = sure and first not in ("upright", "transposed")
+        texts[-1] += ", and turn the images." if turn else "."
+    return texts
 
 
 @cache

@@ -1,27 +1,28 @@
 """Several runs or strategies side by side: ranks, costs, histories and differences."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 
 from hcr.plots import look
-from hcr.plots.look import COLORS, DASHES, INTERVAL, SMALL, TEXT
+from hcr.plots.look import COLORS, SMALL, TEXT
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COSTS = {
     "seconds": "Training (s)",
-    "parameters": "Parameters (millions)",
+    "parameters": "Parameters",
     "latency": "Strokes to prediction (ms)",
 }
 BALANCED = "Class-balanced accuracy"
 SPLITS = {"validation": ("o", -0.17), "test": ("D", 0.17)}  # marker, and place beside the row
+DIFFERENCES = {"above": COLORS["right"], "below": COLORS["wrong"], "hollow: no difference": "white"}
 LEGEND = {"loc": "outside lower center", "ncols": 3, "columnspacing": 1.2}
 
 
@@ -32,22 +33,19 @@ def ranking(frame: "pd.DataFrame") -> Axes:
     `frame` has the columns recipe, split (validation or test), value, low, high (shares of 1, NaN
     where no interval is known), and each, the list of the seeds' values.
     """
-    recipes = list(dict.fromkeys(frame["recipe"]))
+    recipes = list(frame["recipe"].unique())
     ax = look.axes(1.25 + 0.5 * len(recipes))
     for split, (marker, shift) in SPLITS.items():
         part = frame[frame["split"] == split]
         places = np.array([recipes.index(recipe) for recipe in part["recipe"]]) + shift
-        style: dict[str, Any] = {"color": COLORS[split], "linewidth": 4, "alpha": 0.45}
-        ax.hlines(places, part["low"], part["high"], zorder=2, **style)
+        style = {"marker": marker, "label": split}
+        look.intervals(ax, part, "value", places, COLORS[split], **style)
         for place, values in zip(places, part["each"], strict=True):
             if len(values) > 1:
-                ax.plot(values, [place] * len(values), "|", color=TEXT["plain"], zorder=3)
-        style = {"color": COLORS[split], "markeredgecolor": TEXT["plain"], "markersize": 7}
-        ax.plot(part["value"], places, marker, label=split, zorder=4, **style)
+                ax.plot(values, [place] * len(values), "|", color=TEXT["plain"], zorder=4)
     ax.set_yticks(np.arange(len(recipes)), [f"{name}  {i}" for i, name in enumerate(recipes, 1)])
     ax.tick_params(axis="y", length=0)
     ax.set(ylim=(len(recipes) - 0.5, -0.5), xlabel=BALANCED)
-    ax.hlines(np.arange(1, len(recipes)) - 0.5, *ax.get_xlim(), color="#dddddd", linewidth=0.8)
     look.percents(ax.xaxis)
     ax.grid(axis="x")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
@@ -63,7 +61,7 @@ def costs(frame: "pd.DataFrame") -> Figure:
     validation, validation_low, validation_high, machine, and, for each of `COSTS`, its number, NaN
     where unknown, and `<cost>_front`.
     """
-    known = [name for name in COSTS if name in frame and frame[name].notna().any()]
+    known = [name for name in COSTS if frame[name].notna().any()]
     figure = look.canvas(3.5 + 0.24 * -(-len(frame) // 3))
     panels = figure.subplots(1, max(len(known), 1), sharey=True, squeeze=False)[0]
     for ax, name in zip(panels, known, strict=False):
@@ -71,17 +69,15 @@ def costs(frame: "pd.DataFrame") -> Figure:
         ax.vlines(frame[name], low, high, color="#bbbbbb", linewidth=2, zorder=1)
         front = frame[frame[f"{name}_front"]]
         by = front["machine"] if name != "parameters" else np.zeros(len(front))
-        for i, (_, part) in enumerate(front.groupby(by, sort=False)):
+        for _, part in front.groupby(by):
             line = part.sort_values(name)
-            style = {"color": "#777777", "linestyle": DASHES[i % len(DASHES)]}
-            ax.plot(line[name], line["validation"], drawstyle="steps-post", zorder=2, **style)
+            ax.plot(line[name], line["validation"], color="#777777", drawstyle="steps-post")
         for i, (_, row) in enumerate(frame.iterrows()):
             if row[name] > 0:
                 _number(ax, i, row[name], row["validation"], full=bool(row[f"{name}_front"]))
         ax.set(xscale="log", xlabel=COSTS[name])
         ax.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-        ax.xaxis.set_minor_locator(NullLocator())
+        look.thousands(ax.xaxis)
         ax.margins(0.15)
         ax.grid()
     panels[0].set_ylabel(f"{BALANCED}, validation")
@@ -97,14 +93,13 @@ def histories(frame: "pd.DataFrame") -> Axes:
     `frame` has the columns recipe, epoch, value, low and high (of the seeds), and chosen (whether a
     seed kept this epoch's weights), the recipes in the order of their ranks.
     """
-    recipes = list(dict.fromkeys(frame["recipe"]))
+    recipes = list(frame["recipe"].unique())
     ax = look.axes(4.0 + 0.24 * -(-len(recipes) // 3))
     for i, recipe in enumerate(recipes):
         part = frame[frame["recipe"] == recipe]
         line, kept = look.series(i), part[part["chosen"]]
-        ax.fill_between(
-            part["epoch"], part["low"], part["high"], fc=line["color"], alpha=0.15, lw=0
-        )
+        band = {"fc": line["color"], "alpha": 0.15, "lw": 0}
+        ax.fill_between(part["epoch"], part["low"], part["high"], **band)
         ax.plot(part["epoch"], part["value"], **line)
         ax.plot(kept["epoch"], kept["value"], "o", color=line["color"], markersize=5)
         _number(ax, i, part["epoch"].iloc[-1], part["value"].iloc[-1], full=True)
@@ -128,21 +123,16 @@ def strategies(frame: "pd.DataFrame") -> Figure:
     first strategy, vermilion below it. The others' dots are hollow. `frame` has the columns
     strategy, measure, value, low, high, difference, difference_low, difference_high, shares of 1.
     """
-    measures = list(dict.fromkeys(frame["measure"]))
-    names = list(dict.fromkeys(frame["strategy"]))
+    measures, names = list(frame["measure"].unique()), list(frame["strategy"].unique())
     rows, places = -(-len(measures) // 2), np.arange(len(names))
     figure = look.canvas(0.75 + rows * (0.75 + 0.27 * len(names)))
     panels = figure.subplots(rows, min(2, len(measures)), sharey=True, squeeze=False).ravel()
-    dots = {"above": COLORS["right"], "below": COLORS["wrong"], "hollow: no difference": "white"}
     for ax, measure in zip(panels, measures, strict=False):
         part = frame[frame["measure"] == measure].set_index("strategy").reindex(names)
         ax.axvline(part["value"].iloc[0], color=COLORS["mark"], linewidth=1, linestyle="-.")
-        ax.hlines(places, part["low"], part["high"], color=INTERVAL, linewidth=4, zorder=2)
-        sides = np.select([part["difference_low"] > 0, part["difference_high"] < 0], [0, 1], 2)
-        for label, color in dots.items():
-            at = sides == list(dots).index(label)
-            style = {"color": color, "markeredgecolor": TEXT["plain"], "markersize": 7, "zorder": 3}
-            ax.plot(part["value"][at], places[at], "o", clip_on=False, label=label, **style)
+        sides = [part["difference_low"] > 0, part["difference_high"] < 0, part["value"] > -1]
+        color = np.select(sides, list(DIFFERENCES.values()), "")
+        look.intervals(ax, part, "value", places, color)
         for place, value in zip(places, part["difference"], strict=True):
             # z: what rounds to 0 has no minus.
             text = f"{100 * value:+z.1f}".replace("-", "\N{MINUS SIGN}") if value == value else ""
@@ -157,9 +147,10 @@ def strategies(frame: "pd.DataFrame") -> Figure:
     panels[0].set_ylim(len(names) - 0.5, -0.5)
     for ax in panels[len(measures) :]:
         ax.set_visible(False)
-    handles, labels = panels[0].get_legend_handles_labels()
+    style = {"linestyle": "", "marker": "o", "markeredgecolor": TEXT["plain"]}
+    handles = [Line2D([], [], color=c, label=name, **style) for name, c in DIFFERENCES.items()]
     title = f"Paired difference to {names[0]}, in points"
-    figure.legend(handles, labels, title=title, loc="outside lower center", ncols=3)
+    figure.legend(handles=handles, title=title, loc="outside lower center", ncols=3)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""What is in a dataset: classes, ink, mean images, the map of images, and balancing plans."""
+"""What is in a dataset: classes, ink, the map of images, and balancing plans."""
 
 from collections.abc import Mapping, Sequence
 from math import ceil
@@ -13,7 +13,6 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from hcr.plots import look
-from hcr.plots.images import sheet
 from hcr.plots.look import COLORS, INTERVAL, MONO, SHARE, SMALL
 
 if TYPE_CHECKING:
@@ -60,9 +59,7 @@ def repeats(times: np.ndarray) -> Axes:
     ax = look.axes(3.0)
     whole = float(times.max()).is_integer() and times.max() <= 40
     bins = np.arange(times.max() + 2) - 0.5 if whole else 40
-    heights, _, bars = ax.hist(times, bins, rwidth=0.8 if whole else 1.0, color=COLORS["train"])
-    if whole and len(heights) <= 10:
-        ax.bar_label(bars, [f"{n:,.0f}" if n else "" for n in heights], padding=2)
+    ax.hist(times, bins, rwidth=0.8 if whole else 1.0, color=COLORS["train"])
     ax.xaxis.set_major_locator(MaxNLocator(integer=whole, min_n_ticks=1))
     ax.set(xlabel="Times drawn an epoch, or sum of weights", ylabel="Training images")
     ax.margins(y=0.12)
@@ -75,8 +72,8 @@ def ink_by_class(table: "pd.DataFrame") -> Figure:
     """Ink, line width, slant, width and height by class: a row a class, a panel a measure.
 
     The dot is the class's median, its thick line holds half of the class's images, its thin line
-    90 %. The lowest and the highest median of each panel are marked, and a dashed line shows the
-    median class. `table` is as `hcr.preprocessing.ink.by_class` gives it.
+    90 %; a dashed line shows the median class. `table` is as `hcr.preprocessing.ink.by_class` gives
+    it.
     """
     rows, characters = np.arange(len(table)), list(table["character"])
     figure = look.canvas(1.1 + 0.165 * max(len(rows), 8), look.class_width(characters))
@@ -87,17 +84,13 @@ def ink_by_class(table: "pd.DataFrame") -> Figure:
         ax.hlines(rows, table[f"{name} 5 %"], table[f"{name} 95 %"], color=INTERVAL, linewidth=1.2)
         ax.hlines(rows, table[f"{name} 25 %"], table[f"{name} 75 %"], color=INTERVAL, linewidth=4.5)
         ax.plot(median, rows, "o", color="#222222", markersize=3.5)
-        ends = [int(np.nanargmin(median)), int(np.nanargmax(median))]
-        ax.plot(median[ends], ends, "D", color=COLORS["wrong"], markersize=6)
         ax.margins(x=0.08)
         ax.set(title=title, xlabel=unit)
         ax.grid(axis="x")
         ax.xaxis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 2, 5, 10]))
         ax.spines["left"].set_visible(False)
         ax.tick_params(axis="y", length=0)
-        # Rows of equal color lead the eye from the name to the last panel.
-        for row in rows[1::2]:
-            ax.axhspan(row - 0.5, row + 0.5, color="#f4f4f0", linewidth=0, zorder=0)
+        ax.grid(axis="y", alpha=0.5)
     look.percents(panels[0].xaxis)
     look.name_ticks(panels[0].yaxis, rows, characters)
     panels[0].set(ylim=(len(rows) - 0.4, -0.6), ylabel="Character")
@@ -136,19 +129,6 @@ def ink_boxes(coverage: np.ndarray, frame: "pd.DataFrame") -> Figure:
 
 
 @look.styled
-def mean_images(mean: np.ndarray, spread: np.ndarray, characters: Sequence[str]) -> Figure:
-    """Each class's mean image and, beneath, the standard deviation of each pixel."""
-    columns = len(characters) if 6 <= len(characters) <= 12 else 12
-    figure = look.canvas(2 * (0.4 + 0.85 * ceil(len(characters) / columns) * 12 / columns))
-    upper, lower = figure.subplots(2)
-    sheet(mean, columns, characters, ax=upper)
-    sheet(spread, columns, characters, cmap="magma_r", limits=(0, 128), ax=lower)
-    upper.set_title("Mean")
-    lower.set_title("Spread: standard deviation, pale 0 to dark 128")
-    return figure
-
-
-@look.styled
 def image_map(
     images: np.ndarray, places: np.ndarray, labels: np.ndarray, characters: Sequence[str]
 ) -> Axes:
@@ -164,13 +144,7 @@ def image_map(
         own = places[labels == label]
         density = np.exp(-((own[:, None] - own) ** 2).sum(axis=2) / 0.005).sum(axis=1)
         peaks[label] = own[density.argmax()]
-    # The ink of each class is the one whose other classes are farthest away.
-    inks: dict[int, str] = {}
-    for label, place in peaks.items():
-        cost = dict.fromkeys(INKS, 0.0)
-        for other, ink in inks.items():
-            cost[ink] += np.exp(-((place - peaks[other]) ** 2).sum() / 0.045)
-        inks[label] = min(cost, key=cost.__getitem__)
+    inks = {label: INKS[i % len(INKS)] for i, label in enumerate(peaks)}
     board = np.ones((cells, side, cells, side, 3), np.float32)
     cell = np.minimum((places * cells).astype(int), cells - 1)
     far = np.abs(places * cells - cell - 0.5).max(axis=1)

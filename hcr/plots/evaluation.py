@@ -11,6 +11,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from hcr.evaluation.scores import percent
 from hcr.plots import look
 from hcr.plots.images import message
 from hcr.plots.look import COLORS, INTERVAL, SHARE, SMALL
@@ -24,17 +25,15 @@ POINTS = 600  # of a curve that are drawn: as many as a screen has
 
 @look.styled
 def confusion(
-    counts: np.ndarray, characters: Sequence[str], blocks: Sequence[Sequence[int]] | None = None
+    counts: np.ndarray, characters: Sequence[str], blocks: Sequence[Sequence[int]]
 ) -> Axes:
     """Heat map: of the images of a true class (row), the share predicted as each class (column).
 
     The colors are stretched so that a confusion of 1 % shows. Up to 16 classes have their shares
-    in per cent written in. `counts` are (classes, classes), rows true. With `blocks`, lists of all
-    classes as `hcr.evaluation.confusion_blocks` gives them, the classes stand in this order, and
-    each block of several has a frame.
+    in per cent written in. `counts` are (classes, classes), rows true. The classes stand in the
+    order of `blocks`, as `hcr.evaluation.confusion_blocks` gives them, each of several in a frame.
     """
     size, width = len(characters), look.class_width(characters)
-    blocks = [[i] for i in range(size)] if blocks is None else blocks
     order = np.concatenate(blocks).astype(int)
     share = (counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))[np.ix_(order, order)]
     ax = look.axes(width * 0.87, width)
@@ -47,9 +46,7 @@ def confusion(
         norm=PowerNorm(0.4, vmin=0, vmax=1),
         annot=np.array(numbers) if size <= 16 else None,
         fmt="",
-        annot_kws={"size": 9.5},
         linewidths=0.4,
-        linecolor="#ebebeb",
         cbar_kws=bar,
     )
     look.percents(ax.collections[0].colorbar.ax.yaxis)
@@ -76,11 +73,9 @@ def per_class(frame: "pd.DataFrame") -> Axes:
         return message("No class has an image.")
     places, mean = np.arange(len(frame)), frame["recall"].mean()
     ax = look.axes(1.0 + 0.19 * max(len(frame), 4))
-    ax.hlines(places, frame["low"], frame["high"], color=INTERVAL, linewidth=4)
-    dots = {"color": COLORS["test"], "markeredgecolor": "#222222", "markersize": 6}
-    ax.plot(frame["recall"], places, "o", clip_on=False, **dots)
+    look.intervals(ax, frame, "recall", places, COLORS["test"])
     ax.axvline(mean, color=COLORS["mark"], linewidth=1.2, linestyle="-.")
-    ax.set_title(f"Mean of the recalls: {look.percent(mean)} (line)", fontweight="normal")
+    ax.set_title(f"Mean of the recalls: {percent(mean)} (line)", fontweight="normal")
     names = [f"{name} {n:>6,}" for name, n in zip(frame["character"], frame["n"], strict=True)]
     look.name_ticks(ax.yaxis, places, names)
     ax.set(ylim=(len(frame) - 0.4, -0.6), xlim=(max(0.0, frame["low"].min() - 0.02), 1.0))
@@ -97,7 +92,7 @@ def reliability(tables: "Mapping[str, pd.DataFrame]", split: str = "test") -> Fi
     `tables` has a panel's title and its table, as `hcr.evaluation.reliability` gives it: columns n,
     confidence, accuracy, low, high; attributes ece, log_loss. `split` decides the color.
     """
-    figure = look.canvas(4.1, 7.0 if len(tables) > 1 else 4.6)
+    figure = look.canvas(4.1)
     panels = figure.subplots(1, len(tables), sharey=True, squeeze=False)[0]
     for ax, (title, table) in zip(panels, tables.items(), strict=True):
         bins = table[table["n"] > 0]
@@ -110,7 +105,7 @@ def reliability(tables: "Mapping[str, pd.DataFrame]", split: str = "test") -> Fi
         ax.scatter(bins["confidence"], bins["accuracy"], **dots)
         ax.set(xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal", xlabel="Confidence")
         loss = table.attrs["log_loss"]
-        text = f"{title}: ECE {look.percent(table.attrs['ece'], 2)}, log loss {loss:.4f}"
+        text = f"{title}: ECE {percent(table.attrs['ece'], 2)}, log loss {loss:.4f}"
         ax.set_title(text, fontweight="normal", size=10.5)
         look.percents(ax.xaxis)
         look.percents(ax.yaxis)
@@ -122,30 +117,26 @@ def reliability(tables: "Mapping[str, pd.DataFrame]", split: str = "test") -> Fi
 
 
 @look.styled
-def risk_coverage(
-    curve: "pd.DataFrame", goal: float | None = None, point: "pd.Series | None" = None
-) -> Axes:
+def risk_coverage(curve: "pd.DataFrame", goal: float, point: "pd.Series") -> Axes:
     """The accuracy on the images that are accepted, the least confident being rejected first.
 
-    `curve` and `point`, what a threshold gives, are as `hcr.evaluation.risk_coverage` and
-    `selective_scores` give them; `goal` is an accuracy to reach, drawn as a line.
+    `curve` is as `hcr.evaluation.risk_coverage` gives it, `point` the row of a threshold; `goal` is
+    an accuracy to reach, drawn as a line.
     """
+    curve = curve[curve["accepted"] > 0]
     ax, n = look.axes(4.2), len(curve)
-    # The first rows all, for there a curve is rough, then evenly.
-    rows = np.unique(np.r_[: min(50, n), np.linspace(0, n - 1, POINTS).astype(int)])
-    some = curve.iloc[rows]
+    some = curve.iloc[:: max(1, n // POINTS)]
     coverage, accuracy = some["coverage"], some["accuracy"]
     ax.fill_between(coverage, some["low"], some["high"], color=COLORS["test"], alpha=0.25, lw=0)
     ax.plot(coverage, accuracy, color=COLORS["test"], label="accuracy, and its interval")
-    low = min(accuracy[coverage >= FEWEST].min(), 1.0 if goal is None else goal)
+    low = min(accuracy[coverage >= FEWEST].min(), goal)
     ax.set(xlim=(0, 1), ylim=(max(0.0, low - 0.12 * (1 - low) - 0.002), 1))
-    if goal is not None:
-        line = {"color": COLORS["before"], "linestyle": "--", "linewidth": 1.2}
-        ax.axhline(goal, label=f"goal: {look.percent(goal)}", **line)
-    if point is not None and point["coverage"] > 0:
+    line = {"color": COLORS["before"], "linestyle": "--", "linewidth": 1.2}
+    ax.axhline(goal, label=f"goal: {percent(goal)}", **line)
+    if point["coverage"] > 0:
         x, y = point["coverage"], point["accuracy"]
         ax.vlines(x, point["low"], point["high"], color=COLORS["mark"], linewidth=1.6)
-        label = f"{look.percent(1 - x)} rejected: {look.percent(y, 2)}"
+        label = f"{percent(1 - x)} rejected: {percent(y, 2)}"
         ax.plot([x], [y], "o", color=COLORS["mark"], label=label, markersize=7, zorder=4)
     images = curve["accepted"].iloc[-1]
     ax.set(
@@ -181,8 +172,6 @@ def robustness(frame: "pd.DataFrame") -> Figure:
         ax.set_title(name, size=10.5)
         look.percents(ax.yaxis)
         ax.grid()
-    for ax in panels[len(names) :]:
-        ax.set_axis_off()
     figure.supxlabel(f"Strength (n = {frame['n'].iloc[0]:,} images at each)", size=10.5)
     figure.supylabel("Accuracy", size=10.5)
     return figure

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import wraps
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
@@ -13,6 +13,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, PercentFormatter
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Inches. A phone shows a figure of this width at half its size: no text is under 9 points.
 WIDTH, SMALL = 7.0, 9
@@ -41,10 +44,7 @@ DASHES = ("-", "--", "-.", ":")
 
 # Paper is not quite white, so that an image's edge shows on the page.
 INK = LinearSegmentedColormap.from_list("ink", ["#f1f1ec", "#16161a"])
-# Where 0 should be told from a little.
-SHARE = LinearSegmentedColormap.from_list(
-    "share", ["#ffffff", "#b9d9ec", "#4f9bcb", "#0b559f", "#08204d"]
-)
+SHARE = "Blues"
 
 STYLE: dict[str, Any] = {
     "font.family": ["DejaVu Sans"],
@@ -70,15 +70,13 @@ STYLE: dict[str, Any] = {
     "image.interpolation": "none",
 }
 
-Plot = TypeVar("Plot", bound=Callable[..., Any])
-
 
 def style() -> AbstractContextManager[None]:
     """A context in which every figure has the look of this package."""
     return mpl.rc_context(STYLE)
 
 
-def styled(plot: Plot) -> Plot:
+def styled(plot: Callable[..., Any]) -> Callable[..., Any]:
     """Draw `plot` in this package's style, whatever the notebook has set."""
 
     @wraps(plot)
@@ -86,7 +84,7 @@ def styled(plot: Plot) -> Plot:
         with style():
             return plot(*args, **kwargs)
 
-    return draw  # type: ignore[return-value]
+    return draw
 
 
 def canvas(height: float, width: float = WIDTH) -> Figure:
@@ -99,11 +97,6 @@ def canvas(height: float, width: float = WIDTH) -> Figure:
 def axes(height: float, width: float = WIDTH) -> Axes:
     """New axes on a figure of this height and width in inches."""
     return canvas(height, width).add_subplot()
-
-
-def percent(share: float, digits: int = 1) -> str:
-    """A share as 98.4 %."""
-    return f"{100 * share:.{digits}f} %"
 
 
 def thousands(axis: Axis) -> None:
@@ -131,6 +124,15 @@ def name_ticks(axis: Axis, places: np.ndarray, names: Iterable[str]) -> None:
 def class_width(characters: Sequence[str]) -> float:
     """The width in inches of a figure with one place a class."""
     return WIDTH if len(characters) <= 24 else 8.0
+
+
+def intervals(
+    ax: Axes, frame: "pd.DataFrame", value: str, places: np.ndarray, color: Any, **style: Any
+) -> None:
+    """Draw for each row a dot at its `value`, on a bar from low to high."""
+    ax.hlines(places, frame["low"], frame["high"], color=INTERVAL, linewidth=4, zorder=2)
+    style |= {"s": 45, "c": color, "edgecolor": TEXT["plain"], "zorder": 3, "clip_on": False}
+    ax.scatter(frame[value], places, **style)
 
 
 def series(place: int) -> dict[str, str]:
