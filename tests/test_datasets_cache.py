@@ -11,7 +11,7 @@ from dataset_files import NAME, family, made, splits
 
 from hcr import datasets
 from hcr.datasets import Options, Split, Strokes, cache
-from hcr.errors import DataError, RunError
+from hcr.errors import RunError
 from hcr.runs.environment import cache_folder
 
 
@@ -72,7 +72,6 @@ DAMAGES = {
     "cut": ("train-images.npy", lambda content: content[:-1]),
     "a label changed": ("train-labels.npy", lambda content: content[:-8] + b"\3" + content[-7:]),
     "zeros": ("validation-images.npy", lambda content: bytes(len(content))),
-    "record cut": ("entry.json", lambda content: content[:-20]),
     "record changed": ("entry.json", lambda content: content.replace(b'": 0', b'": 1', 1)),
 }
 
@@ -119,16 +118,6 @@ def test_three_sets_at_once_leave_each_other_alone(tmp_path, monkeypatch):
         assert len(data.test) == data.counts["test"].sum()
 
 
-def test_a_reader_that_fails_leaves_nothing(source, monkeypatch):
-    def broken():
-        raise DataError("The file is cut short.")
-
-    family(monkeypatch, source, broken)
-    with pytest.raises(DataError, match="cut short"):
-        datasets.load(NAME)
-    assert entries() == []
-
-
 def test_a_full_disk_is_told_and_leaves_nothing_that_is_trusted(source, monkeypatch):
     calls = family(monkeypatch, source)
     real, written = np.save, []
@@ -147,14 +136,6 @@ def test_a_full_disk_is_told_and_leaves_nothing_that_is_trusted(source, monkeypa
     monkeypatch.setattr(np, "save", real)
     assert len(datasets.load(NAME).train) == 200
     assert len(calls) == 2
-
-
-def test_a_file_in_the_caches_place_is_told(source, monkeypatch):
-    family(monkeypatch, source)
-    cache_folder().parent.mkdir(exist_ok=True)
-    cache_folder().write_text("no folder")
-    with pytest.raises(RunError, match="HCR_CACHE"):
-        datasets.load(NAME)
 
 
 def test_what_a_killed_process_left_is_swept(source, monkeypatch):
@@ -183,10 +164,9 @@ def test_drawings_and_writers_come_back(source, monkeypatch):
         assert data.train.writers.tolist() == writers.tolist()
         assert data.validation.strokes is None
     less = datasets.load(NAME, limit=20).train
-    for i in range(20):
-        number = int(less.strokes[i][0][0, 0])
-        np.testing.assert_array_equal(less.images[i], data.train.images[number])
-        assert less.writers[i] == writers[number]
+    number = int(less.strokes[7][0][0, 0])
+    np.testing.assert_array_equal(less.images[7], data.train.images[number])
+    assert less.writers[7] == writers[number]
 
 
 def test_two_names_share_no_entry(source):

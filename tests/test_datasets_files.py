@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import os
 import struct
-import threading
 import tracemalloc
 import zipfile
 
@@ -26,7 +25,7 @@ from dataset_files import (
 
 from hcr import datasets
 from hcr.datasets import Options, Split, emnist, files, leaks, mnist, unipen
-from hcr.errors import DataError, RunError
+from hcr.errors import DataError
 from hcr.preprocessing import from_strokes
 from hcr.preprocessing.labels import BALANCED, BYCLASS, LETTERS
 
@@ -74,8 +73,8 @@ def test_mnist_is_read_plain_or_gzipped_wherever_it_lies(digits, data, monkeypat
 def test_a_relative_folder_counts_from_here_or_the_projects_top(
     digits, data, monkeypatch, tmp_path
 ):
-    for folder in ("hcr", "notebooks"):
-        (tmp_path / "project" / folder).mkdir(parents=True)
+    (tmp_path / "project" / "hcr").mkdir(parents=True)
+    (tmp_path / "project" / "notebooks").mkdir()
     (tmp_path / "project" / "run_all.py").touch()
     monkeypatch.setenv("HCR_DATA", os.path.join("..", "data"))
     for folder in (tmp_path / "project", tmp_path / "project" / "notebooks"):
@@ -83,11 +82,8 @@ def test_a_relative_folder_counts_from_here_or_the_projects_top(
         assert files.find("mnist", IMAGES) == (data / "mnist" / IMAGES).resolve()
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_a_missing_file_is_named_with_the_remedy(digits, data, monkeypatch, there):
+def test_a_missing_file_is_named_with_the_remedy(digits, data):
     (data / "mnist" / LABELS).unlink()
-    if not there:
-        monkeypatch.delenv("HCR_DATA")
     with pytest.raises(DataError, match="HCR_DATA.*mnist-sample"):
         datasets.load("mnist")
 
@@ -231,16 +227,6 @@ def test_where_no_mirror_gives_it_the_remedy_is_named(server, official, tmp_path
     check_download(official, tmp_path)
 
 
-def test_two_at_once_download_once(server, official, tmp_path):
-    threads = [threading.Thread(target=emnist.emnist_file, args=(MEMBER,)) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    check_download(official, tmp_path)
-    assert len(server.requests) == 1
-
-
 def test_what_lies_in_hcr_data_needs_no_download_but_must_be_official(server, official, data):
     (data / "emnist").mkdir()
     for name in official:
@@ -267,12 +253,6 @@ def test_a_bad_archive_is_an_error_and_nothing_of_it_is_trusted(server, official
     (data / "gzip.zip").write_bytes(server.content)
     assert [emnist.emnist_file(name).is_file() for name in official] == [True] * len(official)
     assert server.requests == []
-
-
-def test_a_cache_that_cannot_be_written_is_an_error(server, tmp_path):
-    (tmp_path / "cache").touch()
-    with pytest.raises(RunError, match="HCR_CACHE"):
-        emnist.emnist_file(MEMBER)
 
 
 # EMNIST's sets
@@ -304,10 +284,9 @@ def test_a_set_is_read_upright_with_labels_from_nought(data, name):
 def test_labels_of_another_set_are_an_error(data):
     put(data, "emnist-letters", "train", 52)
     path = data / "emnist" / f"emnist-letters-{LABELS}"
-    for labels, word in ((np.arange(52) % 26, "labels from 0 to 25"), (np.full(52, 63), "63")):
-        path.write_bytes(idx_bytes(labels))
-        with pytest.raises(DataError, match=word):
-            emnist.part("emnist-letters", "train")
+    path.write_bytes(idx_bytes(np.arange(52) % 26))
+    with pytest.raises(DataError, match="labels from 0 to 25"):
+        emnist.part("emnist-letters", "train")
 
 
 @pytest.fixture
@@ -342,7 +321,7 @@ def test_a_pool_without_a_listed_image_and_a_damaged_list_are_errors(data, liste
         arrays = dict(file)
     arrays["labels"][5] += 1
     np.savez(data / "list.npz", **arrays)
-    with pytest.raises(DataError, match="digest"):
+    with pytest.raises(DataError, match="others"):
         emnist.rebuild(listed.images)
     (data / "list.npz").write_bytes(b"PK\x03\x04")
     with pytest.raises(DataError, match="list.npz"):
@@ -428,18 +407,6 @@ def test_every_row_of_the_az_file_is_read(data, table, header):
     assert min(map(len, parts)) > 15
 
 
-def test_copies_of_an_image_are_in_one_part_for_ever(data, table):
-    data.mkdir()
-    copies = table[:60].copy()
-    copies[:, 0] = 25
-    path = data / "a.csv"
-    path.write_text(text(np.concatenate([table, table[:80], copies])))
-    parts = [hashes(part) for part in az(path)]
-    path.write_text(text(table[::-1]))
-    assert [hashes(part) for part in az(path)] == parts
-    assert not (parts[0] & parts[1]) | (parts[2] & (parts[0] | parts[1]))
-
-
 @pytest.mark.parametrize("name", mnist.AZ_PLACES)
 def test_the_az_file_is_found_under_its_names(data, table, digits, name):
     path = data / "az" / name
@@ -490,26 +457,19 @@ def test_a_bad_line_of_the_az_file_is_an_error(data, table, change):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("content", ["", "\n\n", HEADERS["words"], "<!DOCTYPE html>\n<p>Sign in\n"])
-def test_another_file_than_the_az_file_is_an_error(data, table, content):
+def test_another_file_than_the_az_file_is_an_error(data, table):
     data.mkdir()
-    (data / "a.csv").write_text(content)
-    with pytest.raises(DataError, match="a.csv"):
-        az(data / "a.csv")
-    (data / "a.csv").write_text(text(table[table[:, 0] < 23]))
-    with pytest.raises(DataError, match="21, 22]"):
-        az(data / "a.csv")
-
-
-@pytest.mark.parametrize("keep", [10, 5000, -1])
-def test_a_zip_file_cut_short_is_an_error(data, table, keep):
-    data.mkdir()
+    for content in ("", HEADERS["words"], "<!DOCTYPE html>\n", text(table[table[:, 0] < 23])):
+        (data / "a.csv").write_text(content)
+        with pytest.raises(DataError, match="a.csv"):
+            az(data / "a.csv")
     with zipfile.ZipFile(data / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(mnist.AZ_FILE, text(table))
     content = (data / "a.zip").read_bytes()
-    (data / "a.zip").write_bytes(content[:keep])
-    with pytest.raises(DataError, match="a.zip"):
-        az(data / "a.zip")
+    for keep in (10, 5000, -1):
+        (data / "a.zip").write_bytes(content[:keep])
+        with pytest.raises(DataError, match="a.zip"):
+            az(data / "a.zip")
 
 
 # UNIPEN
@@ -567,8 +527,8 @@ def test_drawings_by_contributor_and_examples(monkeypatch, tmp_path):
         datasets.sources("unipen")
 
 
-@pytest.mark.parametrize("first", ["emnist-subset", "emnist-balanced"])
-def test_drawings_join_emnists_training_images(monkeypatch, tmp_path, data, first):
+def test_drawings_join_emnists_training_images(monkeypatch, tmp_path, data):
+    first = "emnist-balanced"
     write_unipen(monkeypatch, tmp_path, **unipen_arrays(drawings()))
     for split in ("train", "test"):
         put(data, first, split, 470)
@@ -596,40 +556,22 @@ def put_at(index, value):
     ("key", "change"),
     [
         ("xy", lambda xy: xy[:-1]),
-        ("xy", lambda xy: xy.astype(float) * np.nan),
-        ("xy", lambda xy: xy[:, :1]),
-        ("stroke_ptr", put_at(3, 0)),
-        ("stroke_ptr", put_at(0, 1)),
         ("stroke_ptr", lambda ptr: ptr[::-1].astype(np.uint32)),
         ("sample_ptr", put_at(-1, 3)),
-        ("sample_ptr", lambda ptr: ptr[:0]),
-        ("label", lambda label: label[1:]),
         ("label", put_at(2, "?")),
-        ("contributor", lambda who: who[1:]),
         ("contributor", put_at(2, 6)),
-        ("contributor", put_at(2, -1)),
     ],
 )
-def test_parts_that_do_not_go_together_are_an_error(monkeypatch, tmp_path, key, change):
+def test_a_file_of_drawings_that_is_wrong_is_an_error(monkeypatch, tmp_path, key, change):
     arrays = unipen_arrays(drawings())
-    arrays[key] = change(arrays[key].copy())
-    write_unipen(monkeypatch, tmp_path, **arrays)
+    path = write_unipen(monkeypatch, tmp_path, **arrays | {key: change(arrays[key].copy())})
     with pytest.raises(DataError, match="unipen_chars"):
         unipen.read("unipen", Options())
-
-
-@pytest.mark.parametrize("kind", ["cut", "page", "damaged", "a part missing"])
-def test_a_broken_file_of_drawings_is_an_error(monkeypatch, tmp_path, kind):
-    arrays = unipen_arrays(drawings())
-    if kind == "a part missing":
-        del arrays["sample_ptr"]
-    path = write_unipen(monkeypatch, tmp_path, **arrays)
     content = path.read_bytes()
-    changes = {"cut": content[:-30], "page": b"<html>404</html>"}
-    changes["damaged"] = content[:400] + bytes(100) + content[500:]
-    path.write_bytes(changes.get(kind, content))
-    with pytest.raises(DataError, match="Copy it again"):
-        unipen.read("unipen", Options())
+    for wrong in (content[:-30], content[:400] + bytes(100) + content[500:]):
+        path.write_bytes(wrong)
+        with pytest.raises(DataError, match="Copy it again"):
+            unipen.read("unipen", Options())
 
 
 def test_the_letters_of_all_datasets_are_named():

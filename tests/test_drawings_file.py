@@ -12,8 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import PROJECT
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hcr.datasets import drawings_file as drawings
 from hcr.datasets.drawings_command import main
@@ -64,20 +62,6 @@ def test_a_line_has_the_documented_form():
     assert drawings.parse(example[1].encode()).line == example[1].encode()
 
 
-POINTS = st.lists(st.tuples(*[st.floats(-1e6, 1e6, width=32)] * 2), min_size=1, max_size=4)
-
-
-@given(st.lists(POINTS, min_size=1, max_size=3), st.sampled_from("A0gé§"))
-def test_every_drawing_comes_back_and_is_one_line(points, character):
-    try:
-        drawing = drawings.create(character, points, "x")
-    except DataError:
-        assert len({tuple(np.round(point, 2)) for stroke in points for point in stroke}) == 1
-        return
-    assert b"\n" not in drawing.line
-    assert drawings.parse(drawing.line).line == drawing.line
-
-
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
@@ -87,7 +71,6 @@ def test_every_drawing_comes_back_and_is_one_line(points, character):
         (("A", [[[1, 1], [1.001, 1]]]), "two differ"),
         (("A", [[[1, 2, 3]]]), "strokes"),
         (("A", [[[0, 0], [np.nan, 1]]]), "nan"),
-        (("A", "zigzag"), "strokes"),
         (("A", LINE, "a\nb"), "writer"),
         (("A", LINE, "anna", True), "size"),
     ],
@@ -141,9 +124,7 @@ def line_of(**changed) -> bytes:
     [
         (line_of(version=2), "version 1. Received: 2"),
         (line_of(strokes=()), "strokes"),
-        (line_of(when=()), "zone"),
         (line_of(when="2026-08-20T09:12:33"), "zone"),
-        (b"[1, 2]", "version"),
         (b"\xff\xfe\x00", "JSON"),
         (b"[" * 100_000, "JSON"),
         (line_of(strokes=[[[0, 0], [10**400, 1]]]), "strokes"),

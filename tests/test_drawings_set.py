@@ -114,16 +114,6 @@ def test_too_few_are_told_with_the_number_that_is_needed(characters, most):
     assert all(counts.sum() for counts in data.counts.values())
 
 
-def test_no_drawings_at_all():
-    for call in (datasets.load, datasets.sources):
-        with pytest.raises(DataError, match=r"drawings\.jsonl.*05_draw"):
-            call("drawings")
-    drawings.path().parent.mkdir()
-    drawings.path().touch()
-    with pytest.raises(DataError, match="Received: 0 drawings"):
-        datasets.load("drawings")
-
-
 def test_a_merged_file_is_named_by_path(tmp_path, monkeypatch):
     draw(3 * "AB")
     target = tmp_path / "class.jsonl"
@@ -149,16 +139,6 @@ def test_what_is_appended_moves_no_drawing_of_one_writer(values, n):
     # Every part holds one as soon as some class has three.
     most = max(np.bincount(values, minlength=1)) if values else 0
     assert (most >= 3) == all((parts == part).any() for part in range(3))
-
-
-def test_two_writers_are_split_within_each_class():
-    draw(3 * "AB", "anna")
-    draw(3 * "AB", "bob", first=20)
-    before = where(datasets.load("drawings"))
-    assert sorted(before.values()).count("train") == 2 * 4
-    draw("ABAB", "bob", first=50)
-    after = where(datasets.load("drawings"))
-    assert {key: after[key] for key in before} == before
 
 
 # Splits by writer

@@ -182,12 +182,12 @@ class Dataset:
 def by_hash(hashes: np.ndarray, shares: Sequence[float]) -> list[np.ndarray]:
     """Split indices by the images' hashes: an image falls into the same part for ever.
 
-    `hashes` are uint64 (n,), of `pixel_hashes`; `shares` are in (0, 1], together at most 1. Returns
-    one sorted int64 array of indices per share.
+    `hashes` are uint64 (n,), of `pixel_hashes`; `shares` are in (0, 1], together 1. Returns one
+    sorted int64 array of indices per share.
     """
     place = hashes.astype(np.float64) / 2.0**64
     ends = np.cumsum([0.0, *shares])
-    ends[-1] = np.inf if np.isclose(ends[-1], 1) else ends[-1]
+    ends[-1] = np.inf  # 2**64 - 1 rounds to 2**64
     return [np.flatnonzero((place >= start) & (place < end)) for start, end in pairwise(ends)]
 
 
