@@ -158,7 +158,7 @@ MUTANTS = [
     ("pad", "if (np.ptp(stroke, axis=0) < _TAP).all():", "if (np.ptp(stroke, axis=0) < _TAP).any():"),
     ("pad", "min(max(self._now + steps, 0), len(self._states) - 1)", "min(self._now + steps, len(self._states) - 1)"),
     ("pad", "self._states[self._now + 1 :] = [state]", "self._states += [state]"),
-    ("pad", "if 0 < probability < 0.001 else", "if 0 <= probability < 0.001 else"),
+    ("pad", "if 0 < probability < 0.001:", "if 0 <= probability < 0.001:"),
     ("pad", "point = float(x / FINE), float(y / FINE)", "point = float(x), float(y)"),
     ("pad", "elif moves and len(touches) == 1:", "elif False:"),
     ("pad", "end + max(self._gap, 4 * (end - begin))", "end"),

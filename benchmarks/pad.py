@@ -177,7 +177,7 @@ def main() -> None:
         if live.missing("voila"):
             print("Voilà is not installed: uv run --extra voila benchmarks/pad.py")
             return
-        with live.voila(files / copies[0], **variables) as server:
+        with live.voila(files, **variables) as server:
             load = os.getloadavg()
             found = [opening(chromium, server) for _ in range(OPENINGS)]
             told = "05_draw in Voilà, from the page's address, the kernel's start included"
@@ -234,7 +234,7 @@ def opening(chromium, server: live.Server, name: str | None = None) -> tuple[flo
             live.run_all(page, server, name)
         begin = time.perf_counter()
         if not name:
-            page.goto(server.url(""))
+            page.goto(server.url("voila/render/05_draw_0.ipynb"))
         pad = live.PadPage(page)
         there = time.perf_counter() - begin
         pad.draw([np.array(stroke) * live.SIZE for stroke in strokes(0)])

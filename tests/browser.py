@@ -26,11 +26,6 @@ def find_chromium() -> str | None:
     return next((path for path in map(shutil.which, NAMES) if path), None)
 
 
-def skip_reason() -> str:
-    """Why a browser test cannot run here; empty where it can."""
-    return "" if find_chromium() else f"no Chromium ({', '.join(NAMES)}) or no Playwright"
-
-
 @contextmanager
 def launched() -> Iterator[Any]:
     """A running headless Chromium."""

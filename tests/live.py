@@ -77,20 +77,20 @@ class Server:
 @contextmanager
 def lab(folder: Path, **variables: str) -> Iterator[Server]:
     """JupyterLab with the files of `folder` in its file browser."""
-    with _served("jupyterlab", folder, "lab", *LAB, **variables) as server:
+    with _served("jupyterlab", folder, *LAB, **variables) as server:
         yield server
 
 
 @contextmanager
-def voila(notebook: Path, **variables: str) -> Iterator[Server]:
-    """Voilà, which serves one notebook as a page of its own."""
-    arguments = "--no-browser", "--show_tracebacks=True", str(notebook)
-    with _served("voila", notebook.parent, "", *arguments, **variables) as server:
+def voila(folder: Path, **variables: str) -> Iterator[Server]:
+    """Voilà, which serves each notebook of `folder` as a page of its own."""
+    arguments = "--no-browser", "--show_tracebacks=True", str(folder)
+    with _served("voila", folder, *arguments, **variables) as server:
         yield server
 
 
 @contextmanager
-def _served(module: str, folder: Path, ready: str, *arguments: str, **variables: str):
+def _served(module: str, folder: Path, *arguments: str, **variables: str):
     port, token = _free_port(), secrets.token_hex(16)
     home = folder.parent / f".{module}"
     settings = home / "config" / "labconfig" / "default_setting_overrides.json"
@@ -120,7 +120,7 @@ def _served(module: str, folder: Path, ready: str, *arguments: str, **variables:
         )
     try:
         server = Server(f"http://127.0.0.1:{port}", token, log, process.pid)
-        _wait_for(process, server, ready)
+        _wait_for(process, server)
         yield server
     finally:
         _end(process)
@@ -128,14 +128,12 @@ def _served(module: str, folder: Path, ready: str, *arguments: str, **variables:
 
 def _environment(home: Path, **variables: str) -> dict[str, str]:
     """Nothing of the user's own settings, and a kernel of the interpreter that runs the tests."""
-    shares = [str(Path(prefix) / "share" / "jupyter") for prefix in dict.fromkeys(_prefixes())]
     own = {
         "HOME": str(home),
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_DATA_DIR": str(home / "data"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "IPYTHONDIR": str(home / "ipython"),
-        "JUPYTER_PATH": os.pathsep.join(shares),
         "PYTHONPATH": os.pathsep.join(
             [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
         ),
@@ -144,31 +142,19 @@ def _environment(home: Path, **variables: str) -> dict[str, str]:
     return {**os.environ, **own, **variables}
 
 
-def _prefixes() -> Iterator[str]:
-    """Where packages that this interpreter imports have their browser parts."""
-    import ipycanvas
-
-    yield sys.prefix
-    for parent in Path(ipycanvas.__file__).parents:
-        if (parent / "share" / "jupyter").is_dir():
-            yield str(parent)
-            break
-
-
 def _free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return found.getsockname()[1]
 
 
-def _wait_for(process: subprocess.Popen, server: Server, ready: str) -> None:
-    """Wait until the server accepts connections; Voilà's page itself takes a kernel's start."""
+def _wait_for(process: subprocess.Popen, server: Server) -> None:
+    """Wait until the server answers, be it with an error: Voilà's page takes a kernel's start."""
     until = time.monotonic() + WAIT
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    path = "api/status" if ready else "static/favicon.ico"
     while process.poll() is None and time.monotonic() < until:
         try:
-            opener.open(server.url(path), timeout=5).close()
+            opener.open(server.url("api/status"), timeout=5).close()
             return
         except urllib.error.HTTPError:
             return
@@ -219,10 +205,11 @@ class PadPage:
 
     def __init__(self, page: Any):
         self.page = page
-        self.root = page.locator(".hcr-pad:not(.hcr-still)").last
+        self.root = page.locator(".hcr-pad").last
         self.canvas = self.root.locator("canvas")
         self.answers = self.root.locator(".hcr-answers")
         self.canvas.wait_for(timeout=60_000)
+        self._session = page.context.new_cdp_session(page)
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """Where a point of the pad is on the page, all of which is in view."""
@@ -240,63 +227,39 @@ class PadPage:
                 self.page.mouse.move(*place)
             self.page.mouse.up()
 
-    def dash(self, strokes: Any) -> float:
-        """Draw strokes faster than a mouse can be moved from outside the page.
+    def dash(self, drawings: Any) -> list[tuple[float, str]]:
+        """Draw one after the other, faster than a mouse can be moved from outside the page.
 
-        Returns the milliseconds from the last point to the changed answer, by the page's clock.
+        Returns of each the milliseconds from the last point to the changed answer, by the page's
+        clock, and the best character.
         """
-        return self.canvas.evaluate(
-            """async (canvas, [strokes, size]) => {
-                const box = canvas.getBoundingClientRect();
-                const send = (kind, [x, y]) => canvas.dispatchEvent(new MouseEvent(kind, {
-                    clientX: box.left + x * box.width / size,
-                    clientY: box.top + y * box.height / size,
-                    bubbles: true,
-                }));
-                const pad = canvas.closest(".hcr-pad");
-                const n = strokes.reduce((sum, stroke) => sum + stroke.length, 0);
-                const answered = () => pad.querySelector(".hcr-answers")?.dataset.points == n;
-                const changed = new Promise((done, failed) => {
-                    const watch = new MutationObserver(() => {
-                        if (answered()) { watch.disconnect(); done(performance.now()); }
-                    });
-                    watch.observe(pad, {subtree: true, childList: true});
-                    setTimeout(() => failed(new Error(`no answer for ${n} points`)), 60000);
-                });
-                let begin = 0;
-                for (const stroke of strokes) {
-                    send("mousedown", stroke[0]);
-                    for (const point of stroke.slice(1, -1)) {
-                        await new Promise(done => setTimeout(done, 8));
-                        send("mousemove", point);
-                    }
-                    begin = performance.now();
-                    send("mouseup", stroke[stroke.length - 1]);
-                }
-                return await changed - begin;
-            }""",
-            [[[list(map(float, point)) for point in stroke] for stroke in strokes], SIZE],
-        )
+        plain = [
+            [[[*map(float, point)] for point in stroke] for stroke in each] for each in drawings
+        ]
+        return self.canvas.evaluate(DASH, [plain, SIZE])
 
     def touch(self, strokes: Any) -> None:
         """Draw strokes, in pixels of the pad, with one finger."""
         self.canvas.scroll_into_view_if_needed()
-        session = self.page.context.new_cdp_session(self.page)
         for stroke in strokes:
-            places = [
-                dict(zip("xy", self.place(float(x), float(y)), strict=True)) for x, y in stroke
-            ]
-            kinds = ["touchStart", *["touchMove"] * (len(places) - 1)]
-            for kind, place in zip(kinds, places, strict=True):
-                event = {"type": kind, "touchPoints": [place]}
-                session.send("Input.dispatchTouchEvent", event)
-            session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        session.detach()
+            kinds = ["touchStart", *["touchMove"] * (len(stroke) - 1)]
+            for kind, (x, y) in zip(kinds, stroke, strict=True):
+                self.fingers(kind, self.place(float(x), float(y)))
+            self.fingers("touchEnd")
 
-    def fingers(self, session: Any, kind: str, *places: tuple[float, float]) -> None:
+    def fingers(self, kind: str, *places: tuple[float, float]) -> None:
         """Tell the page where fingers are, in its own pixels."""
         points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
-        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        self._session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    def pen(self, strokes: Any) -> None:
+        """Draw strokes, in pixels of the pad, with a pen."""
+        for stroke in strokes:
+            for index, (x, y) in enumerate([*stroke, stroke[-1]]):
+                kinds = {0: "mousePressed", len(stroke): "mouseReleased"}
+                event = {"type": kinds.get(index, "mouseMoved"), "button": "left", "buttons": 1}
+                event |= dict(zip("xy", self.place(float(x), float(y)), strict=True))
+                self._session.send("Input.dispatchMouseEvent", event | {"pointerType": "pen"})
 
     def best(self, which: int = 0) -> str:
         """The character that the first (or the second) model has as its best."""
@@ -316,18 +279,6 @@ class PadPage:
         if self.answers.get_attribute("data-points") != "0":
             self.button("Clear").click()
         self.wait_for_points(0)
-
-    def ink(self) -> float:
-        """The share of the canvas that is dark. (The test asks the browser; the pad never does.)"""
-        return self.canvas.evaluate(
-            """canvas => {
-                const { width, height } = canvas;
-                const data = canvas.getContext("2d").getImageData(0, 0, width, height).data;
-                let dark = 0;
-                for (let i = 0; i < data.length; i += 4) dark += data[i] < 128 && data[i + 3] > 0;
-                return dark / (width * height);
-            }"""
-        )
 
     def dark(self, x: float, y: float) -> bool:
         """Whether the pad is dark at a place in its pixels."""
@@ -385,5 +336,50 @@ root => {
         const [a, b] = [numbers(getComputedStyle(e).color), behind(e)].map(light);
         return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5;
     }).map(e => e.className + " " + e.textContent.slice(0, 40));
+}
+"""
+
+DASH = """
+async (canvas, [drawings, size]) => {
+    const pad = canvas.closest(".hcr-pad"), times = [];
+    const clear = [...pad.querySelectorAll("button")].find(it => it.textContent.trim() == "Clear");
+    const answered = n => pad.querySelector(".hcr-answers")?.dataset.points == n;
+    const wait = n => new Promise((done, failed) => {
+        const late = setTimeout(() => failed(new Error(`no answer for ${n} points`)), 60000);
+        const look = () => {
+            if (!answered(n)) return;
+            watch.disconnect();
+            clearTimeout(late);
+            done(performance.now());
+        };
+        const watch = new MutationObserver(look);
+        watch.observe(pad, {subtree: true, childList: true});
+        look();
+    });
+    const pause = ms => new Promise(done => setTimeout(done, ms));
+    const box = canvas.getBoundingClientRect();
+    const send = (kind, [x, y]) => canvas.dispatchEvent(new MouseEvent(kind, {
+        clientX: box.left + x * box.width / size,
+        clientY: box.top + y * box.height / size,
+        bubbles: true,
+    }));
+    for (const strokes of drawings) {
+        while (clear.disabled && !answered(0)) await pause(4);
+        clear.click();
+        await wait(0);
+        let begin = 0;
+        for (const stroke of strokes) {
+            send("mousedown", stroke[0]);
+            for (const point of stroke.slice(1, -1)) {
+                await pause(4);
+                send("mousemove", point);
+            }
+            begin = performance.now();
+            send("mouseup", stroke[stroke.length - 1]);
+        }
+        const n = strokes.reduce((sum, stroke) => sum + stroke.length, 0);
+        times.push([await wait(n) - begin, pad.querySelector(".hcr-bars strong").textContent]);
+    }
+    return times;
 }
 """

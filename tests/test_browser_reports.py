@@ -6,10 +6,7 @@ import report_sample as sample
 
 from hcr import reports, runs
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(bool(browser.skip_reason()), reason=browser.skip_reason() or "-"),
-]
+pytestmark = pytest.mark.browser
 FORMATS = {"share": ".1%", "change": "+.2f"}
 PAGES = ("01_eda", "index", "03_train", "evil", "evil_index")
 
@@ -49,21 +46,22 @@ def write(run: runs.Run, name: str, html: str) -> None:
     run.path(f"{name}.html").write_text(html, encoding="utf-8")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_loads_and_runs_nothing_foreign_and_fits(chromium, folder, name, scheme):
-    for width in (390, 1280):
-        with browser.visit(chromium, folder / f"{name}.html", width, color_scheme=scheme) as it:
-            broken = "[...document.images].filter(i => !i.complete || !i.naturalWidth).length"
-            assert it.page.evaluate(broken) == 0
+def test_a_page_loads_and_runs_nothing_foreign_and_fits(chromium, folder, name):
+    with browser.visit(chromium, folder / f"{name}.html", 390) as it:
+        broken = "[...document.images].filter(i => !i.complete || !i.naturalWidth).length"
+        assert it.page.evaluate(broken) == 0
+        for scheme, width in (("light", 390), ("dark", 390), ("dark", 1280)):
+            it.page.emulate_media(color_scheme=scheme)
+            it.page.set_viewport_size({"width": width, "height": 900})
             assert browser.overflow(it.page) <= 0
-            assert it.problems == []
             # Dark ink on light ground, or the other way round.
             light = "getComputedStyle(document.body).{}.match(/\\d+/g).slice(0, 3).map(Number)"
             ink, ground = (
                 sum(it.page.evaluate(light.format(key))) for key in ("color", "backgroundColor")
             )
             assert (ink < ground) == (scheme == "light")
+        assert it.problems == []
 
 
 def test_code_unfolds_with_one_click_and_without_scripts(chromium, folder):
@@ -140,16 +138,17 @@ def test_a_figure_that_is_too_wide_is_shown_whole_and_opens_in_full_size(chromiu
         assert it.problems == []
 
 
-@pytest.mark.parametrize("width", [1280, 820, 390])
-def test_no_card_stands_alone_in_the_last_row(chromium, tmp_path, width):
+def test_no_card_stands_alone_in_the_last_row(chromium, tmp_path):
     rows = [{"label": f"Figure {i}", "text": "98.4 %", "note": ""} for i in range(6)]
     record = {"run": "six", "status": "done", "stages": {"04_evaluate": {"headline": rows}}}
     page = tmp_path / "six.html"
     page.write_text(reports.index_html(record, tmp_path), encoding="utf-8")
     tops = "[...document.querySelectorAll('.cards li')].map(e => e.getBoundingClientRect().top)"
-    with browser.visit(chromium, page, width) as it:
-        places = it.page.evaluate(tops)
-    assert places.count(places[-1]) > 1
+    with browser.visit(chromium, page) as it:
+        for width in (1280, 820, 390):
+            it.page.set_viewport_size({"width": width, "height": 900})
+            places = it.page.evaluate(tops)
+            assert places.count(places[-1]) > 1
 
 
 def test_every_link_within_the_run_leads_somewhere(chromium, folder):

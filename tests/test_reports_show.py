@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import report_sample as sample
+from matplotlib import pyplot
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -44,6 +45,9 @@ def test_a_figure_is_a_small_svg_and_an_entry_of_the_record(run):
     data, metadata = output._repr_mimebundle_()
     assert data == {"image/svg+xml": svg, "text/plain": "Figure: Images a class"}
     assert metadata["image/svg+xml"]["caption"] == "Images a class"
+    _, axes = pyplot.subplots()
+    reports.figure(run, axes, "closed", "Closed")
+    assert pyplot.get_fignums() == []  # an open one would be shown a second time
     run.by_hand = True  # Jupyter shows no caption of an image
     shown = reports.figure(run, sample.bars(), "counts", "Images a class")._repr_mimebundle_()
     assert "Images a class</figcaption>" in shown["text/html"]
@@ -59,7 +63,6 @@ def test_a_figure_is_described_by_its_own_labels(run):
     figure.legend()
     html = reports.figure(run, figure, "two", "The caption.").html
     assert 'alt="Figure: images against class; Left: Loss; series: train, a &lt;b&gt;."' in html
-    assert 'alt="Figure: 16 images."' in reports.figure(run, sample.images(), "n", "Many.").html
 
 
 @pytest.mark.parametrize("raster", [False, True])
@@ -89,14 +92,6 @@ def test_a_figure_drawn_again_replaces_its_entry_and_its_other_form(run):
     reports.figure(run, sample.bars(), "same", "Three")
     assert [path.name for path in run.path("figures").iterdir()] == ["01_same.svg"]
     assert [each["caption"] for each in stage(run)["figures"]] == ["Three"]
-
-
-@pytest.mark.parametrize("name", ["../up", "Upper", "", "a b", "a.b"])
-def test_a_name_is_no_path(run, name):
-    with pytest.raises(ValueError, match="lower-case"):
-        reports.figure(run, sample.bars(), name, "A figure")
-    with pytest.raises(ValueError, match="lower-case"):
-        reports.table(run, sample.frame(3), name, "A table")
 
 
 def test_text_is_never_markup(run):
@@ -202,5 +197,5 @@ def test_warnings_are_shown_and_kept(run):
 
 def test_the_environment_names_versions_and_hardware(run):
     output = reports.environment(run)
-    for name in ("Run", "Commit", "Processor", "python", "numpy"):
+    for name in ("run", "commit", "processor", "python", "numpy"):
         assert f">{name}</th>" in output.html

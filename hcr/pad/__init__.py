@@ -1,6 +1,5 @@
 """The pad: draw a character with mouse, touch or pen and see at once what it is recognized as."""
 
-from hcr.pad.answers import Snapshot
 from hcr.pad.widget import Pad
 
-__all__ = ["Pad", "Snapshot"]
+__all__ = ["Pad"]

@@ -3,12 +3,11 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import ipywidgets as widgets
 import numpy as np
-import traitlets
 from ipycanvas import Canvas, hold_canvas
 
 NAME = "Drawing area"
@@ -85,26 +84,6 @@ class Pace:
 _LOCK = threading.RLock()
 
 
-@contextmanager
-def _batch() -> Iterator[None]:
-    """One message; errors are raised behind it: ipycanvas would hold back all that follows."""
-    failed = None
-    with _LOCK:
-        with hold_canvas():
-            try:
-                yield
-            except Exception as error:
-                failed = error
-        if failed is not None:
-            raise failed
-
-
-class _Canvas(Canvas):
-    # ipycanvas 0.14.3's view does not open under ipywidgets 8 when it has a tooltip but no
-    # description, which ipywidgets takes every widget with a tooltip to have.
-    description = traitlets.Unicode("").tag(sync=True)
-
-
 class Surface:
     """A white square of `size` x `size` pixels that is drawn on with mouse, finger and pen.
 
@@ -122,9 +101,8 @@ class Surface:
         self._now, self._points, self._sent = 0, None, 0
         self._pace = Pace(guard(self._advance), _FRAME)
         layout = widgets.Layout(width=f"{size}px", max_width="calc(100% - 4px)", height="auto")
-        self.canvas = canvas = _Canvas(width=size * FINE, height=size * FINE, layout=layout)
+        self.canvas = canvas = Canvas(width=size * FINE, height=size * FINE, layout=layout)
         canvas.add_class("hcr-paper")
-        canvas.tooltip = NAME
         # A page that is loaded again knows no current canvas: drawing on another one first makes
         # ipycanvas name this one again.
         self._spare = Canvas(width=1, height=1)
@@ -183,29 +161,29 @@ class Surface:
 
     def redraw(self) -> None:
         """Send everything: the page may know nothing, or less exactly than it could."""
-        canvas = self.canvas
-        with _batch():
+        canvas, strokes = self.canvas, [smooth(stroke) for stroke in self.strokes]
+        with _LOCK, hold_canvas():
             self._spare.clear()
             canvas.set_transform(FINE, 0, 0, FINE, 0, 0)
             canvas.fill_style = "#ffffff"
             canvas.fill_rect(0, 0, self.size, self.size)
             canvas.fill_style = canvas.stroke_style = "#111111"
             canvas.line_width, canvas.line_cap, canvas.line_join = self.pen, "round", "round"
-            for stroke in self.strokes:
+            for stroke in strokes:
                 self._line(stroke)
 
     def _advance(self) -> None:
         """Send what the stroke has gained: moves that queued up go out in one batch."""
         if self.drawing:
             # The piece that was last is drawn again: a curve's end hangs on what follows.
-            new = np.array(self._points[max(self._sent - 3, 0) :])
+            new = smooth(np.array(self._points[max(self._sent - 3, 0) :]))
             self._sent = len(self._points)
-            with _batch():
+            with _LOCK, hold_canvas():
                 self._line(new)
 
     def _line(self, points: np.ndarray) -> None:
         if len(points) > 1:
-            self.canvas.stroke_lines(smooth(points))
+            self.canvas.stroke_lines(points)
         elif len(points):
             self.canvas.fill_circle(*points[0].tolist(), self.pen / 2)
 

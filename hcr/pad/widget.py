@@ -3,17 +3,16 @@
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import wraps
 from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 
 from hcr.pad import answers
-from hcr.pad.answers import BARS, Shown, Snapshot
-from hcr.pad.models import Controls, Loaders, Models
+from hcr.pad.answers import BARS, Shown
+from hcr.pad.controls import Controls, Loaders, Models, Teaching
 from hcr.pad.surface import NAME, Pace, Surface
-from hcr.pad.teaching import Teaching
+from hcr.recognizer import Recognition
 from hcr.recognizer.recognizer import Ranked
 
 _GAP = 0.3  # s between two answers while one draws: more of them would delay the last one
@@ -33,15 +32,15 @@ class Pad(widgets.VBox):
         # A cell may replay strokes while a person draws: JupyterLab has a thread for each.
         self._lock = threading.RLock()
         guard, self._shown = self._guard, Shown()
-        self._answering = Pace(guard(self._recognize), _GAP)
-        self._looking = Pace(guard(self._look), _GAP)
+        look = guard(self._look)
+        self._answering, self._looking = Pace(guard(self._recognize), _GAP), Pace(look, _GAP)
         self._surface = Surface(size, self._grown, self._changed, self._leave, guard)
         self.canvas = self._surface.canvas
         self._models = Models(models, guard(self._chosen))
-        self._controls = Controls(self._surface, self._look, guard)
+        self._controls = Controls(self._surface, look, guard)
         self._teaching = None
         if drawings is not None:
-            self._teaching = Teaching(drawings, self._surface, self._bests, guard)
+            self._teaching = Teaching(drawings, self._surface, guard)
         self._answer, self._error, self._status = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self._status.add_class("hcr-status")
         self._frame = widgets.VBox([self.canvas])
@@ -52,9 +51,7 @@ class Pad(widgets.VBox):
         page = widgets.HTML(answers.page_html(NAME), layout={"display": "none"})
         super().__init__([page, self._models.widget, desk, self._status, *teaching, self._error])
         self.add_class("hcr-pad")
-        self._offer()
-        self._show()
-        self._report()
+        self._chosen()
 
     @property
     def strokes(self) -> list[np.ndarray]:
@@ -64,27 +61,18 @@ class Pad(widgets.VBox):
     @property
     def best(self) -> Ranked:
         """The first model's likeliest characters, at most five; empty where nothing is drawn."""
-        return self._shown.first.ranked[:BARS]
-
-    def snapshot(self) -> Snapshot:
-        """A still picture of the drawing and its answer, which shows itself in a notebook."""
-        return Snapshot(self.strokes, self._shown, self.size, self._surface.pen)
-
-    def show_saliency(self, shown: bool = True) -> None:
-        """Show which parts of the image speak for the answer, or don't."""
-        self._controls.saliency.value = shown
+        return next(iter(self._shown.answers.values()), Recognition()).ranked[:BARS]
 
     def clear(self) -> None:
         """Empty the pad. It can be undone."""
         self._surface.clear()
 
-    def replay(self, strokes: Iterable, clear: bool = True) -> Ranked:
-        """Draw strokes, (k, 2) arrays in pad pixels, as a mouse would; returns `best`.
+    def replay(self, strokes: Iterable) -> Ranked:
+        """Empty the pad and draw strokes, (k, 2) arrays in pad pixels, as a mouse would.
 
-        Empties the pad first, unless told not to. What goes wrong is raised.
+        Returns `best`. What goes wrong is raised.
         """
-        if clear:
-            self.clear()
+        self.clear()
         for stroke in strokes:
             self._surface.replay(np.asarray(stroke, dtype=float).reshape(-1, 2))
             if self.error is not None:
@@ -94,16 +82,9 @@ class Pad(widgets.VBox):
             self._looking.now()
         return self.best
 
-    def _repr_mimebundle_(self, **kwargs) -> dict:
-        # Where no widget can live, the still picture is shown. ipywidgets 7 has no such method.
-        method = getattr(super(), "_repr_mimebundle_", None)
-        bundle = method(**kwargs) if method else {}
-        return {**bundle, "text/html": self.snapshot()._repr_html_()}
-
     def _guard(self, function: Callable) -> Callable:
         """Show what goes wrong in the pad: ipywidgets would hide it in a log."""
 
-        @wraps(function)
         def guarded(*args) -> None:
             with self._lock:
                 try:
@@ -123,18 +104,10 @@ class Pad(widgets.VBox):
             self._frame.children = ()
             self._frame.children = (self.canvas,)
 
-    def _chosen(self, _change: dict) -> None:
-        self._offer()
-        self._changed()
-
-    def _offer(self) -> None:
-        names = self._models.chosen
+    def _chosen(self, _change: Any = None) -> None:
         if self._teaching:
-            self._teaching.offer(names, self._models.load(names[0]).labels)
-
-    def _bests(self) -> dict[str, str]:
-        self._answering.now()
-        return {name: answer.best for name, answer in self._shown.answers.items()}
+            self._teaching.offer(self._models.load(self._models.chosen[0]).labels)
+        self._changed()
 
     def _grown(self) -> None:
         self.error = None  # Whoever goes on drawing has seen what went wrong before.
@@ -143,20 +116,20 @@ class Pad(widgets.VBox):
     def _changed(self) -> None:
         self.error = None
         self._answering.now()
-        self._report()
+        # Once a stroke, for it is read aloud.
+        self._status.value = answers.status_html(self._shown)
 
     def _recognize(self) -> None:
         strokes = self.strokes
-        points, whole = sum(map(len, strokes)), not self._surface.drawing
-        self._shown = Shown(points=points, whole=whole)
+        points, wanted = sum(map(len, strokes)), self._controls.saliency.value
+        self._shown = Shown(points=points, whole=not self._surface.drawing)
         found = self._models.recognize(strokes)
         if points:
             # Their place is kept, so that nothing jumps when they come.
-            blank = dict.fromkeys(found, np.zeros((28, 28)))
-            maps = blank if self._controls.saliency.value else {}
-            self._shown = Shown(found, maps, points, whole)
+            maps = dict.fromkeys(found, np.zeros((28, 28))) if wanted else {}
+            self._shown = replace(self._shown, answers=found, maps=maps)
         self._show()
-        if self._controls.saliency.value:
+        if wanted:
             self._looking.ask()
 
     def _look(self) -> None:
@@ -165,10 +138,6 @@ class Pad(widgets.VBox):
         maps = self._models.saliency(self._shown.answers) if wanted else {}
         self._shown = replace(self._shown, maps=maps)
         self._show()
-
-    def _report(self) -> None:
-        # Once a stroke, for it is read aloud.
-        self._status.value = answers.status_html(self._shown)
 
     def _show(self) -> None:
         self._error.value = answers.error_html(self.error) if self.error is not None else ""

@@ -21,6 +21,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from rich.console import Console
 from rich.markup import escape
 
+from hcr import runs
 from hcr.errors import RunError
 
 ENGINE = "hcr"
@@ -106,23 +107,13 @@ class Reporter:
         """Change the line, or print one where the last one is `pause` seconds old."""
         now = time.monotonic()
         left = self.left - (now - self.left_at)
-        text = f"{self.prefix}: {self.cells}, {clock(now - self.started)} elapsed"
-        text += f", about {clock(left)} left{note}" if left >= 1 else note
+        text = f"{self.prefix}: {self.cells}, {runs.clock(now - self.started)} elapsed"
+        text += f", about {runs.clock(left)} left{note}" if left >= 1 else note
         if self.console.is_terminal:
             self.status.update(escape(text))
         elif now - self.spoken >= pause:
             self.spoken = now
             self.say(text)
-
-
-def clock(seconds: float) -> str:
-    """`seconds` for people: `8 s`, `2:05 min`, `1:02:03 h`."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60}:{whole % 60:02d} min"
-    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d} h"
 
 
 class Kernel(AsyncKernelManager):

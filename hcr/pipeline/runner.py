@@ -280,7 +280,7 @@ class _Runner:
             self._note(stage, status="failed", error=vars(failure), **finished)
         self._write_page(stage, again=True)
         ended = "done in" if failure is None else "FAILED after"
-        self.reporter.end(f"{ended} {self.kernel.clock(seconds)}")
+        self.reporter.end(f"{ended} {runs.clock(seconds)}")
         if failure is None:
             return None
         where = f" under “{failure.heading}”" if failure.heading else ""

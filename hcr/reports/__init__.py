@@ -21,12 +21,12 @@ from hcr.reports.show import (  # noqa: F401
 )
 
 # Imported when they are asked for: widgets, plots and nbconvert take a second.
-LAZY = {"notebook_html": "pages", "index_html": "index", "inline": "index"}
+LAZY = ("notebook_html", "index_html", "inline")
 
 
 def __getattr__(name: str) -> Any:
     if name == "galleries":
         return import_module("hcr.reports.galleries")
     if name in LAZY:
-        return getattr(import_module(f"hcr.reports.{LAZY[name]}"), name)
+        return getattr(import_module("hcr.reports.pages"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -20,9 +20,7 @@ PAGE = 40
 Shown = widgets.VBox | reports.Output
 
 
-def samples(
-    run: Run, split: Split, characters: Sequence[str], seed: int = 0, name: str = "samples"
-) -> Shown:
+def samples(run: Run, split: Split, characters: Sequence[str], seed: int = 0) -> Shown:
     """The images of each class; in a report, a few of every class, drawn at random by `seed`."""
     members = [np.flatnonzero(split.labels == label) for label in range(len(characters))]
     groups = {
@@ -32,6 +30,8 @@ def samples(
     }
 
     def few() -> Axes:
+        if not groups:
+            return plots.message("No image.")
         rng, n = np.random.default_rng(seed), max(3, 60 // len(characters))
         chosen = [rng.choice(indices, min(n, len(indices)), replace=False) for indices in members]
         return plots.groups(split.images, chosen, characters, n, max(1, 14 // n))
@@ -40,11 +40,10 @@ def samples(
         return plots.sheet(split.images[indices], 10, [f"{index:,}" for index in indices])
 
     caption = "Training images, drawn at random, by class."
-    overview = few if groups else lambda: plots.message("No image.")
-    return _gallery(run, groups, draw, name, caption, {"a few of each": overview}, headline=True)
+    return _gallery(run, groups, draw, "samples", caption, few, headline=True)
 
 
-def suspects(run: Run, split: Split, frame: pd.DataFrame, name: str = "suspects") -> Shown:
+def suspects(run: Run, split: Split, frame: pd.DataFrame) -> Shown:
     """The suspected label errors, by pair of characters; in a report, the most suspect.
 
     `frame` has the columns index in `split`, given and suggested, which are characters.
@@ -59,11 +58,9 @@ def suspects(run: Run, split: Split, frame: pd.DataFrame, name: str = "suspects"
 
     pairs = frame["given"], frame["suggested"]
     groups = _by_pair(np.arange(len(frame)), *pairs, "{} or rather {}")
-    caption = (
-        "Suspected label errors: the label, what is suggested, the index in the training split."
-    )
+    caption = "Suspected label errors: label, suggestion, index in the training split."
     caption = caption if len(frame) else "No suspected label error."
-    return _gallery(run, groups, draw, name, caption)
+    return _gallery(run, groups, draw, "suspects", caption)
 
 
 def mistakes(
@@ -130,15 +127,13 @@ def drawings(
         return draw()
     # A kernel that draws answers no pad further up, so nothing is drawn until it is asked for.
     button = widgets.Button(description="Draw it", tooltip=caption)
-    shown = widgets.HTML(f"<p>{escape(caption)}</p>")
-    box = widgets.VBox([button, shown])
+    shown = widgets.Output()
+    box = widgets.VBox([button, widgets.HTML(f"<p>{escape(caption)}</p>"), shown])
 
     def clicked(_button: widgets.Button) -> None:
-        try:
-            shown.value = draw().html
+        with shown:  # what goes wrong is shown, too
+            draw().show()
             box.children = (shown,)
-        except Exception as error:  # which ipywidgets would hide in a log
-            shown.value = f"<pre>{escape(f'{type(error).__name__}: {error}')}</pre>"
 
     button.on_click(clicked)
     return box
@@ -162,16 +157,14 @@ def _gallery(
     draw: Callable[[np.ndarray], Axes],
     name: str,
     caption: str,
-    overview: Mapping[str, Callable[[], Axes]] | None = None,
+    few: Callable[[], Axes] | None = None,
     headline: bool = False,
 ) -> Shown:
-    """Pages of `groups` of indices; what comes first, `overview` or a group, is in a report."""
-    choices = [*(overview or {}), *groups]
+    """Pages of `groups` of indices; what comes first, `few` of each or a group, is in a report."""
+    choices = [*(["a few of each"] if few else []), *groups]
 
     def page_of(choice: str, page: int) -> Axes:
-        if overview and choice in overview:
-            return overview[choice]()
-        return draw(groups[choice][(page - 1) * PAGE : page * PAGE])
+        return draw(groups[choice][(page - 1) * PAGE : page * PAGE]) if choice in groups else few()
 
     if not run.by_hand:
         axes = page_of(choices[0], 1)
@@ -181,18 +174,15 @@ def _gallery(
     image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
 
     def show(_change: Any = None) -> None:
-        page.max = max(1, -(-len(groups.get(chosen.value, ())) // PAGE))
-        axes, content = page_of(chosen.value, min(page.value, page.max)), BytesIO()
+        axes, content = page_of(chosen.value, page.value), BytesIO()
         axes.figure.savefig(content, format="png", dpi=120)
         image.value = content.getvalue()
 
-    def choose(change: Any) -> None:
-        if page.value == 1:
-            show(change)
-        else:
-            page.value = 1  # which shows it
+    def choose(_change: Any = None) -> None:
+        page.value, page.max = 1, max(1, -(-len(groups.get(chosen.value, ())) // PAGE))
+        show()
 
     chosen.observe(choose, names="value")
     page.observe(show, names="value")
-    show()
+    choose()
     return widgets.VBox([widgets.HBox([chosen, page]), image])

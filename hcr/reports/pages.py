@@ -1,12 +1,14 @@
-"""An executed notebook as one self-contained HTML page, by nbconvert's `basic` template.
+"""A run's pages: of each executed notebook, by nbconvert's `basic` template, and the front page.
 
-Whatever is not marked as HTML is escaped, and HTML and Markdown of cells is sanitized: nothing on a
-page can run or load a thing but the page's own script.
+Each is one self-contained file. Whatever is not marked as HTML is escaped, and HTML and Markdown of
+cells is sanitized: nothing on a page can run or load a thing but the page's own script.
 """
 
 import base64
 import copy
+import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
@@ -20,9 +22,10 @@ from nbconvert.filters import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors.sanitize import SanitizeHTML
 
-from hcr.reports.show import PNG, figure_html
+from hcr import runs
+from hcr.errors import RunError
+from hcr.reports.show import PNG, TEMPLATES, Output, figure_html, macros
 
-TEMPLATES = Path(__file__).parent / "templates"
 PARAMETERS, INJECTED = "parameters", "injected-parameters"
 MARKER = "papermill-error-cell-tag"  # papermill's own notes on a failure
 EXPECTED = "raises-exception"
@@ -37,16 +40,7 @@ ESCAPES = re.compile(
     r"|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]",
     re.DOTALL,
 )
-# Of each status: its word, the class of its color, and its symbol in a square of 16 by 16, because
-# a state is never told by color alone.
-STATES = {
-    "done": ("done", "done", "M3.5 8.5 6.8 11.8 12.5 4.8"),
-    "running": ("running", "running", "M5.5 4 11.5 8 5.5 12Z"),
-    "by hand": ("by hand", "running", "M5.5 4 11.5 8 5.5 12Z"),
-    "failed": ("failed", "failed", "M4.5 4.5 11.5 11.5M11.5 4.5 4.5 11.5"),
-    "interrupted": ("interrupted", "interrupted", "M5.8 4.5V11.5M10.2 4.5V11.5"),
-    "waiting": ("not run", "waiting", "M4.5 8H11.5"),
-}
+FRONT = "index.html"
 
 
 def notebook_html(
@@ -63,13 +57,21 @@ def notebook_html(
     notebook = copy.deepcopy(notebook)
     notebook.cells = list(_cells(notebook.cells))
     title, lead = _split_title(notebook.cells)
-    entry = (record.get("stages") or {}).get(stage, {})
+    stages = record.get("stages") or {}
+    entry = stages.get(stage, {})
+    # Those with a page, or about to have one.
+    coming = record.get("status") in ("done", "running")
+    pages = [name for name in stages if coming or stages[name].get("status") != "waiting"]
+    at = pages.index(stage) if stage in pages else None
     failed = any(cell.metadata.get("failed") for cell in notebook.cells)
     status = "failed" if failed or entry.get("error") else entry.get("status")
     view = {
         "run": record.get("run", ""),
         "stage": stage,
-        "front": "" if record.get("kind") else "index.html",  # a page across runs has none
+        "stages": stages,
+        "previous": pages[at - 1 : at] if at else [],
+        "next": pages[at + 1 : at + 2] if at is not None else [],
+        "front": "" if record.get("kind") else FRONT,  # a page across runs has none
         "title": title or entry.get("title") or stage,
         "lead": lead,
         "status": status,
@@ -77,20 +79,67 @@ def notebook_html(
         "failed": failed,
         "facts": facts(record, entry, stage),
         "headline": entry.get("headline") or [],
-        "parameters": _parameters(declared, entry.get("parameters") or {}),
+        "declared": declared,
+        "parameters": entry.get("parameters") or {},
         "files": [*(entry.get("figures") or []), *(entry.get("tables") or [])],
         "credits": credits(record, stage),
-        **_neighbors(record, stage),
     }
     return Exporter().from_notebook_node(notebook, resources={"page": view})[0]
 
 
-class Exporter(HTMLExporter):
-    """nbconvert's exporter with templates, filters and a sanitizer of ours.
+def index_html(record: dict[str, Any], folder: Path) -> str:
+    """The page that leads to a run's reports.
 
-    Attributes:
-        sections: Anchor and text of each section that was rendered, for the table of contents.
+    Args:
+        record: The run's `run.json`; sections that it lacks are left out.
+        folder: The run's folder, which the headline figures are read from. One that is missing,
+            or that lies elsewhere, is left out.
     """
+    stages, folder = record.get("stages") or {}, Path(folder)
+    shown: list[Markup] = []
+    parameters: dict[tuple[str, str], list[str]] = {}  # the stages of each name and value
+    for stage, entry in stages.items():
+        for figure in entry.get("figures") or []:
+            path = folder / str(figure.get("file", ""))
+            inside = path.resolve().is_relative_to(folder.resolve()) and path.is_file()
+            if figure.get("headline") and inside:
+                caption = str(figure.get("caption") or "")
+                alt = str(figure.get("alt") or caption)
+                shown.append(Markup(figure_html(path.read_bytes(), caption, alt)))
+        for name, used in (entry.get("parameters") or {}).items():
+            if name != "run":  # the page's title
+                parameters.setdefault((name, value(used)), []).append(stage)
+    view = {
+        "record": record,
+        "stages": stages,
+        "facts": facts(record, record, None),
+        "shown": shown,
+        "parameters": parameters,
+        "credits": credits(record),
+    }
+    return Exporter().environment.get_template("index.html.j2").render(page=view)
+
+
+def inline(folder: Path) -> Output:
+    """The pages in a run's `folder`, folded, to be the last line of a cell; the front one is open.
+
+    Each is a window of its own, because its style is made for a whole page. A link from one to
+    another unfolds that. Raises `RunError` where the run has not left any.
+    """
+    folder = Path(folder)
+    if not (folder / FRONT).is_file():
+        raise RunError(f"{folder} must hold a run's {FRONT}. Received: none. Run it first.")
+    script = (TEMPLATES / "inline.js").read_text(encoding="utf-8")
+    names = [FRONT, *sorted(path.name for path in folder.glob("*.html") if path.name != FRONT)]
+    pages = [(folder / name).read_text(encoding="utf-8") for name in names]
+    pages = [page.replace("</body>", f"<script>{script}</script></body>") for page in pages]
+    titles = [folder.name, *(Path(name).stem for name in names[1:])]
+    html = str(macros().inline(list(zip(names, titles, pages, strict=True))))
+    return Output(html, f"{folder}: {', '.join(names)}")
+
+
+class Exporter(HTMLExporter):
+    """nbconvert's exporter with templates, filters and a sanitizer of ours; notes `sections`."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -102,12 +151,13 @@ class Exporter(HTMLExporter):
             extra_template_basedirs=[],
             sanitize_html=True,
             filters={
-                **{"clean_html": clean, "ansi2html": terminal, "figure": _figure, "state": state},
-                **{"duration": duration, "moment": moment, "value": value},
+                **{"clean_html": clean, "figure": _figure, "moment": moment, "value": value},
+                "ansi2html": lambda text: Markup(ansi2html(ESCAPES.sub("", text))),
+                "clock": runs.clock,
             },
         )
         self.sections: list[tuple[str, str]] = []
-        self.anchors: set[str] = set()
+        self.anchors: Counter[str] = Counter()
         self.environment.globals["sections"] = self.sections
         self.environment.autoescape = True
         self.environment.trim_blocks = self.environment.lstrip_blocks = True
@@ -130,11 +180,9 @@ class _Renderer(IPythonRenderer):
     def heading(self, text: str, level: int, **attrs: Any) -> str:
         plain = str(Markup(text).striptags())
         stem = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-") or "section"
-        anchor, number = f"s-{stem}", 1
-        while anchor in self.page.anchors:
-            number += 1
-            anchor = f"s-{stem}-{number}"
-        self.page.anchors.add(anchor)
+        self.page.anchors[stem] += 1
+        again = self.page.anchors[stem] - 1
+        anchor = f"s-{stem}" + (f"-{again + 1}" if again else "")
         if level <= 2:  # the page has the only title
             level = 2
             self.page.sections.append((anchor, plain))
@@ -167,11 +215,6 @@ def _sanitizer() -> SanitizeHTML:
 
     styles = ["text-align", "overflow", "max-height"]
     return SanitizeHTML(tags=TAGS.split(), attributes=allowed, styles=styles, strip=True)
-
-
-def terminal(text: str) -> Markup:
-    """What a terminal shows of `text`: colors as spans, no other control characters."""
-    return Markup(ansi2html(ESCAPES.sub("", text)))
 
 
 def _figure(output: Any) -> Markup:
@@ -216,43 +259,13 @@ def _split_title(cells: list[Any]) -> tuple[str, str]:
     match = re.match(r"\s*#[ \t]+(.+?)[ \t#]*(?:\n+|$)", first.source) if first else None
     if not match:
         return "", ""
-    rest = first.source[match.end() :]
-    lead, _, after = rest.partition("\n\n")
-    if not lead or lead.lstrip()[0] in "|#-*>`<":  # a table, a list or a heading is no sentence
-        lead, after = "", rest
+    lead, _, after = first.source[match.end() :].partition("\n\n")
+    if lead.startswith(("|", "#", "-")):  # a table, a heading or a list is no sentence
+        lead, after = "", f"{lead}\n\n{after}"
     first.source = after
     if not after.strip():
         cells.remove(first)
     return match[1], lead
-
-
-def _parameters(declared: Sequence[Any], values: dict[str, Any]) -> list[dict[str, Any]]:
-    """A row a parameter; those that differ from their defaults are `changed`."""
-    rows = []
-    for each in declared:
-        used = values.get(each.name, each.default)
-        row = {"name": each.name, "value": used, "default": each.default, "help": each.help}
-        rows.append(row | {"changed": used != each.default and each.name != "run"})
-    names = {each.name for each in declared}
-    rest = [name for name in values if name not in names]
-    return rows + [{"name": name, "value": values[name], "changed": False} for name in rest]
-
-
-def _neighbors(record: dict[str, Any], stage: str) -> dict[str, Any]:
-    """The stages before and after, where a page of them is there or is about to be."""
-    stages = record.get("stages") or {}
-    names = list(stages)
-    if stage not in names:
-        return {"number": 0, "of": len(names)}
-    at, coming = names.index(stage), record.get("status") in ("done", "running")
-    links = {}
-    for key, place in {"previous": at - 1, "next": at + 1}.items():
-        if 0 <= place < len(names):
-            name, entry = names[place], stages[names[place]]
-            if coming or entry.get("status") != "waiting":
-                title = entry.get("title") or name
-                links[key] = {"href": entry.get("html") or f"{name}.html", "title": title}
-    return {**links, "number": at + 1, "of": len(names)}
 
 
 def facts(record: dict[str, Any], entry: dict[str, Any], stage: str | None) -> list[Any]:
@@ -261,26 +274,25 @@ def facts(record: dict[str, Any], entry: dict[str, Any], stage: str | None) -> l
     title = ", ".join(dict.fromkeys(filter(None, (data.get("title"), data.get("name")))))
     cuts = [f"{key} {value(cut)}" for key, cut in (data.get("changed") or {}).items()]
     # The network is known from the stage on that trains it.
-    names = list(stages)[: list(stages).index(stage) + 1] if stage in stages else list(stages)
-    trained = [(stages[name].get("parameters") or {}).get("model") for name in names]
-    parameters = entry.get("parameters") or {}
-    pretrained = parameters.get("pretrained") or "run"
-    models = [pretrained] if pretrained != "run" else [each for each in trained if each][-1:]
-    seed = parameters.get("seed", record.get("seed"))
-    machine = record.get("hardware") or {}
-    cores = f"{machine.get('cores')} cores" if machine.get("cores") else ""
+    before = [stages[name].get("parameters") or {} for name in stages if name <= (stage or name)]
+    trained = [each["model"] for each in before if each.get("model")][-1:]
+    parameters, machine = entry.get("parameters") or {}, record.get("hardware") or {}
+    pretrained = parameters.get("pretrained", "run")
+    cores = f"{machine['cores']} cores" if machine.get("cores") else ""
     rows = {
         "Run": record.get("run", "") if stage else "",
         "Data": f"{title}; training split cut: {', '.join(cuts)}" if cuts else title,
-        "Model": ", ".join(entry.get("models") or models),
-        "Seed": "" if seed is None else value(seed),
+        "Model": ", ".join(
+            entry.get("models") or (trained if pretrained == "run" else [pretrained])
+        ),
+        "Seed": parameters.get("seed", record.get("seed")),
         "Date": moment(entry.get("finished") or entry.get("started")),
-        "Took": duration(entry.get("seconds")),
+        "Took": runs.clock(entry["seconds"]) if entry.get("seconds") is not None else "",
         "Commit": str(record.get("commit") or "unknown")[:10]
         + (", with changes" if record.get("dirty") else ""),
         "Hardware": ", ".join(filter(None, (machine.get("processor"), cores, machine.get("gpu")))),
     }
-    return [(name, str(text)) for name, text in rows.items() if text]
+    return [(name, str(text)) for name, text in rows.items() if text not in ("", None)]
 
 
 def credits(record: dict[str, Any], stage: str | None = None) -> list[dict[str, Any]]:
@@ -288,45 +300,24 @@ def credits(record: dict[str, Any], stage: str | None = None) -> list[dict[str, 
 
     One that the run's dataset consists of, or holds, is credited there.
     """
-    data = record.get("data") or {}
-    credited = {"": data} if data else {}
-    for name, entry in (record.get("stages") or {}).items():
-        for other in (entry.get("data_also") or []) if stage in (None, name) else []:
-            if str(other.get("citation")) not in str(data.get("citation") or ""):
-                credited[str(other.get("name"))] = other
-    return list(credited.values())
-
-
-def duration(seconds: float | None) -> str:
-    """`8.1 s`, `1 min 1 s` or `2 h 5 min`; empty where unknown."""
-    if seconds is None or seconds < 59.95:
-        return "" if seconds is None else f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    data, stages = record.get("data") or {}, record.get("stages") or {}
+    known = str(data.get("citation") or "")
+    others = [
+        other
+        for name in stages
+        if stage in (None, name)
+        for other in stages[name].get("data_also") or []
+        if str(other.get("citation")) not in known
+    ]
+    return [data, *{other.get("name"): other for other in others}.values()]
 
 
 def moment(when: str | None) -> str:
-    """An ISO 8601 time as `21 November 2026, 10:00 UTC`; as it is where it is none."""
-    try:
-        time = datetime.fromisoformat(when or "")
-    except ValueError:
-        return when or ""
-    zone = f" {time.tzname()}" if time.tzinfo else ""
-    return f"{time.day} {time:%B %Y, %H:%M}{zone}"
+    """An ISO 8601 time as `21 November 2026, 10:00 UTC`; empty where unknown."""
+    time = datetime.fromisoformat(when) if when else None
+    return f"{time.day} {time:%B %Y, %H:%M %Z}".rstrip() if time else ""
 
 
 def value(given: Any) -> str:
     """A parameter's value as YAML would have it."""
-    if given is None:
-        return "null"
-    if isinstance(given, bool):
-        return str(given).lower()
-    if isinstance(given, list | tuple):
-        return f"[{', '.join(map(value, given))}]"
-    return '""' if given == "" else str(given)
-
-
-def state(status: str | None) -> dict[str, str]:
-    """A status's word, its kind (a class of the style) and its symbol's path."""
-    unknown = (str(status or "unknown"), "waiting", STATES["waiting"][2])
-    return dict(zip(("word", "kind", "symbol"), STATES.get(status or "", unknown), strict=True))
+    return given if given and isinstance(given, str) else json.dumps(given, ensure_ascii=False)

@@ -5,28 +5,27 @@ import io
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from html import escape
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from IPython.display import display
+from jinja2 import Environment, FileSystemLoader
 from PIL import Image
 
 from hcr import runs
 from hcr.runs import environment as place
 from hcr.runs import files
 
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+TEMPLATES = Path(__file__).parent / "templates"
 NBSP = "\N{NO-BREAK SPACE}"
 MISSING = "\N{EN DASH}"
-QUIET = "opacity:.8;font-size:.9em;line-height:1.45;text-align:left;max-width:75ch"
 # A figure of many small images is smaller, and as sharp, as a PNG.
 MOST_IMAGES, MOST_SVG_BYTES = 12, 250_000
 PNG = b"\x89PNG"
 PNG_DPI = 192  # CSS counts 96 dots an inch; this is twice that
-PNG_ERROR = 2.0  # root mean square error that a palette may cost, of 255
 SIDES = b"width", b"height"
 LONG, MOST_ROWS = 20, 200  # rows of a table: more scroll, and more are only in its CSV
 
@@ -67,13 +66,8 @@ class Output:
             return {"text/html": self.html} | plain
         return dict(self.image) | plain, {kind: dict(self.metadata or {}) for kind in self.image}
 
-    def __repr__(self) -> str:
-        return self.text
-
     def show(self) -> None:
         """Show it, where it is not what the cell ends with."""
-        from IPython.display import display
-
         display(self)
 
 
@@ -109,11 +103,6 @@ def scores(frame: pd.DataFrame, n: int) -> list[Result]:
         note, main = f"95 %: {ends}; n = {n:,}, 1 seed", "accuracy" in key
         rows.append(Result(key, value, label, form, note, main, (low, high)))
     return rows
-
-
-def count(key: str, value: int, label: str, note: str = "", headline: bool = False) -> Result:
-    """A result that is a whole number."""
-    return Result(key, int(value), label, f"{value:,d}", note, headline)
 
 
 def results(
@@ -172,28 +161,22 @@ def warnings(run: runs.Run, texts: Iterable[str | None]) -> Output:
     kept = [each for each in texts if each]
     for warning in kept:
         run.append("warnings", {"text": warning}, same="text")
-    items = "".join(f"<p><strong>Warning.</strong> {escape(each)}</p>" for each in kept)
-    html = f'<div class="hcr-warnings" role="note">{items}</div>' if kept else ""
+    html = str(macros().warnings(kept)) if kept else ""
     return Output(html, "\n".join(f"Warning: {each}" for each in kept))
 
 
 def environment(run: runs.Run) -> Output:
-    """Show commit, seed, elapsed seconds, hardware and the packages' versions."""
-    record = runs.read(run.folder)
-    facts = record if record.get("versions") else place.facts() | record
-    hardware, changes = facts["hardware"], " (with changes)" if facts.get("dirty") else ""
+    """Show commit, seed, hardware and the packages' versions."""
+    facts = place.facts() | runs.read(run.folder)
+    changes = " (with changes)" if facts.get("dirty") else ""
     rows = {
-        "Run": run.name,
-        "Commit": f"{facts.get('commit') or 'unknown':.12}{changes}",
-        "Seed": facts.get("seed", MISSING),
-        "Seconds so far": f"{(datetime.now(UTC) - run.started).total_seconds():.1f}",
-        "Processor": f"{hardware['processor']}, {hardware['cores']} cores",
-        "Memory": f"{hardware['memory_gib']} GiB",
-        "GPU": hardware.get("gpu") or "none",
-        "System": hardware["system"],
+        "run": run.name,
+        "commit": f"{facts.get('commit') or 'unknown':.12}{changes}",
+        "seed": facts.get("seed"),
+        **facts["hardware"],
         **facts["versions"],
     }
-    frame = pd.DataFrame({"Value": list(map(str, rows.values()))}, pd.Index(rows, name="What"))
+    frame = pd.Series(rows, dtype=object).rename_axis("What").to_frame("Value")
     return Output(table_html(frame, "Environment", {}, "hcr-table kept"), "Table: Environment")
 
 
@@ -210,7 +193,7 @@ def figure(
     Args:
         run: The run to save it in.
         drawn: A `Figure`, an `Axes`, an array of `Axes`, or a seaborn grid.
-        name: Lower-case letters, digits, `_` and `-`.
+        name: For the file's name.
         caption: One line of plain text.
         headline: Whether the run's front page shows it.
         raster: Whether it is made of images, so that a PNG suits it better.
@@ -220,13 +203,19 @@ def figure(
     drawn = (drawn.flat[0] if isinstance(drawn, np.ndarray) else drawn).figure.figure
     caption = _with_caveat(run, caption)
     alt = _described(drawn) or caption
-    path = save_figure(drawn, run.path(f"figures/{_stem(run, name)}.svg"), raster)
+    path = save_figure(drawn, run.path(f"figures/{run.number}_{name}.svg"), raster)
     pyplot.close(drawn)  # an open one would be shown a second time by the notebook
     file = f"figures/{path.name}"
     entry = {"name": path.stem, "file": file, "caption": caption, "alt": alt, "headline": headline}
     # By name, because another drawing of it may be of the other form.
     run.append("figures", entry, same="name")
-    return _figure_output(path.read_bytes(), caption, alt, run.by_hand)
+    data, png = path.read_bytes(), path.suffix == ".png"
+    html, text = figure_html(data, caption, alt), f"Figure: {caption}"
+    if run.by_hand:
+        return Output(html, text)
+    content = base64.b64encode(data).decode() if png else data.decode()
+    image = {"image/png" if png else "image/svg+xml": content}
+    return Output(html, text, image, {"caption": caption, "alt": alt})
 
 
 def live(run: runs.Run, draw: Callable[[Any], Any], caption: str) -> Callable[[Any], None] | None:
@@ -236,14 +225,13 @@ def live(run: runs.Run, draw: Callable[[Any], Any], caption: str) -> Callable[[A
     """
     if not run.by_hand:
         return None
-    from IPython.display import display
     from matplotlib import pyplot
 
     handle = display(Output("", ""), display_id=True)
 
     def update(data: Any) -> None:
         drawn = draw(data)
-        handle.update(_figure_output(_svg(drawn), caption, caption, by_hand=True))
+        handle.update(Output(figure_html(_svg(drawn), caption, caption), f"Figure: {caption}"))
         pyplot.close(drawn)
 
     return update
@@ -278,15 +266,8 @@ def figure_html(data: bytes, caption: str, alt: str) -> str:
         kind = "svg+xml"
         sides = (re.search(rb'<svg[^>]*?\b%s="([\d.]+)pt"' % side, data) for side in SIDES)
         width, height = (round(float(side[1]) * 4 / 3) if side else 480 for side in sides)
-    # White stays white in dark mode, because the figure's ink is dark.
-    look = f"--w:{width}px;max-width:100%;height:auto;background:#fff"
-    below = f'<figcaption style="{QUIET}">{escape(caption)}</figcaption>' if caption else ""
-    return (
-        '<figure class="hcr-figure" style="margin:1em 0"><div class="hcr-scroll">'
-        f'<img src="data:image/{kind};base64,{base64.b64encode(data).decode()}" '
-        f'alt="{escape(alt)}" width="{width}" height="{height}" style="{look}"></div>'
-        f"{below}</figure>"
-    )
+    content = base64.b64encode(data).decode()
+    return str(macros().figure(kind, content, width, height, caption, alt))
 
 
 def table(
@@ -304,17 +285,17 @@ def table(
     Args:
         run: The run to save it in.
         frame: The table. Its index is kept where it has a name or is no plain range.
-        name: Lower-case letters, digits, `_` and `-`.
+        name: For the file's name.
         caption: One line of plain text.
         formats: For a column, a format as `".1%"`, where `FORMATS` has none or another.
         shown: What is shown of `frame`; all of it where None.
     """
-    caption, stem = _with_caveat(run, caption), _stem(run, name)
-    formats = FORMATS | dict(formats or {})
-    entry = {"file": f"tables/{stem}.csv", "latex": f"tables/{stem}.tex", "caption": caption}
+    caption, stem = _with_caveat(run, caption), f"tables/{run.number}_{name}"
+    shown, formats = frame if shown is None else shown, FORMATS | dict(formats or {})
+    entry = {"file": f"{stem}.csv", "latex": f"{stem}.tex", "caption": caption}
     whole = frame.to_csv(index=_has_index(frame), lineterminator="\n")
     files.write_text(run.path(entry["file"]), whole)
-    shown = _with_intervals(frame if shown is None else shown, formats)
+    shown = _with_intervals(shown, formats)
     cells = formatted(shown, formats)
     latex = cells.to_latex(index=_has_index(cells), escape=True, longtable=len(cells) > LONG)
     files.write_text(run.path(entry["latex"]), latex)
@@ -329,35 +310,14 @@ def table_html(
     most = frame.head(MOST_ROWS)
     if len(most) < len(frame):
         caption = f"{caption} The first {MOST_ROWS} of {len(frame):,} rows; its CSV has all."
-    sides = ["right" if pd.api.types.is_numeric_dtype(kind) else "left" for kind in most.dtypes]
-    cells = formatted(most, formats)
-    heads = cells.index.nlevels if _has_index(cells) else 0
+    cells, heads = formatted(most, formats), most.index.nlevels if _has_index(most) else 0
     if heads:
-        names = [str(name or "") for name in cells.index.names]
-        numeric = pd.api.types.is_numeric_dtype(cells.index.dtype)
-        sides = ["right" if numeric else "left"] * heads + sides
-        cells = cells.reset_index(names=names, allow_duplicates=True)
-
-    def row(values: Iterable[Any], heads: int, scope: str) -> str:
-        html = ""
-        for at, (value, side) in enumerate(zip(values, sides, strict=True)):
-            tag, of = ("th", f' scope="{scope}"') if at < heads else ("td", "")
-            html += f'<{tag}{of} style="text-align:{side}">{escape(str(value))}</{tag}>'
-        return f"<tr>{html}</tr>"
-
-    names = [
-        " / ".join(filter(None, map(str, name))) if isinstance(name, tuple) else str(name)
-        for name in cells.columns
-    ]
-    top = row(names, len(names), "col")
-    body = "".join(row(values, heads, "row") for values in cells.itertuples(index=False, name=None))
-    none = f'<tr><td colspan="{len(names)}" style="text-align:left">none</td></tr>'
-    box = "overflow:auto" + (";max-height:30em" if len(most) > LONG and "kept" not in kind else "")
-    return (
-        f'<div class="{kind}" style="{box}" tabindex="0" role="group" '
-        f'aria-label="{escape(caption)}"><table><caption><span>{escape(caption)}</span></caption>'
-        f"<thead>{top}</thead><tbody>{body or none}</tbody></table></div>"
-    )
+        how = {"names": [name or "" for name in most.index.names], "allow_duplicates": True}
+        most, cells = most.reset_index(**how), cells.reset_index(**how)
+    sides = ["right" if pd.api.types.is_numeric_dtype(kind) else "left" for kind in most.dtypes]
+    long = len(most) > LONG and "kept" not in kind
+    rows = cells.astype(str).itertuples(index=False, name=None)
+    return str(macros().table(kind, caption, long, heads, list(cells), sides, list(rows)))
 
 
 def formatted(frame: pd.DataFrame, formats: Mapping[str, str]) -> pd.DataFrame:
@@ -411,31 +371,21 @@ def _with_intervals(frame: pd.DataFrame, formats: Mapping[str, str]) -> pd.DataF
     return pd.DataFrame(columns, index=frame.index)
 
 
-def _figure_output(data: bytes, caption: str, alt: str, by_hand: bool) -> Output:
-    html, text = figure_html(data, caption, alt), f"Figure: {caption}"
-    if by_hand:
-        return Output(html, text)
-    png = data.startswith(PNG)
-    content = base64.b64encode(data).decode() if png else data.decode()
-    image = {"image/png" if png else "image/svg+xml": content}
-    return Output(html, text, image, {"caption": caption, "alt": alt})
-
-
 def _described(drawn: Any) -> str:
     """What a figure shows, by its own labels, for whoever cannot see it; empty where none tell."""
-    images = sum(len(axes.images) for axes in drawn.axes)
-    # What images show is told by their axes' label; Matplotlib's own labels begin so.
-    named = [str(axes.get_label()) for axes in drawn.axes if axes.images]
-    parts = [label for label in named if label and not label.startswith(("<", "_"))][:6]
-    parts = parts or ([f"{images} images"] if images > 1 else [])
+    parts = []
     for axes in drawn.axes[:6]:
-        title = " ".join(filter(None, map(axes.get_title, ("left", "center", "right"))))
+        # What images show is told by their axes' label; Matplotlib's own labels begin so.
+        label = str(axes.get_label()) if axes.images else ""
+        title = axes.get_title("left") or axes.get_title()
         labels = " against ".join(filter(None, (axes.get_ylabel(), axes.get_xlabel())))
-        parts += filter(None, [": ".join(filter(None, (title, labels)))])
+        parts += ["" if label.startswith(("<", "_")) else label]
+        parts += [": ".join(filter(None, (title, labels)))]
     legends = [*drawn.legends, *filter(None, (axes.get_legend() for axes in drawn.axes))]
     series = dict.fromkeys(label.get_text() for each in legends for label in each.get_texts())
     parts += [f"series: {', '.join([*series][:12])}"] if series else []
-    return f"Figure: {'; '.join(' '.join(part.split()) for part in parts)}." if parts else ""
+    told = "; ".join(" ".join(part.split()) for part in parts if part)
+    return f"Figure: {told}." if told else ""
 
 
 def _render(drawn: Any, **options: Any) -> bytes:
@@ -462,13 +412,10 @@ def _svg(drawn: Any) -> bytes:
 
 def _png(drawn: Any) -> bytes:
     png = io.BytesIO(_render(drawn, format="png", dpi=PNG_DPI))
-    image = Image.open(png, formats=["PNG"]).convert("RGB")
-    # A palette is a third of the size; a figure with many shades keeps them.
+    image, file = Image.open(png, formats=["PNG"]).convert("RGB"), io.BytesIO()
+    # A palette halves the size.
     few = image.quantize(256, dither=Image.Dither.NONE)
-    lost = np.asarray(few.convert("RGB"), np.float32) - np.asarray(image, np.float32)
-    file = io.BytesIO()
-    chosen = few if np.sqrt(np.mean(lost**2)) <= PNG_ERROR else image
-    chosen.save(file, "PNG", optimize=True, dpi=(PNG_DPI, PNG_DPI))
+    few.save(file, "PNG", optimize=True, dpi=(PNG_DPI, PNG_DPI))
     return file.getvalue()
 
 
@@ -481,20 +428,20 @@ def _with_caveat(run: runs.Run, caption: str) -> str:
     return f"{caption} Data: {run.caveat}." if run.caveat else caption
 
 
-def _stem(run: runs.Run, name: str) -> str:
-    if not NAME.fullmatch(name):
-        raise ValueError(f"A name must be lower-case letters, digits, '_', '-'. Received: {name!r}")
-    return f"{run.number}_{name}"
-
-
 def _plain(value: Any) -> Any:
     """`value` as JSON can hold it: NumPy's numbers as Python's, what is not finite as None."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
-    return value
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+@cache
+def macros() -> Any:
+    """The HTML of figures, tables and warnings, by functions that escape what they are given."""
+    options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), **options)
+    return environment.get_template("shown.html.j2").module

@@ -15,6 +15,7 @@ from hcr.runs.record import (  # noqa: F401
     SCHEMA,
     Run,
     check_name,
+    clock,
     finished,
     now,
     open,

@@ -185,6 +185,16 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def clock(seconds: float) -> str:
+    """`seconds` for people: `8 s`, `2:05 min`, `1:02:03 h`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d} h"
+
+
 def shown(path: Path) -> str:
     """`path` relative to the project's top where it lies in it, for messages."""
     root = environment.root()

@@ -1,9 +1,13 @@
 "use strict";
-// Within a notebook's output a page has no address: links inside a run are followed from here.
+// Within a notebook's output a page has no address: links inside a run are followed from here, and
+// one to a figure's or table's file leads nowhere.
+document.head.insertAdjacentHTML("beforeend", `<base target="_blank"><style>
+  a[href^="figures/"], a[href^="tables/"] { color: inherit; text-decoration: none; pointer-events: none; }
+</style>`);
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[href]");
   const href = link ? link.getAttribute("href") : "";
-  if (!href || /^[a-z]+:/i.test(href)) return;
+  if (!href || /^[a-z]+:/i.test(href)) return;  // another site, in a tab of its own
   event.preventDefault();
   if (href.startsWith("#")) {
     const target = document.getElementById(decodeURIComponent(href.slice(1)));
