@@ -47,9 +47,9 @@ models = {"trained": Recognizer.load("mnist"), "torn": Torn(), "broken": Broken(
 pad = Pad(models, drawings)
 """
 SEEN = "pad.replay([[(40, 40), (240, 40), (140, 240)]])\npad"
-MANY = 40
+MANY = 25
 # What so many drawings may leave behind, on the page and in the kernel, in bytes.
-MEMORY, NODES, KERNEL = 12e6, 300, 30e6
+MEMORY, NODES, KERNEL = 8e6, 150, 15e6
 SECOND = "mnist_nist_1000 (pretrained)"
 STEPS = 16
 
@@ -326,8 +326,9 @@ def test_many_characters_leave_nothing_behind(pad, page, lab, drawings):
         found = session.send("Performance.getMetrics")["metrics"]
         return {each["name"]: each["value"] for each in found} | {"kernel": lab.kernels()}
 
-    labels, strokes = zip(*(drawings * MANY)[:MANY], strict=True)
-    pad.dash(strokes[:10])  # what is made once is made now
+    quick = sorted(drawings, key=lambda each: points(each[1]))[:5]
+    labels, strokes = zip(*(quick * MANY)[:MANY], strict=True)
+    pad.dash(strokes[:5])  # what is made once is made now
     before = state()
     assert before["kernel"] > 0
     times, best = zip(*pad.dash(strokes), strict=True)
@@ -337,7 +338,7 @@ def test_many_characters_leave_nothing_behind(pad, page, lab, drawings):
     grown = {name: after[name] - before[name] for name in limits}
     assert all(grown[name] < most for name, most in limits.items()), grown
     # The last answers came about as soon as the first; medians, for machines are busy.
-    first, last = np.median(times[:15]), np.median(times[-15:])
+    first, last = np.median(times[:10]), np.median(times[-10:])
     assert last <= 1.5 * first + 100, f"{first:.0f} ms at first, {last:.0f} ms at last"
     session.detach()
 
