@@ -304,7 +304,7 @@ def test_two_models_alternatives_saliency_and_an_error(pad, drawings):
     assert pad.best() == label
     assert pad.answers.locator("h4").all_inner_texts() == ["trained", "torn"]
     told = pad.answers.locator(".hcr-said").last.inner_text()
-    assert told.startswith("Not sure: 0 or O. On validation")
+    assert told.startswith("Not sure: 0 or O.")
     pad.control("Show saliency").check()
     pad.answers.locator("figcaption", has_text="saliency").last.wait_for()
     assert pad.answers.locator("figure img").count() == 4
