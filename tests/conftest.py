@@ -37,9 +37,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
-    """One cache of datasets for all tests of a worker; never the user's, nor their drawings."""
+    """One cache of datasets for all tests and workers; never the user's, nor their drawings."""
+    top = tmp_path_factory.getbasetemp()
+    top = top.parent if "PYTEST_XDIST_WORKER" in os.environ else top
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HCR_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("HCR_CACHE", str(top / "cache"))
         patch.setenv("HCR_DRAWINGS", str(tmp_path_factory.mktemp("drawings")))
         yield
 

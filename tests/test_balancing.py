@@ -118,7 +118,6 @@ def test_adjust_is_bayes_rule_for_classes_of_equal_share():
     expected = (densities / densities.sum(axis=0)).T
     np.testing.assert_allclose(balancing.adjust(seen, shares), expected)
     np.testing.assert_allclose(balancing.adjust(seen, [0.5, 0.5], 3), seen)
-    # tau by tau: twice a half is the whole.
     half = balancing.adjust(balancing.adjust(seen, shares, 0.5), shares, 0.5)
     np.testing.assert_allclose(half, expected, atol=1e-12)
     assert balancing.adjust(np.array([[0.7, 0.3]], np.float32), shares).dtype == np.float32

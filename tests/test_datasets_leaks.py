@@ -28,9 +28,7 @@ def test_a_pixel_hash_is_the_start_of_sha_256():
     assert (hashes.dtype, hashes.shape) == (np.uint64, (3,))
     for image, value in zip(images, hashes, strict=True):
         assert int(value) == int.from_bytes(hashlib.sha256(image).digest()[:8], "little")
-    # However the images lie in memory.
     np.testing.assert_array_equal(leaks.pixel_hashes(np.asfortranarray(images)), hashes)
-    assert leaks.pixel_hashes(images[:0]).shape == (0,)
 
 
 def test_planted_leaks_are_counted_reported_and_removed():

@@ -43,7 +43,6 @@ def test_pictures_are_those_of_the_pad_with_strokes_and_writers():
     data = datasets.load("drawings")
     assert data.characters == tuple(labels.BALANCED)
     assert data.info.title == "Your drawings"
-    assert data.info.caveat == ""
     kept = drawings.read()
     for split in (data.train, data.validation, data.test):
         check_images(split.images)
