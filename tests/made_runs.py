@@ -15,12 +15,12 @@ OTHER = MACHINE | {"processor": "Xeon", "cores": 8}
 
 
 def labels(n: int = 400, classes: int = 10) -> np.ndarray:
-    """The test pictures' classes, int64 (n,), the first classes more frequent than the last."""
+    """The test images' classes, int64 (n,), the first classes more frequent than the last."""
     return np.sort(np.arange(n) * 7 % n * classes // n) ** 2 // classes
 
 
 def answers(true: np.ndarray, wrong: int, first: int = 0) -> np.ndarray:
-    """What pictures of the classes `true` are read as: `wrong` of them, from `first` on, wrong."""
+    """Predictions for images of the classes `true`: `wrong` of them are wrong, from `first` on."""
     read = true.copy()
     at = (first + np.arange(wrong) * 3) % len(true)
     read[at] = (true[at] + 1) % (true.max() + 1)
@@ -42,23 +42,12 @@ def make(
     true: np.ndarray | None = None,
     **record: Any,
 ) -> Path:
-    """Write a finished run into `folder`.
+    """Write a finished run into `folder`, whose name is the run's.
 
-    Args:
-        folder: The run's folder; its name is the run's.
-        wrong: How many test pictures it misreads.
-        first: The first of these; each third from it on.
-        validation: Its class-balanced accuracy on validation.
-        seed: Of its training.
-        model: A parameter of 03_train.
-        epochs: Another; also how many rows its history has.
-        seconds: What the training took.
-        size: The network's parameters.
-        latency: Milliseconds from strokes to answer.
-        true: The test pictures' classes.
-        record: Entries of run.json in place of the usual ones. `test_digest`, None for a run that
-            did not record it, `openings`, how many there are, `data`, changes of it, and `given`,
-            further parameters of 03_train, are taken apart.
+    `wrong` test images are predicted wrong, each third from `first` on; `validation` is its
+    balanced accuracy, `size` the number of parameters, `latency` in ms. `record` holds entries of run.json in
+    place of the usual ones; of these `test_digest` (None: none recorded), `openings` (how many),
+    `data` (changes of it) and `given` (parameters of 03_train) are taken apart.
     """
     true = labels() if true is None else true
     read = answers(true, wrong, first)

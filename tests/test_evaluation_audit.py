@@ -107,19 +107,6 @@ def test_neighbors_are_those_of_scipy_and_their_pairs_are_counted(digits, featur
     assert {str(labels[image]), str(labels[neighbor])} == {first["character"], first["other"]}
 
 
-def test_the_least_typical_image_points_elsewhere_however_long_it_is():
-    generator = np.random.default_rng(0)
-    features = generator.normal(size=(40, 5)).astype(np.float32) * 0.3 + [3, 0, 0, 0, 0]
-    labels = np.arange(40) % 2
-    features[6], features[8], features[11] = [0, 3, 0, 0, 0], [0.3, 0, 0, 0, 0], [-9, 0, 0, 0, 0]
-    most, least = evaluation.typical_images(features, labels, 3)
-    assert least.tolist() == [6, 11, -1]
-    assert most[2] == -1
-    mean = features[labels == 0].mean(axis=0)
-    cosine = features @ mean / np.linalg.norm(features, axis=1)
-    assert cosine[most[0]] > 0.95
-
-
 @pytest.mark.slow
 def test_planted_label_errors_come_first(digits):
     images, labels = digits[0].copy(), digits[1].copy()

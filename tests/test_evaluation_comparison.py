@@ -4,7 +4,6 @@ import shutil
 
 import made_runs
 import numpy as np
-import pandas as pd
 import pytest
 from made_runs import make
 from scipy import stats
@@ -13,7 +12,6 @@ from statsmodels.stats.multitest import multipletests
 
 from hcr import evaluation, runs
 from hcr.errors import ParameterError
-from hcr.evaluation.comparison import front
 from hcr.runs import files
 
 
@@ -45,18 +43,10 @@ def test_finished_runs_are_found_and_ones_own_come_before_published_ones(outputs
 
 
 @pytest.mark.parametrize(
-    ("name", "word"),
-    [
-        ("quik", "'quick'"),
-        ("fiv", "'five'"),
-        ("half", "half"),
-        ("", "''"),
-        ("../quick", "finished"),
-    ],
+    ("name", "word"), [("quik", "'quick'"), ("half", "half"), ("../quick", "finished")]
 )
 def test_what_cannot_be_compared_is_refused(outputs, name, word):
     make(outputs / "quick")
-    make(outputs / "five" / "a-s0")
     make(outputs / "half", status="interrupted")
     with pytest.raises(ParameterError, match=word):
         evaluation.compare(["quick", name])
@@ -65,7 +55,9 @@ def test_what_cannot_be_compared_is_refused(outputs, name, word):
 def test_runs_that_are_not_whole_are_left_out_with_the_reason(outputs):
     make(outputs / "whole")
     files.write_json(make(outputs / "bare") / "metrics.json", {"03_train": {"val_accuracy": 0.5}})
-    files.write_text(make(outputs / "torn") / "predictions.npz", "PK")
+    torn = make(outputs / "torn") / "predictions.npz"
+    torn.write_bytes(torn.read_bytes()[:300])
+    (make(outputs / "none") / "predictions.npz").unlink()
     make(outputs / "mixed", wrong=30)
     shutil.copy(outputs / "whole" / "predictions.npz", outputs / "mixed")
     lent = files.read_json(make(outputs / "lent") / "run.json")
@@ -73,7 +65,13 @@ def test_runs_that_are_not_whole_are_left_out_with_the_reason(outputs):
     files.write_json(outputs / "lent" / "run.json", lent)
     comparison = evaluation.compare()
     assert comparison.runs["run"].tolist() == ["whole"]
-    words = {"bare": "val_balanced", "torn": "cannot be read", "mixed": "others", "lent": "emnist"}
+    words = {
+        "bare": "val_balanced",
+        "torn": "cannot be read",
+        "none": "predictions",
+        "mixed": "others",
+        "lent": "emnist",
+    }
     assert comparison.problems.keys() == words.keys()
     assert all(word in comparison.problems[name] for name, word in words.items())
 
@@ -199,23 +197,6 @@ def test_costs_have_a_front_for_each_machine(outputs):
     assert frame.at["e", "builds_on"] == "a, b"
 
 
-def test_paretos_front_is_what_nothing_beats():
-    generator = np.random.default_rng(0)
-    price, value = pd.Series(generator.integers(0, 8, 40)), pd.Series(generator.integers(0, 8, 40))
-    price[3] = np.nan
-    expected = [
-        i != 3
-        and not any(
-            price[j] <= price[i]
-            and value[j] >= value[i]
-            and (price[j], value[j]) != (price[i], value[i])
-            for j in range(40)
-        )
-        for i in range(40)
-    ]
-    assert front(price.astype(float), value).tolist() == expected
-
-
 # McNemar's test
 
 
@@ -226,9 +207,7 @@ def predictions(both, one, other, neither):
     return labels, first, np.repeat([0, 1, 0, 1], [both, one, other, neither])
 
 
-@pytest.mark.parametrize(
-    "counts", [(50, 6, 1, 3), (0, 5, 5, 0), (80, 0, 0, 20), (900, 40, 22, 38), (10, 0, 9, 1)]
-)
+@pytest.mark.parametrize("counts", [(0, 5, 5, 0), (80, 0, 0, 20), (900, 40, 22, 38)])
 def test_mcnemar_is_statsmodels_exact_test(counts):
     row = evaluation.mcnemar(*predictions(*counts))
     both, one, other, neither = counts

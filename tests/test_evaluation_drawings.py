@@ -108,7 +108,6 @@ def test_ones_own_drawings_are_loaded(monkeypatch):
 
 @pytest.mark.slow
 def test_a_model_that_a_person_brings_is_evaluated(tmp_path):
-    """No training: two files and drawings of one's own, through the real notebook."""
     folder, own = trained.run()[0], tmp_path / "drawings"
     (tmp_path / "theirs").mkdir()
     brought = shutil.copy(folder / "model.tflite", tmp_path / "theirs" / "net.tflite")

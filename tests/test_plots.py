@@ -163,13 +163,9 @@ def test_every_plot_can_be_drawn_and_read(names, tmp_path):
 
 
 def test_47_classes_have_room():
-    matrix = np.diag(np.arange(1, 48))
-    blocks = [[i] for i in range(47)]
-    for drawn in (
-        plots.confusion(matrix, MANY, blocks),
-        plots.class_counts({"train": np.ones(47)}, MANY),
-    ):
-        assert [label.get_text() for label in drawn.get_xticklabels()] == list(MANY)
+    matrix, blocks = np.diag(np.arange(1, 48)), [[i] for i in range(47)]
+    ax = plots.confusion(matrix, MANY, blocks)
+    assert [label.get_text() for label in ax.get_xticklabels()] == list(MANY)
 
 
 def test_a_sheet_shows_its_images_in_their_places():
@@ -278,9 +274,7 @@ def test_strategies_that_differ_have_full_dots():
 
 
 def test_only_known_costs_have_a_panel():
-    labels = [ax.get_xlabel() for ax in plots.costs(prices()).axes]
-    assert len(labels) == 2
-    assert labels[0].startswith("Training")
+    assert [ax.get_xlabel() for ax in plots.costs(prices()).axes] == ["Training (s)", "Parameters"]
 
 
 def test_colors_differ_for_the_color_blind():

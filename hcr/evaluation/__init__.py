@@ -20,7 +20,7 @@ _NAMES = {
     "drawings": "drawing_intervals load_drawings score_drawings validation_drawings",
     "label_audit": "check_orientation duplicate_pairs edge_directions find_duplicates "
     "image_features near_duplicates nearest_neighbors neighbor_pairs sample_indices "
-    "suspected_labels typical_images",
+    "suspected_labels",
     "comparison": "compare compare_pairs compare_runs find_runs gain mcnemar save_predictions",
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -45,33 +45,27 @@ def worst_confusions(matrix: np.ndarray, characters: Sequence[str], n: int = 20)
     return pd.DataFrame({"true": names[rows], "predicted": names[columns], **cells})
 
 
-def confusion_rates(matrix: np.ndarray) -> np.ndarray:
-    """How often each two classes are confused, each counting the same: symmetric, 0 to 1.
-
-    Of the images of a class that are predicted as it or as the other, the share predicted as the
-    other; the mean over the two. A model that predicts both as the same has a rate of a half.
-    """
-    shares = divide(matrix, matrix.diagonal()[:, None] + matrix)
-    rates = np.nan_to_num((shares + shares.T) / 2)
-    np.fill_diagonal(rates, 0)
-    return rates
-
-
 def confusable_groups(
     matrix: np.ndarray, threshold: float = THRESHOLD, support: int = SUPPORT
 ) -> list[tuple[int, ...]]:
     """Groups of classes that a model confuses, from the confusion matrix of the validation split.
 
-    Two classes are confused where the lower end of their rate's interval is at least `threshold`,
-    with `support` mistakes or more. From the most confused two on groups are joined where some of
-    their classes are confused and the mean rate over all couples is at least `threshold`, too: a
-    chain of likenesses is no group.
+    The rate of two classes is the mean of two shares: of the images of either that are predicted as
+    it or as the other, those predicted as the other. They are confused where the lower end of the
+    rate's interval is at least `threshold`, with `support` mistakes or more. From the most confused
+    two on groups are joined where some of their classes are confused and the mean rate over all
+    couples is at least `threshold`, too: a chain of likenesses is no group.
 
     Returns:
         Each group's classes in order, two at least; no class is in two groups, most in none.
     """
-    rate = confusion_rates(matrix)
-    confused = _lowest_rates(matrix, rate) >= threshold
+    images = matrix.diagonal()[:, None] + matrix
+    shares = divide(matrix, images)
+    rate = np.nan_to_num((shares + shares.T) / 2)
+    np.fill_diagonal(rate, 0)
+    # The mean of two shares varies like one share of so many images.
+    n = np.nan_to_num(4 / (divide(1, images) + divide(1, images.T))).round()
+    confused = np.nan_to_num(wilson((rate * n).round(), n)[0]) >= threshold
     confused &= matrix + matrix.T >= support
     groups = [(i,) for i in np.flatnonzero(confused.any(axis=0)).tolist()]
     while True:
@@ -232,14 +226,6 @@ def swapped_labels(
         f"and “{characters[j]}”, {matrix[i, j]:,} one way and {matrix[j, i]:,} the other. Check "
         "whether these labels were swapped."
     ]
-
-
-def _lowest_rates(matrix: np.ndarray, rate: np.ndarray) -> np.ndarray:
-    """The lower end of the interval of each rate, 0 where a class has no image of either."""
-    images = matrix.diagonal()[:, None] + matrix
-    # The mean of two shares varies like one share of so many images.
-    n = np.nan_to_num(4 / (divide(1, images) + divide(1, images.T))).round()
-    return np.nan_to_num(wilson((rate * n).round(), n)[0])
 
 
 def _together(groups: Iterable[Sequence[int]], size: int) -> np.ndarray:

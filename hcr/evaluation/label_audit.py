@@ -52,18 +52,13 @@ def image_features(
 
     kind = {"pixels": _pixels, "directions": edge_directions}[of]
     chosen = sample_indices(len(images), sample, seed)
-    parts = range(0, len(images), CHUNK)
-    basis = np.concatenate(
-        [kind(images[chosen[i : i + CHUNK]]) for i in range(0, len(chosen), CHUNK)]
-    )
+    parts = [slice(i, i + CHUNK) for i in range(0, len(images), CHUNK)]
+    basis = np.concatenate([kind(images[chosen[part]]) for part in parts])
     # One thread: for matrices of this size more only wait for each other on a busy machine. Where
     # all images are equal, shares of a variance of 0 are computed, and not used.
     with threadpool_limits(1), np.errstate(invalid="ignore"):
         axes = PCA(min(n, *basis.shape), svd_solver="covariance_eigh").fit(basis)
-        if len(chosen) == len(images):
-            rows = [axes.transform(basis[i : i + CHUNK]) for i in parts]
-        else:
-            rows = [axes.transform(kind(images[i : i + CHUNK])) for i in parts]
+        rows = [axes.transform(kind(images[part])) for part in parts]
     return np.concatenate(rows).astype(np.float32)
 
 
@@ -187,24 +182,6 @@ def duplicate_pairs(
     return np.concatenate([np.array(pairs, np.int64).reshape(-1, 2), near.to_numpy(np.int64)])
 
 
-def typical_images(
-    features: np.ndarray, labels: np.ndarray, n_classes: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The images of each class that are most and least like all of it, int (n_classes,); -1: none.
-
-    By the mean cosine between features: a distance would favor images with little ink.
-    """
-    most, least = np.full(n_classes, -1), np.full(n_classes, -1)
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        unit = features[members].astype(np.float64)
-        unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-12)
-        # The product with the mean is the mean of the products.
-        order = members[np.argsort(-unit @ unit.mean(axis=0), kind="stable")]
-        most[label], least[label] = order[0], order[-1]
-    return most, least
-
-
 def suspected_labels(
     images: np.ndarray,
     labels: np.ndarray,
@@ -224,10 +201,7 @@ def suspected_labels(
     from cleanlab.rank import get_label_quality_scores
 
     chosen = sample_indices(len(images), sample, seed)
-    inked = np.concatenate(
-        [images[chosen[i : i + CHUNK]].any(axis=(1, 2)) for i in range(0, len(chosen), CHUNK)]
-    )
-    chosen = chosen[inked]
+    chosen = chosen[images[chosen].any(axis=(1, 2))]
     if n_classes < 2 or not 2 <= folds <= len(chosen):
         raise ParameterError(
             "Suspected labels need at least 2 classes, and from 2 folds to one for each image with "
