@@ -67,7 +67,7 @@ def test_runs_that_are_not_whole_are_left_out_with_the_reason(outputs):
     assert comparison.runs["run"].tolist() == ["whole"]
     words = {
         "bare": "val_balanced",
-        "torn": "cannot be read",
+        "torn": "predictions",
         "none": "predictions",
         "mixed": "others",
         "lent": "emnist",

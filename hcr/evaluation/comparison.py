@@ -11,7 +11,6 @@ from itertools import combinations
 from math import nan
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -19,7 +18,8 @@ from numpy.typing import ArrayLike
 
 from hcr import runs
 from hcr.datasets import choice
-from hcr.errors import ParameterError, RunError, nearest
+from hcr.datasets.files import read_npz
+from hcr.errors import DataError, ParameterError, RunError, nearest
 from hcr.evaluation.scores import accuracy, balanced_accuracy, seed_interval
 from hcr.runs import files
 
@@ -251,7 +251,7 @@ def compare_runs(folders: Mapping[str, Path]) -> Comparison:
             run = _read(name, folder)
             key = run["test_digest"], run["validation_digest"], files.digest(run["given"])
             by_recipe.setdefault(key, []).append(run)
-        except RunError as error:
+        except (RunError, DataError) as error:
             problems[name] = str(error)
     by_images: dict[tuple[str, str], list[Recipe]] = {}
     for (key, same), label in zip(by_recipe.items(), _labels(by_recipe.values()), strict=True):
@@ -432,13 +432,9 @@ def save_predictions(run: runs.Run, labels: np.ndarray, predicted: np.ndarray) -
 def _predictions(folder: Path, evaluated: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Labels and predictions of the test split, int64 (n,)."""
     path = folder / "predictions.npz"
-    try:
-        with np.load(path, allow_pickle=False) as saved:
-            labels, predicted = (saved[key].astype("<i8") for key in ("labels", "predicted"))
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise RunError(
-            f"{runs.shown(path)} cannot be read: {error}. Run its 04_evaluate again."
-        ) from error
+    form, remedy = "a run's predictions", "Run its 04_evaluate again."
+    arrays = read_npz(path, ("labels", "predicted"), form, remedy)
+    labels, predicted = (array.astype("<i8") for array in arrays)
     right = np.mean(labels == predicted)
     if len(labels) != evaluated["n"] or abs(right - evaluated["accuracy"]) > 1e-9:
         raise RunError(
