@@ -35,20 +35,10 @@ def test_mapping_that_counts_from_one_names_classes_by_their_capitals():
 
 
 @pytest.mark.parametrize(
-    ("text", "word"),
-    [
-        ("", "empty"),
-        ("0 48\n2 50", "line 2"),
-        ("5 48", "line 1"),
-        ("0 48\nx y", "line 2"),
-        ("0", "line 1"),
-        ("0 7", "line 1"),
-        ("0 48\n1 48", "line 2"),
-        ("<html>not found</html>", "line 1"),
-    ],
+    "text", ["", "0 48\n2 50", "5 48", "0", "0 7", "0 48\n1 48", "<html>no</html>"]
 )
-def test_wrong_mapping(text, word):
-    with pytest.raises(DataError, match=word):
+def test_wrong_mapping(text):
+    with pytest.raises(DataError, match="mapping"):
         labels.parse_mapping(text)
 
 

@@ -7,7 +7,7 @@ lines 2.8 pixels wide, were set by eye: at strength 3 a person still recognizes 
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 from scipy import ndimage
@@ -63,9 +63,6 @@ def sample(
     # How many of the same class come before each.
     rank = np.arange(len(order)) - np.searchsorted(labels[order], labels[order])
     return np.sort(order[rank < per_class]).astype(np.int64)
-
-
-_Function = Callable[[np.ndarray, float, Iterable[np.random.Generator]], np.ndarray]
 
 
 def _shift(images: np.ndarray, pixels: float, rngs: Iterable) -> np.ndarray:
@@ -126,7 +123,7 @@ def _occlusion(images: np.ndarray, side: float, rngs: Iterable) -> np.ndarray:
     return corrupted
 
 
-_FUNCTIONS: dict[str, _Function] = {
+_FUNCTIONS = {
     "shift": _shift,
     "rotation": _rotation,
     "scale": _scale,

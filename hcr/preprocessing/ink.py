@@ -11,7 +11,7 @@
 - *Size* is the box around the ink at half of the image's darkest pixel; *place* is the center of
   mass, in pixels from the image's upper left pixel.
 
-Images are taken in chunks, so that a memory map of any length is measured in a few megabytes.
+A memory map of any length is measured in chunks, in a few megabytes.
 """
 
 from collections.abc import Sequence
@@ -86,19 +86,14 @@ def mean_and_spread(
     arrays of shape (n_classes, height, width), NaN for a class without ink.
     """
     means, spreads = np.full((2, n_classes, *images.shape[1:]), np.nan)
+    inked = images.any(axis=(1, 2))
     for label in range(n_classes):
-        members, n = np.flatnonzero(labels == label), 0
-        first, second = np.zeros((2, *images.shape[1:]), np.int64)
-        for start in range(0, len(members), CHUNK):
-            part = images[members[start : start + CHUNK]]
-            n += np.count_nonzero(part.any(axis=(1, 2)))
-            part = part.astype(np.int32)
-            first += part.sum(axis=0)
-            # A chunk of squares of 255 fits 32 bits: nothing is rounded.
-            second += np.einsum("nij,nij->ij", part, part)
-        if n:
-            means[label] = first / n
-            spreads[label] = np.sqrt(np.maximum(second / n - means[label] ** 2, 0))
+        members = images[(labels == label) & inked]
+        if len(members):
+            means[label] = members.mean(axis=0)
+            # In integers, so that nothing is rounded.
+            squares = np.einsum("nij,nij->ij", members, members, dtype=np.int64)
+            spreads[label] = np.sqrt(np.maximum(squares / len(members) - means[label] ** 2, 0))
     return means, spreads
 
 

@@ -33,12 +33,7 @@ _ROUND = 0.6  # line width by longer side: above it the ink is a dot (a disc has
 def ink(gray: np.ndarray, inverted: bool | None) -> np.ndarray:
     """How much ink there is, half where ink and paper meet; none on blank paper.
 
-    Args:
-        gray: Lightness, float32 (h, w) of 0..1.
-        inverted: True for dark ink, False for light ink, None to find it out.
-
-    Returns:
-        Float32 (h, w) of 0..1.
+    Takes and returns float32 (h, w) of 0..1; `inverted` is as for `from_picture`.
     """
     soft = ndimage.gaussian_filter(gray, 0.7) if min(gray.shape) > 2 * SIDE else gray
     sides = [inverted]
@@ -157,11 +152,9 @@ def _without_shade(gray: np.ndarray) -> np.ndarray:
 
 
 def _noise(gray: np.ndarray) -> float:
-    """The standard deviation of the noise from pixel to pixel.
-
-    By the mask of Immerkaer 1996 (Computer Vision and Image Understanding 64(2), 300-302), which
-    passes over slopes and straight edges; the median, for lines are few.
-    """
+    """The standard deviation of the noise from pixel to pixel."""
+    # The mask of Immerkaer 1996 (Computer Vision and Image Understanding 64(2), 300-302), which
+    # passes over slopes and straight edges; the median, for lines are few.
     weights = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
     return _spread(ndimage.convolve(gray, weights))
 
@@ -172,11 +165,9 @@ def _spread(values: np.ndarray) -> float:
 
 
 def _is_inverted(soft: np.ndarray) -> bool:
-    """Whether dark ink lies on light paper: paper has the border, and ink hangs together.
-
-    Ink without a margin may have most of the border; then what would be ink if it were the paper
-    lies in pieces: notches, corners and what is enclosed. Where that is close, ink is dark.
-    """
+    """Whether dark ink lies on light paper: paper has the border, and ink hangs together."""
+    # Ink without a margin may have most of the border; then what would be ink if it were the paper
+    # lies in pieces: notches, corners and what is enclosed. Where that is close, ink is dark.
     dark, of_dark = _as_ink(_above_paper(-soft))
     light, of_light = _as_ink(_above_paper(soft))
     evidence = light - dark
@@ -195,10 +186,7 @@ def _as_ink(above: np.ndarray) -> tuple[float, float]:
 
 
 def _above_paper(soft: np.ndarray) -> np.ndarray:
-    """By how much `soft`, light ink on dark paper, is lighter than the paper; 0 and more.
-
-    The paper is flat or uneven, whichever leaves ink and paper better apart.
-    """
+    """By how much light ink is lighter than paper, which is flat or uneven, as parts them more."""
     flat = np.median(soft[soft <= _otsu(soft)[0]])
     both = (np.maximum(soft - paper, 0) for paper in (flat, _uneven(soft)))
     return max(both, key=lambda above: _otsu(above)[1])
@@ -213,10 +201,7 @@ def _uneven(soft: np.ndarray) -> np.ndarray:
 
 
 def _otsu(values: np.ndarray) -> tuple[float, float, float]:
-    """Otsu's threshold; how far it parts `values`, 0..1; and between the means of both sides.
-
-    The second is the variance between the two sides by the variance of all.
-    """
+    """Otsu's threshold; the variance between its sides by that of all; their means' distance."""
     low, high = float(values.min()), float(values.max())
     if high - low < 1e-6:
         return low, 0.0, 0.0

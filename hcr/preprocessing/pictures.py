@@ -71,16 +71,14 @@ def read_picture(file: Path | bytes, most_pixels: int = MOST_PIXELS) -> np.ndarr
     except FileNotFoundError:
         raise DataError(f"There is no picture {path}. Give the path of one.") from None
     except Exception as error:  # what a decoder may raise is nowhere written
-        kind, rule = DataError, f"a whole picture ({', '.join(FORMATS)})"
-        if isinstance(error, Image.DecompressionBombError):
-            kind = TooLargeError
-            rule = f"at most {MOST_BYTES:,} bytes, {most_pixels:,} pixels and {MOST_SIDE:,} a side"
         reason = " ".join(str(error).replace(f" {str(path)!r}", "").split())[:200].rstrip(".:")
         if isinstance(error, UnidentifiedImageError):
             reason = f"{size:,} bytes that are none"
+        kind = TooLargeError if isinstance(error, Image.DecompressionBombError) else DataError
         raise kind(
-            f"{path or 'What is sent'} must be {rule}. Received: {reason or type(error).__name__}. "
-            "Save it anew, as a smaller PNG for example."
+            f"{path or 'What is sent'} must be a whole picture ({', '.join(FORMATS)}), of at most "
+            f"{MOST_BYTES:,} bytes and {most_pixels:,} pixels. "
+            f"Received: {reason or type(error).__name__}. Save it anew, as a smaller PNG."
         ) from error
 
 
@@ -125,14 +123,10 @@ def _gray(picture: Any) -> np.ndarray:
             ) from error
     if not isinstance(picture, np.ndarray):
         raise DataError(f"{_RULE} Received: {type(picture).__name__}.")
-    shape = picture.shape
+    shape, kind = picture.shape, picture.dtype.kind
     channels = shape[2] if len(shape) == 3 else 1
-    if len(shape) not in (2, 3) or channels not in (1, 2, 3, 4) or 0 in shape:
-        hint = " Give one picture at a time." if len(shape) == 4 else ""
-        raise DataError(f"{_RULE} Received: shape {shape}.{hint}")
-    kind = picture.dtype.kind
-    if kind not in "buif":
-        raise DataError(f"{_RULE} Received: {picture.dtype}.")
+    if len(shape) not in (2, 3) or channels > 4 or 0 in shape or kind not in "buif":
+        raise DataError(f"{_RULE} Received: {picture.dtype} of shape {shape}.")
     values = picture.astype(np.float32)
     low, high = float(values.min()), float(values.max())
     if not (low >= 0 and high <= (1 if kind == "f" else 65535)):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr.errors import ParameterError, nearest
+from hcr.errors import ParameterError
 
 FORMS = Path(__file__).with_name("forms.txt")
 RARE = 0.25  # how often a rare form is drawn, beside 1 for the others
@@ -44,19 +44,12 @@ def character(
         rng: A generator or a seed; the same gives the same drawing. None: the form itself.
         variation: Scales slant, turn, proportions, bends, tremor, gaps and links: 1.0 is a careful
             writer, 2.0 a hasty one, 0 the form itself.
-        form: From 0, the plain one, to `n_forms(char)` - 1; None takes any of them by `rng`.
+        form: From 0, the plain one; each has three at least. None takes any of them by `rng`.
 
     Returns strokes, float64 (k, 2), x right and y down, whose box lies centered within the unit
-    square and touches two sides of it. Raises `ParameterError` for a wrong argument.
+    square and touches two sides of it. Raises `ParameterError` for another character.
     """
-    forms = _forms_of(char)
-    if not 0 <= variation < np.inf:
-        raise ParameterError(f"variation must be a number of at least 0. Received: {variation!r}.")
-    if form is not None and form not in range(len(forms)):
-        raise ParameterError(
-            f"form must be a number from 0 to {len(forms) - 1} for {char!r}, or None. "
-            f"Received: {form!r}."
-        )
+    forms = _forms(char)
     rng = None if rng is None else np.random.default_rng(rng)
     if form is None:
         weights = np.array([weight for _, weight in forms])
@@ -67,21 +60,12 @@ def character(
     return _fitted(strokes)
 
 
-def n_forms(char: str) -> int:
-    """How many ways to write one of the 62 characters are known, from 1 up."""
-    return len(_forms_of(char))
-
-
 def place_on_pad(strokes: Sequence[np.ndarray], placement: str) -> list[np.ndarray]:
     """The drawing, (k, 2) arrays in any unit, as a pad of 280 x 280 pixels would hold it.
 
-    Returns float64 (k, 2) arrays in whole pixels, as a mouse gives them. Points that fall together
-    stay; a drawing without extent stays a point. Raises `ParameterError` for an unknown placement.
+    `placement` is a key of `PLACEMENTS`. Returns float64 (k, 2) arrays in whole pixels, as a mouse
+    gives them. Points that fall together stay; a drawing without extent stays a point.
     """
-    if placement not in PLACEMENTS:
-        raise ParameterError(
-            f"There is no placement {placement!r}.{nearest(placement, PLACEMENTS)}"
-        )
     size, edge = PLACEMENTS[placement]
     arrays = [np.asarray(stroke, np.float64).reshape(-1, 2) for stroke in strokes]
     points = np.concatenate(arrays) if arrays else np.zeros((0, 2))
@@ -111,11 +95,9 @@ def _table() -> dict[str, list[tuple[str, str]]]:
 
 @cache
 def _forms(char: str) -> tuple[tuple[tuple[np.ndarray, ...], float], ...]:
-    """A character's forms, the plain one first, each with its weight.
-
-    A form is a tuple of strokes, float64 (k, 2), about `SPACING` between points, in a box around
-    the origin whose longer side is 1.
-    """
+    """A character's forms, the plain one first, in a box around the origin; and their weights."""
+    if char not in _table():
+        raise ParameterError(f"char must be one of 0-9, A-Z and a-z. Received: {char!r}.")
     forms = []
     for marks, text in _table()[char]:
         drawn = _points if "|" in marks else _curve
@@ -123,12 +105,6 @@ def _forms(char: str) -> tuple[tuple[tuple[np.ndarray, ...], float], ...]:
         placed = tuple(_evenly_spaced(stroke - 0.5) for stroke in strokes)
         forms.append((placed, RARE if "~" in marks else 1.0))
     return tuple(forms)
-
-
-def _forms_of(char: str) -> tuple[tuple[tuple[np.ndarray, ...], float], ...]:
-    if not isinstance(char, str) or char not in _table():
-        raise ParameterError(f"char must be one of 0-9, A-Z and a-z. Received: {char!r}.")
-    return _forms(char)
 
 
 def _points(text: str) -> np.ndarray:
