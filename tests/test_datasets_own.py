@@ -423,7 +423,7 @@ def test_arrays_of_another_size_or_in_color(tmp_path):
         ({"characters": np.arange(3)}, "not int"),
         ({"characters": None}, "from 0 to 2"),
         ({"labels": np.zeros(12, int)}, "two characters"),
-        ({"images": np.full((12, 28, 28), 9, np.uint8)}, "0 of A"),
+        ({"images": np.full((12, 28, 28), 9, np.uint8)}, "0 different images of 'A'"),
     ],
 )
 def test_an_archive_that_does_not_fit(tmp_path, change, word):

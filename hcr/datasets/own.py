@@ -175,7 +175,7 @@ def _divide(split: Split, shares: Sequence[float], characters: Sequence[str]) ->
     for label, character in enumerate(characters):
         theirs = np.flatnonzero(owner == label)
         if len(theirs) < 2:
-            raise ValueError(f"{len(theirs)} of {character}, where two different images are needed")
+            raise ValueError(f"{len(theirs)} different images of {character!r}; it needs two")
         needed = [0, *range(n - 1, 0, -1)][: len(theirs)]
         if np.isin(needed, part[theirs]).all():
             continue
