@@ -108,7 +108,7 @@ class Info:
 
 @dataclass
 class Dataset:
-    """One dataset; its test images are read, which is recorded, when `test` is first used."""
+    """One dataset; the first use of `test` is recorded."""
 
     name: str  # the key in `DATASETS`
     info: Info
