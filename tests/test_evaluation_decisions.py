@@ -123,13 +123,6 @@ def test_the_worst_confusions_come_first():
     assert frame.to_numpy().tolist() == [["b", "c", 7, 0.07], ["a", "b", 3, 0.375]]
 
 
-def test_blocks_hold_what_is_confused_and_all_else_stays_in_its_place():
-    matrix = confused([(1, 5, 40), (5, 7, 30)])
-    blocks = evaluation.confusion_blocks(matrix)
-    assert blocks == [(0,), (1, 5, 7), (2,), (3,), (4,), (6,)]
-    assert evaluation.confusion_blocks(np.array([[3]])) == [(0,)]
-
-
 def test_mistakes_are_set_aside_kind_by_kind():
     characters = "0OoaAgk"
     labels = np.array([0, 1, 3, 5, 0, 0, 6, 6, 6, 4])

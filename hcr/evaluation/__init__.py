@@ -14,7 +14,7 @@ _NAMES = {
     "calibration": "apply_temperature fit_temperature reliability",
     "decisions": "alternatives alternatives_threshold rejection_threshold risk_coverage "
     "score_alternatives",
-    "confusable": "confusable_groups confusion_blocks mistakes_by_kind "
+    "confusable": "confusable_groups mistakes_by_kind "
     "score_groups swapped_labels warnings worst_confusions",
     "robustness": "corruption_scores corruption_summary",
     "drawings": "drawing_intervals load_drawings score_drawings validation_drawings",

@@ -14,9 +14,6 @@ from hcr.preprocessing import labels as characters_of
 # every threshold from 0.07 to 0.13 gave these four groups, but for an 8 at 0.07.
 THRESHOLD = 0.1
 SUPPORT = 10  # fewer mistakes between two classes may be chance, whatever their share
-# Classes share a block of the confusion matrix where on the average so large a share of either is
-# predicted as the other. On EMNIST's 47 classes 0.2 % leaves blocks of two to six characters.
-SHARE = 0.002
 
 # Characters that a person cannot tell apart in an image of one alone. No model's predictions went
 # into this: 0 and O, 1, I and L (which holds l), g and q have the same strokes; of the others
@@ -80,29 +77,6 @@ def confusable_groups(
             return sorted(group for group in groups if len(group) > 1)
         merged = tuple(sorted(groups[joined[0]] + groups[joined[1]]))
         groups = [group for i, group in enumerate(groups) if i not in joined] + [merged]
-
-
-def confusion_blocks(matrix: np.ndarray, share: float = SHARE) -> list[tuple[int, ...]]:
-    """All classes in blocks that a model confuses, so that mistakes lie near the diagonal.
-
-    The distance of two classes is 1 - sqrt((p + q) / 2), p and q the shares of either predicted as
-    the other; average linkage, leaves in optimal order (Bar-Joseph, Gifford and Jaakkola 2001). A
-    block's lower end comes first, the blocks in the order of their lowest class: a class that is
-    never confused stays in its place.
-    """
-    from scipy.cluster import hierarchy
-    from scipy.spatial.distance import squareform
-
-    if len(matrix) == 1:
-        return [(0,)]
-    shares = np.nan_to_num(divide(matrix, matrix.sum(axis=1, keepdims=True)))
-    distance = 1 - np.sqrt((shares + shares.T) / 2)
-    np.fill_diagonal(distance, 0)
-    tree = hierarchy.linkage(squareform(distance, checks=False), "average", optimal_ordering=True)
-    leaves = hierarchy.leaves_list(tree)
-    cluster = hierarchy.fcluster(tree, 1 - np.sqrt(share), "distance")[leaves]
-    blocks = [leaves[cluster == i].tolist() for i in np.unique(cluster)]
-    return sorted((tuple(b if b[0] < b[-1] else b[::-1]) for b in blocks), key=min)
 
 
 def mistakes_by_kind(

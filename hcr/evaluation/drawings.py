@@ -26,8 +26,6 @@ KINDS = {
 }
 MEAN = "mean"
 
-Drawings = tuple[list[list[np.ndarray]], np.ndarray, np.ndarray]
-
 
 def validation_drawings(
     run: Run, characters: Sequence[str]
@@ -49,7 +47,7 @@ def validation_drawings(
     return np.stack([from_strokes(strokes[i]) for i in chosen]), np.array(labels_)[chosen]
 
 
-def load_drawings(run: Run, which: str) -> Drawings:
+def load_drawings(run: Run, which: str) -> tuple[list, np.ndarray, np.ndarray]:
     """Strokes, characters and contributors of the drawings that `04_evaluate` predicts.
 
     `which` is `"unipen"`, those of the contributors of UNIPEN's test split, whose opening the run
@@ -68,10 +66,10 @@ def load_drawings(run: Run, which: str) -> Drawings:
             f"There must be drawings of yours in {saved.path()}. Received: none. Draw some in "
             "notebooks/05_draw.ipynb, and say what you meant."
         )
-    characters, writers = zip(
-        *((drawing.character, drawing.writer) for drawing in own), strict=True
+    characters, writers = (
+        np.array([getattr(drawing, name) for drawing in own]) for name in ("character", "writer")
     )
-    return [list(drawing.strokes) for drawing in own], np.array(characters), np.array(writers)
+    return [list(drawing.strokes) for drawing in own], characters, writers
 
 
 def score_drawings(
@@ -132,12 +130,10 @@ def drawing_intervals(
     """
     intervals = {}
     for placement, rows in frame.groupby("placement", sort=False):
-        mean = rows[rows["contributor"] == MEAN].iloc[0]
-        values = rows.loc[rows["contributor"] != MEAN, column].dropna().to_numpy(float)
-        n, value = int(mean["n"]), float(mean[column])
+        mean, values = rows.iloc[-1], rows[column].iloc[:-1].dropna().to_numpy(float)
         if len(values) > 1:
             low, high = mean_interval(values, seed, np.arange(len(values)))
         else:
-            low, high = map(float, wilson(round(n * value), n))
-        intervals[str(placement)] = {column: value, "low": low, "high": high}
+            low, high = map(float, wilson(round(mean["n"] * mean[column]), mean["n"]))
+        intervals[str(placement)] = {column: float(mean[column]), "low": low, "high": high}
     return intervals

@@ -272,13 +272,12 @@ SLACK = 0.01  # of a score: what drawings and people's writing differ by in any 
 
 
 def check_orientation(
-    images: np.ndarray, labels: np.ndarray, characters: Sequence[str], option: str = "upright"
+    images: np.ndarray, labels: np.ndarray, characters: Sequence[str]
 ) -> list[str]:
     """Warnings where images look inverted, transposed, turned or mirrored, with the remedy.
 
     Some of each character, turned in the eight ways of a square, are compared with synthetic
-    drawings of it: a way's score is the mean correlation with the most alike one. `option` is the
-    `orientation` that they were loaded with, for the remedy.
+    drawings of it: a way's score is the mean correlation with the most alike one.
     """
     from scipy.special import stdtrit
 
@@ -304,24 +303,18 @@ def check_orientation(
         lead.mean() / np.sqrt(lead.var(ddof=1) / len(lead) + SLACK**2)
         > stdtrit(len(lead) - 1, SURE)
     )
-    texts, remedy = [], set(option.split("-")) - {"upright"}
+    texts = []
     if bright.mean() > 0.01:
         texts.append(
             f"{bright.mean():.0%} of the images look inverted: they have a bright border, as ink "
-            "on light paper has."
+            "on light paper has. For data of your own change `inverted` in `orientation`."
         )
-        remedy ^= {"inverted"} if bright.mean() > 0.5 else set()
     if sure and first != "upright":
+        remedy = "change `transposed` in `orientation`" if first == "transposed" else "turn them"
         texts.append(
             f"The images look {first}: mean correlation with drawn characters {scores[first]:.2f} "
-            f"when undone, {scores['upright']:.2f} as they are."
+            f"when undone, {scores['upright']:.2f} as they are. For data of your own {remedy}."
         )
-        remedy ^= {"transposed"} & {first}
-    if texts:
-        name = "-".join(sorted(remedy, reverse=True)) or "upright"
-        texts[-1] += f" For data of your own set `orientation` to `{name}`"
-        turn = sure and first not in ("upright", "transposed")
-        texts[-1] += ", and turn the images." if turn else "."
     return texts
 
 

@@ -25,16 +25,18 @@ POINTS = 600  # of a curve that are drawn: as many as a screen has
 
 @look.styled
 def confusion(
-    counts: np.ndarray, characters: Sequence[str], blocks: Sequence[Sequence[int]]
+    counts: np.ndarray, characters: Sequence[str], groups: Sequence[Sequence[int]]
 ) -> Axes:
     """Heat map: of the images of a true class (row), the share predicted as each class (column).
 
     The colors are stretched so that a confusion of 1 % shows. Up to 16 classes have their shares
-    in per cent written in. `counts` are (classes, classes), rows true. The classes stand in the
-    order of `blocks`, as `hcr.evaluation.confusion_blocks` gives them, each of several in a frame.
+    in per cent written in. `counts` are (classes, classes), rows true. The classes of each of
+    `groups`, which a model confuses, stand side by side in a frame.
     """
     size, width = len(characters), look.class_width(characters)
-    order = np.concatenate(blocks).astype(int)
+    alone = set(range(size)).difference(*groups)
+    blocks = sorted([*map(list, groups), *([i] for i in alone)], key=min)
+    order = np.concatenate(blocks)
     share = (counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))[np.ix_(order, order)]
     ax = look.axes(width * 0.87, width)
     bar = {"shrink": 0.6, "ticks": [0, 0.01, 0.05, 0.2, 0.5, 1], "label": "Share of the row"}
