@@ -126,7 +126,6 @@ def test_seeds_of_one_recipe_are_gathered_into_mean_spread_and_interval(outputs)
     assert history["epoch"].tolist() == [1, 2, 3]
     assert history["value"].iloc[-1] == pytest.approx(0.92)
     assert history[["low", "high"]].iloc[-1].tolist() == [0.90, 0.94]
-    assert history["chosen"].tolist() == [False, False, True]
 
 
 def test_an_older_run_of_the_same_seed_does_not_count_but_opened_the_test_split(outputs):

@@ -100,7 +100,7 @@ def epochs():
         for name in ("one", "two")
         for e in range(1, 6)
     ]
-    return pd.DataFrame(rows).assign(chosen=lambda frame: frame["epoch"] == 4)
+    return pd.DataFrame(rows)
 
 
 def study(n_measures=3):

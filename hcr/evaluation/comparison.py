@@ -158,19 +158,16 @@ class Group:
     def histories(self) -> pd.DataFrame:
         """A row a recipe and epoch: the balanced accuracy on validation.
 
-        Columns rank, recipe, epoch, value (the mean), low and high over the seeds, and chosen: a
-        seed kept the epoch.
+        Columns rank, recipe, epoch, value (the mean), low and high over the seeds.
         """
         key, by = SCORES["validation"], ["rank", "recipe", "epoch"]
-        parts = []
-        for rank, recipe in enumerate(self.recipes, start=1):
-            for run in recipe.runs:
-                part = run["history"].reindex(columns=["epoch", key]).dropna()
-                chosen = part["epoch"] == run["best_epoch"]
-                parts.append(part.assign(rank=rank, recipe=recipe.label, chosen=chosen))
-        epochs = pd.concat(parts).groupby(by, as_index=False)
-        ends = {"value": (key, "mean"), "low": (key, "min"), "high": (key, "max")}
-        return epochs.agg(**ends, chosen=("chosen", "any"))
+        parts = [
+            run["history"].reindex(columns=["epoch", key]).assign(rank=rank, recipe=recipe.label)
+            for rank, recipe in enumerate(self.recipes, start=1)
+            for run in recipe.runs
+        ]
+        epochs = pd.concat(parts).dropna().groupby(by, as_index=False)
+        return epochs.agg(value=(key, "mean"), low=(key, "min"), high=(key, "max"))
 
     @cached_property
     def pairs(self) -> pd.DataFrame:
@@ -369,7 +366,7 @@ def _read(name: str, folder: Path) -> dict[str, Any]:
     digest = opening.get("digest") if opening.get("n") == evaluated["n"] else None
     # Of an old run, or one whose model had learned from some: the labels tell them from others.
     others = data.get("name"), data.get("characters"), labels.tobytes()
-    numbers = {key: trained.get(key) for key in ("parameters", "multiply_adds", "best_epoch")}
+    numbers = {key: trained.get(key) for key in ("parameters", "multiply_adds")}
     numbers["seconds"] = trained.get("training_seconds")
     numbers["latency"] = (
         metrics.get("05_draw", {}).get("read_strokes_ms") if drawn == "run" else None

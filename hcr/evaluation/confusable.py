@@ -83,7 +83,7 @@ def mistakes_by_kind(
     labels: np.ndarray,
     predicted: np.ndarray,
     characters: Sequence[str],
-    groups: Iterable[Sequence[int]] = (),
+    groups: Iterable[Sequence[int]],
 ) -> pd.DataFrame:
     """The mistakes by kind, and the accuracy that is left as the kinds are set aside in turn.
 
@@ -126,30 +126,21 @@ def score_groups(
     """How well each group is told from all other classes, and its characters from one another.
 
     Returns:
-        A row a group (its characters with blanks between), then `all groups`, `all others` (the
-        classes in no group) and `all`: group, n, mistakes, of_mistakes; accuracy; across, the share
-        predicted as any character of the group (as the very one outside a group); n_within, the
-        images of a group that are, and within, the share of these predicted as the very character;
-        the shares with Wilson's interval low and high, across_low …; NaN where of nothing.
+        A row a group (its characters with blanks between), then `all groups`: group, n; across, the
+        share predicted as any character of the group; n_within, the images that are, and within,
+        the share of these predicted as the very character; the shares with Wilson's interval low
+        and high, across_low …; NaN where of nothing.
     """
     counts = confusion(labels, predicted, len(characters))
-    together = _together(groups, len(characters))
-    grouped = together.sum(axis=1) > 1
     parts = {" ".join(characters[i] for i in group): list(group) for group in groups}
-    parts |= {"all groups": grouped, "all others": ~grouped, "all": grouped | True}
-    # Of each class: its images, those that are right, those predicted within its group.
-    rows = [counts.sum(axis=1), counts.diagonal(), (counts * together).sum(axis=1)]
-    rows = np.array([*rows, rows[2] * grouped, rows[1] * grouped])
-    n, right, across, n_within, within = np.array(
-        [rows[:, i].sum(axis=1) for i in parts.values()]
-    ).T
-    frame = pd.DataFrame({"group": list(parts), "n": n, "mistakes": n - right})
-    frame["of_mistakes"] = divide(n - right, (n - right)[-1])
-    frame["accuracy"], (frame["low"], frame["high"]) = divide(right, n), wilson(right, n)
-    frame["across"], frame["n_within"] = divide(across, n), n_within
+    parts["all groups"] = [i for group in groups for i in group]
+    inside = (counts * _together(groups, len(characters))).sum(axis=1)
+    rows = np.stack([counts.sum(axis=1), inside, counts.diagonal()])
+    n, across, within = np.array([rows[:, part].sum(axis=1) for part in parts.values()]).T
+    frame = pd.DataFrame({"group": list(parts), "n": n, "across": divide(across, n)})
     frame["across_low"], frame["across_high"] = wilson(across, n)
-    frame["within"] = divide(within, n_within)
-    frame["within_low"], frame["within_high"] = wilson(within, n_within)
+    frame["n_within"], frame["within"] = across, divide(within, across)
+    frame["within_low"], frame["within_high"] = wilson(within, across)
     return frame
 
 

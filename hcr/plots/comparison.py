@@ -90,18 +90,16 @@ def costs(frame: "pd.DataFrame") -> Figure:
 def histories(frame: "pd.DataFrame") -> Axes:
     """The class-balanced accuracy on validation by epoch, a line for each recipe.
 
-    `frame` has the columns recipe, epoch, value, low and high (of the seeds), and chosen (whether a
-    seed kept this epoch's weights), the recipes in the order of their ranks.
+    `frame` has the columns recipe, epoch, value, low and high (of the seeds), the recipes in the
+    order of their ranks.
     """
     recipes = list(frame["recipe"].unique())
     ax = look.axes(4.0 + 0.24 * -(-len(recipes) // 3))
     for i, recipe in enumerate(recipes):
-        part = frame[frame["recipe"] == recipe]
-        line, kept = look.series(i), part[part["chosen"]]
+        part, line = frame[frame["recipe"] == recipe], look.series(i)
         band = {"fc": line["color"], "alpha": 0.15, "lw": 0}
         ax.fill_between(part["epoch"], part["low"], part["high"], **band)
         ax.plot(part["epoch"], part["value"], **line)
-        ax.plot(kept["epoch"], kept["value"], "o", color=line["color"], markersize=5)
         _number(ax, i, part["epoch"].iloc[-1], part["value"].iloc[-1], full=True)
     ax.set(xlabel="Epoch", ylabel=f"{BALANCED}, validation", xlim=(0.6, None))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
