@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from IPython.display import display
+from IPython.display import DisplayHandle, display
 from jinja2 import Environment, FileSystemLoader
 from PIL import Image
 
@@ -31,8 +31,9 @@ LONG, MOST_ROWS = 20, 200  # rows of a table: more scroll, and more are only in 
 
 # Of columns, wherever they occur.
 RATES = ("share", "recall", "precision", "rate", "of_mistakes", "of_images", "across", "within")
-RATES += ("balanced", "val_accuracy", "val_balanced_accuracy", "clipped")
+RATES += ("balanced", "clipped")
 SHARES = ("accuracy", "balanced_accuracy", "top3", "top5", "ece", "gap")
+SHARES += ("val_accuracy", "val_balanced_accuracy")
 FORMATS: dict[Any, str] = dict.fromkeys(RATES, ".1%") | dict.fromkeys(SHARES, ".2%")
 FORMATS |= {"log_loss": ".4f", "f1": ".3f", "p_value": ".2g", "p_holm": ".2g"}
 # Label and format of the scores of `hcr.evaluation`.
@@ -219,15 +220,13 @@ def figure(
 
 
 def live(run: runs.Run, draw: Callable[[Any], Any], caption: str) -> Callable[[Any], None] | None:
-    """A function of a figure's data that shows `draw` of them below the cell, in place of the last.
-
-    None in a run by `run_all.py`, where nobody looks on.
-    """
+    """A function that shows `draw(data)` in place of the last; None in a run by `run_all.py`."""
     if not run.by_hand:
         return None
     from matplotlib import pyplot
 
-    handle = display(Output("", ""), display_id=True)
+    handle = DisplayHandle()
+    handle.display(Output("", ""))
 
     def update(data: Any) -> None:
         drawn = draw(data)
