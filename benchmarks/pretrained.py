@@ -136,8 +136,11 @@ def write_weights(run: Path, folder: Path, *, keras: bool) -> dict[str, Any]:
     Returns bits, 8 or 32, and the class-balanced validation accuracy of 32 bits, `whole`, and of
     8, `small`.
     """
+    import tensorflow as tf  # here, because it takes seconds
+
     small, labels = folder / "model.tflite", run / "labels.json"
-    models.export_small(models.load(run / "model.keras"), small)
+    net, options = models.load(run / "model.keras"), {"optimizations": [tf.lite.Optimize.DEFAULT]}
+    net.export(str(small), format="litert", verbose=False, **options)
     split = datasets.load(runs.read(run)["data"]["name"]).validation
     cost: dict[str, Any] = {}
     for key, path in (("whole", run / "model.tflite"), ("small", small)):

@@ -182,7 +182,7 @@ def interpreter(path: Path, n: int, threads: int):
 
 def beside_keras(folder: Path, aside: Path) -> None:
     """What needs TensorFlow, in a process of its own."""
-    from hcr.models.backend import keras, silenced  # isort: skip
+    from hcr.models.backend import keras  # isort: skip
     import tensorflow as tf
 
     pictures = np.load(aside / "pictures.npy")
@@ -212,7 +212,7 @@ def beside_keras(folder: Path, aside: Path) -> None:
         if name != "float32":
             options["optimizations"] = [tf.lite.Optimize.DEFAULT]
         path = aside / f"{name.split()[0]}.tflite"
-        with silenced(), environment.quiet_stderr():
+        with environment.quiet_stderr():
             net.export(str(path), format="litert", verbose=False, **options)
         other = Recognizer.load(path, recognizer.labels)
         found = other.predict(pictures)

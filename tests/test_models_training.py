@@ -1,8 +1,6 @@
 """Training: the same bits twice, and after every kind of stop; what each lever does to a step."""
 
-import os
 import resource
-import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +18,6 @@ from hcr.errors import ModelError, ParameterError, RunError
 from hcr.models import checkpoint, objective, training
 from hcr.models.augment import Switch
 from hcr.recognizer import Recognizer
-from hcr.runs import environment
 
 OWN = """
 from keras import layers
@@ -80,14 +77,11 @@ def stopped(folder: Path, epoch: int, **changed) -> Path:
     return folder
 
 
-def scores(*balanced: float) -> "callable":
+def scores(*balanced: float):
     """A stand-in for `validate`, with these class-balanced accuracies in their order."""
     rest = iter(balanced)
-    return lambda net, split: {
-        "val_loss": 1.0,
-        "val_accuracy": 0.5,
-        "val_balanced_accuracy": next(rest),
-    }
+    known = {"val_loss": 1.0, "val_accuracy": 0.5}
+    return lambda net, split: ({**known, "val_balanced_accuracy": next(rest)}, None)
 
 
 # The loop
@@ -104,7 +98,7 @@ def test_it_learns_and_reports():
     assert history["val_accuracy"].iloc[-1] > 0.5
     assert result.trained == trained.EPOCHS
     assert result.best_epoch == history["val_balanced_accuracy"].argmax() + 1
-    again = models.validate(result.net, trained.data().validation)
+    again, _ = training.validate(result.net, trained.data().validation)
     assert again == pytest.approx({key: result.best[key] for key in again})
 
 
@@ -129,13 +123,12 @@ LEVERS = {
         "ema": 0.9, "label_smoothing": 0.1, "weight_decay": 0.1, "augmentation": "pen",
         "final_epochs_without_augmentation": 1,
     },
-    "bfloat16": {
-        "ema": 0.99, "loss": "balanced_softmax", "precision": "mixed_bfloat16",
-        "augmentation": "affine",
+    "distilled": {
+        "teacher": "run", "loss": "balanced_softmax", "precision": "mixed_bfloat16",
     },
-    "watched": {"clipnorm": 0.1, "gradient_norms": True, "precision": "mixed_bfloat16"},
-    "plateau": {"schedule": "plateau", "plateau_patience": 0, "plateau_factor": 0.5},
-    "taught": {"teacher": "run", "ema": 0.9},
+    "watched": {
+        "clipnorm": 0.1, "gradient_norms": True, "schedule": "plateau", "plateau_patience": 0,
+    },
     "started": {"start": "run", "model": "hcr_small", "learning_rate": 1e-4},
 }  # fmt: skip
 
@@ -149,56 +142,41 @@ def test_a_resumed_training_ends_with_the_same_bits(name, tmp_path):
     resumed = trained.train(stopped(tmp_path / "stopped", 1, **changed), **changed)
     assert resumed.trained == 1
     assert_same(resumed, whole)
-    ends = []
-    for folder in ("whole", "stopped"):
-        with np.load(tmp_path / folder / "epoch-0002" / "variables.npz") as saved:
-            ends.append([saved[key] for key in saved.files])
+    ends = [saved_arrays(tmp_path / folder) for folder in ("whole", "stopped")]
     assert all(map(np.array_equal, *ends))
     # What was evaluated is what is returned, and it is a plain network of 32 bits.
-    again = models.validate(resumed.net, trained.data().validation)
+    again, _ = training.validate(resumed.net, trained.data().validation)
     assert again == pytest.approx({key: resumed.best[key] for key in again})
     assert {each.compute_dtype for each in resumed.net.layers[1:]} == {"float32"}
+
+
+def saved_arrays(folder: Path) -> list[np.ndarray]:
+    with np.load(folder / "checkpoint.npz") as saved:
+        return [saved[key] for key in saved.files if key != "state"]
 
 
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-def other_weights(epoch: Path) -> None:
-    with np.load(epoch / "best.npz") as best:
-        arrays = [best[name] for name in best.files]
-    np.savez(epoch / "best.npz", *(array + 1 for array in arrays))
+def other_weights(path: Path) -> None:
+    with np.load(path) as saved:
+        np.savez(path, **{key: saved[key] for key in saved.files} | {"best_0": np.ones(3)})
 
 
-DAMAGES = {
-    "other weights": other_weights,
-    "another state": lambda e: (e / "state.json").write_text(
-        (e / "state.json").read_text().replace('"loss": ', '"loss": 1')
-    ),
-    "no state": lambda e: (e / "state.json").unlink(),
-    "no variables": lambda e: (e / "variables.npz").unlink(),
-    "cut variables": lambda e: cut(e / "variables.npz"),
-    "a cut state": lambda e: cut(e / "state.json"),
-    "a list": lambda e: (e / "state.json").write_text("[]"),
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_of_two_checkpoints_the_newest_whole_one_counts(tmp_path, damage):
+@pytest.mark.parametrize("damage", [cut, other_weights, lambda path: path.write_bytes(b"")])
+def test_a_damaged_checkpoint_and_one_of_another_training_are_left_out(tmp_path, damage):
+    path = tmp_path / "checkpoint.npz"
     progress = checkpoint.Progress([{"epoch": 1, "loss": 2.0}], 1, [np.arange(3.0)])
-    checkpoint.save(tmp_path, "key", progress, [np.arange(4.0)])
-    # A kill between the writing of one epoch and the deletion of the one before leaves both.
-    newer = Path(shutil.copytree(tmp_path / "epoch-0001", tmp_path / "epoch-0002"))
-    DAMAGES[damage](newer)
-    shutil.copytree(tmp_path / "epoch-0001", tmp_path / ".writing")
-    loaded, variables = checkpoint.load(tmp_path, "key")
+    assert checkpoint.load(path, "key") is None
+    checkpoint.save(path, "key", progress, [np.arange(4.0)])
+    loaded, variables = checkpoint.load(path, "key")
     assert (loaded.rows, loaded.best_epoch) == (progress.rows, 1)
     np.testing.assert_array_equal(loaded.best[0], progress.best[0])
     np.testing.assert_array_equal(variables[0], np.arange(4.0))
-    assert sorted(os.listdir(tmp_path)) == ["epoch-0001", "path"]
-    DAMAGES[damage](tmp_path / "epoch-0001")
-    assert checkpoint.load(tmp_path, "key") is None
-    assert os.listdir(tmp_path) == ["path"]
+    assert checkpoint.load(path, "other") is None
+    damage(path)
+    assert checkpoint.load(path, "key") is None
 
 
 def test_a_full_disk_is_reported_and_training_goes_on_later(tmp_path):
@@ -216,31 +194,27 @@ def test_a_full_disk_is_reported_and_training_goes_on_later(tmp_path):
     assert_same(resumed, trained.train(**changed))
 
 
-def key(changed: dict, plan: balancing.Plan | None = None, data=None, net=None, *parts) -> str:
-    data, recipe = data or trained.data(), trained.recipe(**{**SMALL, **changed})
-    net = net or models.build(recipe.model, 10, recipe.seed, recipe.start)
-    return training._key(net, recipe, data, plan or balancing.plan(data.train.labels), *parts)
-
-
-def test_a_checkpoint_is_of_one_recipe_network_plan_data_and_code(tmp_path, own):
+def test_a_checkpoint_is_of_one_recipe_network_plan_data_and_code(own):
     data, plan = trained.data(), balancing.plan(trained.data().train.labels)
-    less = balancing.plan(data.train.labels[:399])
+
+    def key(changed=(), plan=plan, data=data, net=None, loss=None) -> str:
+        recipe = trained.recipe(**{**SMALL, **dict(changed)})
+        net = net or models.build(recipe.model, 10, recipe.seed)
+        return training._key(net, recipe, data, plan, loss)
+
     heavy = balancing.Plan(plan.indices, plan.weights * 2, "")
-    wider = models.build(SMALL["model"], 10, 0)
-    wider = models.classifier(
-        wider.input, keras.layers.Dropout(0.5)(wider.get_layer("logits").input), 10, "own"
-    )
-    wider.set_weights(models.build(SMALL["model"], 10, 0).get_weights())
     other = replace(data, validation=data.validation.take(np.arange(99)))
-    changes = [{}, {"epochs": 4}, {"seed": 1}, {"learning_rate": 1e-3}, {"ema": 0.9}]
-    changes += [{"model": "hcr_small"}, {"augmentation": "affine"}, {"clipnorm": 1.0}]
-    keys = [key(changed) for changed in changes]
-    keys += [key({}, less), key({}, heavy), key({}, None, other), key({}, None, None, wider)]
-    keys += [key({}, None, None, None, keras.losses.CategoricalHinge())]
+    plain = models.build(SMALL["model"], 10, 0)
+    wider = keras.layers.Dropout(0.5)(plain.get_layer("logits").input)
+    wider = models.classifier(plain.input, wider, 10, "own")
+    wider.set_weights(plain.get_weights())
+    keys = [key(), key({"epochs": 4}), key({"seed": 1}), key({"ema": 0.9})]
+    keys += [key({"model": "hcr_small"}), key({"augmentation": "affine"}), key(plan=heavy)]
+    keys += [key(data=other), key(net=wider), key(loss=keras.losses.CategoricalHinge())]
     assert len(set(keys)) == len(keys)
-    assert key({}) == keys[0], "Keras' counted names have no say"
+    assert key() == keys[0], "Keras' counted names have no say"
     own.write_text(OWN + "# changed\n")
-    assert key({}) != keys[0]
+    assert key() != keys[0]
 
 
 def test_the_best_epochs_weights_are_kept_and_of_equals_the_first(monkeypatch):
@@ -262,10 +236,7 @@ def test_early_stopping_is_for_good(tmp_path, monkeypatch):
     ("changed", "word"),
     [
         ({"augmentation": "afine"}, "affine"),
-        ({"schedule": "plato"}, "plateau"),
         ({"loss": "balanced"}, "balanced_softmax"),
-        ({"final_epochs_without_augmentation": 9}, "final_epochs"),
-        ({"keep": "last", "patience": 2}, "keep"),
     ],
 )
 def test_a_recipe_that_cannot_be_is_refused(changed, word):
@@ -280,38 +251,25 @@ def test_a_loss_or_probabilities_that_are_no_numbers_end_it(tmp_path):
     net = models.build(SMALL["model"], 10)
     net.set_weights([each * np.nan for each in net.get_weights()])
     with pytest.raises(ModelError, match="NaN"):
-        models.validate(net, trained.data().validation)
-
-
-# Batches
+        training.validate(net, trained.data().validation)
 
 
 def test_an_epoch_holds_each_image_of_the_plan_once_in_an_order_of_seed_and_epoch():
     train = trained.data().train
     plan = balancing.plan(train.labels, "oversample", per_class=50)
-    weighted = balancing.Plan(plan.indices, 1 + train.labels[plan.indices].astype(np.float32), "")
-
-    def batches(plan, epoch=0, seed=0, steps=None):
-        recipe = trained.recipe(seed=seed)
-        return training.Batches(train.images, train.labels, plan, recipe, epoch, steps)
-
-    running = batches(plan)
-    parts = [running[i] for i in range(len(running))]
-    assert [len(part[1]) for part in parts] == [64] * 7 + [52]
-    assert sorted(running.order) == list(range(500))
-    drawn = plan.indices[running.order]
-    np.testing.assert_array_equal(np.concatenate([part[0] for part in parts]), train.images[drawn])
-    np.testing.assert_array_equal(np.concatenate([part[1] for part in parts]), train.labels[drawn])
-    _, labels, weights = batches(weighted)[3]
+    plan = balancing.Plan(plan.indices, 1 + train.labels[plan.indices].astype(np.float32), "")
+    orders = [training._order(seed, epoch, plan) for seed, epoch in ((0, 1), (0, 2), (1, 1))]
+    assert len({order.tobytes() for order in orders}) == 3
+    assert sorted(orders[0]) == list(range(500))
+    batches = training.Batches(train.images, train.labels, plan, orders[0], 64)
+    images, labels, weights = (
+        np.concatenate(parts)
+        for parts in zip(*(batches[i] for i in range(len(batches))), strict=True)
+    )
+    drawn = plan.indices[orders[0]]
+    np.testing.assert_array_equal(images, train.images[drawn])
+    np.testing.assert_array_equal(labels, train.labels[drawn])
     np.testing.assert_array_equal(weights, 1 + labels)
-    orders = [running.order]
-    for epoch in (1, 2):
-        running.on_epoch_end()
-        np.testing.assert_array_equal(running.order, batches(plan, epoch).order)
-        orders.append(running.order)
-    orders.append(batches(plan, seed=1).order)
-    assert len({order.tobytes() for order in orders}) == 4
-    assert len(batches(plan, steps=20)) == 20
 
 
 # The loss
@@ -331,7 +289,7 @@ def test_the_loss_is_the_cross_entropy_that_it_is_said_to_be():
     smooth = 0.8 * ones + 0.2 / 4
     expected = -(smooth * log_softmax(logits, axis=1)).sum(axis=1).mean()
     assert numpy(objective.CrossEntropy(0.2)(labels, p)) == pytest.approx(expected, rel=1e-5)
-    shift = np.log([0.1, 0.2, 0.3, 0.4])
+    shift = np.log([[0.1, 0.2, 0.3, 0.4]])
     expected = -(ones * log_softmax(logits + shift, axis=1)).sum(axis=1).mean()
     loss = objective.CrossEntropy(shift=shift)
     assert numpy(loss(labels, p)) == pytest.approx(expected, rel=1e-5)
@@ -349,10 +307,10 @@ def test_balanced_softmax_adds_the_prior_that_the_loss_sees():
     balanced = trained.recipe(loss="balanced_softmax")
     # The class that training never shows counts as half an image.
     expected = np.log(np.array([10, 30, 60, 0.5]) / 100.5)
-    np.testing.assert_allclose(models.loss(balanced, plan, split, 4).shift, expected, rtol=1e-6)
+    np.testing.assert_allclose(models.loss(balanced, plan, split, 4).shift[0], expected, rtol=1e-6)
     even = balancing.plan(labels, "class_weight")
     shift = models.loss(balanced, even, split, 3).shift
-    np.testing.assert_allclose(shift, np.log([1 / 3] * 3), rtol=1e-6)
+    np.testing.assert_allclose(shift, np.log([[1 / 3] * 3]), rtol=1e-6)
     with pytest.raises(ParameterError, match="once"):
         models.loss(balanced, balancing.plan(labels, "logit_adjust"), split, 3)
     # Blank images tell nothing: all that is left to learn is how frequent each class is.
@@ -375,24 +333,16 @@ def test_each_dataset_of_several_has_its_own_prior():
     net = models.train_steps(recipe, split, plan, 2, 300)
     predicted = models.predict(net, images[:2])
     np.testing.assert_allclose(predicted, 0.5, atol=0.1)
-    metric = objective.CodedAccuracy(name="accuracy")
     _, p = probabilities(4, 2)
-    metric.update_state(p.argmax(axis=1) + 2 * np.array([0, 1, 0, 1]), p)
-    assert numpy(metric.result()) == 1
+    assert numpy(objective.accuracy(p.argmax(axis=1) + 2 * np.array([0, 1, 0, 1]), p)).all()
 
 
-def test_the_prior_is_taken_out_of_the_logits_after_training(tmp_path):
+def test_the_prior_is_taken_out_of_the_logits_after_training():
     plan = balancing.plan(trained.data().train.labels, "logit_adjust")
     plain, adjusted = (trained.train(plan=each, **SMALL, keep="last") for each in (None, plan))
     shift = plan.shift(trained.data().train.labels, 10)
     biases = [each.net.get_layer("logits").get_weights()[1] for each in (plain, adjusted)]
     np.testing.assert_allclose(biases[0] - biases[1], shift, atol=1e-5)
-    inputs = keras.Input((28, 28), dtype="uint8")
-    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
-    x = keras.layers.Dense(10, use_bias=False)(x)
-    without_bias = keras.Model(inputs, keras.layers.Softmax()(x))
-    with pytest.raises(ModelError, match="bias"):
-        trained.train(plan=plan, net=without_bias)
 
 
 # Optimizer, averages, precision, distillation
@@ -402,17 +352,13 @@ def test_the_prior_is_taken_out_of_the_logits_after_training(tmp_path):
     ("losses", "patience", "lowered"),
     [
         ([], 2, 0),
-        ([1.0, 0.9, 0.8, 0.7], 0, 0),
         # Two epochs without a lower loss are waited for; the third is one too many.
         ([1.0, 1.0, 1.0], 2, 0),
-        ([1.0, 1.1, 1.2, 1.3], 2, 1),
-        # A lower one between them restarts the count; what counts is the lowest of all.
-        ([1.0, 1.1, 1.2, 0.9, 1.0, 1.0], 2, 0),
         ([1.0, 2.0, 1.9, 1.8], 2, 1),
-        ([1.0] * 7, 2, 2),
+        # A lower one between them restarts the count.
+        ([1.0, 1.1, 1.2, 0.9, 1.0, 1.0], 2, 0),
         # Lower by less than a ten-thousandth is not lower.
         ([1.0, 0.99995, 0.99995], 0, 2),
-        ([1.0, 0.9998, 0.9998], 0, 1),
     ],
 )
 def test_a_plateau_lowers_the_rate_when_it_has_waited(losses, patience, lowered):
@@ -435,19 +381,22 @@ def test_the_other_schedules_follow_from_the_step():
     np.testing.assert_allclose(rates("cosine", [0, 5, 52, 100]), [0.05, 0.5, 0.256, 0], atol=2e-3)
 
 
-def test_weight_decay_takes_from_kernels_alone():
-    net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, bias_initializer="ones")])
-    for watched in (False, True):
-        levers = {"weight_decay": 0.2, "gradient_norms": watched}
-        optimizer = models.optimizer(
-            trained.recipe(schedule="constant", learning_rate=0.1, **levers), 10
-        )
-        before = [numpy(each) for each in net.trainable_variables]
-        optimizer.build(net.trainable_variables)
-        optimizer.apply([keras.ops.zeros_like(each) for each in net.trainable_variables])
-        kernel, bias = (numpy(each) for each in net.trainable_variables)
-        np.testing.assert_allclose(kernel, before[0] * (1 - 0.1 * 0.2), rtol=1e-6)
-        np.testing.assert_array_equal(bias, before[1])
+@pytest.mark.parametrize("watched", [False, True])
+def test_weight_decay_takes_from_kernels_alone(watched):
+    layers = [keras.layers.Dense(2, bias_initializer="ones"), keras.layers.BatchNormalization()]
+    net = keras.Sequential([keras.Input((3,)), *layers])
+    optimizer = models.optimizer(
+        trained.recipe(
+            schedule="constant", learning_rate=0.1, weight_decay=0.2, gradient_norms=watched
+        ),
+        10,
+    )
+    before = [numpy(each) for each in net.trainable_variables]
+    optimizer.build(net.trainable_variables)
+    optimizer.apply([keras.ops.zeros_like(each) for each in net.trainable_variables])
+    kernel, *others = (numpy(each) for each in net.trainable_variables)
+    np.testing.assert_allclose(kernel, before[0] * (1 - 0.1 * 0.2), rtol=1e-6)
+    assert all(map(np.array_equal, others, before[1:]))
 
 
 def test_the_history_has_the_gradients_norms_before_clipping():
@@ -482,26 +431,19 @@ def test_the_average_is_that_of_the_weights_and_forgets_the_initial_ones():
         decay = min(0.3, step / (step + 9))
         pairs = zip(expected, now, strict=True)
         expected = [decay * one + (1 - decay) * other for one, other in pairs]
-    for average, wanted in zip(layer.evaluated(), expected, strict=True):
+    for average, wanted in zip(objective.weights(layer), expected, strict=True):
         np.testing.assert_allclose(average, wanted, rtol=1e-5)
 
 
 def test_averaging_leaves_the_steps_alone(tmp_path):
     how = {**SMALL, "epochs": 1, "batch_size": 50}
     plain, averaged = trained.train(**how), trained.train(tmp_path / "c", **how, ema=0.5)
-    with np.load(tmp_path / "c" / "epoch-0001" / "variables.npz") as saved:
-        variables = [saved[key] for key in saved.files]
+    variables = saved_arrays(tmp_path / "c")
     # Dropout and order drew the same, so it was the same training.
     for weight in plain.net.get_weights():
         assert any(np.array_equal(weight, each) for each in variables)
     pairs = zip(plain.net.get_weights(), averaged.net.get_weights(), strict=True)
     assert min(np.abs(one - other).max() for one, other in pairs) > 0
-
-
-@pytest.mark.parametrize(("able", "expected"), [(True, "mixed_bfloat16"), (False, "float32")])
-def test_auto_takes_what_the_processor_is_good_at(monkeypatch, able, expected):
-    monkeypatch.setattr(environment, "hardware", lambda: {"bfloat16": able})
-    assert models.precision("auto") == expected
 
 
 def test_the_last_epochs_have_no_augmentation():
@@ -524,10 +466,9 @@ def test_distillation_follows_the_teacher_by_its_weight():
     wanted = models.predict(result.net, train.images).argmax(axis=1)
     agreed = {}
     for weight in (0.1, 0.9):
-        recipe = trained.recipe(
-            teacher=str(folder), distillation_weight=weight, augmentation="none"
-        )
-        net = models.train_steps(recipe, wrong, balancing.plan(train.labels), 10, 60)
+        levers = {"teacher": str(folder), "distillation_weight": weight, "learning_rate": 0.02}
+        recipe = trained.recipe(**SMALL, **levers)
+        net = models.train_steps(recipe, wrong, balancing.plan(train.labels), 10, 100)
         agreed[weight] = (models.predict(net, train.images).argmax(axis=1) == wanted).mean()
     assert agreed[0.1] < 0.2
     assert agreed[0.9] > 0.7
@@ -561,7 +502,7 @@ def test_a_layer_an_augmentation_a_loss_and_an_optimizer_of_ones_own():
 # Files
 
 
-def test_both_files_predict_alike_and_hold_nothing_of_ours(tmp_path):
+def test_both_files_predict_alike_and_hold_nothing_of_ours():
     folder, result = trained.run()
     images = trained.data().test.images
     expected = models.predict(result.net, images)
@@ -570,16 +511,3 @@ def test_both_files_predict_alike_and_hold_nothing_of_ours(tmp_path):
     np.testing.assert_array_equal(models.predict(loaded, images), expected)
     assert getattr(loaded, "optimizer", None) is None
     assert (folder / "model.keras").stat().st_size < 1.5 * 4 * result.net.count_params()
-    small = tmp_path / "small.tflite"
-    models.export_small(result.net, small)
-    assert small.stat().st_size < 0.4 * (folder / "model.tflite").stat().st_size
-    assert np.abs(Recognizer(small, "0123456789").predict(images) - expected).max() < 0.1
-
-
-def test_files_that_disagree_are_reported(tmp_path, monkeypatch):
-    right, (_, result) = Recognizer.predict, trained.run()
-    monkeypatch.setattr(Recognizer, "predict", lambda self, images: right(self, images)[:, ::-1])
-    with pytest.raises(ModelError, match="LiteRT"):
-        models.export(
-            result.net, tmp_path / "m.keras", tmp_path / "m.tflite", trained.data().test.images
-        )

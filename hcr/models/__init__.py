@@ -24,7 +24,7 @@ _MODULES = {
     "architectures": "build builder classifier first_maps image_input multiply_adds summary",
     "augment": "augmentation vary",
     "backend": "precision predict",
-    "convert": "copy_weights export export_small load save",
+    "convert": "copy_weights export load save",
     "objective": "loss optimizer",
     "recipe": "Recipe",
     "study": "compare_strategies",

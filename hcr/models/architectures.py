@@ -5,8 +5,8 @@ which is a layer here, and the number of classes are ours. In brackets: paramete
 number of classes. How each is trained stands in its params file.
 """
 
-from importlib import import_module
 from math import prod
+from pkgutil import resolve_name
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,7 @@ def build(name: str, n_classes: int, seed: int | None = None, start: str | None 
     """
     if seed is not None:
         backend.seed_everything(seed)
-    net = backend.knowing_its_input(builder(name)(n_classes), name)
+    net = builder(name)(n_classes)
     backend.check(net, name, n_classes)
     if start is not None:
         from hcr.models.convert import copy_weights
@@ -48,13 +48,11 @@ def builder(name: str):
     """The function that builds the network `name`. Raises `ModelError` where there is none."""
     if name in MODELS:
         return globals()[name]
-    module, _, function = name.partition(":")
-    if not function:
+    if ":" not in name:
         raise ModelError(f"There is no network {name!r}.{nearest(name, MODELS)}")
     try:
-        return getattr(import_module(module), function)
-    # A relative name, as ".mine:net", is a TypeError.
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        return resolve_name(name)
+    except (ImportError, AttributeError, ValueError) as error:
         raise ModelError(
             f"A network of your own is named module:function. Received: {name!r} ({error}). "
             "Is the module on PYTHONPATH?"

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from hcr.datasets import Dataset, leaks
-from hcr.errors import ModelError
+from hcr.errors import HcrError, ModelError
 from hcr.models import backend
-from hcr.models.backend import keras, predict, silenced
+from hcr.models.backend import keras, predict
 from hcr.models.recipe import Recipe
 from hcr.recognizer import Recognizer, keras2, keras_files, named
 from hcr.recognizer.sources import SHAPES, Scaling, parse_scaling
@@ -54,13 +54,6 @@ def save(run: Run, net: keras.Model, data: Dataset, recipe: Recipe, **facts) -> 
     return pd.DataFrame({"file": names, "kB": sizes, "difference": [np.nan, difference]})
 
 
-def export_small(net: keras.Model, litert_file: Path) -> None:
-    """Write `net` as LiteRT with weights of 8 bits ("dynamic range"), which costs a little."""
-    import tensorflow as tf
-
-    _write(net, litert_file, optimizations=[tf.lite.Optimize.DEFAULT])
-
-
 def convert(source: Path, target: Path, scaling: Scaling | None = None) -> None:
     """Write the Keras model in `source` to `target` as LiteRT, and check that both agree.
 
@@ -85,47 +78,35 @@ def load(source: Path) -> keras.Model:
 
     A model in an `.h5` file is rebuilt layer by layer.
     """
-    if source.suffix in (".h5", ".hdf5"):
-        return rebuilt(source)
-    keras2.check_archive(source)
     try:
-        with silenced(), environment.quiet_stderr():
-            net = keras.saving.load_model(source, compile=False, safe_mode=True)
+        if source.suffix in (".h5", ".hdf5"):
+            return _rebuilt(keras2.read(source))
+        keras2.check_archive(source)
+        with environment.quiet_stderr():
+            return keras.saving.load_model(source, compile=False, safe_mode=True)
+    except HcrError:
+        raise
     # A stranger's file may break at any place of Keras or h5py, with any exception.
     except Exception as error:
         raise ModelError(
             f"{source} must be a whole Keras model that safe mode can load. "
             f"Received: {_line(error)}. Save it again, from layers of Keras alone."
         ) from error
-    return backend.knowing_its_input(net, source.name)
 
 
-def rebuilt(source: Path) -> keras.Model:
-    """The model of Keras 2 in the `.h5` file `source`, from layers of this Keras.
-
-    Raises `ModelError` where it is none, or its parts do not go together.
-    """
-    plan = keras2.read(source)
-    try:
-        entry = keras.Input(plan.shape)
-        tensors = {plan.entry: entry}
-        for layer in plan.layers:
-            fresh = getattr(keras.layers, layer.kind)(**layer.options)
-            inputs = [tensors[name] for name in layer.sources]
-            tensors[layer.name] = fresh(inputs if len(inputs) > 1 else inputs[0])
-            # By their names, or in their order where Keras has renamed some.
-            names = [each.name for each in fresh.weights]
-            by_name = set(names) == set(layer.weights)
-            fresh.set_weights(
-                [layer.weights[name] for name in (names if by_name else layer.weights)]
-            )
-        return keras.Model(entry, tensors[plan.end])
-    # Keras checks its arguments in many places, each with its own exception.
-    except Exception as error:
-        raise ModelError(
-            f"{source} must hold layers and weights that go together. Received: {_line(error)}. "
-            "Save the model again."
-        ) from error
+def _rebuilt(plan: keras2.Plan) -> keras.Model:
+    """The model of Keras 2 that `plan` describes, from layers of this Keras."""
+    entry = keras.Input(plan.shape)
+    tensors = {plan.entry: entry}
+    for layer in plan.layers:
+        fresh = getattr(keras.layers, layer.kind)(**layer.options)
+        inputs = [tensors[name] for name in layer.sources]
+        tensors[layer.name] = fresh(inputs if len(inputs) > 1 else inputs[0])
+        # By their names, or in their order where Keras has renamed some.
+        names = [each.name for each in fresh.weights]
+        by_name = set(names) == set(layer.weights)
+        fresh.set_weights([layer.weights[name] for name in (names if by_name else layer.weights)])
+    return keras.Model(entry, tensors[plan.end])
 
 
 def copied(net: keras.Model, policy: str = "float32") -> keras.Model:
@@ -173,15 +154,14 @@ def copy_weights(net: keras.Model, text: str) -> None:
     images = np.random.default_rng(0).integers(0, 256, (16, 28, 28), np.uint8)
     for part, name in zip(parts, names, strict=True):
         other = _trained(name, net.output_shape[1])
-        shapes = [[tuple(each.shape) for each in of.weights] for of in (part, other)]
-        fits = shapes[0] == shapes[1]
-        if fits:
+        try:
             part.set_weights(other.get_weights())
-            fits = np.abs(predict(part, images) - predict(other, images)).max() <= SAME
+            fits = np.allclose(predict(part, images), predict(other, images), atol=SAME)
+        except ValueError:
+            fits = False
         if not fits:
             raise ModelError(
                 f"A training of {net.name} must start from a {net.name}. Received: {other.name} "
-                f"with {other.count_params():,} parameters, where {part.count_params():,} are due, "
                 f"or another order of layers ({name}). Name its architecture in model."
             )
 
@@ -198,9 +178,10 @@ def _adapted(source: Path, net: keras.Model, scaling: Scaling) -> keras.Model:
 
     Raises `ModelError` where it has other than one input of `SHAPES` and one output of classes.
     """
-    inputs, outputs = net.inputs, net.outputs
-    one = len(inputs) == len(outputs) == 1 and inputs[0].shape[0] is None
-    if not one or tuple(inputs[0].shape[1:]) not in SHAPES or len(outputs[0].shape) != 2:
+    inputs, outputs = (
+        [tuple(x.shape) for x in getattr(net, side, [])] for side in ("inputs", "outputs")
+    )
+    if inputs not in [[(None, *shape)] for shape in SHAPES] or list(map(len, outputs)) != [2]:
         raise ModelError(
             f"{source} must take (n, 28, 28), (n, 28, 28, 1) or (n, 784), and give (n, classes). "
             f"Received: {_line(backend.signature(net))}. Models of other sizes are not supported."
@@ -209,7 +190,7 @@ def _adapted(source: Path, net: keras.Model, scaling: Scaling) -> keras.Model:
     values = keras.layers.Rescaling(scaling.factor, scaling.paper)(images)
     if scaling.transposed:
         values = keras.layers.Permute((2, 1))(values)
-    probabilities = net(keras.layers.Reshape(tuple(inputs[0].shape[1:]))(values))
+    probabilities = net(keras.layers.Reshape(inputs[0][1:])(values))
     if getattr(net.layers[-1], "activation", None) is keras.activations.linear:
         probabilities = keras.layers.Softmax()(probabilities)
     return keras.Model(images, probabilities)
@@ -217,7 +198,9 @@ def _adapted(source: Path, net: keras.Model, scaling: Scaling) -> keras.Model:
 
 def _write_litert(net: keras.Model, target: Path, images: np.ndarray) -> float:
     """Write `net` as LiteRT; the largest difference of both's probabilities of `images`."""
-    _write(net, target)
+    with files.writing(target) as aside, environment.quiet_stderr():
+        # Keras 3.13 takes no Path here.
+        net.export(str(aside), format="litert", verbose=False)
     recognizer = Recognizer(target, map(str, range(net.output_shape[1])))
     difference = float(np.abs(predict(net, images) - recognizer.predict(images)).max())
     if not difference <= MOST_DIFFERENT:
@@ -226,12 +209,6 @@ def _write_litert(net: keras.Model, target: Path, images: np.ndarray) -> float:
             f"Received: a difference of {difference:.4f}. Report this network."
         )
     return difference
-
-
-def _write(net: keras.Model, target: Path, **options) -> None:
-    with files.writing(target) as aside, silenced(), environment.quiet_stderr():
-        # Keras 3.13 takes no Path here.
-        net.export(str(aside), format="litert", verbose=False, **options)
 
 
 def _line(value: object) -> str:

@@ -1,6 +1,6 @@
 """The loss of a step, distillation, the optimizer, and the moving average of the weights."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -35,13 +35,13 @@ def loss(recipe: Recipe, plan: Plan, train: Split, n_classes: int) -> "str | Cro
             "The prior must be taken out once. Received: loss=balanced_softmax with the strategy "
             "logit_adjust. Choose the loss cross_entropy, or another strategy in 02_balance."
         )
-    if train.sources is None:
-        shift = _log_prior(plan.counts(train.labels, n_classes))
-    else:
-        n_sources = int(train.sources.max()) + 1
-        counts = plan.counts(coded(train, n_classes), n_classes * n_sources)
-        shift = [_log_prior(each) for each in counts.reshape(n_sources, n_classes)]
-    return CrossEntropy(recipe.label_smoothing, shift)
+    sources = np.zeros_like(train.labels) if train.sources is None else train.sources
+    codes = train.labels + n_classes * sources
+    counts = plan.counts(codes, n_classes * (int(sources.max()) + 1)).reshape(-1, n_classes)
+    # A class that a dataset lacks counts as half an image: so little is asked of it that a network
+    # which knows it from elsewhere hardly unlearns it.
+    shift = [np.log(prior(np.where(each > 0, each, 0.5))) for each in counts]
+    return CrossEntropy(recipe.label_smoothing, np.array(shift))
 
 
 class CrossEntropy(keras.losses.Loss):
@@ -50,21 +50,16 @@ class CrossEntropy(keras.losses.Loss):
     Args:
         smoothing: Share of each label that is spread over all classes (Szegedy et al. 2016,
             Rethinking the Inception architecture for computer vision).
-        shift: (classes,), added to the logits, or None. With the logarithm of the training prior
-            this is the balanced softmax (Ren et al. 2020, Balanced meta-softmax for long-tailed
-            visual recognition): the probabilities, which are without it, are then those for
-            classes of equal share. (sources, classes) where labels are `coded`.
+        shift: (sources, classes), added to the logits, or None. With the logarithm of the training
+            prior this is the balanced softmax (Ren et al. 2020, Balanced meta-softmax for
+            long-tailed visual recognition): the probabilities, which are without it, are then those
+            for classes of equal share. Labels are as `labels` gives them.
     """
 
-    def __init__(self, smoothing: float = 0.0, shift: Sequence | np.ndarray | None = None):
+    def __init__(self, smoothing: float = 0.0, shift: np.ndarray | None = None):
         super().__init__()
         self.smoothing = smoothing
-        self.shift = None if shift is None else np.asarray(shift, np.float32)
-
-    @property
-    def by_source(self) -> bool:
-        """Whether labels are `coded`."""
-        return self.shift is not None and self.shift.ndim == 2
+        self.shift = None if shift is None else shift.astype(np.float32)
 
     def call(self, y_true, y_pred):
         """Labels (n,) and probabilities (n, classes); float (n,)."""
@@ -72,33 +67,24 @@ class CrossEntropy(keras.losses.Loss):
         labels = ops.cast(ops.reshape(y_true, (-1,)), "int32")
         logits = ops.log(ops.maximum(ops.cast(y_pred, "float32"), LEAST))
         if self.shift is not None:
-            shift = ops.convert_to_tensor(self.shift)
-            if self.by_source:
-                shift, labels = ops.take(shift, labels // n_classes, axis=0), labels % n_classes
-            logits = logits + shift
-        targets = ops.cast(ops.one_hot(labels, n_classes), "float32")
+            logits = logits + ops.take(
+                ops.convert_to_tensor(self.shift), labels // n_classes, axis=0
+            )
+        targets = ops.cast(ops.one_hot(labels % n_classes, n_classes), "float32")
         spread = ops.sum(targets, axis=-1, keepdims=True) / n_classes
         targets = (1 - self.smoothing) * targets + self.smoothing * spread
         return -ops.sum(targets * ops.log_softmax(logits), axis=-1)
 
 
-class CodedAccuracy(keras.metrics.SparseCategoricalAccuracy):
-    """The accuracy where labels are `coded`."""
-
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        """Count a batch."""
-        labels = ops.cast(y_true, "int32") % y_pred.shape[-1]
-        return super().update_state(labels, y_pred, sample_weight)
-
-
 def labels(loss: object, train: Split, n_classes: int) -> np.ndarray:
-    """The labels, int (n,), that `loss` takes: those of `train`, or `coded` ones."""
-    return coded(train, n_classes) if getattr(loss, "by_source", False) else train.labels
+    """The labels, int (n,), that `loss` takes: label + classes * source where it knows sources."""
+    by_source = train.sources is not None and getattr(loss, "shift", None) is not None
+    return train.labels + n_classes * train.sources if by_source else train.labels
 
 
-def coded(train: Split, n_classes: int) -> np.ndarray:
-    """Labels, int (n,), that also say which dataset each image came from."""
-    return train.labels + n_classes * train.sources
+def accuracy(y_true, y_pred):
+    """The accuracy, (n,), whether or not the labels also say the source."""
+    return keras.metrics.sparse_categorical_accuracy(y_true % y_pred.shape[-1], y_pred)
 
 
 class Distillation(keras.layers.Wrapper):
@@ -124,10 +110,6 @@ class Distillation(keras.layers.Wrapper):
             self.add_loss(self.weight * ops.mean(-ops.sum(wanted * logarithms, axis=-1)))
         return probabilities
 
-    def compute_output_shape(self, input_shape):
-        """That of the probabilities."""
-        return input_shape[1]
-
 
 def optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Adam:
     """Adam as `recipe` asks for it, for a training of so many steps.
@@ -144,10 +126,10 @@ def optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Adam:
             warmup_steps=max(1, steps // 20),
             decay_steps=max(1, steps - steps // 20),
         )
-    options = {"clipnorm": recipe.clipnorm, "weight_decay": recipe.weight_decay or None}
-    if recipe.gradient_norms:
-        return WatchedAdam(rate, **options)
-    return (DecayedAdam if recipe.weight_decay else keras.optimizers.Adam)(rate, **options)
+    kind = WatchedAdam if recipe.gradient_norms else keras.optimizers.Adam
+    adam = kind(rate, clipnorm=recipe.clipnorm, weight_decay=recipe.weight_decay or None)
+    adam.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return adam
 
 
 def plateau_rate(recipe: Recipe, losses: Iterable[float]) -> float:
@@ -167,27 +149,13 @@ def plateau_rate(recipe: Recipe, losses: Iterable[float]) -> float:
     return rate
 
 
-class DecayedAdam(keras.optimizers.Adam):
-    """Adam whose weight decay leaves out what has one axis: biases, batch norms."""
-
-    def build(self, variables):
-        """Leave them out."""
-        variables = list(variables)
-        if not self.built:
-            self.exclude_from_weight_decay([each for each in variables if len(each.shape) < 2])
-        super().build(variables)
-
-
-class WatchedAdam(DecayedAdam):
+class WatchedAdam(keras.optimizers.Adam):
     """Adam that records the gradients' norms before they are clipped."""
 
     def build(self, variables):
-        """Add the counters."""
+        """Add the record: steps, sum and largest of the norms, steps that were clipped."""
         super().build(variables)
-        self.watched = {
-            name: self.add_variable((), name=f"watched_{name}")
-            for name in ("steps", "total", "largest", "clipped")
-        }
+        self.record = self.add_variable((4,), name="record")
 
     def apply(self, grads, trainable_variables=None):
         """A step of Adam, and a look at its gradients."""
@@ -196,26 +164,18 @@ class WatchedAdam(DecayedAdam):
         squares = [ops.sum(ops.square(ops.cast(each, "float32"))) for each in grads]
         norm, longest = ops.sqrt(sum(squares)), ops.sqrt(ops.max(ops.stack(squares)))
         limit = float("inf") if self.clipnorm is None else self.clipnorm
-        watched = self.watched
-        watched["steps"].assign(watched["steps"] + 1)
-        watched["total"].assign(watched["total"] + norm)
-        watched["largest"].assign(ops.maximum(watched["largest"], norm))
-        watched["clipped"].assign(watched["clipped"] + ops.cast(longest > limit, "float32"))
-
-    def reset(self) -> None:
-        """Start counting again, at the start of an epoch."""
-        for variable in self.watched.values():
-            variable.assign(ops.zeros_like(variable))
+        steps, total, largest, clipped = ops.unstack(ops.convert_to_tensor(self.record))
+        clipped = clipped + ops.cast(longest > limit, "float32")
+        self.record.assign(
+            ops.stack([steps + 1, total + norm, ops.maximum(largest, norm), clipped])
+        )
 
     def norms(self) -> dict[str, float]:
-        """Since `reset`: mean and largest norm of the gradient, and the share of steps clipped."""
-        values = {name: float(ops.convert_to_numpy(each)) for name, each in self.watched.items()}
-        steps = max(1.0, values["steps"])
-        return {
-            "grad_norm": values["total"] / steps,
-            "grad_norm_max": values["largest"],
-            "clipped": values["clipped"] / steps,
-        }
+        """Mean and largest norm, and the share of steps clipped, since this was last called."""
+        steps, total, largest, clipped = ops.convert_to_numpy(self.record).tolist()
+        self.record.assign(np.zeros(4))
+        mean = {"grad_norm": total / steps, "grad_norm_max": largest}
+        return {**mean, "clipped": clipped / steps}
 
 
 class Averaged(keras.layers.Wrapper):
@@ -224,8 +184,7 @@ class Averaged(keras.layers.Wrapper):
     The averages are updated in the training graph. A batch norm's means and variances are averaged
     like all else: those of the last weights don't fit the averaged ones. As in TensorFlow's
     `ExponentialMovingAverage`, the decay is at most t / (t + 9) after t steps, so that the initial
-    weights are soon forgotten. What a step changes comes in with the step after it. With a decay
-    of 0 nothing is averaged.
+    weights are soon forgotten. What a step changes comes in with the step after it.
     """
 
     def __init__(self, layer, decay, **options):
@@ -238,13 +197,13 @@ class Averaged(keras.layers.Wrapper):
         self.steps = self.add_weight((), initializer="zeros", trainable=False)
         self.averages = [
             self.add_weight(each.shape, initializer="zeros", trainable=False)
-            for each in (self.layer.weights if self.decay else [])
+            for each in self.layer.weights
         ]
 
     def call(self, inputs, training=False):
         """What the network gives for `inputs`."""
         outputs = self.layer(inputs, training=training)
-        if training and self.decay:
+        if training:
             steps = ops.convert_to_tensor(self.steps)
             new = 1 - ops.minimum(self.decay, steps / (steps + 9))
             for average, weight in zip(self.averages, self.layer.weights, strict=True):
@@ -252,21 +211,8 @@ class Averaged(keras.layers.Wrapper):
             self.steps.assign(steps + 1)
         return outputs
 
-    def compute_output_shape(self, input_shape):
-        """That of the network."""
-        return self.layer.compute_output_shape(input_shape)
 
-    def evaluated(self) -> list[np.ndarray]:
-        """The weights that the network is evaluated with."""
-        if not self.decay:
-            return self.layer.get_weights()
-        return [ops.convert_to_numpy(each) for each in self.averages]
-
-
-def _log_prior(counts: np.ndarray) -> np.ndarray:
-    """The logarithm of each class's share, float64 (classes,).
-
-    A class that a dataset lacks counts as half an image: so little is asked of it that a network
-    which knows it from elsewhere hardly unlearns it.
-    """
-    return np.log(prior(np.where(counts > 0, counts, 0.5)))
+def weights(learner: keras.Layer) -> list[np.ndarray]:
+    """The weights that a network, or one that is `Averaged`, is evaluated with."""
+    averages = getattr(learner, "averages", None)
+    return learner.get_weights() if averages is None else list(map(ops.convert_to_numpy, averages))

@@ -51,7 +51,7 @@ class Levers:
 class Recipe(Levers):
     """How one network is trained: parameters of `03_train`, with its defaults.
 
-    Raises `ParameterError` for an unknown name, or values that do not go together.
+    Raises `ParameterError` for an unknown name.
     """
 
     model: str = "hcr_small"  # a key of hcr.models.MODELS, or module:function
@@ -62,7 +62,7 @@ class Recipe(Levers):
     augmentation: str = "affine"  # a key of AUGMENTATIONS
     # So that the network ends with images as they are: He et al. (2019), Data augmentation
     # revisited: rethinking the distribution gap between clean and augmented data.
-    final_epochs_without_augmentation: int = 0
+    final_epochs_without_augmentation: int = 0  # all of them where it is more than epochs
     loss: str = "cross_entropy"  # a key of LOSSES
     weight_decay: float = 0.0  # share of the kernels, times the learning rate, a step takes off
     ema: float = 0.0  # decay of the weights' moving average; looks back about 1 / (1 - ema) steps
@@ -81,13 +81,3 @@ class Recipe(Levers):
             name = getattr(self, key)
             if name not in known:
                 raise ParameterError(f"There is no {key} {name!r}.{nearest(name, known)}")
-        if not 0 <= self.final_epochs_without_augmentation <= self.epochs:
-            raise ParameterError(
-                "final_epochs_without_augmentation must be at most epochs. Received: "
-                f"{self.final_epochs_without_augmentation}, {self.epochs}. Lower it."
-            )
-        if self.keep == "last" and self.patience is not None:
-            raise ParameterError(
-                "Early stopping needs keep=best. Received: "
-                f"patience={self.patience}, keep=last. Drop one of them."
-            )

@@ -1,25 +1,21 @@
 """What balancing buys: one small network trained under each strategy, for equally many steps."""
 
 import time
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 
 from hcr.datasets import Dataset, balancing
-from hcr.errors import ModelError, ParameterError
+from hcr.errors import ParameterError
 from hcr.evaluation import recalls, seed_interval
 from hcr.models import training
-from hcr.models.backend import keras
 from hcr.runs import files
 
 BASELINE = "none"
-PLAIN, BALANCED = "plain accuracy", "balanced accuracy"
 
 
 @dataclass(frozen=True)
@@ -27,9 +23,8 @@ class Study:
     """Which validation images each strategy's networks predict right.
 
     Attributes:
-        strategies: The strategies' names, `none` first.
+        right: Strategy to bool (seeds, n); `none` comes first.
         seeds: The seeds.
-        right: bool (strategies, seeds, n).
         labels: int64 (n,), of the validation split.
         characters: The classes' names.
         shares: float64 (classes,), the class shares of the training split before balancing.
@@ -37,9 +32,8 @@ class Study:
         trained: How many networks were trained now; the others had been before.
     """
 
-    strategies: tuple[str, ...]
+    right: dict[str, np.ndarray]
     seeds: tuple[int, ...]
-    right: np.ndarray
     labels: np.ndarray
     characters: tuple[str, ...]
     shares: np.ndarray
@@ -54,24 +48,20 @@ class Study:
         validation split has others, and its own accuracy would not say what training was for.
         balanced accuracy: every class the same. recall of X: that class alone.
         """
-        n = np.bincount(self.labels, minlength=len(self.characters))
-        weights = {PLAIN: self.shares * (n > 0), BALANCED: (n > 0) * 1.0}
+        weights = {"plain accuracy": self.shares, "balanced accuracy": np.ones(len(self.shares))}
         for character in self.rare:
-            one = np.array([c == character for c in self.characters])
-            weights[f"recall of {character}"] = one * (n > 0)
-        return {name: w / w.sum() for name, w in weights.items() if w.sum()}
+            weights[f"recall of {character}"] = np.array(self.characters) == character
+        tested = np.isin(np.arange(len(self.shares)), self.labels)
+        return {name: w * tested / (w @ tested) for name, w in weights.items() if w @ tested}
 
     def runs(self) -> pd.DataFrame:
-        """One row per strategy and seed: every measure, and every class's recall."""
+        """One row per strategy and seed: every measure."""
         rows = []
-        for name, networks in zip(self.strategies, self.right, strict=True):
+        for name, networks in self.right.items():
             for seed, right in zip(self.seeds, networks, strict=True):
                 recall = recalls(right, self.labels, len(self.characters))
-                rows.append(
-                    {"strategy": name, "seed": seed}
-                    | {key: np.nansum(weight * recall) for key, weight in self.measures.items()}
-                    | {f"recall of {c}": r for c, r in zip(self.characters, recall, strict=True)}
-                )
+                values = {key: np.nansum(w * recall) for key, w in self.measures.items()}
+                rows.append({"strategy": name, "seed": seed, **values})
         return pd.DataFrame(rows)
 
     def summary(self) -> pd.DataFrame:
@@ -81,14 +71,13 @@ class Study:
         n (images that the measure depends on), seeds. The value is the mean over the seeds; the
         difference is to `none`, paired by seed and image, NaN for `none` itself.
         """
-        rows = []
-        base = self.right[0].astype(np.int8)
-        for name, networks in zip(self.strategies, self.right.astype(np.int8), strict=True):
+        rows, base = [], self.right[BASELINE].astype(np.int8)
+        for name, right in self.right.items():
             for measure, weights in self.measures.items():
-                value = seed_interval(networks, self.labels, weights, (0, 1))
+                value = seed_interval(right, self.labels, weights, (0, 1))
                 difference = (np.nan,) * 3
                 if name != BASELINE:
-                    difference = seed_interval(networks - base, self.labels, weights, (-1, 1))
+                    difference = seed_interval(right - base, self.labels, weights, (-1, 1))
                 n = int((weights[self.labels] > 0).sum())
                 rows.append([name, measure, *value, *difference, n, len(self.seeds)])
         columns = "strategy measure value low high difference difference_low difference_high"
@@ -126,81 +115,53 @@ def compare_strategies(
         ParameterError: A strategy or character is unknown, or a number is out of its range.
         ModelError: A network gives something that is no number.
     """
-    names, seeds = tuple(dict.fromkeys([BASELINE, *strategies])), tuple(seeds)
-    n_classes, labels = len(data.characters), data.validation.labels
+    names, n_classes = list(dict.fromkeys([BASELINE, *strategies])), len(data.characters)
     counts = np.bincount(data.train.labels, minlength=n_classes)
-    rare = _rare(rare, data.characters, counts)
-    jobs = []
+    if rare is None:
+        fewest = np.argsort(np.where(counts > 0, counts, counts.max() + 1), kind="stable")[:2]
+        rare = [data.characters[i] for i in sorted(fewest)]
+    if not set(rare) <= set(data.characters):
+        raise ParameterError(
+            f"study_rare must be characters of {''.join(data.characters)}. "
+            f"Received: {', '.join(rare)}. Name others."
+        )
+    right, trained = {name: [] for name in names}, 0
+    digests = (data.train.digest, data.validation.digest, training.code_digest(recipe.model))
     # Seed by seed, so that what stands when the study is stopped holds every strategy.
     for seed in seeds:
-        plans = balancing.plans(
-            data.train.labels, names, writers=data.train.writers, seed=seed, **options
-        )
-        for name, plan in plans.items():
-            key = files.digest(
-                asdict(recipe) | {"seed": seed},
-                steps,
-                data.train.digest,
-                data.validation.digest,
-                training.code_digest(recipe.model),
-                plan.indices.tobytes(),
-                plan.weights.tobytes(),
-            )
-            jobs.append((seed, name, plan, folder / f"{key[:20]}.npz"))
-    paths = {path: _read(path) for *_, path in jobs}
-    missing = sum(probabilities is None for probabilities in paths.values())
-    done, begun = 0, time.monotonic()
-    right = np.zeros((len(names), len(seeds), len(labels)), bool)
-    for seed, name, plan, path in jobs:
-        if paths[path] is None:
-            net = training.train_steps(
-                replace(recipe, seed=seed), data.train, plan, n_classes, steps
-            )
-            paths[path] = _predicted(net, data, seed)
-            with files.writing(path) as aside:
-                np.savez_compressed(aside, probabilities=paths[path], strategy=np.array(name))
-            done += 1
-            left = (missing - done) * (time.monotonic() - begun) / done / 60
-            print(f"{done}/{missing} {name}, seed {seed}: about {left:.0f} min left", flush=True)
-        probabilities = paths[path]
-        if plan.tau:
-            shares = balancing.prior(plan.counts(data.train.labels, n_classes))
-            probabilities = balancing.adjust(probabilities, shares, plan.tau)
-        right[names.index(name), seeds.index(seed)] = probabilities.argmax(axis=1) == labels
-    shares = balancing.prior(counts)
-    return Study(names, seeds, right, labels, tuple(data.characters), shares, rare, trained=done)
-
-
-def _predicted(net: keras.Model, data: Dataset, seed: int) -> np.ndarray:
-    probabilities = training.predict(net, data.validation.images)
-    if not np.isfinite(probabilities).all():
-        raise ModelError(
-            f"The network's probabilities must be finite. Received: NaN with seed {seed}. "
-            "Lower the study's learning rate."
-        )
-    return probabilities
+        options |= {"writers": data.train.writers, "seed": seed}
+        for name, plan in balancing.plans(data.train.labels, names, **options).items():
+            begun, how = time.perf_counter(), replace(recipe, seed=seed)
+            arrays = (plan.indices.tobytes(), plan.weights.tobytes())
+            path = folder / f"{files.digest(asdict(how), steps, *digests, *arrays)[:20]}.npy"
+            probabilities = _read(path)
+            if probabilities is None:
+                net = training.train_steps(how, data.train, plan, n_classes, steps)
+                _, probabilities = training.validate(net, data.validation)
+                with files.writing(path) as aside:
+                    np.save(aside, probabilities)
+                trained += 1
+                done, seconds = sum(map(len, right.values())) + 1, time.perf_counter() - begun
+                text = f"training {done}/{len(names) * len(seeds)} {name}, seed {seed}"
+                print(f"{text}  ({seconds:.1f} s)", flush=True)
+            if plan.tau:
+                shares = balancing.prior(plan.counts(data.train.labels, n_classes))
+                probabilities = balancing.adjust(probabilities, shares, plan.tau)
+            right[name].append(probabilities.argmax(axis=1) == data.validation.labels)
+    return Study(
+        {name: np.array(networks) for name, networks in right.items()},
+        tuple(seeds),
+        data.validation.labels,
+        tuple(data.characters),
+        balancing.prior(counts),
+        tuple(rare),
+        trained,
+    )
 
 
 def _read(path: Path) -> np.ndarray | None:
     """The probabilities that were kept; None where there is no such file, or it is damaged."""
     try:
-        # Opened here, because NumPy leaves a file open where its archive is damaged.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as saved:
-            return saved["probabilities"]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
         return None
-
-
-def _rare(
-    rare: Sequence[str] | None, characters: Sequence[str], counts: np.ndarray
-) -> tuple[str, ...]:
-    if rare is None:
-        fewest = np.argsort(np.where(counts > 0, counts, counts.max() + 1), kind="stable")[:2]
-        return tuple(characters[at] for at in sorted(fewest))
-    unknown = [character for character in rare if character not in characters]
-    if unknown:
-        raise ParameterError(
-            f"study_rare must be characters of the dataset: {''.join(characters)}. "
-            f"Received: {', '.join(unknown)}."
-        )
-    return tuple(dict.fromkeys(rare))
