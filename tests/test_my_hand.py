@@ -35,13 +35,9 @@ def own(tmp_path_factory) -> dict[str, str]:
 
 
 def test_it_is_fine_tuned_and_says_what_that_was_worth(own, tmp_path):
-    """As `params/my_hand.yaml` does it, with a network that knows nothing yet; and a study."""
+    """As `params/my_hand.yaml` does it, with a network that knows nothing yet."""
     given = {
         "shared.dataset": "drawings",
-        "02_balance.study": "true",
-        "02_balance.study_strategies": "[class_weight]",
-        "02_balance.study_seeds": 1,
-        "02_balance.study_steps": 2,
         "03_train.start": own["start"],
         "03_train.epochs": 8,
         "03_train.batch_size": 8,
@@ -52,8 +48,7 @@ def test_it_is_fine_tuned_and_says_what_that_was_worth(own, tmp_path):
     assert done.code == 0, done.text
     folder = tmp_path / "hand"
     metrics = files.read_json(folder / "metrics.json")
-    study, train, test = (metrics[key] for key in ("02_balance", "03_train", "04_evaluate"))
-    assert {row["strategy"] for row in study["study"]} == {"none", "class_weight"}
+    train, test = metrics["03_train"], metrics["04_evaluate"]
     assert test["n"] == 10
     # A network that knew nothing has learned ten characters.
     assert train["best_epoch"] > 0

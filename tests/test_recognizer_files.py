@@ -632,10 +632,10 @@ def test_a_file_that_unpacks_to_much_meets_the_limit(keras_2, monkeypatch):
 
 
 def test_weights_that_do_not_fit_are_one_line(keras_2):
-    from hcr.models.convert import rebuilt
+    from hcr.models.convert import load
 
     def put(group, name, values):
         group[name] = np.zeros(values.shape[::-1], np.float32)
 
-    with pytest.raises(ModelError, match="weights"):
-        rebuilt(replaced(keras_2[0] / "sequential.h5", put))
+    with pytest.raises(ModelError, match="weight"):
+        load(replaced(keras_2[0] / "sequential.h5", put))
