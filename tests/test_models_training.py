@@ -468,7 +468,7 @@ def test_distillation_follows_the_teacher_by_its_weight():
     for weight in (0.1, 0.9):
         levers = {"teacher": str(folder), "distillation_weight": weight, "learning_rate": 0.02}
         recipe = trained.recipe(**SMALL, **levers)
-        net = models.train_steps(recipe, wrong, balancing.plan(train.labels), 10, 200)
+        net = models.train_steps(recipe, wrong, balancing.plan(train.labels), 10, 100)
         agreed[weight] = (models.predict(net, train.images).argmax(axis=1) == wanted).mean()
     # The student's batch norm lags behind: a third is far more than the tenth of chance.
     assert agreed[0.1] < 0.2
