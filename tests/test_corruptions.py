@@ -50,7 +50,6 @@ def test_every_corruption_keeps_the_contract_and_grows(corruption):
         assert np.corrcoef(each.ravel(), IMAGES.ravel())[0, 1] > 0.1
     away = [np.abs(each - plain).mean() for each in images]
     assert (np.diff([0, *away]) > 0).all(), away
-    assert len(CORRUPTIONS[corruption]) == len(STRENGTHS)
 
 
 @pytest.mark.parametrize("corruption", CORRUPTIONS)

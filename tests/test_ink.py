@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from hcr import datasets
 from hcr.preprocessing import PEN, from_strokes, ink
 
 FINE = 8  # points a pixel, along each side, where a shape is drawn
@@ -127,11 +126,3 @@ def test_box_coverage_counts_the_boxes_over_each_pixel():
     expected = (images[:3] > 0).sum(axis=0) / 3
     np.testing.assert_allclose(ink.box_coverage(ink.measure(images)), expected)
     assert not ink.box_coverage(ink.measure(images[3:])).any()
-
-
-@pytest.mark.data
-def test_emnists_lines_are_as_wide_as_the_slow_way_says():
-    train = datasets.load("emnist-subset").train
-    some = [np.flatnonzero(train.labels == label)[:60] for label in range(47)]
-    frame = ink.measure(train.images[np.concatenate(some)])
-    assert frame["stroke"].median() == pytest.approx(2.9, abs=0.1)

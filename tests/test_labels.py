@@ -46,8 +46,7 @@ def test_wrong_mapping(text):
 @pytest.mark.skipif("HCR_DATA" not in os.environ, reason="HCR_DATA is not set")
 @pytest.mark.parametrize(
     ("name", "characters"),
-    [(name, labels.LABEL_SETS[name]) for name in ("balanced", "bymerge", "byclass", "digits")]
-    + [("mnist", labels.DIGITS), ("letters", labels.LETTERS), ("subset", labels.BALANCED)],
+    [("letters", labels.LETTERS), ("bymerge", labels.BYMERGE), ("byclass", labels.BYCLASS)],
 )
 def test_the_tables_are_those_of_the_files(name, characters):
     path = Path(os.environ["HCR_DATA"]) / "emnist" / f"emnist-{name}-mapping.txt"

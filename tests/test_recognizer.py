@@ -203,7 +203,6 @@ def test_alternatives_are_the_characters_above_the_threshold(run, monkeypatch):
 @pytest.mark.parametrize(
     ("shares", "expected"),
     [
-        ([0.6, 0.25, 0.15], "012"),
         ([0.6, 0.3, 0.1], "01"),
         ([0.9, 0.02, 0.02, 0, 0, 0, 0.06], "06"),
         ([0.92, 0.04, 0, 0, 0, 0, 0.04], "0"),
@@ -224,7 +223,6 @@ def test_without_thresholds_they_hold_nine_tenths_and_the_group(run, monkeypatch
         {"groups": [["0", "A"]]},
         {"alternatives": {"images": 2}},
         {"alternatives": [0.1]},
-        {"characters": [0, 1]},
         {"characters": ["0", "0"]},
     ],
 )

@@ -68,9 +68,7 @@ def place_on_pad(strokes: Sequence[np.ndarray], placement: str) -> list[np.ndarr
     """
     size, edge = PLACEMENTS[placement]
     arrays = [np.asarray(stroke, np.float64).reshape(-1, 2) for stroke in strokes]
-    points = np.concatenate(arrays) if arrays else np.zeros((0, 2))
-    if not len(points):
-        return arrays
+    points = np.concatenate(arrays)
     low, high = points.min(axis=0), points.max(axis=0)
     extent = float((high - low).max())
     scale = size / extent if extent > 0 else 0.0

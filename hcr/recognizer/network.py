@@ -122,7 +122,7 @@ def _check_form(path: Path, network: _Interpreter, n_classes: int, scaling: Scal
     known = ["uint8 (n, 28, 28)"] if scaling is None else foreign
     if takes not in known or gives != f"float32 (n, {n_classes})":
         raise ModelError(
-            f"{path} must take uint8 (n, 28, 28), or numbers as scaling='0..1' or the like says, "
-            f"and give float32 (n, {n_classes}). Received: {takes} to {gives}, {scaling or 'no'} "
-            "scaling. Are scaling and labels those of this model?"
+            f"{path} must take {' or '.join(known)} {'with' if scaling else 'without'} a scaling, "
+            f"and give float32 (n, {n_classes}). Received: {takes} to {gives}. Pass a scaling, as "
+            "'0..1', for a model that takes numbers, and for no other; and the model's own labels."
         )

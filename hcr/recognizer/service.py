@@ -1,6 +1,6 @@
 """A trained model as an HTTP service: `python -m hcr serve`.
 
-    GET  /          the model: its name, its characters, and those that it confuses
+    GET  /          the model: its name and its characters
     POST /image     a picture's file of one character; ?best=N asks for N answers, by default 5
     POST /strokes   JSON, {"strokes": [[[x, y], ...], ...]}: pen strokes, y down, in any unit
 
@@ -111,7 +111,6 @@ class _About(_Handler):
             {
                 "model": self.settings["name"],
                 "characters": list(recognizer.labels),
-                "confuses": ["".join(group) for group in recognizer.groups],
                 "ask": ADDRESSES,
             }
         )
