@@ -12,7 +12,7 @@ from PIL import EpsImagePlugin, Image
 
 from hcr import datasets
 from hcr.errors import DataError
-from hcr.preprocessing import TooLargeError, from_picture, read_picture
+from hcr.preprocessing import TooLargeError, read_picture
 from hcr.recognizer import Recognizer
 
 posix = pytest.mark.skipif(os.name == "nt", reason="a stand-in for a program of POSIX")
@@ -95,8 +95,6 @@ def test_whatever_a_decoder_raises_is_one_error(error, monkeypatch):
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
     with pytest.raises(DataError, match="whole picture"):
         read_picture(malformed.FILES[0])
-    with Image.open(io.BytesIO(malformed.FILES[0])) as picture, pytest.raises(DataError):
-        from_picture(picture)
 
 
 @pytest.mark.parametrize("start", malformed.OTHERS, ids=repr)

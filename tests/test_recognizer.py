@@ -220,8 +220,7 @@ def test_without_thresholds_they_hold_nine_tenths_and_the_group(run, monkeypatch
     "facts",
     [
         {"temperature": 0},
-        {"groups": [["0", "A"]]},
-        {"alternatives": {"images": 2}},
+        {"groups": [3]},
         {"alternatives": [0.1]},
         {"characters": ["0", "0"]},
     ],

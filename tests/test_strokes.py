@@ -167,9 +167,9 @@ def test_a_dot_over_a_stroke_is_kept():
     [
         ([[(0, 0), (np.nan, 1)]], "nan"),
         ([[(0, 0), (1e300, 1)]], "1e.300"),
-        ([[(0, 0), (10**400, 1)]], "array"),
+        ([[(0, 0), (10**400, 1)]], "float"),
         (np.zeros((4, 2)), "list"),
-        ([TEE[0], [(1, 2), (3,)]], "stroke 1"),
+        ([TEE[0], [(1, 2), (3,)]], "inhomogeneous"),
         ("strokes", "str"),
     ],
 )

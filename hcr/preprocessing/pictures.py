@@ -101,7 +101,7 @@ def from_picture(picture: Any, *, inverted: bool | None = None) -> np.ndarray:
         side are framed together.
 
     Raises:
-        DataError: Another type, shape or range, or a Pillow image whose file cannot be read.
+        DataError: Another type, shape or range.
     """
     # Imported late: SciPy takes a while, and drawings do without it.
     from hcr.preprocessing import paper
@@ -114,13 +114,7 @@ def _gray(picture: Any) -> np.ndarray:
     from PIL import Image
 
     if isinstance(picture, Image.Image):
-        try:
-            picture = _pixels(picture)
-        except Exception as error:
-            raise DataError(
-                f"A picture must be one that Pillow can read. Received: {error}. "
-                "Save it anew, as PNG for example."
-            ) from error
+        picture = _pixels(picture)
     if not isinstance(picture, np.ndarray):
         raise DataError(f"{_RULE} Received: {type(picture).__name__}.")
     shape, kind = picture.shape, picture.dtype.kind

@@ -82,23 +82,16 @@ def from_strokes(strokes: Iterable) -> np.ndarray:
 
 def _points(strokes: Iterable) -> list[np.ndarray]:
     """The strokes that hold a point, each as float64 (k, 2)."""
-    rule = (
-        f"Strokes must be a list of (k, 2) arrays of numbers up to {_HUGE:g}, x right and y down."
-    )
-    if isinstance(strokes, str | bytes | dict) or not isinstance(strokes, Iterable):
-        raise DataError(f"{rule} Received: {type(strokes).__name__}.")
-    drawn = []
-    for index, stroke in enumerate(strokes):
-        try:
-            points = np.asarray(stroke, dtype=np.float64)
-        except (OverflowError, TypeError, ValueError):
-            raise DataError(f"{rule} Received: no such array (stroke {index}).") from None
-        if not points.size:
-            continue
+    rule = f"Strokes must be a list of (k, 2) arrays of numbers to {_HUGE:g}, x right and y down."
+    try:
+        arrays = [np.asarray(stroke, dtype=np.float64) for stroke in strokes]
+    except (OverflowError, TypeError, ValueError) as error:
+        raise DataError(f"{rule} Received: {error!s:.100}.") from error
+    drawn = [points for points in arrays if points.size]
+    for points in drawn:
         if points.shape[1:] != (2,) or not (np.abs(points) <= _HUGE).all():
             what = f"shape {points.shape}, numbers up to {np.abs(points).max():g}"
-            raise DataError(f"{rule} Received: {what} (stroke {index}).")
-        drawn.append(points)
+            raise DataError(f"{rule} Received: {what}.")
     return drawn
 
 
