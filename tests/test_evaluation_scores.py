@@ -41,7 +41,6 @@ CASES = {
     "all ties": (THIRTY % CLASSES, np.full((30, CLASSES), 1 / CLASSES)),
     "absent class": predictions(THIRTY % 2 * 3, THIRTY % 5, SOME),
     "one class": predictions(np.full(30, 4), THIRTY % 3 + 2, SOME),
-    "all right": predictions(THIRTY % CLASSES, THIRTY % CLASSES, SOME),
     "all right and certain": predictions(THIRTY % CLASSES, THIRTY % CLASSES, 1),
     "all wrong": predictions(THIRTY % CLASSES, (THIRTY + 1) % CLASSES, SOME),
     "one image, wrong": predictions([2], [0], 0.7),

@@ -327,11 +327,9 @@ def holm(p_values: pd.Series) -> pd.Series:
 
 def front(price: pd.Series, value: pd.Series) -> pd.Series:
     """Which are on Pareto's front: nothing else is as cheap and as good, and better in either."""
-    beaten = [
-        ((price <= p) & (value >= v) & ((price < p) | (value > v))).any()
-        for p, v in zip(price, value, strict=True)
-    ]
-    return np.isfinite(price) & np.isfinite(value) & ~np.array(beaten)
+    p, v = price.to_numpy(float), value.to_numpy(float)
+    better = (p[:, None] <= p) & (v[:, None] >= v) & ((p[:, None] < p) | (v[:, None] > v))
+    return np.isfinite(price) & np.isfinite(value) & ~better.any(axis=0)
 
 
 def _read(name: str, folder: Path) -> dict[str, Any]:
