@@ -43,7 +43,6 @@ def test_features_of_a_sample_fit_all_images(digits):
     pairs = np.random.default_rng(0).integers(0, len(images), (200, 2))
     distances = [np.linalg.norm(x[pairs[:, 0]] - x[pairs[:, 1]], axis=1) for x in (whole, some)]
     assert np.corrcoef(*distances)[0, 1] > 0.99
-    # All alike, and few.
     features = evaluation.image_features(np.full((3, 28, 28), 7, np.uint8))
     np.testing.assert_allclose(features, 0, atol=1e-6)
 

@@ -210,7 +210,6 @@ def test_drawings_are_shown_as_they_were_drawn():
     board = drawn(strokes, pad=200)
     assert board[28, 28:84].min() > 127 < board[11, 11]
     assert board[28, :24].max() == board[40:].max() == 0
-    # Without a pad each fills its square.
     columns = np.flatnonzero(drawn(strokes).max(axis=0))
     assert np.ptp(columns) == pytest.approx(0.8 * 112, abs=6)
 
