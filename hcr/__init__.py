@@ -18,12 +18,16 @@ _PUBLIC = {
 }
 __all__ = list(_PUBLIC)
 
-# Commands of the first release: `python -m hcr.service` is `python -m hcr serve` now.
-_MOVED = {"hcr.service": "serve", "hcr.drawings": "drawings", "hcr.publishing": "publish"}
+# Commands of the first release.
+_MOVED = {
+    "hcr.service": "python -m hcr serve",
+    "hcr.drawings": "python -m hcr drawings",
+    "hcr.publishing": "uv run benchmarks/publish.py",
+}
 if len(sys.orig_argv) > 2 and sys.orig_argv[-len(sys.argv) - 1 : -len(sys.argv)] == ["-m"]:
     _command = _MOVED.get(sys.orig_argv[-len(sys.argv)])
     if _command:
-        print(f"The command is now: python -m hcr {_command}", file=sys.stderr)
+        print(f"The command is now: {_command}", file=sys.stderr)
         sys.exit(2)
 
 

@@ -1,4 +1,4 @@
-"""`python -m hcr COMMAND`: serve, drawings, publish."""
+"""`python -m hcr COMMAND`: serve, drawings."""
 
 import sys
 

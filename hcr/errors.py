@@ -38,10 +38,6 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 
 def close(name: str, names: Iterable[str]) -> str:
-    """The hint for a misspelled or half a `name`, as `nearest`; empty where none is near."""
-    names = list(map(str, names))
-    longer = [other for other in names if other.startswith(f"{name}-")]
-    if longer:
-        return f" Did you mean one of {', '.join(longer)}?"
-    matches = get_close_matches(str(name), names, n=1, cutoff=0.6)
+    """The hint for a misspelled `name`, as `nearest`; empty where none is near."""
+    matches = get_close_matches(str(name), map(str, names), n=1, cutoff=0.6)
     return f" Did you mean {matches[0]!r}?" if matches else ""

@@ -13,7 +13,7 @@ from statistics import median
 import nbformat
 import pytest
 
-from hcr.pipeline import specs, suites
+from hcr.pipeline import specs
 from hcr.pipeline.stages import ACROSS, PAGES, STAGES, load_stages
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -233,14 +233,10 @@ def test_parameters_that_stages_share_agree_and_every_params_file_resolves(tmp_p
             assert shared.setdefault(each.name, bare) == bare
     for path in PARAMS:
         spec = specs.read_file(path)
-        if isinstance(spec, specs.SuiteSpec):
-            assert spec.then in (None, *ACROSS)
-            for _, each, seed in suites.expand(spec):
-                specs.resolve(each, declared, suite=spec, seed=seed)
-            assert spec.suite == path.stem
-        else:
-            _, notes = specs.resolve(spec, declared)
-            assert (spec.run, notes) == (path.stem, [])
+        for _, each, seed in spec.expand():
+            _, notes = specs.resolve(each, declared, suite=spec, seed=seed)
+            assert notes == []
+        assert (spec.name, spec.then in (None, *ACROSS)) == (path.stem, True)
         first = path.read_text(encoding="utf-8").splitlines()[0]
         assert re.match(rf"# .*run_all\.py params/{path.name}", first), path
 

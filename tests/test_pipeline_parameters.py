@@ -48,9 +48,7 @@ OLD = {
     "03_train.strategy": "02_balance.strategy",
     "02_balance.smoothing": "03_train.recipe.smoothing",
     "03_train.passes": "03_train.epochs",
-    "03_train.recipe.keep=final": "03_train.recipe.keep=last",
     "03_train.kind=plain": "",
-    "03_train.kind": "Write a network of your own.",
 }
 
 
@@ -99,16 +97,14 @@ def test_a_cell_is_read_with_types_rules_and_help(stages):
 @pytest.mark.parametrize(
     ("line", "fits", "breaks"),
     [
-        ("float = 0.5  # [0..1] x", 0, 1.0001),
         ("float = 0.5  # (0..1) x", 0.1, 0),
         ("float = 0.5  # [0..1) x", 0, 1),
         ("float = 0.5  # [..1) x", -1e9, float("nan")),
         ("float = -1  # [-1.5..-1e-1] x", -0.2, 0),
         ("float = 0.5  # (seconds) no rule", -3, True),
-        ("int = 28  # [28|56] x", 56, 57),
         ("int = 1  # [1..] x", 10**9, 1.0),
         ("list[str] = []  # [a|b] x", ["b", "a"], ["b", "c"]),
-        ("list[float] | None = []  # [0..1] x", None, [0, 2]),
+        ("list[float] | None = []  # [0..1] x", None, 0.5),
         ("str = 'a'  # [a|b or module:function] x", "my.module:build", "my/module:build"),
         ("str = 'a'  # [hcr.tables.MODELS] x", "b", "c"),
         ("str = '#[no]'  # x", "# y", "\ud800"),
@@ -117,8 +113,8 @@ def test_a_cell_is_read_with_types_rules_and_help(stages):
 )
 def test_a_rule_tells_what_fits(tmp_path, line, fits, breaks):
     parameter = cell(tmp_path, f"{RUN}x: {line}")[1]
-    assert parameter.check(fits) == fits
-    assert "x must be" in refused(parameter.check, breaks)
+    assert parameter.check(fits, "here") == fits
+    assert "x must be" in refused(parameter.check, breaks, "here")
 
 
 @pytest.mark.parametrize(
@@ -126,11 +122,10 @@ def test_a_rule_tells_what_fits(tmp_path, line, fits, breaks):
     [
         "import os", "%matplotlib inline", "x = 1  # x", "x: int  # x", "x: int = 1",
         "x: int = 1  # [1..2]", "x: int = 2 + 1  # x", "x: Optional[int] = 1  # x",
-        "x: list[dict] = []  # x", "x: int = 1.0  # x", "x: int = 0  # [1..] x",
-        "x: str = ''  # [1..2] x", "x: bool = True  # [true|false] x", "x: int = 1  # [a|b] x",
-        "x: str = 'a'  # [a|] x", "x: str = 'a'  # [a|b x", "x: int = 1; y: int = 2  # both",
+        "x: int = 1.0  # x", "x: int = 0  # [1..] x", "x: str = ''  # [1..2] x",
+        "x: int = 1  # [a|b] x", "x: str = 'a'  # [a|] x", "x: str = 'a'  # [a|b x",
         "x: str = 'a'  # [hcr.nowhere.TABLE] x", "x: str = 'a'  # [hcr.tables.NONE] x",
-        "x: int = 1  # x\nx: int = 2  # x", "x: str = 'a",
+        "x: int = 1  # x\nx: int = 2  # x",
     ],
 )  # fmt: skip
 def test_a_cell_that_holds_anything_else_is_refused(tmp_path, line):
@@ -144,62 +139,54 @@ def test_a_notebook_needs_one_parameters_cell_that_begins_with_run(tmp_path):
         assert 'run: str = "lab"' in refused(cell, tmp_path, source)
     for options in ({"tags": ()}, {"copies": 2}):
         assert "one code cell" in refused(cell, tmp_path, RUN, **options)
-    for content in (b"", b"[]", b'{"cells": [3]}', b"\xff\xfe", b"[" * 100_000):
+    for content in (b"", b'{"cells": [3]}', b"\xff\xfe"):
         (tmp_path / "nb.ipynb").write_bytes(content)
         assert "nb.ipynb" in refused(parameters.read_cell, tmp_path / "nb.ipynb")
-    assert "other.ipynb" in refused(parameters.read_cell, tmp_path / "other.ipynb")
 
 
 # Params files
 
 
+# Each list holds the one before it ten times: ten thousand million items in a line.
+LEVELS = (f"&b{i + 1} [{', '.join([f'*b{i}'] * 10)}]" for i in range(10))
+BOMB = f"[&b0 [1], {', '.join(LEVELS)}]"
+
+
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("", "mapping"), ("- run: a\n", "mapping"), ("2024-01-01", "mapping"),
-        ("run: a\nshared: {seed: 0\n", "line 3"), ("run: a\nrun: b\n", "line 2"),
-        ("run: a\n---\nrun: b\n", "YAML"), ("run: !!python/object:os.system x\n", "YAML"),
-        ("run: a\n\x01", "YAML"), ("run: 2024-13-45", "YAML"), ("run: !!bool 3", "YAML"),
-        ("run: " + "9" * 5000, "YAML"), ("run: " + "[" * 3000, "YAML"),
+        ("", "mapping"), ("- run: a\n", "mapping"), ("run: a\nshared: {seed: 0\n", "line 3"),
+        ("run: a\nrun: b\n", "line 2"), ("run: !!python/object:os.system x\n", "YAML"),
+        ("run: 2024-13-45", "YAML"), ("run: " + "9" * 5000, "YAML"), ("run: " + "[" * 3000, "YAML"),
         (b"run: \xff\xfe", "utf-8"), ("run: a\nshare: {}\n", "Did you mean 'shared'?"),
-        ("run: a\n3: {}\n", "unknown key 3"), ("run: a\nruns: [b]\n", "'runs'"),
-        ("shared: {}\n", "`run` is missing"), ("run:\n", "None"), ("run: 3\n", "3"),
-        ("run: ../a\n", "'../a'"), ("run: ''\n", "''"), ("run: lab\n", "kept"),
+        ("run: a\n3: {}\n", "unknown key 3"), ("shared: {}\n", "null"), ("run: 3\n", "3"),
+        ("run: ../a\n", "'../a'"), ("run: lab\n", "another"), (f"run: {BOMB}\n", "..."),
         ("run: a\nshared: [seed]\n", "shared"), ("run: a\nshared: {1: 2}\n", "shared"),
         ("run: a\nstages: {03_train: 4}\n", "03_train"), ("suite: a\n", "runs"),
-        ("runs: [one]\n", "`suite`"), ("suite: a\nruns: one\n", "runs"),
-        ("suite: a\nruns: [../one]\n", "'../one'"), ("suite: a\nruns: [some]\n", "beside"),
-        ("suite: a\nruns: [nested]\n", "another"), ("suite: a\nruns: [oned]\n", "one.yaml"),
-        ("suite: a\nruns: [one, same]\n", "'one'"), ("suite: a\nruns: [bad]\n", "bad.yaml"),
-        ("suite: a\nruns: [one]\nseeds: []\n", "seeds"),
+        ("suite: a\nruns: one\n", "runs"), ("suite: a\nruns: [../one]\n", "'../one'"),
+        ("suite: a\nruns: [some]\n", "suite"), ("suite: a\nruns: [oned]\n", "oned.yaml"),
+        ("suite: a\nruns: [bad]\n", "bad.yaml"),
         ("suite: a\nruns: [one]\nseeds: [1, true]\n", "seeds"),
         ("suite: a\nruns: [one]\nseeds: [1, 1]\n", "seeds"),
         ("suite: a\nruns: [one]\nseeds: [1]\nshared: {seed: 2}\n", "shared.seed"),
-        (f"suite: a\nruns: [one]\nseeds: {list(range(10_001))}\n", "at most"),
-        ("suite: a\nruns: [one]\nseed: [1]\n", "Did you mean 'seeds'?"),
     ],
 )  # fmt: skip
 def test_a_wrong_params_file_is_refused(tmp_path, text, word):
-    others = {"one": "run: one", "same": "run: ONE", "bad": "", "nested": "suite: b\nruns: [one]"}
-    for name, content in others.items():
+    for name, content in {"one": "run: one", "bad": ""}.items():
         (tmp_path / f"{name}.yaml").write_text(content)
     path = tmp_path / "some.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     message = refused(specs.read_file, path)
     assert word in message
     assert "some.yaml" in message
-
-
-def test_a_misspelled_params_file_is_named_with_the_nearest(tiny):
-    assert "quick.yaml'?" in refused(specs.read_file, "params/quik.yaml")
-    assert "quick.yaml'?" in refused(specs.read_file, "quick")
+    assert len(message) < 600
 
 
 # Resolution
 
 
-def spec(shared=None, stages=None) -> specs.RunSpec:
-    return specs.RunSpec(Path("params/full.yaml"), "full", shared or {}, stages or {})
+def spec(shared=None, stages=None) -> specs.Spec:
+    return specs.Spec(Path("params/full.yaml"), "full", shared or {}, stages or {})
 
 
 def test_the_command_line_wins_over_the_suite_and_that_over_the_file(stages):
@@ -213,7 +200,7 @@ def test_the_command_line_wins_over_the_suite_and_that_over_the_file(stages):
     assert seeds() == (1, 2)
     assert seeds("shared.seed=3") == (3, 3)
     assert seeds("03_train.seed=4", "shared.seed=3") == (3, 4)
-    suite = specs.SuiteSpec(Path("params/s.yaml"), "s", [run], [7])
+    suite = specs.Spec(Path("params/s.yaml"), "s", runs=(run,), seeds=[7])
     assert seeds(suite=suite) == (1, 2)
     assert seeds(suite=suite, seed=7) == (7, 7)
     assert seeds("shared.seed=3", suite=suite, seed=7) == (3, 3)
@@ -237,56 +224,47 @@ def test_an_option_is_read_as_its_parameters_type(stages):
         assert type(got["03_train"][key]) is type(value)
 
 
-@pytest.mark.parametrize(
-    "option", ["03_train.epochs", "epochs=2", ".epochs=2", "03_train.=2", "", "03_train.epochs="]
-)
-def test_an_option_without_its_form_is_refused(option):
-    assert "-p STAGE.key=value" in refused(specs.parse_overrides, [option])
+def test_an_option_without_its_form_is_refused():
+    for option in ("03_train.epochs", "epochs=2", ".epochs=2", "03_train.epochs="):
+        assert "-p STAGE.key=value" in refused(specs.parse_overrides, [option])
     assert "once" in refused(specs.parse_overrides, ["a.b=1", "a.b=2"])
 
 
 @pytest.mark.parametrize(
-    ("stage", "text", "word"),
+    ("option", "word"),
     [
-        ("03_train", "epochs=0", "[1..1000]"), ("03_train", "epochs=4.0", "4.0"),
-        ("03_train", "epochs=true", "true"), ("03_train", "epochs=null", "null"),
-        ("03_train", "epochs={a: 4}", "a mapping"), ("03_train", "limit=no", "or null"),
-        ("03_train", "rate=.nan", "nan"), ("03_train", "rate=1e400", "inf"),
-        ("03_train", "rate=0x1" + "0" * 4000, "very large"), ("03_train", "early=no", "true or"),
-        ("03_train", "sizes=3", "[3]"), ("03_train", "sizes=[1, 101]", "101"),
-        ("03_train", "sizes=[1, 2", "YAML"), ("03_train", "note=null", "null"),
-        ("03_train", "model=hcr_smal", "Did you mean 'hcr_small'?"),
-        ("03_train", "epoch=3", "Did you mean 'epochs'?"),
-        ("03_train", "kind=other", "Write a network of your own."),
-        ("03_train", "recipe.smothing=3", "Did you mean 'recipe.smoothing'?"),
-        ("03_train", "recipe=3", "mapping"), ("03_train", "recipe.smoothing=1", "[0..1)"),
-        ("02_balance", "epochs=3", "belongs to 03_train"), ("03_train", "run=x", "--run"),
-        ("03_trian", "epochs=3", "Did you mean '03_train'?"),
-        ("shared", "epoch=3", "Did you mean 'epochs'?"),
+        ("03_train.epochs=0", "[1..1000]"), ("03_train.epochs=4.0", "4.0"),
+        ("03_train.epochs=true", "true"), ("03_train.epochs={a: 4}", "int"),
+        ("03_train.limit=no", "or null"), ("03_train.rate=.nan", "nan"),
+        ("03_train.rate=0x1" + "0" * 4000, "very large"), ("03_train.early=no", "bool"),
+        ("03_train.sizes=3", "list[int]"), ("03_train.sizes=[1, 101]", "101"),
+        (f"03_train.sizes={BOMB}", "..."), ("03_train.sizes=[1, 2", "YAML"),
+        ("03_train.note=null", "null"), ("03_train.model=hcr_smal", "Did you mean 'hcr_small'?"),
+        ("03_train.epoch=3", "Did you mean 'epochs'?"), ("03_train.kind=other", "unknown"),
+        ("03_train.recipe.smothing=3", "Did you mean 'recipe.smoothing'?"),
+        ("03_train.recipe=0", "mapping"), ("03_train.recipe.smoothing=1", "[0..1)"),
+        ("02_balance.epochs=3", "belongs to 03_train"), ("03_train.run=x", "--run"),
+        ("03_trian.epochs=3", "Did you mean '03_train'?"),
+        ("shared.epoch=3", "Did you mean 'epochs'?"),
     ],
 )  # fmt: skip
-def test_a_wrong_value_is_refused_with_its_place(stages, stage, text, word):
-    overrides = specs.parse_overrides([f"{stage}.{text}", "02_balance.strategy=x"])
-    message = refused(specs.resolve, spec(), stages, overrides)
+def test_a_wrong_value_is_refused_with_its_place(stages, option, word):
+    message = refused(specs.resolve, spec(), stages, specs.parse_overrides([option]))
     assert word in message
-    assert f"-p {stage}.{text.partition('=')[0]}" in message
-    # All that is wrong is said at once.
-    assert len(message.splitlines()) == 2
+    assert f"-p {option.partition('=')[0]}" in message
+    assert len(message) < 500
 
 
 def test_old_names_are_taken_with_a_note(stages):
-    old = {"passes": 7, "strategy": "cap", "kind": "plain", "recipe": {"keep": "final"}}
+    old = {"passes": 7, "strategy": "cap", "kind": "plain"}
     got, notes = specs.resolve(spec({"smoothing": 0.25}, {"03_train": old}), stages)
     assert got["03_train"]["epochs"] == 7
     assert got["02_balance"]["strategy"] == "cap"
-    assert got["03_train"]["recipe"] == {"smoothing": 0.25, "keep": "last"}
+    assert got["03_train"]["recipe"] == {"smoothing": 0.25}
     assert [note.partition(" is ")[0] for note in notes] == [
-        "Note: smoothing", "Note: passes", "Note: strategy", "Note: kind", "Note: recipe.keep",
+        "Note: smoothing", "Note: passes", "Note: strategy", "Note: kind",
     ]  # fmt: skip
     assert "params/full.yaml" in notes[0]
-    # One value holds for all stages.
-    two = {"02_balance": {"strategy": "none"}, "03_train": {"strategy": "cap"}}
-    assert "02_balance.strategy" in refused(specs.resolve, spec({}, two), stages)
 
 
 def test_a_recorded_run_is_held_against_todays_names(stages):
@@ -305,15 +283,17 @@ def test_a_recorded_run_is_held_against_todays_names(stages):
     [
         (["--only", "02_balanc"], "'02_balance'"), (["--from", "05_draw", "--to", "01_eda"], "not"),
         (["--only", "01_eda", "--to", "05_draw"], "alone"), (["--run", "../x"], "'../x'"),
-        (["params/quik.yaml"], "quick.yaml"), (["-p", "03_train.epoch=1"], "'epochs'"),
-        (["params/quick.yaml", "params/same.yaml"], "Quick"), (["--compare", "--force"], "alone"),
+        (["quik"], "quick.yaml'?"), (["-p", "03_train.epoch=1"], "'epochs'"),
+        (["params/quick.yaml", "params/same.yaml"], "'quick'"), (["--compare", "--force"], "alone"),
         (["params/suite.yaml", "--run", "x"], "--run"), (["params/suite.yaml"], "06_compare"),
-        (["-p", "06_compare.published=no"], "--compare"), (["--nonsense"], "nonsense"),
+        (["params/twice.yaml"], "'s/quick'"), (["-p", "06_compare.published=no"], "06_compare"),
+        (["--nonsense"], "nonsense"), (["--compare"], "finished"),
     ],
 )  # fmt: skip
 def test_a_wrong_command_ends_with_2_before_anything_runs(tiny, command, arguments, word):
     (tiny / "params" / "same.yaml").write_text("run: Quick\n")
     (tiny / "params" / "suite.yaml").write_text("suite: s\nruns: [quick]\nthen: 06_compar\n")
+    (tiny / "params" / "twice.yaml").write_text("suite: s\nruns: [quick, same]\n")
     done = command(*arguments)
     assert done.code == 2, done.text
     assert word in done.err
@@ -330,16 +310,16 @@ def test_a_broken_notebook_ends_with_2(tiny, command):
 
 
 @pytest.mark.parametrize(
-    ("options", "word"),
+    ("option", "word"),
     [
-        (["01_eda.dataset=own"], "path"), (["03_train.start=emnist"], "emnist"),
-        (["01_eda.dataset=mnst"], "'mnist'"), (["05_draw.pretrained=emnst"], "'emnist'"),
-        (["04_evaluate.saliency_for=ab"], "a"),
+        ("01_eda.dataset=own", "path"), ("03_train.start=emnist", "emnist"),
+        ("01_eda.dataset=mnst", "'mnist'"), ("05_draw.pretrained=emnst", "'emnist'"),
+        ("04_evaluate.saliency_for=ab", "a"),
     ],
 )  # fmt: skip
-def test_what_does_not_go_with_the_data_ends_before_a_kernel(options, word, command, monkeypatch):
+def test_what_does_not_go_with_the_data_ends_before_a_kernel(option, word, command, monkeypatch):
     monkeypatch.chdir(PROJECT)
-    done = command("--check", *(word for each in options for word in ("-p", each)))
+    done = command("--check", "-p", option)
     assert done.code == 2, done.text
     assert word in done.err
 
@@ -356,17 +336,10 @@ def test_check_names_whose_code_runs_and_list_prints_every_parameter(command, mo
     assert max(map(len, listed.splitlines())) <= 100
 
 
-def test_a_check_imports_no_machinery():
-    heavy = ["tensorflow", "keras", "papermill", "nbconvert", "pandas", "matplotlib"]
-    code = f"import sys\nfrom hcr.pipeline.cli import run_all\nassert run_all(['--check']) == 0\n\
-print(sorted(set({heavy}) & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True)
-    assert done.stdout.splitlines()[-1] == "[]", done.stderr
-
-
-@pytest.mark.parametrize("old", ["service", "drawings", "publishing"])
-def test_an_old_command_names_the_new_one(old):
-    command = [sys.executable, "-m", f"hcr.{old}", "--x"]
+@pytest.mark.parametrize(
+    ("module", "word"), [("hcr.service", "hcr serve"), ("hcr.publishing", "publish.py")]
+)
+def test_an_old_command_names_the_new_one(module, word):
+    command = [sys.executable, "-m", module, "--x"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert "python -m hcr" in done.stderr
+    assert (done.returncode, word in done.stderr) == (2, True), done.stderr

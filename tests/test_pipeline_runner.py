@@ -1,12 +1,9 @@
 """The runner on five tiny notebooks: real papermill, real kernels, real kills."""
 
 import json
-import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,7 +11,7 @@ import nbformat
 import psutil
 import pytest
 import tiny_project
-from conftest import PROJECT, environment, run_all, start, wait_for
+from conftest import PROJECT, run_all, start, wait_for
 from filelock import FileLock
 
 from hcr import runs
@@ -69,43 +66,37 @@ def test_only_what_changed_runs_again(tiny, command, outputs):
     assert runs.read(folder)["status"] == "partial"
 
 
-def test_after_an_update_accepted_results_stay(tiny, outputs):
-    # A copy of the package takes the place of the installed one, so that it can be changed.
-    (tiny / "hcr").unlink()
-    shutil.copytree(PROJECT / "hcr", tiny / "hcr")
+def test_after_an_update_accepted_results_stay(tiny, command, outputs, monkeypatch):
+    package = tiny / "changed"
+    shutil.copytree(PROJECT / "hcr", package)
+    monkeypatch.setattr(fingerprints, "PACKAGE", package)
 
-    def again(*arguments: str) -> str:
-        done = run_all(*arguments, "--to", "02_balance", outputs=outputs, cwd=tiny,
-                       PYTHONPATH=str(tiny))  # fmt: skip
+    def again(*arguments: str, change: str = "") -> str:
+        if change:
+            with (package / change).open("a") as file:
+                file.write("\n# changed\n")
+        fingerprints.code_digest.cache_clear()
+        done = command(*arguments, "--only", "01_eda")
         assert done.code == 0, done.text
         return done.out
 
-    assert ran(again()) == ["01_eda", "02_balance"]
-    with (tiny / "hcr" / "runs" / "files.py").open("a") as file:
-        file.write("\n# changed\n")
+    def stage() -> dict:
+        return runs.read(outputs / "quick")["stages"]["01_eda"]
+
+    assert ran(again()) == ["01_eda"]
+    before = stage()
     # How a figure looks changes no result: pages are made again, and nothing runs.
-    with (tiny / "hcr" / "plots" / "__init__.py").open("a") as file:
-        file.write("\n# changed\n")
-    before = runs.read(outputs / "quick")["stages"]["01_eda"]
-    assert ran(again("--accept-code")) == []
-    stage = runs.read(outputs / "quick")["stages"]["01_eda"]
-    assert stage["finished"] == before["finished"]
-    assert stage["look"] != before["look"]
-    assert [each["why"] for each in stage["accepted"]] == ["the code that it runs changed"]
+    assert ran(again(change="plots/__init__.py")) == []
+    assert stage()["look"] != before["look"]
+    assert ran(again("--accept-code", change="runs/files.py")) == []
+    assert stage()["finished"] == before["finished"]
+    assert [each["why"] for each in stage()["accepted"]] == ["the code that it runs changed"]
     assert ran(again()) == []
-    with (tiny / "hcr" / "errors.py").open("a") as file:
-        file.write("\n# changed\n")
-    assert "code that it runs changed" in again()
+    assert "code that it runs changed" in again(change="errors.py")
     # Other parameters are not accepted.
     tiny_project.write_notebook(tiny, "01_eda", prose="Other prose.")
-    assert ran(again("--accept-code", "-p", "shared.seed=1")) == ["01_eda", "02_balance"]
-
-
-WRONG = {
-    "run.json": '{"schema": 1, "stages": {"01_eda": {"status": []}}, "seal": "ab"}',
-    "metrics.json": "[]",
-    "01_eda.ipynb": '{"cells": [{}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
-}
+    assert ran(again("--accept-code", "-p", "shared.seed=1")) == ["01_eda"]
+    fingerprints.code_digest.cache_clear()
 
 
 def test_what_cannot_be_believed_is_quarantined_and_its_stage_runs_again(tiny, command, outputs):
@@ -116,22 +107,24 @@ def test_what_cannot_be_believed_is_quarantined_and_its_stage_runs_again(tiny, c
 
     again()
     folder = outputs / "quick"
-    for name, content in WRONG.items():
+    opening = {"stage": "04_evaluate", "dataset": "x", "n": 3, "digest": "d", "when": "w"}
+    wrong = {
+        "stages": {"01_eda": {"status": []}},
+        "test_openings": [opening, {"n": 1}],
+        "seal": "a",
+    }
+    for name, content in {"run.json": json.dumps(wrong), "metrics.json": "[]"}.items():
         (folder / name).write_text(content)
         text = again()
         assert ran(text) == ["01_eda"], name
         aside = name.replace(".", ".quarantined-1.")
         assert aside in text
         assert (folder / aside).read_text() == content
+        # Openings of the test split stay on the record.
+        assert runs.read(folder)["test_openings"] == [opening]
+    (folder / "01_eda.ipynb").write_text('{"cells": [{}]}')
+    assert ran(again()) == ["01_eda"]
     assert ran(again()) == []
-
-
-def test_openings_of_the_test_split_outlive_a_quarantined_record(tmp_path, capsys):
-    opening = {"stage": "04_evaluate", "dataset": "x", "n": 3, "digest": "d", "when": "w"}
-    files.write_json(tmp_path / "run.json", {"seal": "ab", "test_openings": [opening, {"n": 1}]})
-    fingerprints.quarantine(tmp_path)
-    assert runs.read(tmp_path)["test_openings"] == [opening]
-    assert "quarantined" in capsys.readouterr().out
 
 
 def test_figures_of_an_earlier_notebook_do_not_linger(tiny, command, outputs):
@@ -156,10 +149,10 @@ def test_a_failed_notebook_stops_its_run_and_shows_where(tiny, command, outputs)
     code = "# Why\nvalue = 1\nprint(value / 0)"
     tiny_project.write_notebook(tiny, "02_balance", code, prose="See below.\n\n### The division")
     (tiny / "params" / "other.yaml").write_text("run: other\n")
-    done = command("params/quick.yaml", "params/other.yaml", "--to", "03_train")
+    done = command("params/quick.yaml", "params/other.yaml", "--from", "02_balance")
     assert done.code == 1
     # Another run is not stopped by it.
-    assert ran(done.out) == ["01_eda", "02_balance"] * 2
+    assert ran(done.out) == ["02_balance"] * 2
     assert "2 of 2 runs failed: quick, other" in done.out
     lines = done.err.strip().splitlines()
     assert "02_balance failed under “The division”" in lines[0]
@@ -175,85 +168,75 @@ def test_a_failed_notebook_stops_its_run_and_shows_where(tiny, command, outputs)
     assert (record["status"], statuses) == ("failed", ["failed", "waiting"])
     # A stage that does not write what it says has failed, too; mended, the run goes on.
     tiny_project.write_notebook(tiny, "02_balance", "pass")
-    assert "writes balance.npz, and did not" in command("--to", "02_balance").err
+    assert "writes balance.npz, and did not" in command("--only", "02_balance").err
     tiny_project.write_notebook(tiny, "02_balance")
-    assert ran(command("--to", "02_balance").out) == ["02_balance"]
+    assert ran(command("--only", "02_balance").out) == ["02_balance"]
 
 
 def test_a_terminal_without_a_sign_fails_no_run(tiny, outputs):
-    code = 'out.record(headline=[{"label": "Größe", "text": "± 1 ✓"}])'
-    tiny_project.write_notebook(tiny, "01_eda", code)
-    done = run_all("--only", "01_eda", outputs=outputs, cwd=tiny, PYTHONIOENCODING="ascii")
+    (tiny / "params" / "größe.yaml").write_text("run: size\n")
+    command = ("params/größe.yaml", "--check")
+    done = run_all(*command, outputs=outputs, cwd=tiny, PYTHONIOENCODING="ascii")
     assert done.code == 0, done.text
-    assert "Gr??e" in done.out
+    assert "gr??e" in done.out
 
 
 def test_what_cannot_start_leaves_the_run_as_it_was(tiny, command, outputs):
-    assert command("--to", "02_balance").code == 0
+    assert command("--only", "02_balance").code == 0
     before = {path: path.read_bytes() for path in outputs.rglob("*") if path.is_file()}
     done = command("--only", "04_evaluate")
     assert (done.code, done.err.count("\n"), ran(done.out)) == (1, 1, [])
     assert "04_evaluate reads model.tflite, labels.json" in done.err
-    # The earliest stage that is missing is named at once.
-    assert "--from 03_train" in done.err
     assert {path: path.read_bytes() for path in before} == before
-    fresh = command("--only", "03_train", "--run", "fresh")
-    assert "--from 01_eda" in fresh.err
+    assert command("--only", "03_train", "--run", "fresh").code == 1
     assert not (outputs / "fresh" / "run.json").exists()
 
 
-def test_a_suite_runs_each_seed_and_takes_what_is_published(tiny, command, outputs, monkeypatch):
-    text = "suite: both\nruns: [quick]\nseeds: [0, 1]\nshared: {strategy: cap}\nthen: 06_compare\n"
+def test_a_suite_runs_each_seed_compares_and_takes_what_is_published(
+    tiny, command, outputs, monkeypatch
+):
+    def suite(*arguments: str) -> str:
+        done = command("params/both.yaml", *arguments)
+        assert done.code == 0, done.text
+        return done.out
+
+    text = "suite: both\nruns: [quick]\nseeds: [3]\nshared: {strategy: cap}\nthen: 06_compare\n"
     (tiny / "params" / "both.yaml").write_text(text)
-    short = command("params/both.yaml", "--to", "02_balance")
-    assert short.code == 0, short.text
-    assert "both/compare: skipped, no run of both is finished" in short.out
-    for seed in (0, 1):
-        record = runs.read(outputs / "both" / f"quick-s{seed}")
-        assert record["status"] == "partial"
-        parameters = record["stages"]["02_balance"]["parameters"]
-        assert parameters == {"seed": seed, "strategy": "cap"}
-    published = tiny / "docs" / "results" / "both"
-    done = command("params/both.yaml", "-p", "06_compare.published=false")
-    assert done.code == 0, done.text
-    assert ran(done.out)[-1] == "06_compare"
-    assert compared(outputs / "both" / "compare") == "compares both/quick-s0 both/quick-s1\n"
+    assert "both/compare: skipped, no run of both is finished" in suite("--to", "02_balance")
+    record = runs.read(outputs / "both" / "quick-s3")
+    assert record["status"] == "partial"
+    assert record["stages"]["02_balance"]["parameters"] == {"seed": 3, "strategy": "cap"}
+    # Finished, and compared on a page, which reads the runs and leaves them alone.
+    assert ran(suite("-p", "06_compare.published=false"))[-1] == "06_compare"
+    assert compared(outputs / "both" / "compare") == "compares both/quick-s3\n"
     table = (outputs / "both" / "both.csv").read_text().splitlines()
-    assert [line.split(",")[0] for line in table[1:]] == ["both/quick-s0", "both/quick-s1"]
-    shutil.copytree(outputs / "both", published)
+    assert [line.split(",")[0] for line in table] == ["run", "both/quick-s3"]
+    before = {path: path.read_bytes() for path in outputs.rglob("*") if path.is_file()}
+    done = command("--compare", "both")
+    assert done.code == 0, done.text
+    page = outputs / "compare" / "06_compare.html"
+    assert done.out.splitlines()[-1] == f"compare: done, open {page}"
+    record = runs.read(outputs / "compare")
+    assert (record["kind"], record["status"]) == ("comparison", "done")
+    assert record["command"] == "uv run run_all.py --compare both"
+    # Nothing leads to a front page, because there is none.
+    assert not (outputs / "compare" / "index.html").exists()
+    assert "index.html" not in page.read_text()
+    assert {path: path.read_bytes() for path in before} == before
+    assert command("--compare", "compare").code == 2
+    # What is published is not run again; with other parameters it is another run.
+    shutil.copytree(outputs / "both", tiny / "docs" / "results" / "both")
     monkeypatch.setenv("HCR_OUTPUTS", str(outputs.parent / "elsewhere"))
-    again = command("params/both.yaml", "--to", "01_eda")
-    assert again.code == 0, again.text
-    assert "both/quick-s0: finished before" in again.out
-    assert ran(again.out) == ["06_compare"]
-    # With other parameters it is another run.
-    other = command("params/both.yaml", "-p", "03_train.epochs=3", "--to", "01_eda")
-    assert ran(other.out) == ["01_eda", "01_eda"]
+    again = suite("--to", "01_eda")
+    assert "both/quick-s3: finished before" in again
+    assert ran(again) == ["06_compare"]
+    assert ran(suite("-p", "03_train.epochs=3", "--to", "01_eda")) == ["01_eda"]
 
 
 def compared(folder: Path) -> str:
     """What the tiny 06_compare printed."""
     cells = nbformat.read(folder / "06_compare.ipynb", as_version=4).cells
     return "".join(each.text for cell in cells for each in cell.get("outputs", []))
-
-
-def test_a_page_across_runs_reads_them_and_leaves_them_alone(tiny, command, outputs):
-    assert command("--compare").code == 2  # no run is finished
-    assert command().code == 0
-    before = {path: path.read_bytes() for path in outputs.rglob("*") if path.is_file()}
-    done = command("--compare", "quick")
-    assert done.code == 0, done.text
-    page = outputs / "compare" / "06_compare.html"
-    assert done.out.splitlines()[-1] == f"compare: done, open {page}"
-    assert compared(outputs / "compare") == "compares quick\n"
-    record = runs.read(outputs / "compare")
-    assert (record["kind"], record["status"]) == ("comparison", "done")
-    assert record["command"] == "uv run run_all.py --compare quick"
-    # Nothing leads to a front page, because there is none.
-    assert not (outputs / "compare" / "index.html").exists()
-    assert "index.html" not in page.read_text()
-    assert {path: path.read_bytes() for path in before} == before
-    assert command("--compare", "compare").code == 2
 
 
 def test_a_second_runner_on_the_same_run_is_refused(tiny, command, outputs):
@@ -270,9 +253,10 @@ def gone(processes: list[psutil.Process]) -> bool:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_an_end_from_outside_ends_the_kernels_and_the_run_goes_on(tiny, outputs, number):
-    slow = ("-p", "03_train.epochs=50", "-p", "03_train.pause=1")
-    process = start(outputs, tiny, *slow)
+def test_an_end_from_outside_ends_the_kernels_and_the_run_goes_on(tiny, command, outputs, number):
+    files.write_text(outputs / "quick" / "balance.npz", "plan")
+    alone = ("--only", "03_train", "-p", "03_train.epochs=50")
+    process = start(outputs, tiny, *alone, "-p", "03_train.pause=1")
     wait_for(process, "epoch 2/50")
     kernels = psutil.Process(process.pid).children(recursive=True)
     assert kernels
@@ -288,32 +272,9 @@ def test_an_end_from_outside_ends_the_kernels_and_the_run_goes_on(tiny, outputs,
         assert "Go on with the same command" in rest
         assert record["stages"]["03_train"]["status"] == "interrupted"
         assert not (outputs / "quick" / ".executing").exists()
-    again = run_all("-p", "03_train.pause=0", "--to", "03_train", outputs=outputs, cwd=tiny)
-    assert ran(again.out) == ["03_train"], again.text
-
-
-def test_a_terminal_gets_a_line_that_changes(tiny, outputs):
-    import pty
-
-    master, slave = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "run_all.py", "-p", "03_train.pause=0.6", "--to", "03_train"],
-        cwd=tiny,
-        env=environment(outputs, TERM="xterm", COLUMNS="100"),
-        stdout=slave,
-        stderr=slave,
-    )
-    os.close(slave)
-    shown = b""
-    try:
-        while chunk := os.read(master, 4096):
-            shown += chunk
-    except OSError:
-        pass  # the terminal's other side was closed
-    assert process.wait() == 0
-    text = shown.decode(errors="replace")
-    assert "\x1b[2K" in text  # a line is erased and drawn again
-    assert re.search(r"\[3/3\] 03_train: cells \d/\d, .*epoch 1/2", text)
+    again = command(*alone)
+    assert again.code == 0, again.text
+    assert "03_train: running, it was interrupted" in again.out
 
 
 KERNELS = {
@@ -365,32 +326,25 @@ def test_a_kernel_that_dies_keeps_its_notebook_and_what_explains_it(tiny, comman
     assert "DeadKernelError" in (outputs / "quick" / "01_eda.html").read_text()
 
 
-@pytest.mark.parametrize("patience", [120, 1])
-def test_outputs_that_come_late_are_waited_for(patience, tiny, command, outputs, monkeypatch):
+def test_outputs_that_come_late_are_waited_for(tiny, command, monkeypatch):
     # It prints faster than its runner listens: 6 s are left to hear at its end.
     tiny_project.write_notebook(tiny, "01_eda", "for i in range(60): print(i, flush=True)")
-    monkeypatch.setattr(kernel.Reporter, "line", lambda self, text: time.sleep(0.1))
-    monkeypatch.setattr(kernel, "OUTPUT_TIMEOUT", patience)
+    monkeypatch.setattr(kernel.Reporter, "write", lambda self, text: time.sleep(0.1))
     done = command("--only", "01_eda")
-    assert done.code == (patience == 1), done.text
-    assert ("CellTimeoutError" in done.err) == (patience == 1)
+    assert done.code == 0, done.text
 
 
 def test_a_log_has_a_line_an_epoch_with_the_time_left(capsys):
-    reporter = kernel.Reporter({"03_train": None})
+    reporter = kernel.Reporter(["03_train"])
     reporter.begin("03_train", "it has not run yet", "synthetic")
     reporter.cell(3, 9)
-    reporter.line("epoch 2/10  loss 0.5  accuracy 0.9  (60.0 s)")
-    reporter.line("found epoch 2/10 in the checkpoint")
-    reporter.line("something else")
+    reporter.write("epoch 2/10  loss 0.5  accuracy 0.9  (60.0 s)\nsomething else\n")
     for epoch in range(1, 1000):
-        reporter.line(f"epoch {epoch}/1000  loss 0.5  (0.1 s)")
-    reporter.end("done in 1 s")
+        reporter.write(f"epoch {epoch}/1000  loss 0.5  (0.1 s)\n")
     lines = capsys.readouterr().out.splitlines()
     assert all(line.startswith("[1/1] 03_train (synthetic): ") for line in lines)
     assert "cells 3/9" in lines[1]
     assert "about 8:00 min left; epoch 2/10" in lines[1]
-    assert "found epoch 2/10" in lines[2]
     assert len(lines) < 10
 
 
@@ -413,12 +367,12 @@ def test_a_fingerprint_follows_the_files_that_parameters_name(tiny, tmp_path, mo
     assert inputs("04_evaluate", drawings="none") == {}
     code = tmp_path / "networks.py"
     monkeypatch.syspath_prepend(tmp_path)
-    digests = []
+    digests = set()
     for text in ("one = 1", "raise RuntimeError('never imported')"):
         code.write_text(text)
         given = {"model": "networks:one"}
-        digests.append(fingerprints.fingerprint(stages["03_train"], given, tmp_path)["code"])
-    assert digests[0] != digests[1]
+        digests.add(fingerprints.fingerprint(stages["03_train"], given, tmp_path)["code"])
+    assert len(digests) == 2
 
 
 def test_the_real_notebooks_pass_files_on(monkeypatch):
@@ -429,29 +383,7 @@ def test_the_real_notebooks_pass_files_on(monkeypatch):
         assert set(stage.reads) - {"data.json"} <= written | {"learned.npz"}, name
         assert "metrics.json" in stage.writes
         written |= set(stage.writes)
-    assert selected("02_balance", "04_evaluate") == ("02_balance", "03_train", "04_evaluate")
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
-def test_a_full_disk_is_one_clear_line_and_loses_nothing(tiny, command, monkeypatch, tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    options = ["-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)]
-    if subprocess.run(["mount", *options], capture_output=True).returncode:
-        pytest.skip("a small disk cannot be mounted here")
-    monkeypatch.setenv("HCR_OUTPUTS", str(disk))
-    try:
-        assert command("--only", "01_eda").code == 0
-        before = runs.read_metrics(disk / "quick")["01_eda"]
-        code = 'from hcr.runs import files\nfiles.write_text(out.path("balance.npz"), "x" * 10**6)'
-        tiny_project.write_notebook(tiny, "02_balance", code)
-        done = command()
-        assert done.code == 1
-        assert "disk is full" in done.text
-        assert runs.read_metrics(disk / "quick")["01_eda"] == before
-        runs.read(disk / "quick")
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
+    assert selected("02_balance", "04_evaluate", None) == ("02_balance", "03_train", "04_evaluate")
 
 
 def test_outputs_that_cannot_be_written_are_one_clear_line(tiny, command, monkeypatch, tmp_path):

@@ -12,40 +12,30 @@ from pathlib import Path
 from typing import Any
 
 from hcr import runs
-from hcr.errors import HcrError, ParameterError, nearest
+from hcr.errors import HcrError, ParameterError
 from hcr.pipeline import specs
 from hcr.pipeline.parameters import RUN, shown
 from hcr.pipeline.stages import ACROSS, STAGES, load_stages, selected
 from hcr.runs import environment
 
 DEFAULT = "params/quick.yaml"
-COMMANDS = {
-    "serve": "answer over HTTP what a drawing or an image shows",
-    "drawings": "count, merge or delete the drawings that you keep",
-    "publish": "copy a suite's finished runs to docs/results/, for git",
-}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """`python -m hcr COMMAND ...`; returns the exit code."""
-    command, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
-    if command not in COMMANDS:
-        lines = [f"  {name:10}{text}" for name, text in COMMANDS.items()]
-        print("usage: python -m hcr COMMAND ...", *lines, sep="\n")
-        print("The notebooks are run by: uv run run_all.py")
-        if command not in ("-h", "--help"):
-            hint = nearest(command, COMMANDS)
-            print(f"COMMAND must be one of these. Received: {command!r}.{hint}", file=sys.stderr)
-            return 2
-        return 0
+    parser = argparse.ArgumentParser(
+        "python -m hcr", epilog="The notebooks are run by: uv run run_all.py"
+    )
+    text = "serve: a model over HTTP; drawings: count, merge or delete those that you keep"
+    parser.add_argument("command", choices=("serve", "drawings"), help=text)
+    parser.add_argument("options", nargs=argparse.REMAINDER, help="of the command; see its --help")
+    given = parser.parse_args(arguments)
     # Here, because each needs other packages, and the pipeline none of them.
-    if command == "serve":
+    if given.command == "serve":
         from hcr.recognizer.service import main as run
-    elif command == "drawings":
-        from hcr.datasets.drawings_command import main as run
     else:
-        from hcr.pipeline.publish import main as run
-    return guarded(run, rest)
+        from hcr.datasets.drawings_command import main as run
+    return guarded(run, given.options)
 
 
 def run_all(arguments: list[str] | None = None) -> int:
@@ -106,7 +96,8 @@ def parser() -> argparse.ArgumentParser:
     for option, text in texts.items():
         name, _, value = option.partition(" ")
         kind = {"metavar": value} if value else {"action": "store_true"}
-        parser.add_argument(name, help=text, **kind)
+        stage = {"choices": STAGES} if value == "STAGE" else {}
+        parser.add_argument(name, help=text, **kind, **stage)
     text = "a page that compares these runs or suites, by default all finished ones; runs none"
     parser.add_argument("--compare", nargs="*", metavar="RUN", help=text)
     return parser
@@ -118,25 +109,22 @@ def _dispatch(options: argparse.Namespace) -> int:
         _print_parameters()
         return 0
     plans = _plans(options)
-    for _, plan in plans:
+    for plan in plans:
         for stage in plan.chosen:
             for name, paths in plan.stages[stage].user_code(plan.parameters[stage]).items():
                 place = runs.shown(paths[-1]) if paths else "a module that is not there"
                 print(f"{name}: runs the code of {place}")
     if options.check:
-        for _, plan in plans:
+        for plan in plans:
             print(f"{plan.name}: {plan.params_file} is right: {', '.join(plan.chosen)}")
         return 0
     return _run(plans)
 
 
-def _plans(options: argparse.Namespace) -> list[tuple[str | None, Any]]:
-    """Everything that is to be run, each with its suite's name or None; all of it checked.
-
-    The page that a suite ends in comes behind its runs.
-    """
+def _plans(options: argparse.Namespace) -> list[Any]:
+    """Everything that is to be run, the page that a suite ends in behind its runs; all checked."""
     # Here, because --help and --list need no dataset.
-    from hcr.pipeline import runner, suites
+    from hcr.pipeline.plans import RunPlan, comparison
 
     overrides = specs.parse_overrides(options.p)
     words = [word for each in options.p for word in ("-p", each)]
@@ -145,83 +133,75 @@ def _plans(options: argparse.Namespace) -> list[tuple[str | None, Any]]:
         if any(vars(options)[name] for name in apart):
             raise ParameterError("--compare runs nothing and stands alone, but for -p and --check.")
         command = shlex.join(["uv", "run", "run_all.py", "--compare", *options.compare, *words])
-        return [(None, suites.comparison(options.compare, overrides, command, "--compare"))]
+        return [comparison(options.compare, overrides, command, "--compare")]
     stages = load_stages()
     chosen = selected(vars(options)["from"], options.to, options.only)
-    across = {name: overrides.pop(name) for name in ACROSS if name in overrides}
     declared = {name: stage.parameters for name, stage in stages.items()}
-    plans: list[tuple[str | None, Any]] = []
     default = DEFAULT if Path(DEFAULT).is_file() else str(environment.root() / DEFAULT)
-    notes: dict[str, None] = {}
+    files = [specs.read_file(file) for file in options.files or [default]]
+    across = {}
+    if any(spec.then for spec in files):
+        across = {name: overrides.pop(name) for name in ACROSS if name in overrides}
     words = ["--run", options.run, *words] if options.run else words
-    for file in options.files or [default]:
-        spec, place = specs.read_file(file), Path(file).as_posix()
+    plans: list[RunPlan] = []
+    notes: dict[str, None] = {}
+    for spec in files:
+        place = spec.path.as_posix()
         command = shlex.join(["uv", "run", "run_all.py", place, *words])
-        suite = spec if isinstance(spec, specs.SuiteSpec) else None
-        if options.run and suite:
-            raise ParameterError(f"--run names one run. Received: a suite, {file}. Drop --run.")
-        name = specs.check_run(options.run, "--run") if options.run else None
-        members = suites.expand(suite) if suite else [(name or spec.run, spec, None)]
-        for name, each, seed in members:
-            resolved, more = specs.resolve(each, declared, overrides, suite=suite, seed=seed)
+        if options.run and spec.runs:
+            raise ParameterError(f"--run names one run, and {place} is a suite. Drop --run.")
+        for name, each, seed in spec.expand():
+            name = specs.check_run(options.run, "--run") if options.run else name
+            resolved, more = specs.resolve(each, declared, overrides, suite=spec, seed=seed)
             notes |= dict.fromkeys(more)
-            plan = runner.RunPlan(
-                name, resolved, stages, chosen, command, place, options.force, options.accept_code
+            plans.append(
+                RunPlan(
+                    *(name, resolved, stages, chosen, command, place),
+                    *(options.force, options.accept_code),
+                )
             )
-            plans.append((suite.suite if suite else None, plan))
-        if suite and suite.then:
-            page = suites.comparison([suite.suite], across, command, place, suite)
-            plans.append((suite.suite, page))
+        if spec.then:
+            plans.append(comparison([spec.name], across, command, place, spec))
     print(*notes, sep="\n", end="\n" if notes else "")
-    if across and not any(plan.kind for _, plan in plans):
-        raise ParameterError(
-            "A parameter of a notebook across runs goes with --compare, or with a suite that ends "
-            f"in it. Received: -p {next(iter(across))}. Drop it."
-        )
     # Windows and macOS take names that differ in case alone for the same folder.
-    names = Counter(plan.name.lower() for _, plan in plans)
-    again = [f"{p.name!r} ({p.params_file})" for _, p in plans if names[p.name.lower()] > 1]
-    if again:
-        raise ParameterError(
-            f"Each run must have another name, whatever its case. Received: {', '.join(again)}. "
-            "Change one, or run them one at a time with --run NAME."
-        )
+    for name, count in Counter(plan.name.lower() for plan in plans).items():
+        if count > 1:
+            raise ParameterError(f"Each run must have another name. Received: {name!r} twice.")
     return plans
 
 
-def _run(plans: list[tuple[str | None, Any]]) -> int:
+def _run(plans: list[Any]) -> int:
     """Run everything; a run that fails does not stop the next. Returns the exit code."""
-    from hcr.pipeline import runner, suites
+    from hcr.pipeline import runner
 
-    outcomes: list[tuple[str | None, Any]] = []
-    for suite, plan in plans:
-        siblings = [each for name, each in outcomes if name == suite]
-        if plan.kind and suite and not any(x.record.get("status") == "done" for x in siblings):
-            print(f"{plan.name}: skipped, no run of {suite} is finished")
+    outcomes: list[runner.Outcome] = []
+    for plan in plans:
+        done = {
+            each.name.rpartition("/")[0] for each in outcomes if each.record.get("status") == "done"
+        }
+        if plan.kind and plan.suite and plan.suite not in done:
+            print(f"{plan.name}: skipped, no run of {plan.suite} is finished")
             continue
         print(f"{plan.name}: {plan.params_file} into {runs.shown(plan.folder)}", flush=True)
-        before = suites.published(plan) if suite and not plan.kind else None
-        if before is not None:
-            print(f"{plan.name}: finished before, taken from {runs.shown(before.folder)}")
-        outcome = before or runner.run(plan)
-        # A page across runs is none of its suite's.
-        outcomes.append((None if plan.kind else suite, outcome))
-        if outcome.code == 0:
-            for name, entry in outcome.record.get("stages", {}).items():
-                for each in entry.get("headline", []):
-                    note = f" ({each['note']})" if each.get("note") else ""
-                    print(f"  {name}: {each['label']}: {each['text']}{note}")
-            print(f"{plan.name}: done, open {runs.shown(outcome.page)}", flush=True)
-        elif len(plans) > 1:
-            print(outcome.problem, flush=True)
-    for suite in dict.fromkeys(suite for suite, _ in outcomes if suite):
-        print(suites.write_summary(suite, [each for name, each in outcomes if name == suite]))
-    failed = [outcome for _, outcome in outcomes if outcome.code]
-    if failed and len(plans) > 1:
-        print(f"{len(failed)} of {len(plans)} runs failed: {', '.join(e.name for e in failed)}")
+        outcome = runner.published(plan) if plan.suite and not plan.kind else None
+        if outcome:
+            print(f"{plan.name}: finished before, taken from {runs.shown(outcome.folder)}")
+        outcome = outcome or runner.run(plan)
+        outcomes.append(outcome)
+        if outcome.problem:
+            print(f"{plan.name}: failed", flush=True)
+            continue
+        for name, entry in outcome.record.get("stages", {}).items():
+            for each in entry.get("headline", []):
+                note = f" ({each['note']})" if each.get("note") else ""
+                print(f"  {name}: {each['label']}: {each['text']}{note}")
+        print(f"{plan.name}: done, open {runs.shown(outcome.page)}", flush=True)
+    failed = [outcome for outcome in outcomes if outcome.problem]
     if failed:
-        # The path of the failed notebook's page is the last thing printed.
-        print(failed[-1].problem, file=sys.stderr, flush=True)
+        if len(plans) > 1:
+            print(f"{len(failed)} of {len(plans)} runs failed: {', '.join(e.name for e in failed)}")
+        # The path of a failed notebook's page is the last thing printed.
+        print(*(each.problem for each in failed), sep="\n", file=sys.stderr, flush=True)
     return 1 if failed else 0
 
 

@@ -11,101 +11,64 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from importlib.metadata import distributions
 from pathlib import Path
 
 from hcr.errors import RunError
 from hcr.runs import environment
 
 SPARED = "jupyterlab"  # Colab takes its place
-KEPT = {"outputs": "HCR_OUTPUTS", "drawings": "HCR_DRAWINGS"}
-VERSION = r"\d+(\.\d+)*((a|b|rc|\.post|\.dev)\d+)*(\+[\w.]+)?"  # as pip reads it
-RUNTIME = "Choose another under Runtime > Change runtime type > Runtime version."
 
 
 def install(project: Path | None = None) -> None:
     """Install with pip what the project needs and Colab lacks; say so in a line.
 
     Whatever is there keeps its version, so that no restart is called for. Raises `RunError` where
-    that is impossible because of a version that Colab brings, or pip failed.
+    pip finds none that go with the versions that Colab brings, or fails.
     """
     path = (project or environment.root()) / "pyproject.toml"
-    table = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
-    low, high = (
-        tuple(map(int, each)) for each in re.findall(r"(\d+)\.(\d+)", table["requires-python"])
-    )
-    if not low <= sys.version_info[:2] < high:
-        python = ".".join(map(str, sys.version_info[:3]))
-        raise RunError(
-            f"hcr needs Python {table['requires-python']}. Received: {python}. {RUNTIME}"
-        )
-    wanted = [each for each in table["dependencies"] if re.match(r"[\w.-]+", each)[0] != SPARED]
-    before = installed()
+    wanted = tomllib.loads(path.read_text(encoding="utf-8"))["project"]["dependencies"]
+    wanted = [each for each in wanted if re.match(r"[\w.-]+", each)[0] != SPARED]
+    before = {each for each in _pip("list", "--format=freeze").split() if "===" not in each}
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(folder) / "constraints.txt"
-        pins = (f"{name}=={version}\n" for name, version in before.items())
-        kept.write_text("".join(pins), encoding="utf-8")
-        options = ["--quiet", "--no-input", "--disable-pip-version-check"]
-        options += ["--root-user-action=ignore", "--constraint", str(kept)]
-        command = [sys.executable, "-m", "pip", "install", *options, *wanted]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
-    if done.returncode:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()] or ["nothing"]
-        errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-        raise RunError(
-            "What Colab lacks must fit beside what it brings, which is not replaced. "
-            f"pip said: {(errors or lines[-1:])[0].rstrip('.')}. {RUNTIME}"
-        )
+        kept.write_text("\n".join(sorted(before)), encoding="utf-8")
+        _pip("install", "--quiet", "--root-user-action=ignore", "--constraint", str(kept), *wanted)
     importlib.invalidate_caches()
-    after = installed()
-    added = sorted(f"{name} {version}" for name, version in after.items() if name not in before)
+    added = sorted({*_pip("list", "--format=freeze").split()} - before)
     print(f"Installed beside what Colab brings: {', '.join(added) or 'nothing, all is here'}.")
 
 
-def installed() -> dict[str, str]:
-    """The versions of the packages that are there, by their names in lower case with hyphens."""
-    versions: dict[str, str] = {}
-    for each in distributions():
-        name, version = each.metadata["Name"], each.metadata["Version"]
-        # Where one is there twice, Python takes the first on its path. pip refuses other versions.
-        if name and re.fullmatch(VERSION, version or ""):
-            versions.setdefault(re.sub(r"[-_.]+", "-", name).lower(), version)
-    return versions
+def _pip(*arguments: str) -> str:
+    """What pip prints; raises `RunError` with its first error where it fails."""
+    command = [sys.executable, "-m", "pip", "--no-input", "--disable-pip-version-check", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        lines = re.findall(r"^ERROR: (.+?)\.?$", done.stderr, re.M) or [done.stderr[-200:]]
+        raise RunError(
+            "What Colab lacks must fit beside what it brings, which is not replaced. pip said: "
+            f"{lines[0]}. Choose another under Runtime > Change runtime type > Runtime version."
+        )
+    return done.stdout
 
 
-def keep(folder: str) -> Path:
+def keep(folder: str) -> None:
     """Keep runs and drawings in `folder` in the user's Drive, which Colab asks leave to open.
 
-    Returns the folder, whose `outputs` takes the runs.
+    Where it is empty, runs stay in the project, and drawings beside it.
     """
-    from google.colab import drive
+    place = environment.root().parent
+    if folder:
+        from google.colab import drive
 
-    place = Path.cwd() / "drive"
-    drive.mount(str(place))
-    kept = place / "MyDrive" / folder
-    for name, variable in KEPT.items():
-        (kept / name).mkdir(parents=True, exist_ok=True)
-        os.environ[variable] = str(kept / name)
-    return kept
-
-
-def keep_drawings() -> None:
-    """Give the user's drawings a folder, where `keep` has given none, and say which it is.
-
-    It lies beside the project where that is in Drive; else it is `drawings` in the working folder,
-    where the Files panel shows it.
-    """
-    root, drive = environment.root().resolve(), (Path.cwd() / "drive" / "MyDrive").resolve()
-    beside = root.with_name(f"{root.name}-drawings")
-    default = beside if root.is_relative_to(drive) else Path.cwd() / "drawings"
-    place = Path(os.environ.get(KEPT["drawings"]) or default)
-    os.environ[KEPT["drawings"]] = str(place)
-    lasting = place.resolve().is_relative_to(drive)
-    end = "in your Drive" if lasting else (
-        "and end with this runtime: to keep them, name a Drive folder as keep_in, or download the "
-        "file from the Files panel"
-    )  # fmt: skip
-    print(f"Drawings that you keep in the pad go to {place}, {end}.")
+        drive.mount(str(Path.cwd() / "drive"))
+        place = Path.cwd() / "drive" / "MyDrive" / folder
+        (place / "outputs").mkdir(parents=True, exist_ok=True)
+        os.environ[environment.OUTPUTS_VARIABLE] = str(place / "outputs")
+    os.environ[environment.DRAWINGS_VARIABLE] = str(place / "drawings")
+    print(
+        f"Drawings that you keep in the pad go to {place / 'drawings'}. What does not lie in your "
+        "Drive ends with this runtime: keep_in names a folder there."
+    )
 
 
 def run(params_file: str, *options: str) -> None:

@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 from functools import cache
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,8 @@ SOURCES = (".py", ".j2", ".css", ".js", ".html", ".svg")
 # What `run.json` holds of each time that a stage read the test split.
 OPENING = {"stage": str, "dataset": str, "n": int, "digest": str, "when": str}
 
+ENDED = {"failed": "it failed before"}
+ENDED |= dict.fromkeys(("interrupted", "running"), "it was interrupted")
 REASONS = {
     "notebook": "its notebook changed",
     "parameters": "its parameters changed",
@@ -61,58 +62,46 @@ def why(
     parameters are the same the caller knows.
     """
     if record.get("status") != "done":
-        return {"failed": "it failed before", "interrupted": "it was interrupted"}.get(
-            record.get("status", ""), "it has not run yet"
-        )
-    for key, reason in REASONS.items():
-        old, new = record.get("fingerprint", {}).get(key), now[key]
-        if accept:
-            # Files that an earlier release did not know cannot have changed.
-            old = (old or {}) if key == "inputs" else new
-            new = {file: new.get(file, old[file]) for file in old} if key == "inputs" else new
-        if old != new:
+        return ENDED.get(record.get("status"), "it has not run yet")
+    before = record.get("fingerprint", {})
+    for key, reason in REASONS.items() if not accept else ():
+        if before.get(key) != now[key]:
             return reason
+    # Files that an earlier release did not know cannot have changed.
+    for file, digest in before.get("inputs", {}).items():
+        if now["inputs"].get(file, digest) != digest:
+            return REASONS["inputs"]
     left, there = record.get("outputs") or {}, outputs(stage, folder)
     there = {file: there.get(file) for file in left} if accept else there
     if left != there or None in there.values():
         return "a file that it wrote is missing or changed"
-    if not all((folder / each).is_file() for each in exhibits(record)):
+    exhibits = [*record.get("figures", []), *record.get("tables", [])]
+    if not all((folder / each["file"]).is_file() for each in exhibits):
         return "a figure or table that it wrote is missing"
     return None
 
 
 def quarantine(folder: Path) -> None:
-    """Rename what cannot be believed of a run, and say so, so that its stages run again.
+    """Rename a record of a run that cannot be believed, and say so, so that its stages run again.
 
-    That is a record that `runs.read` or `runs.read_metrics` refuses, and an executed notebook that
-    is not as its stage left it. Openings of the test split stay on the record.
+    That is one that `runs.read` or `runs.read_metrics` refuses. Openings of the test split stay on
+    the record.
     """
-    refused, stages = {}, {}
-    for path, read in (("run.json", runs.read), ("metrics.json", runs.read_metrics)):
+    for name, read in (("run.json", runs.read), ("metrics.json", runs.read_metrics)):
+        path = folder / name
         try:
-            stages = read(folder).get("stages", {}) or stages
+            read(folder)
         except RunError as error:
-            refused[folder / path] = str(error).removesuffix(" Delete it.")
-    for path in folder.glob("*.ipynb"):
-        entry = stages.get(path.stem, {})
-        left = entry.get("outputs", {}).get(path.name)
-        if entry.get("status") == "done" and left not in (None, files.sha256(path)):
-            refused[path] = f"{path} must be as its stage left it. Received: a changed file."
-    for path, reason in refused.items():
-        names = (f"{path.stem}.quarantined-{i}{path.suffix}" for i in count(1))
-        aside = next(each for each in map(path.with_name, names) if not each.exists())
-        path.rename(aside)
+            reason = str(error).removesuffix(" Delete it.")
+        else:
+            continue
+        number = len(list(folder.glob(f"{path.stem}.quarantined-*"))) + 1
+        aside = path.rename(path.with_name(f"{path.stem}.quarantined-{number}{path.suffix}"))
         print(f"{reason} Renamed to {aside.name}; its stages run again.", flush=True)
         with suppress(RunError, TypeError, LookupError, AttributeError):
             entries = files.read_json(aside)["test_openings"]
             kept = [x for x in entries if {k: type(v) for k, v in x.items()} == OPENING]
             runs.update(folder, lambda record, kept=kept: record.update(test_openings=kept))
-
-
-def exhibits(record: dict[str, Any]) -> list[str]:
-    """The files of a stage's figures and tables, by its `record`, relative to the run's folder."""
-    entries = [*record.get("figures", []), *record.get("tables", [])]
-    return [each[key] for each in entries for key in ("file", "latex") if each.get(key)]
 
 
 @cache
@@ -150,14 +139,12 @@ def _named_files(parameters: dict[str, Any]) -> list[tuple[str, Path]]:
     for key in ("start", "teacher"):
         paths = recognizer.keras_files(parameters[key]) if parameters.get(key) else []
         named += [(f"{key} {i}", path) for i, path in enumerate(paths)]
-    for (
-        model
-    ) in f"{parameters.get('pretrained') or ''},{parameters.get('compare_with') or ''}".split(","):
-        # One that is missing or broken is reported by the notebook.
-        if model.strip() not in ("", "run"):
-            path = recognizer.located(model.strip())
+    for key in ("pretrained", "compare_with"):
+        for model in {*recognizer.named(parameters.get(key) or "")} - {"", "run"}:
+            # One that is missing or broken is reported by the notebook.
+            path = recognizer.located(model)
             inside = [path / "model.tflite", path / "labels.json"] if path.is_dir() else [path]
-            named += [(f"{model.strip()} {each.name}", each) for each in inside]
+            named += [(f"{model} {each.name}", each) for each in inside]
     which = parameters.get("drawings")
     paths = datasets.sources("unipen") if which == "unipen" else []
     paths += [drawings_file.path()] if which == "own" else []

@@ -5,7 +5,6 @@ file is YAML 1.2, and holds one run or a suite of several.
 """
 
 import copy
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,122 +18,97 @@ from hcr.errors import ParameterError, RunError, nearest
 from hcr.pipeline.parameters import RENAMED, RUN, Parameter, shown
 
 SHARED = "shared"
-KEYS = {"run": ("run", "shared", "stages"), "suite": ("suite", "runs", "seeds", "shared", "then")}
-MOST_RUNS = 10_000  # of a suite: months of training, checked in seconds
+SUITE = "suite"
+KEYS = {RUN: (RUN, SHARED, "stages"), SUITE: (SUITE, "runs", "seeds", SHARED, "then")}
 
 Stages = Mapping[str, Sequence[Parameter]]
 
 
 @dataclass(frozen=True)
-class RunSpec:
-    """A params file of one run, not yet held against the notebooks."""
-
-    path: Path
-    run: str
-    shared: dict[str, Any] = field(default_factory=dict)
-    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class SuiteSpec:
-    """A params file of several runs.
+class Spec:
+    """A params file of a run or a suite, not yet held against the notebooks.
 
     Attributes:
-        runs: The params files beside this one.
-        seeds: Each run is done once a seed; None where the runs' own seed holds.
-        shared: Values over the runs' own.
+        name: The run's or the suite's.
+        shared: Values of all stages; a suite's are over its runs' own.
+        stages: Values by stage.
+        runs: A suite's runs, whose files lie beside its own; a run has none.
+        seeds: Each run of the suite is done once a seed; None where the runs' own seed holds.
         then: The notebook that ends the suite, as `06_compare`, or None.
     """
 
     path: Path
-    suite: str
-    runs: list[RunSpec]
-    seeds: list[int] | None = None
+    name: str
     shared: dict[str, Any] = field(default_factory=dict)
+    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    runs: tuple["Spec", ...] = ()
+    seeds: list[int] | None = None
     then: str | None = None
 
+    def expand(self) -> list[tuple[str, "Spec", int | None]]:
+        """The runs: each one's name below `outputs/`, its params, and its seed or None."""
+        return [
+            (f"{self.name}/{run.name}" + ("" if seed is None else f"-s{seed}"), run, seed)
+            for run in self.runs
+            for seed in self.seeds or [None]
+        ] or [(self.name, self, None)]
 
-@dataclass(frozen=True)
-class Text:
+
+class Text(str):
     """A value as it was written on the command line; the parameter's type says how it is read."""
 
-    text: str
 
-    def read(self, parameter: Parameter, where: str) -> Any:
-        """The value as YAML reads it; as it is where a string is due, so that 007 stays one."""
-        try:
-            value = _load(self.text)
-        except ParameterError as error:
-            if parameter.type == "str":
-                return self.text
-            raise ParameterError(f"{where}: {error}") from error
-        plain = parameter.type != "str" or value is None or isinstance(value, str)
-        return value if plain else self.text
+def read_file(path: Path | str, member: bool = False) -> Spec:
+    """Read a params file, and those of a suite's runs; a `member` of a suite is a run.
 
-
-def read_file(path: Path | str) -> RunSpec | SuiteSpec:
-    """Read a params file, and those of a suite's runs. Raises `ParameterError`, naming the file."""
+    Raises `ParameterError`, naming the file.
+    """
     path = Path(path)
     values, place = _read(path), runs.shown(path)
-    kind = "suite" if "suite" in values or ("runs" in values and RUN not in values) else RUN
+    kind = SUITE if SUITE in values and not member else RUN
     for key in values:
         if key not in KEYS[kind]:
-            raise ParameterError(f"{place}: unknown key {shown(key)}.{nearest(key, KEYS[kind])}")
-    if kind not in values:
-        raise ParameterError(f"{place}: `{kind}` is missing. Add a line `{kind}: {path.stem}`.")
-    name, shared = check_run(values[kind], f"{place}, {kind}"), _mapping(values, SHARED, place)
+            raise ParameterError(
+                f"{place}: unknown key {shown(key)}.{nearest(shown(key), KEYS[kind])}"
+            )
+    name = check_run(values.get(kind), f"{place}, {kind}")
+    shared, stages = (_mapping(values, key, place) for key in (SHARED, "stages"))
+    stages = {key: _mapping(stages, key, place) for key in stages}
     if kind == RUN:
-        stages = _mapping(values, "stages", place)
-        return RunSpec(path, name, shared, {key: _mapping(stages, key, place) for key in stages})
-    members, seeds, then = (values.get(key) for key in ("runs", "seeds", "then"))
-    if not isinstance(members, list) or not members:
-        raise ParameterError(f"{place}: runs must be a list, as [quick]. Received: {members!r}.")
+        return Spec(path, name, shared, stages)
+    names, seeds = values.get("runs"), values.get("seeds")
+    if not isinstance(names, list) or not names:
+        raise ParameterError(f"{place}: runs must be a list, as [quick]. Received: {shown(names)}.")
     if seeds is not None and (
         not isinstance(seeds, list)
-        or not seeds
-        or not all(type(each) is int for each in seeds)
+        or {type(seed) for seed in seeds} != {int}
         or len(set(seeds)) < len(seeds)
         or "seed" in shared
     ):
         raise ParameterError(
-            f"{place}: seeds must be different integers, as [0, 1], and there must be no "
-            f"shared.seed. Received: {shown(seeds)}."
+            f"{place}: seeds must be different integers, as [0, 1], without shared.seed. "
+            f"Received: {shown(seeds)}."
         )
-    if len(members) * len(seeds or [0]) > MOST_RUNS:
-        raise ParameterError(f"{place}: a suite must have at most {MOST_RUNS} runs. Split it.")
-    return SuiteSpec(path, name, _members(path, members, place), seeds, shared, then)
-
-
-def _members(path: Path, names: list[Any], place: str) -> list[RunSpec]:
     members = []
-    for name in names:
-        if not isinstance(name, str) or not runs.NAME.fullmatch(name) or name == path.stem:
-            raise ParameterError(
-                f"{place}: runs must hold names of params files beside it. Received: {shown(name)}."
-            )
+    for each in names:
+        file = path.with_name(f"{check_run(each, f'{place}, runs')}.yaml")
         try:
-            member = read_file(path.with_name(f"{name}.yaml"))
+            members.append(read_file(file, member=True))
         except ParameterError as error:
-            raise ParameterError(f"{error} (from {place}, runs)") from error
-        if isinstance(member, SuiteSpec):
-            raise ParameterError(f"{place}: a suite cannot hold another. Take out {name!r}.")
-        members.append(member)
-    (name, count), *_ = Counter(each.run.lower() for each in members).most_common()
-    if count > 1:
-        raise ParameterError(f"{place}: two of runs write to the run {name!r}. Rename one.")
-    return members
+            raise ParameterError(f"{error} ({place}, runs)") from error
+    return Spec(path, name, shared, {}, tuple(members), seeds, values.get("then"))
 
 
 def check_run(name: Any, where: str) -> str:
     """Return `name` where it can name a run; raise `ParameterError` with `where` otherwise."""
+    if not isinstance(name, str):
+        raise ParameterError(f"A name must be a string. Received: {shown(name)} ({where}).")
     try:
         runs.check_name(name)
     except RunError as error:
-        raise ParameterError(f"{where}: {error}") from error
-    if name.lower() in runs.KEPT:
-        raise ParameterError(
-            f"{where}: the name {name!r} is kept for {runs.KEPT[name.lower()]}. Choose another."
-        )
+        raise ParameterError(f"{error} ({where})") from error
+    if name.lower() in (runs.LAB, runs.COMPARE):
+        raise ParameterError(f"The folder {name!r} is no run's: choose another name ({where}).")
     return name
 
 
@@ -157,11 +131,11 @@ def parse_overrides(options: Iterable[str]) -> dict[str, dict[str, Text]]:
 
 
 def resolve(
-    spec: RunSpec,
+    spec: Spec,
     stages: Stages,
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
     *,
-    suite: SuiteSpec | None = None,
+    suite: Spec | None = None,
     seed: int | None = None,
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Every stage's complete parameters, without `run`; and a note for each key of an old name.
@@ -173,11 +147,10 @@ def resolve(
         spec: The run's params file.
         stages: Every stage's declarations, from `read_cell`; all stages, run or not.
         overrides: The command line's, from `parse_overrides`.
-        suite: The suite that the run belongs to.
+        suite: The params file that names the run: its suite's, or its own.
         seed: The suite's seed for this run.
 
-    Raises `ParameterError`, with one line a problem, each naming the file or the option, the stage
-    and the nearest valid name.
+    Raises `ParameterError`, naming the file or the option, the stage and the nearest valid name.
     """
     resolver = _Resolver(stages)
     place = runs.shown(spec.path)
@@ -186,16 +159,13 @@ def resolve(
         # `shared` below `stages` is a mistake, not the shared values.
         name = f"stages.{stage}" if stage == SHARED else stage
         resolver.set(name, values, f"{place}, {stage}")
-    resolver.given.clear()
-    if suite is not None:
+    if suite is not None and suite is not spec:
         place = runs.shown(suite.path)
         resolver.set(SHARED, suite.shared, f"{place}, {SHARED}")
         resolver.set(SHARED, {} if seed is None else {"seed": seed}, f"{place}, seeds")
     for stage, values in sorted((overrides or {}).items(), key=lambda entry: entry[0] != SHARED):
         for key, value in values.items():
             resolver.set(stage, {key: value}, f"-p {stage}.{key}")
-    if resolver.problems:
-        raise ParameterError("\n".join(resolver.problems))
     return resolver.resolved, list(resolver.notes)
 
 
@@ -206,13 +176,16 @@ def modernize(recorded: Mapping[str, Mapping[str, Any]], stages: Stages) -> dict
     where a recorded one has no counterpart.
     """
     resolver = _Resolver(stages)
-    for stage, values in recorded.items():
-        resolver.set(stage, values, stage)
-    return None if resolver.problems else resolver.resolved
+    try:
+        for stage, values in recorded.items():
+            resolver.set(stage, values, stage)
+    except ParameterError:
+        return None
+    return resolver.resolved
 
 
 class _Resolver:
-    """Every stage's parameters, the cells' defaults at first, and what was wrong on the way."""
+    """Every stage's parameters, the cells' defaults at first; `notes` on old names, each once."""
 
     def __init__(self, stages: Stages):
         self.known = {
@@ -224,71 +197,49 @@ class _Resolver:
             stage: {each.name: copy.copy(each.default) for each in cell if each.name != RUN}
             for stage, cell in stages.items()
         }
-        # In order, each once.
-        self.problems: dict[str, None] = {}
         self.notes: dict[str, None] = {}
-        self.given: dict[tuple[str, str], Any] = {}
 
     def set(self, stage: str, values: Mapping[str, Any], where: str) -> None:
         """Set the `values` of one stage, or of all stages that know the key with `shared`."""
-        if stage != SHARED and stage not in self.known:
-            self.problems[f"unknown stage {stage!r} ({where}).{nearest(stage, self.known)}"] = None
-            return
+        if stage not in (SHARED, *self.known):
+            raise ParameterError(f"unknown stage {stage!r} ({where}).{nearest(stage, self.known)}")
         stages = list(self.known) if stage == SHARED else [stage]
         for key, value in values.items():
             holders = [each for each in stages if key in self.known[each]] or stages
-            try:
-                places = dict.fromkeys(self._renamed(each, key, value, where) for each in holders)
-                if not places.keys() - {None}:
-                    raise ParameterError(self._unknown(stage, key, where))
-                for place in places.keys() - {None, ()}:
-                    self._put(*place, value, stage, where)
-            except ParameterError as error:
-                self.problems[str(error)] = None
+            places = dict.fromkeys(self._today(each, key, value, where) for each in holders)
+            if places.keys() == {None}:
+                raise ParameterError(self._unknown(stage, key, where))
+            for place in places.keys() - {None, ()}:
+                self._put(*place, value, where)
 
-    def _renamed(self, stage: str, key: str, value: Any, where: str) -> tuple | None:
-        """Today's stage and key of `key`, and the value where that changes, too.
-
-        () for what is ignored; None where there is no such key.
-        """
-        old, changed = (stage, key), None
-        text = value.text if isinstance(value, Text) else shown(value)
-        while key not in self.known[stage] or f"{stage}.{key}={text.strip(chr(39))}" in RENAMED:
-            target = RENAMED.get(f"{stage}.{key}={text.strip(chr(39))}")
-            target = RENAMED.get(f"{stage}.{key}") if target is None else target
+    def _today(self, stage: str, key: str, value: Any, where: str) -> tuple | None:
+        """Today's stage and key of `key`; () for what is ignored, None where there is no such."""
+        old, given = key, stage
+        while key not in self.known[stage]:
+            name = f"{stage}.{key}"
+            target = RENAMED.get(name)
+            if target is None and isinstance(value, str):
+                target = RENAMED.get(f"{name}={value}")
             if target is None:
                 return None
-            if " " in target:
-                raise ParameterError(f"{key} is gone ({where}). {target}")
             if not target:
-                self.notes[f"Note: {key} is gone, and was ignored ({where})."] = None
+                self.notes[f"Note: {old} is gone, and was ignored ({where})."] = None
                 return ()
-            target, equals, new = target.partition("=")
             stage, _, key = target.partition(".")
-            if equals:
-                text = changed = new
-        if (stage, key) != old or changed is not None:
-            new = f"{stage}.{key}" + (f"={changed}" if changed is not None else "")
-            self.notes[f"Note: {old[1]} is now {new} ({where})."] = None
-        return stage, key, changed
+        if (stage, key) != (given, old):
+            self.notes[f"Note: {old} is now {stage}.{key} ({where})."] = None
+        return stage, key
 
-    def _put(self, stage: str, key: str, new: Any, value: Any, given: str, where: str) -> None:
+    def _put(self, stage: str, key: str, value: Any, where: str) -> None:
+        """Set one value under its name of today."""
         parameter = self.known[stage][key]
-        value = value if new is None else new
         if isinstance(value, Text):
-            value = value.read(parameter, where)
+            value = _typed(value, parameter, where)
         if parameter.type == "dict":
-            if not isinstance(value, dict):
-                raise ParameterError(
-                    f"{key} must be a mapping. Received: {shown(value)} ({where})."
-                )
-            self.set(stage, {f"{key}.{name}": each for name, each in value.items()}, where)
+            values = _mapping({key: value}, key, where)
+            self.set(stage, {f"{key}.{name}": each for name, each in values.items()}, where)
             return
         value = parameter.check(value, where)
-        if given != SHARED and self.given.setdefault((stage, key), value) != value:
-            raise ParameterError(
-                f"{stage}.{key} holds for all stages. Received: two values ({where}). Give it once."
-            )
         head, dot, name = key.partition(".")
         if dot:
             # The notebook gets what differs from the defaults of the class behind the dict.
@@ -299,15 +250,25 @@ class _Resolver:
         self.resolved[stage][head] = value
 
     def _unknown(self, stage: str, key: str, where: str) -> str:
+        """The error of a key that nothing holds."""
         if key == RUN:
             return f"{RUN} is set by the params file's line `{RUN}:` or with --run NAME ({where})."
         holders = [other for other, cell in self.known.items() if key in cell]
-        hint = f" It belongs to {' and '.join(holders)}." if holders else ""
-        names = {
-            each for name in self.known for each in self.known[name] if stage in (name, SHARED)
-        }
-        who = "no stage has it" if stage == SHARED else f"{stage} has no such"
-        return f"unknown parameter {key!r}: {who} ({where}).{hint or nearest(key, names)}"
+        names = {x for name in self.known for x in self.known[name] if stage in (name, SHARED)}
+        hint = f" It belongs to {' and '.join(holders)}." if holders else nearest(key, names)
+        return f"unknown parameter {key!r} ({where}).{hint}"
+
+
+def _typed(text: Text, parameter: Parameter, where: str) -> Any:
+    """`text` as YAML reads it; as it is where a string is due, so that 007 stays one."""
+    try:
+        value = _load(text)
+    except ParameterError as error:
+        if parameter.type == "str":
+            return str(text)
+        raise ParameterError(f"{where}: {error}") from error
+    plain = parameter.type != "str" or value is None or isinstance(value, str)
+    return value if plain else str(text)
 
 
 def _load(text: str) -> Any:
@@ -316,10 +277,8 @@ def _load(text: str) -> Any:
         return YAML(typ="safe", pure=True).load(text)
     # Control characters, a date without its day, an integer of thousands of digits, `!!bool 3`.
     except (YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 1}: " if mark else ""
-        problem = " ".join(str(getattr(error, "problem", None) or error).split())
-        raise ParameterError(f"{line}this is not valid YAML: {problem}.") from error
+        problem = " ".join(str(error).split())
+        raise ParameterError(f"this is not valid YAML: {problem[:200]}.") from error
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -328,11 +287,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         values = _load(path.read_bytes().decode("utf-8-sig"))
     except (OSError, ValueError) as error:
-        beside = path.parent if path.parent != Path() else Path("params")
-        names = [str(each) for each in beside.glob("*.yaml")] if beside.is_dir() else []
-        reason = getattr(error, "strerror", None) or error
-        hint = nearest(str(beside / path.with_suffix(".yaml").name), names) if names else ""
-        raise ParameterError(f"The params file {place} cannot be read: {reason}.{hint}") from error
+        names = [str(each) for each in Path("params").glob("*.yaml")]
+        hint = nearest(f"params/{path.stem}.yaml", names) if names else ""
+        raise ParameterError(f"The params file {place} cannot be read: {error}.{hint}") from error
     except ParameterError as error:
         raise ParameterError(f"{place}, {error}") from error
     if not isinstance(values, dict):
@@ -344,9 +301,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _mapping(values: Mapping[str, Any], key: str, place: str) -> dict[str, Any]:
     """`values[key]` where it maps names to values; nothing written counts as an empty mapping."""
-    value = values.get(key) or {}
+    value = {} if values.get(key) is None else values[key]
     if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
         raise ParameterError(
-            f"{place}: {key} must map names to values, as {{seed: 0}}. Received: {shown(value)}."
+            f"{key} must be a mapping, as {{seed: 0}}. Received: {shown(value)} ({place})."
         )
     return value

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hcr.errors import ParameterError, nearest
+from hcr.errors import ParameterError
 from hcr.pipeline.parameters import Parameter, read_cell
 from hcr.runs import environment
 
@@ -60,16 +60,9 @@ def load_stages(names: tuple[str, ...] = tuple(STAGES)) -> dict[str, Stage]:
     return {name: _load(environment.root() / "notebooks" / f"{name}.ipynb") for name in names}
 
 
-def selected(
-    first: str | None = None, last: str | None = None, only: str | None = None
-) -> tuple[str, ...]:
+def selected(first: str | None, last: str | None, only: str | None) -> tuple[str, ...]:
     """The stages from `first` to `last`, or `only` one. Raises `ParameterError`."""
     names = list(STAGES)
-    for option, name in (("--from", first), ("--to", last), ("--only", only)):
-        if name is not None and name not in names:
-            raise ParameterError(
-                f"{option} must be the name of a stage. Received: {name!r}.{nearest(name, names)}"
-            )
     start, stop = names.index(only or first or names[0]), names.index(only or last or names[-1])
     if start > stop or (only and (first or last)):
         raise ParameterError(

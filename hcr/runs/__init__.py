@@ -8,7 +8,6 @@ from hcr.runs.environment import outputs_folder as outputs  # noqa: F401
 from hcr.runs.record import (  # noqa: F401
     COMPARE,
     COMPARISON,
-    KEPT,
     LAB,
     NAME,
     RUN_VARIABLE,

@@ -1,6 +1,5 @@
 """Whole files or none: writing aside and renaming, seals, and errors of the disk in one line."""
 
-import errno
 import hashlib
 import json
 import os
@@ -12,29 +11,14 @@ from typing import Any
 
 from hcr.errors import RunError
 
-ELSEWHERE = "set HCR_OUTPUTS, for datasets HCR_CACHE, to a folder that can be written."
-IN_THE_WAY = (
-    "A file stands where a folder should be, or a folder where a file should be: move it away, or "
-    + ELSEWHERE
-)
-REMEDY = {
-    errno.ENOSPC: "The disk is full: free some space and run the same command again; "
-    "finished stages are kept.",
-    errno.EDQUOT: "The disk quota is used up: free some space and run the same command again.",
-    errno.EFBIG: "The file would be larger than this system allows.",
-    errno.EACCES: f"Make the folder writable, or {ELSEWHERE}",
-    errno.EROFS: f"The disk is read-only: {ELSEWHERE}",
-    errno.ENOTDIR: IN_THE_WAY,
-    errno.EEXIST: IN_THE_WAY,
-    errno.EISDIR: IN_THE_WAY,
-}
-
 
 def disk_error(error: OSError, path: Path | str) -> RunError:
     """The `error` of a write to `path` as one line with a remedy."""
     reason = os.strerror(error.errno) if error.errno else str(error)
-    remedy = REMEDY.get(error.errno or 0, "Check the folder and the disk.")
-    return RunError(f"Cannot write {path}: {reason}. {remedy}")
+    return RunError(
+        f"Cannot write {path}: {reason}. Free some space, make the folder writable, or set "
+        "HCR_OUTPUTS, for datasets HCR_CACHE, to another; then run the same command again."
+    )
 
 
 @contextmanager

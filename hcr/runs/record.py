@@ -16,23 +16,11 @@ from hcr.runs import environment, files
 
 LAB = "lab"
 COMPARE = "compare"
-# Folders that are no run's, and whose they are.
-KEPT = {LAB: "notebooks opened by hand", COMPARE: "the page that compares runs"}
 COMPARISON = "comparison"  # the kind of a page across runs in its record; a run's has none
 # Windows has devices for names, whatever their ending, and drops a last dot.
 NAME = re.compile(r"(?!(?i:con|prn|aux|nul|(com|lpt)[1-9])(\.|$))[^\W_]([\w.-]{0,98}[\w-])?", re.A)
 RUN_VARIABLE = "HCR_RUN"  # which run a kernel of `run_all.py` belongs to
 SCHEMA = 1  # of `run.json`
-# The stage that writes a file, for the remedy where the file is missing.
-WRITER = {
-    "data.json": "01_eda",
-    "balance.npz": "02_balance",
-    "model.keras": "03_train",
-    "model.tflite": "03_train",
-    "labels.json": "03_train",
-    "history.csv": "03_train",
-    "predictions.npz": "04_evaluate",
-}
 
 
 class Run:
@@ -63,11 +51,9 @@ class Run:
         """Where to read `file`. Raises `RunError` where it is missing."""
         if self.source is not None and (self.source / file).is_file():
             return self.source / file
-        writer = WRITER.get(file, "an earlier stage")
-        remedy = "" if self.by_hand else f" --to {writer}"
         raise RunError(
-            f"{self.stage} reads {file}, which {writer} writes. Received: none. "
-            f"Use: uv run run_all.py{remedy}"
+            f"{self.stage} reads {file}, which a stage before it writes. Received: none. "
+            "Run them all with: uv run run_all.py"
         )
 
     def record(self, **entries: Any) -> None:
@@ -100,18 +86,12 @@ class Run:
         entry = {"stage": self.stage, "dataset": dataset, "n": n, "digest": digest, "when": now()}
         update(self.folder, lambda record: record.setdefault("test_openings", []).append(entry))
 
-    def metrics(self, section: dict[str, Any]) -> None:
-        """Add `section` to this stage's section of `metrics.json`; the other stages' stay."""
-        self._write_metrics(lambda before: before | section)
-
-    def clear_metrics(self) -> None:
-        """Empty this stage's section of `metrics.json`."""
-        self._write_metrics(lambda before: {})
-
-    def _write_metrics(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    def metrics(self, section: dict[str, Any], clear: bool = False) -> None:
+        """Add `section` to this stage's section of `metrics.json`, or replace it with `clear`."""
         with _locked(self.folder, ".metrics.lock"):
             metrics = read_metrics(self.folder)
-            metrics[self.stage] = change(metrics.get(self.stage, {}))
+            before = {} if clear else metrics.get(self.stage, {})
+            metrics[self.stage] = before | section
             files.write_json(self.path("metrics.json"), dict(sorted(metrics.items())))
 
 
@@ -145,22 +125,18 @@ def open(name: str, stage: str, needs: Sequence[str] = (), required: bool = True
     note = ""
     if needs:
         folders = [run.folder, *finished()]
-        run.source = next((f for f in folders if all(_has(f, file) for file in needs)), None)
+        run.source = next((f for f in folders if all((f / file).is_file() for file in needs)), None)
         if run.source is None and required:
             run.input(needs[0])
         if run.source not in (None, run.folder):
-            # The accuracy, so that a trial run is not taken for a good one.
-            stages = read(run.source).get("stages", {})
-            headline = stages.get("04_evaluate", {}).get("headline") or []
-            best = f" ({headline[0]['label'].lower()} {headline[0]['text']})" if headline else ""
-            note = f"; {', '.join(needs)} taken from {shown(run.source)}{best}"
+            note = f"; {', '.join(needs)} taken from {shown(run.source)}"
 
     def begin(record: dict[str, Any]) -> None:
         record.update(environment.facts(), run=LAB, status="by hand", started=now())
         record.setdefault("stages", {})[stage] = {"status": "by hand", "started": now()}
 
     update(run.folder, begin)
-    run.clear_metrics()
+    run.metrics({}, clear=True)
     print(f"Opened by hand: writing to {shown(run.folder)}{note}.")
     return run
 
@@ -258,13 +234,6 @@ def _check_sections(path: Path, sections: Any) -> dict[str, dict[str, Any]]:
         return sections
     text = str(sections)[:60]
     raise RunError(f"{path} must map each stage to a mapping. Received: {text}. Delete it.")
-
-
-def _has(folder: Path, file: str) -> bool:
-    """Whether a run's folder has `file`; older runs name their data in `run.json` alone."""
-    if file == "data.json" and folder.name != LAB and not (folder / file).exists():
-        return "dataset" in read(folder).get("stages", {}).get("03_train", {}).get("parameters", {})
-    return (folder / file).is_file()
 
 
 @contextmanager

@@ -1,4 +1,6 @@
-"""`python -m hcr publish SUITE [--readme]`: a suite's finished runs for git, and their table.
+"""A suite's finished runs for git, and their table.
+
+    uv run benchmarks/publish.py SUITE [--readme]
 
 Of each finished run in `outputs/SUITE/` four small files go to `docs/results/SUITE/`, which then
 suffice: `run_all.py` takes the run from there, and `06_compare` shows it. What other machines have
@@ -29,19 +31,18 @@ LEFT_OUT += ("error", "reads", "writes", "warnings")
 PATH = re.compile(r"(?<![\w.:/~<-])(?:~[\w-]*/|/[\w.-]+)[^\s'\"]*|(?<!\w)[A-Za-z]:[\\/][^\s'\"]*")
 
 
-def main(arguments: list[str]) -> int:
-    """Publish the suite that is named; the exit code."""
-    parser = argparse.ArgumentParser("python -m hcr publish", description=__doc__.split("\n")[0])
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("suite", metavar="SUITE", help="as outputs/SUITE")
     parser.add_argument("--readme", action="store_true", help="put the table into README.md, too")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     for name in publish(options.suite):
         print(f"{name}: {runs.shown(runs.results() / name)}")
     print(f"{options.suite}: {runs.shown(runs.results() / options.suite / TABLE)}")
     if options.readme:
         write_readme(options.suite)
         print("README.md: its table")
-    return 0
 
 
 def publish(suite: str) -> list[str]:
@@ -74,7 +75,7 @@ def write_readme(suite: str, readme: Path | None = None) -> None:
     _, end, after = rest.partition(END)
     if not start or not end:
         raise RunError(f"{runs.shown(path)} must hold the lines {START.strip()} and {END}.")
-    command = f"<!-- made by: uv run python -m hcr publish {suite} --readme -->\n"
+    command = f"<!-- made by: uv run benchmarks/publish.py {suite} --readme -->\n"
     table = (runs.results() / suite / TABLE).read_text(encoding="utf-8")
     files.write_text(path, f"{before}{START}{command}{table}{END}{after}")
 
@@ -155,3 +156,7 @@ def _described(group: Any, comparison: Any, suite: str) -> list[str]:
         f"The runs: `docs/results/{suite}/`."
     )
     return ["\n".join(lines), text]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""What is to be run, held against what there is before any kernel starts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hcr import datasets, evaluation, recognizer, runs
+from hcr.datasets import choice
+from hcr.errors import DataError, ModelError, ParameterError, nearest
+from hcr.pipeline import specs
+from hcr.pipeline.stages import ACROSS, Stage, load_stages
+from hcr.preprocessing import labels
+
+DATA = "01_eda"  # declares the choice of data
+COMPARE = "06_compare"
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What is to be run.
+
+    Attributes:
+        name: The run's name; a suite's name and a slash may stand before it.
+        parameters: Every parameter of every stage, without `run`.
+        stages: All stages.
+        chosen: The names of those that are to run now.
+        command: What a reader types to have this run again.
+        params_file: The file that it comes from, for the record.
+        force: Run the chosen stages even where their results stand.
+        accept_code: Keep finished stages though the code has changed.
+        kind: `runs.COMPARISON` where it is a page across runs; empty for a run.
+    """
+
+    name: str
+    parameters: dict[str, dict[str, Any]]
+    stages: dict[str, Stage]
+    chosen: tuple[str, ...]
+    command: str
+    params_file: str
+    force: bool = False
+    accept_code: bool = False
+    kind: str = ""
+
+    def __post_init__(self) -> None:
+        """Hold what is named against what there is, before any kernel starts."""
+        name = DATA
+        try:
+            if self.data is not None:
+                self.data.check()
+            for name in self.chosen:
+                _check(self.parameters[name], self.data)
+        except (ParameterError, ModelError) as error:
+            raise ParameterError(f"{error} ({self.params_file}, {name})") from error
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return runs.outputs() / self.name
+
+    @property
+    def data(self) -> choice.DataChoice | None:
+        """The choice of data; None where no stage declares one."""
+        given, names = self.parameters.get(DATA, {}), choice.DataChoice.__dataclass_fields__
+        options = {key: value for key, value in given.items() if key in names}
+        return choice.DataChoice(**options) if "dataset" in options else None
+
+    @property
+    def page(self) -> Path:
+        """The page to open; a page across runs is all there is of it."""
+        return self.folder / ("index.html" if not self.kind else f"{self.chosen[-1]}.html")
+
+    @property
+    def suite(self) -> str:
+        """The suite's name; empty where the run belongs to none."""
+        return self.name.rpartition("/")[0]
+
+    def recorded(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The parameters of a run's `record` in today's names; empty where they have none."""
+        entries = record.get("stages", {}).items()
+        parameters = {name: each["parameters"] for name, each in entries if "parameters" in each}
+        declared = {name: each.parameters for name, each in self.stages.items()}
+        return specs.modernize(parameters, declared) or {}
+
+
+def comparison(
+    names: Sequence[str],
+    overrides: Mapping[str, Mapping[str, Any]],
+    command: str,
+    file: str,
+    suite: specs.Spec | None = None,
+) -> RunPlan:
+    """The plan of the page that compares the runs or suites `names`, by default all finished ones.
+
+    `file` asks for it: a suite's params file, or the option; the page of a `suite` lies in its
+    folder. Raises `ParameterError` for a wrong parameter, or where no run is finished.
+    """
+    if suite is not None and suite.then not in ACROSS:
+        raise ParameterError(f"then must be {' or '.join(ACROSS)}, or missing ({file}).")
+    notebooks = load_stages(ACROSS)
+    name = f"{suite.name}/{runs.COMPARE}" if suite else runs.COMPARE
+    spec = specs.Spec(Path(file), name, stages={COMPARE: {"names": list(names) or None}})
+    declared = {key: each.parameters for key, each in notebooks.items()}
+    resolved, _ = specs.resolve(spec, declared, overrides)
+    given = resolved[COMPARE]
+    if suite is None and not evaluation.find_runs(given["names"], given["published"]):
+        raise ParameterError(
+            "There must be a finished run to compare. Received: none in "
+            f"{runs.shown(runs.outputs())}. Make one with: uv run run_all.py"
+        )
+    chosen = {COMPARE: notebooks[COMPARE]}
+    return RunPlan(
+        name, resolved, chosen, (COMPARE,), command, file, force=True, kind=runs.COMPARISON
+    )
+
+
+def _check(given: dict[str, Any], data: choice.DataChoice | None) -> None:
+    """Raise `ModelError` or `ParameterError` where a model or a character is named wrongly."""
+    start, saliency = given.get("start"), given.get("saliency_for")
+    if data is not None and (start or saliency is not None):
+        try:
+            characters = datasets.info(data.dataset, **data.source).characters
+        except DataError:
+            return  # Data that are not there are reported where they are read.
+        # A model that is not there yet may be what a run before this one makes.
+        for model in recognizer.named(start) if start else ():
+            if recognizer.located(model).exists():
+                recognizer.keras_files(model, characters)
+        if saliency is not None:
+            labels.parse_characters(saliency, characters)
+    name = given.get("pretrained") or "run"
+    if name != "run" and name.isidentifier() and not recognizer.located(name).exists():
+        known = ("run", *recognizer.PRETRAINED)
+        raise ModelError(f"There is no model or folder {name!r}.{nearest(name, known)}")
