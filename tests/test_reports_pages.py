@@ -220,8 +220,9 @@ def test_a_page_names_the_model_from_its_stage_on_and_only_pages_that_come():
 def test_data_that_a_stage_shows_besides_are_credited_there_and_on_the_front(tmp_path, monkeypatch):
     run = sample.open_run(tmp_path, monkeypatch)
     run.record_data({"name": "digits", "citation": "LeCun 1998", "licence": "BSD"})
-    run.also({"name": "pens", "title": "Pens <b>", "licence": "CC BY", "citation": "Guyon 1994"})
-    run.also({"name": "digits too", "licence": "other", "citation": "LeCun 1998"})
+    pens = {"name": "pens", "title": "Pens <b>", "licence": "CC BY", "citation": "Guyon 1994"}
+    for each in (pens, {"name": "digits too", "licence": "other", "citation": "LeCun 1998"}):
+        run.append("data_also", each, same="name")
     record = runs.read(run.folder)
     here, elsewhere = (render(markdown("# T"), record=record, stage=s) for s in ("01_eda", "x"))
     for html in (here, reports.index_html(record, run.folder)):

@@ -110,7 +110,7 @@ def example_drawings(
     places = {each: np.flatnonzero(drawn == each) for each in classes}
     picked = {each: int(rng.choice(rows)) for each, rows in places.items() if len(rows)}
     if picked and run is not None:
-        run.also(CREDIT)
+        run.append("data_also", CREDIT, same="name")
     return [drawings[i] for i in picked.values()], list(picked)
 
 

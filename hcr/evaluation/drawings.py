@@ -43,7 +43,7 @@ def validation_drawings(
     chosen = np.flatnonzero(np.array(labels_) >= 0)
     if not len(chosen):
         return None
-    run.also(unipen.CREDIT)
+    run.append("data_also", unipen.CREDIT, same="name")
     return np.stack([from_strokes(strokes[i]) for i in chosen]), np.array(labels_)[chosen]
 
 
@@ -58,7 +58,7 @@ def load_drawings(run: Run, which: str) -> tuple[list, np.ndarray, np.ndarray]:
         points = np.concatenate([stroke for strokes in drawings[0] for stroke in strokes])
         digest = files.digest(points.tobytes(), drawings[1].tolist())
         run.test_opened(which, len(drawings[0]), digest)
-        run.also(unipen.CREDIT)
+        run.append("data_also", unipen.CREDIT, same="name")
         return drawings
     own = [drawing for drawing in saved.read() if drawing.character in labels.BYCLASS]
     if not own:

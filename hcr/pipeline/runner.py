@@ -208,8 +208,7 @@ class _Runner:
         else:
             self._note(stage, status="failed", error=failure, **ended)
         self._write_page(stage, again=True)
-        word = "done in" if failure is None else "FAILED after"
-        self.reporter.say(f"{word} {runs.clock(seconds)}")
+        self.reporter.say(f"{'FAILED after' if failure else 'done in'} {runs.clock(seconds)}")
         if failure is None:
             return ""
         where = f" under “{failure['heading']}”" if failure["heading"] else ""

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,9 +106,8 @@ def hardware() -> dict[str, Any]:
     except OSError:
         pass
     flags = set(cpu.get("flags", cpu.get("Features", "")).split())
-    gpus = None
-    if shutil.which("nvidia-smi"):  # rather than waiting for TensorFlow
-        gpus = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+    # Rather than waiting for TensorFlow.
+    gpus = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
     return {
         "processor": cpu.get("model name") or platform.processor() or platform.machine(),
         "cores": cores(),

@@ -61,7 +61,10 @@ class Run:
         update(self.folder, lambda record: _stage(record, self.stage).update(entries))
 
     def append(self, key: str, value: dict[str, Any], same: str) -> None:
-        """Append `value` to this stage's list `key`, in place of one whose `same` is equal."""
+        """Append `value` to this stage's list `key`, in place of one whose `same` is equal.
+
+        `data_also` lists further datasets that the stage shows, which the run's pages credit.
+        """
 
         def change(record: dict[str, Any]) -> None:
             entries = _stage(record, self.stage).setdefault(key, [])
@@ -73,13 +76,6 @@ class Run:
         """Put what is known of the dataset into `run.json`."""
         self.caveat = facts.get("caveat", "")
         update(self.folder, lambda record: record.update(data=facts))
-
-    def also(self, credit: dict[str, Any]) -> None:
-        """Record a further dataset that this stage shows, so that the run's pages credit it.
-
-        `credit` has its name, title, licence, citation and url.
-        """
-        self.append("data_also", credit, same="name")
 
     def test_opened(self, dataset: str, n: int, digest: str) -> None:
         """Record that this stage predicts on the test split's `n` images, and on which."""
