@@ -22,6 +22,7 @@ The second table is of the first 20 of each class, brought in as a scan is, by
 
 import argparse
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def main(options: argparse.Namespace) -> None:
     """Predict every image 41 times and print the tables."""
     recognizer = Recognizer.load(options.model)
     data = datasets.load(options.dataset, seed=SEED)
-    predict = evaluation.predictor(recognizer, data.characters)
+    predict = partial(recognizer.predict, characters=data.characters)
     split = data.validation
     few = split.take(corruptions.sample(split.images, split.labels, PER_CLASS, SEED))
     fewer = few.take(corruptions.sample(few.images, few.labels, SCANNED, SEED))

@@ -19,11 +19,15 @@ def main(arguments: list[str] | None = None) -> int:
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     verbs.add_parser("count", help="how many there are, of which characters, by whom, and where")
+    verbs.add_parser("list", help="a line for each drawing")
     verb = verbs.add_parser("merge", help="put several people's files into one")
     verb.add_argument("files", nargs="+", metavar="FILE", help="a file of drawings, or its folder")
     verb.add_argument(
         "--into", metavar="FILE", help=f"the file to add them to (default: {MERGED}, beside yours)"
     )
+    verb = verbs.add_parser("export", help="write yours to a new file, to be passed on")
+    verb.add_argument("file", metavar="FILE")
+    verb.add_argument("--writer", metavar="NAME", help="the name to give them there")
     verb = verbs.add_parser("delete", help="delete all of yours")
     verb.add_argument("--yes", action="store_true", help="do not ask")
     options = vars(parser.parse_args(arguments))
@@ -42,6 +46,15 @@ def _count() -> None:
     print(f"drawings: {len(everything):,}, characters: {len(characters)}, writers: {writers:,}")
     print(" ".join(f"{character}:{n}" for character, n in sorted(characters.items())))
     print(drawings.path())
+
+
+def _list() -> None:
+    for each in drawings.read():
+        print(f"{each.when[:19]}Z  {each.character}  {len(each.strokes)} strokes  {each.writer}")
+
+
+def _export(file: str, writer: str | None) -> None:
+    print(f"{drawings.export(file, writer):,} drawings in {file}")
 
 
 def _merge(files: list[str], into: str | None) -> None:

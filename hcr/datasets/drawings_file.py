@@ -170,6 +170,23 @@ def take_back(drawing: Drawing) -> bool:
     return True
 
 
+def export(target: Path | str, writer: str | None = None) -> int:
+    """Write the person's own drawings to a new file; how many there are.
+
+    `writer` is the name to give them; None keeps those that they have. Raises `DataError` where
+    there are no drawings, or the file is there or cannot be written.
+    """
+    target, drawings = Path(target).expanduser(), read()
+    if not drawings or target.exists():
+        problem = f"{target}, which is there" if drawings else "no drawings"
+        raise DataError(f"An export must have drawings, and a new file. Received: {problem}.")
+    if writer is not None:
+        drawings = [replace(drawing, writer=_writer(writer)) for drawing in drawings]
+    with _locked(target):
+        _write(target, [drawing.line for drawing in drawings])
+    return len(drawings)
+
+
 def delete() -> None:
     """Delete the person's own drawings, and the name that they were given."""
     target = path()

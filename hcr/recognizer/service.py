@@ -35,7 +35,8 @@ from hcr.recognizer.sources import PRETRAINED
 MOST_BYTES = 10_000_000  # of a picture's file
 MOST_PIXELS = 25_000_000
 MOST_JSON = 1_000_000  # bytes of strokes
-MOST_CONNECTIONS = 50  # each may hold `MOST_BYTES`; macOS lets a process open 256 files
+MOST_HELD = 100_000_000  # bytes of all that is sent at one time
+MOST_CONNECTIONS = 50  # macOS lets a process open 256 files
 IDLE, SENDING = 20, 60  # s that a connection waits for a request, and for its body
 ADDRESSES = "There is GET /, POST /image and POST /strokes."
 
@@ -86,8 +87,22 @@ class _Handler(RequestHandler):
 
     def data_received(self, chunk: bytes) -> None:
         self.sent += len(chunk)
-        if self.sent <= self.most:
+        if self.sent > self.most:
+            self._forget()
+        elif self.settings["held"] + len(chunk) <= MOST_HELD:
             self.body += chunk
+            self.settings["held"] += len(chunk)
+
+    def on_finish(self) -> None:
+        self._forget()
+
+    def on_connection_close(self) -> None:
+        self._forget()
+        super().on_connection_close()
+
+    def _forget(self) -> None:
+        self.settings["held"] -= len(self.body)
+        self.body = bytearray()
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None, None))[1]
@@ -132,6 +147,8 @@ class _Asked(_Handler):
             raise TooLargeError(
                 f"What is sent may have {self.most:,} bytes. Received: {self.sent:,}. Send less."
             )
+        if len(self.body) < self.sent:
+            raise HTTPError(503, "Too much is being sent at one time. Send it again.")
         best = self.get_query_argument("best", "5")
         if not (best.isascii() and best.isdigit() and 1 <= float(best) <= 1000):
             raise ParameterError(
@@ -227,6 +244,7 @@ async def _serve(options: argparse.Namespace) -> None:
         thread=ThreadPoolExecutor(max_workers=1),
         hosts={_bracketed(name) for name in hosts},
         origins=set(options.origin),
+        held=0,
     )
     # What is larger by far is not even read.
     limits = {"max_body_size": 4 * MOST_BYTES, "idle_connection_timeout": IDLE}
