@@ -314,6 +314,17 @@ def test_count_and_merge(people, tmp_path, capsys):
     assert main(["merge", str(tmp_path / "none.jsonl")]) == 1
 
 
+def test_list_and_export(tmp_path, capsys):
+    draw("AB")
+    assert main(["list"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    target = tmp_path / "mine.jsonl"
+    assert main(["export", str(target), "--writer", "Anna"]) == 0
+    assert {drawing.writer for drawing in drawings.read(target)} == {"Anna"}
+    assert main(["export", str(target)]) == 1
+    assert len(drawings.read(target)) == 2
+
+
 def test_delete_asks(capsys, monkeypatch):
     draw("AB")
     for answer in ("", "n", "perhaps"):

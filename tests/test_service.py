@@ -225,22 +225,46 @@ def test_names_and_sites_that_are_allowed_may_ask_and_beyond_this_machine_is_tol
     assert "--allow-host" in logged[0]
 
 
+def connected(address: str) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", int(address.rsplit(":", 1)[1])), timeout=60)
+
+
+def patient(address: str, body: bytes, wanted: int) -> int:
+    """The status of a picture, as soon as it is the one `wanted`, else after 20 s."""
+    until = time.monotonic() + 20
+    while True:
+        try:
+            status = asked(f"{address}/image", body)[0]
+        except OSError:  # until it has noticed that others are closed
+            status = 0
+        if status == wanted or time.monotonic() > until:
+            return status
+        time.sleep(0.1)
+
+
 def test_idle_connections_have_an_end(address):
-    place = ("127.0.0.1", int(address.rsplit(":", 1)[1]))
-    lines = [socket.create_connection(place, 60) for _ in range(service.MOST_CONNECTIONS + 20)]
+    lines = [connected(address) for _ in range(service.MOST_CONNECTIONS + 20)]
     closed, until = set(), time.monotonic() + 20
     while len(closed) < 20 and time.monotonic() < until:
         closed.update(select.select(set(lines) - closed, [], [], 1)[0])
     for line in lines:
         line.close()
     assert len(closed) >= 20
-    while True:
-        try:
-            assert asked(f"{address}/strokes", b'{"strokes": []}')[0] == 200
-            return
-        except OSError:  # until it has noticed that they are closed
-            assert time.monotonic() < until
-            time.sleep(0.1)
+    assert patient(address, file_of(scan()), 200) == 200
+
+
+def test_unfinished_bodies_have_an_end_together(address):
+    part = bytes(service.MOST_BYTES - 1)
+    head = b"POST /image HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000\r\n\r\n"
+    lines = [connected(address) for _ in range(service.MOST_HELD // len(part) + 1)]
+    for line in lines:
+        line.sendall(head + part)
+    picture = file_of(scan()) + bytes(1_000_000)
+    assert patient(address, picture, 503) == 503
+    assert asked(f"{address}/")[0] == 200
+    for line in lines:
+        line.close()
+    assert patient(address, picture, 200) == 200
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         "python -m hcr", epilog="The notebooks are run by: uv run run_all.py"
     )
-    text = "serve: a model over HTTP; drawings: count, merge or delete those that you keep"
+    text = "serve: a model over HTTP; drawings: those that you keep"
     parser.add_argument("command", choices=("serve", "drawings"), help=text)
     parser.add_argument("options", nargs=argparse.REMAINDER, help="of the command; see its --help")
     given = parser.parse_args(arguments)
