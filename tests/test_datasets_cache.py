@@ -100,6 +100,20 @@ def test_what_a_copy_of_the_cache_holds_is_believed(source, monkeypatch):
     assert len(calls) == 1
 
 
+def test_a_test_split_that_rotted_unseen_is_rebuilt_before_it_is_opened(source, monkeypatch):
+    calls = family(monkeypatch, source)
+    data = datasets.load(NAME)
+    (folder,) = entries()
+    path = folder / "test-images.npy"
+    state = path.stat()
+    with path.open("r+b") as file:  # the same file, of the same size and time
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([255 - splits()[2].images.flat[-1]]))
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    np.testing.assert_array_equal(data.test.images, splits()[2].images)
+    assert len(calls) == 2
+
+
 def test_three_sets_at_once_leave_each_other_alone(tmp_path, monkeypatch):
     monkeypatch.setenv("HCR_CACHE", str(tmp_path / "cache"))
 

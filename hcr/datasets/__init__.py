@@ -87,14 +87,18 @@ def load(
         ParameterError: An option is out of its range or does not go with the dataset.
     """
     module, options = _module(name), _options(name, path, orientation)
+    read = partial(module.read, name, options)
     if name in UNCACHED:
-        train, validation, test, report = leaks.guard(*module.read(name, options))
+        train, validation, test, report = leaks.guard(*read())
     else:
         place = cache.place(name, options, module.sources(name, options))
-        read = partial(module.read, name, options)
         train, validation, test, report = cache.load(place, read)
+
+    def read_test() -> Split:
+        return test if name in UNCACHED else cache.load(place, read, "test")[2]
+
     info = module.info(name, options)
-    data = Dataset(name, info, train, validation, test.labels, lambda: test, report)
+    data = Dataset(name, info, train, validation, test.labels, read_test, report)
     n_classes = len(data.characters)
     if class_profile != "none":
         chosen, scale = profiles.apply_profile(train.labels, data.characters, class_profile, seed)
