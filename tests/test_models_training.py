@@ -126,9 +126,7 @@ LEVERS = {
     "distilled": {
         "teacher": "run", "loss": "balanced_softmax", "precision": "mixed_bfloat16",
     },
-    "watched": {
-        "clipnorm": 0.1, "gradient_norms": True, "schedule": "plateau", "plateau_patience": 0,
-    },
+    "clipped": {"clipnorm": 0.1, "schedule": "plateau", "plateau_patience": 0},
     "started": {"start": "run", "model": "hcr_small", "learning_rate": 1e-4},
 }  # fmt: skip
 
@@ -381,41 +379,17 @@ def test_the_other_schedules_follow_from_the_step():
     np.testing.assert_allclose(rates("cosine", [0, 5, 52, 100]), [0.05, 0.5, 0.256, 0], atol=2e-3)
 
 
-@pytest.mark.parametrize("watched", [False, True])
-def test_weight_decay_takes_from_kernels_alone(watched):
+def test_weight_decay_takes_from_kernels_alone():
     layers = [keras.layers.Dense(2, bias_initializer="ones"), keras.layers.BatchNormalization()]
     net = keras.Sequential([keras.Input((3,)), *layers])
-    optimizer = models.optimizer(
-        trained.recipe(
-            schedule="constant", learning_rate=0.1, weight_decay=0.2, gradient_norms=watched
-        ),
-        10,
-    )
+    recipe = trained.recipe(schedule="constant", learning_rate=0.1, weight_decay=0.2)
+    optimizer = models.optimizer(recipe, 10)
     before = [numpy(each) for each in net.trainable_variables]
     optimizer.build(net.trainable_variables)
     optimizer.apply([keras.ops.zeros_like(each) for each in net.trainable_variables])
     kernel, *others = (numpy(each) for each in net.trainable_variables)
     np.testing.assert_allclose(kernel, before[0] * (1 - 0.1 * 0.2), rtol=1e-6)
     assert all(map(np.array_equal, others, before[1:]))
-
-
-def test_the_history_has_the_gradients_norms_before_clipping():
-    inputs = keras.Input((28, 28), dtype="uint8")
-    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
-    net = keras.Model(inputs, keras.layers.Dense(10, activation="softmax")(x))
-    start, train = net.get_weights(), trained.data().train
-    # The first gradient of the mean loss, by hand: kernel and bias.
-    wrong = models.predict(net, train.images) - np.eye(10)[train.labels]
-    features = train.images.reshape(len(train), -1) / 255
-    kernel = float(np.linalg.norm(features.T @ wrong / len(train)))
-    whole = float(np.hypot(kernel, np.linalg.norm(wrong.mean(axis=0))))
-    for limit, clipped in ((None, 0), ((kernel + whole) / 2, 0), (0.99 * kernel, 1)):
-        net.set_weights(start)
-        levers = {"gradient_norms": True, "clipnorm": limit, "augmentation": "none"}
-        result = trained.train(net=net, epochs=1, batch_size=400, **levers)
-        row = result.history.iloc[0]
-        assert row["grad_norm"] == row["grad_norm_max"] == pytest.approx(whole, rel=1e-4)
-        assert row["clipped"] == clipped
 
 
 def test_the_average_is_that_of_the_weights_and_forgets_the_initial_ones():

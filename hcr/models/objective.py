@@ -126,8 +126,8 @@ def optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Adam:
             warmup_steps=max(1, steps // 20),
             decay_steps=max(1, steps - steps // 20),
         )
-    kind = WatchedAdam if recipe.gradient_norms else keras.optimizers.Adam
-    adam = kind(rate, clipnorm=recipe.clipnorm, weight_decay=recipe.weight_decay or None)
+    decay = recipe.weight_decay or None
+    adam = keras.optimizers.Adam(rate, clipnorm=recipe.clipnorm, weight_decay=decay)
     adam.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return adam
 
@@ -147,35 +147,6 @@ def plateau_rate(recipe: Recipe, losses: Iterable[float]) -> float:
         if waited > recipe.plateau_patience:
             rate, waited = rate * recipe.plateau_factor, 0
     return rate
-
-
-class WatchedAdam(keras.optimizers.Adam):
-    """Adam that records the gradients' norms before they are clipped."""
-
-    def build(self, variables):
-        """Add the record: steps, sum and largest of the norms, steps that were clipped."""
-        super().build(variables)
-        self.record = self.add_variable((4,), name="record")
-
-    def apply(self, grads, trainable_variables=None):
-        """A step of Adam, and a look at its gradients."""
-        grads = list(grads)
-        super().apply(grads, trainable_variables)
-        squares = [ops.sum(ops.square(ops.cast(each, "float32"))) for each in grads]
-        norm, longest = ops.sqrt(sum(squares)), ops.sqrt(ops.max(ops.stack(squares)))
-        limit = float("inf") if self.clipnorm is None else self.clipnorm
-        steps, total, largest, clipped = ops.unstack(ops.convert_to_tensor(self.record))
-        clipped = clipped + ops.cast(longest > limit, "float32")
-        self.record.assign(
-            ops.stack([steps + 1, total + norm, ops.maximum(largest, norm), clipped])
-        )
-
-    def norms(self) -> dict[str, float]:
-        """Mean and largest norm, and the share of steps clipped, since this was last called."""
-        steps, total, largest, clipped = ops.convert_to_numpy(self.record).tolist()
-        self.record.assign(np.zeros(4))
-        mean = {"grad_norm": total / steps, "grad_norm_max": largest}
-        return {**mean, "clipped": clipped / steps}
 
 
 class Averaged(keras.layers.Wrapper):

@@ -38,7 +38,6 @@ class Levers:
 
     label_smoothing: float = 0.0  # [0..1) share of each label that is spread over all classes
     clipnorm: float | None = None  # (0..] longest gradient of one array of weights; null: any
-    gradient_norms: bool = False  # whether the history records the gradients' norms
     plateau_patience: int = 2  # [0..1000] epochs without a lower loss that plateau waits for
     plateau_factor: float = 0.1  # (0..1) what plateau then multiplies the learning rate by
     patience: int | None = None  # [1..1000] early stopping after so many epochs; null: never

@@ -33,8 +33,7 @@ class TrainingResult:
     Attributes:
         net: With the weights of the chosen epoch.
         history: One row an epoch: epoch (from 1), loss, accuracy, val_loss, val_accuracy,
-            val_balanced_accuracy, learning_rate, epoch_seconds; with gradient_norms also
-            grad_norm, grad_norm_max and clipped.
+            val_balanced_accuracy, learning_rate, epoch_seconds.
         best_epoch: The epoch whose weights are kept; 0 for the parent's.
         best: Its val_loss, val_accuracy and val_balanced_accuracy.
         trained: How many epochs were trained now; the others come from the checkpoint.
@@ -120,8 +119,6 @@ def train(
             bias.assign(bias - shift)
         row = {"epoch": epoch, **logs, **validate(net, data.validation)[0]}
         row["learning_rate"] = float(ops.convert_to_numpy(trainer.optimizer.learning_rate))
-        if isinstance(trainer.optimizer, objective.WatchedAdam):
-            row |= trainer.optimizer.norms()
         row["epoch_seconds"] = round(time.perf_counter() - begun, 3)
         # The parent is epoch 0: it stays the best where no epoch is better.
         best = max((each["val_balanced_accuracy"] for each in scores.values()), default=-1)

@@ -40,10 +40,11 @@ RENAMED = {
     **{
         f"03_train.{key}": f"03_train.recipe.{key}"
         for key in (
-            *("label_smoothing", "clipnorm", "gradient_norms", "plateau_patience"),
-            *("plateau_factor", "patience", "teacher", "keep"),
+            *("label_smoothing", "clipnorm", "plateau_patience", "plateau_factor"),
+            *("patience", "teacher", "keep"),
         )
     },
+    "03_train.gradient_norms": "",
     "03_train.mixing=none": "",
     "03_train.mixing_alpha": "",
     "04_evaluate.reader": "04_evaluate.pretrained",

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hcr.plots import look
-from hcr.plots.look import AMOUNT, COLORS
+from hcr.plots.look import COLORS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,27 +47,13 @@ def curves(history: "pd.DataFrame", chosen: int | None = None) -> Figure:
 
 @look.styled
 def learning_rate(history: "pd.DataFrame") -> Figure:
-    """The learning rate by epoch and, where they were recorded, the norms of the gradients.
-
-    `history` has the columns epoch, learning_rate and, where there are, grad_norm and grad_norm_max
-    (mean and largest).
-    """
-    recorded, epochs = "grad_norm" in history, history["epoch"].to_numpy(int)
-    figure = look.canvas(5.2 if recorded else 2.6)
-    panels = np.atleast_1d(figure.subplots(2 if recorded else 1))
-    panels[0].plot(epochs, history["learning_rate"], **TRAINING)
-    panels[0].set_ylabel("Learning rate")
-    panels[0].set_ylim(bottom=0)
-    if recorded:
-        style = {"color": AMOUNT, "linestyle": "--", "marker": "^", "markersize": 4}
-        panels[1].plot(epochs, history["grad_norm_max"], label="largest of the epoch", **style)
-        panels[1].plot(epochs, history["grad_norm"], label="mean of the epoch", **TRAINING)
-        # A single long one would press all the others to the ground.
-        panels[1].set(yscale="log", ylabel="Norm of the gradient")
-        panels[1].legend(loc="upper right", ncols=3, bbox_to_anchor=(1, -0.22))
-    for ax in panels:
-        look.thousands(ax.yaxis)
-        _epoch_axis(ax, epochs)
+    """The learning rate by epoch; `history` has the columns epoch and learning_rate."""
+    figure, epochs = look.canvas(2.6), history["epoch"].to_numpy(int)
+    ax = figure.subplots()
+    ax.plot(epochs, history["learning_rate"], **TRAINING)
+    ax.set(ylabel="Learning rate", ylim=(0, None))
+    look.thousands(ax.yaxis)
+    _epoch_axis(ax, epochs)
     return figure
 
 

@@ -31,7 +31,7 @@ LONG, MOST_ROWS = 20, 200  # rows of a table: more scroll, and more are only in 
 
 # Of columns, wherever they occur.
 RATES = ("share", "recall", "precision", "rate", "of_mistakes", "of_images", "across", "within")
-RATES += ("balanced", "clipped")
+RATES += ("balanced",)
 SHARES = ("accuracy", "balanced_accuracy", "top3", "top5", "ece", "gap")
 SHARES += ("val_accuracy", "val_balanced_accuracy")
 FORMATS: dict[Any, str] = dict.fromkeys(RATES, ".1%") | dict.fromkeys(SHARES, ".2%")
