@@ -107,7 +107,7 @@ def test_what_cannot_be_believed_is_quarantined_and_its_stage_runs_again(tiny, c
 
     again()
     folder = outputs / "quick"
-    opening = {"stage": "04_evaluate", "dataset": "x", "n": 3, "digest": "d", "when": "w"}
+    opening = {"stage": "04_evaluate", "dataset": "x", "n": 3, "digest": "d", "when": runs.now()}
     wrong = {
         "stages": {"01_eda": {"status": []}},
         "test_openings": [opening, {"n": 1}],
@@ -209,8 +209,6 @@ def test_a_suite_runs_each_seed_compares_and_takes_what_is_published(
     # Finished, and compared on a page, which reads the runs and leaves them alone.
     assert ran(suite("-p", "06_compare.published=false"))[-1] == "06_compare"
     assert compared(outputs / "both" / "compare") == "compares both/quick-s3\n"
-    table = (outputs / "both" / "both.csv").read_text().splitlines()
-    assert [line.split(",")[0] for line in table] == ["run", "both/quick-s3"]
     before = {path: path.read_bytes() for path in outputs.rglob("*") if path.is_file()}
     done = command("--compare", "both")
     assert done.code == 0, done.text
