@@ -123,28 +123,13 @@ def test_adjust_is_bayes_rule_for_classes_of_equal_share():
     assert balancing.adjust(np.array([[0.7, 0.3]], np.float32), shares).dtype == np.float32
 
 
-@given(st.lists(st.integers(0, 999), min_size=1, max_size=40).filter(any))
-def test_imbalance_of_any_counts(counts):
-    numbers, present = balancing.imbalance(counts), np.array([n for n in counts if n])
-    differences = np.abs(present[:, None] - present[None]).sum()
-    gini = differences / (2 * len(present) ** 2 * present.mean())
-    assert numbers["gini"] == pytest.approx(gini, abs=1e-9)
-    assert numbers["ratio"] == present.max() / present.min()
-    assert 1 - 1e-9 <= numbers["effective_classes"] <= len(present) + 1e-9
-    assert balancing.imbalance([6, 0, 3, 3])["effective_classes"] == pytest.approx(2**1.5)
-
-
-def test_plans_side_by_side():
+def test_plans_of_all_strategies():
     labels = np.repeat([0, 1, 3], [2, 4, 12])
     plans = balancing.plans(labels, per_class=3)
     assert set(balancing.STRATEGIES) - set(plans) == {"even_writers"}
     assert list(balancing.plans(labels, writers=some_writers(labels))) == list(balancing.STRATEGIES)
-    frame = balancing.compare_plans(plans, labels, 5).set_index("strategy")
-    assert frame.loc["none"].tolist() == [18, 18, 0, 1, 2, 12, 6]
-    assert frame.loc["undersample"].tolist() == [8, 8, 10, 1, 2, 3, 1.5]
-    assert frame.loc["oversample"].tolist() == [36, 18, 0, 6, 12, 12, 1]
-    assert frame.loc["cap"].tolist() == [12, 10, 8, 2, 4, 4, 1]
-    assert frame.loc["class_weight"].tolist() == pytest.approx([18, 18, 0, 1, 6, 6, 1])
+    sizes = {name: len(each) for name, each in plans.items()}
+    assert sizes == dict.fromkeys(plans, 18) | {"undersample": 8, "oversample": 36, "cap": 12}
 
 
 def test_even_writers_takes_the_root_of_each_ones_share():

@@ -74,8 +74,6 @@ def test_near_copies_are_found_and_shown_first_where_labels_differ(digits):
     expected = np.sqrt(2 * ((a - b) ** 2).sum() / ((a**2).sum() + (b**2).sum()))
     assert rows.loc[3, "distance"] == pytest.approx(expected)
     assert near["distance"].is_monotonic_increasing
-    pairs = evaluation.duplicate_pairs([np.array([0, 1])], near, np.r_[labels[0] + 1, labels[1:]])
-    assert pairs[:2].tolist() == [[0, 1], [3, 900]]
 
 
 def test_neighbors_are_those_of_scipy_and_their_pairs_are_counted(digits, features):

@@ -119,19 +119,6 @@ def test_the_worst_confusions_come_first():
     assert frame.to_numpy().tolist() == [["b", "c", 7, 0.07], ["a", "b", 3, 0.375]]
 
 
-def test_mistakes_are_set_aside_kind_by_kind():
-    characters = "0OoaAgk"
-    labels = np.array([0, 1, 3, 5, 0, 0, 6, 6, 6, 4])
-    predicted = np.array([0, 0, 4, 6, 2, 6, 6, 6, 6, 4])
-    # One of each: 0/O and 0/o look alike, a/A differ in case, g/k are a group, 0/k nothing.
-    frame = evaluation.mistakes_by_kind(labels, predicted, characters, [(5, 6)])
-    assert frame["n"].to_dict() == {"all": 5, "case": 1, "alike": 2, "group": 1, "other": 1}
-    assert frame["accuracy"].tolist()[:4] == pytest.approx([0.5, 0.6, 0.8, 0.9])
-    assert np.isnan(frame.loc["other", "accuracy"])
-    assert frame.loc["alike", "low"] == evaluation.wilson(8, 10)[0]
-    assert frame["of_mistakes"].iloc[1:].sum() == pytest.approx(1)
-
-
 def test_groups_are_scored_within_and_across():
     labels = np.array([0, 0, 1, 1, 2, 2, 2])
     predicted = np.array([0, 1, 1, 2, 2, 2, 0])

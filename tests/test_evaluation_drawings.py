@@ -127,7 +127,7 @@ def test_a_model_that_a_person_brings_is_evaluated(tmp_path):
     predicted = Recognizer.load(brought, "0123456789").predict(data.test.images).argmax(axis=1)
     section = json.loads((run / "metrics.json").read_text())["04_evaluate"]
     assert section["accuracy"] == pytest.approx((predicted == data.test.labels).mean())
-    keys = ("accuracy", "balanced_accuracy", "top3", "log_loss", "ece", "gap_train", "alike")
+    keys = ("accuracy", "balanced_accuracy", "top3", "log_loss", "ece", "gap_train")
     for key in (*keys, "gap_validation", "alternatives_coverage", "alternatives_mean_size"):
         assert section[f"{key}_low"] <= section[key] <= section[f"{key}_high"], key
     assert section["robustness"]["low"] <= section["robustness"]["mean"]

@@ -134,16 +134,6 @@ def test_the_summary_lists_the_layers_with_their_work():
     assert table["output"].iloc[0] == "28×28"
 
 
-@pytest.mark.parametrize("name", ["hcr_small", "mnist_nist"])
-def test_the_first_maps_are_those_after_batch_norm_and_relu(name, images):
-    net = models.build(name, 10)
-    kernels, maps = models.first_maps(net, images[0])
-    assert kernels.shape[2] == 1
-    assert kernels.shape[3] == maps.shape[2]
-    assert maps.min() >= 0
-    assert maps.max() > 0
-
-
 # Augmentation
 
 

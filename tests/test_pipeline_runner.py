@@ -133,7 +133,7 @@ def test_figures_of_an_earlier_notebook_do_not_linger(tiny, command, outputs):
             "from hcr.runs import files\n"
             f'file = "figures/01_{name}.svg"\n'
             'files.write_text(out.path(file), "<svg/>")\n'
-            'out.append("figures", {"file": file, "caption": "c", "alt": "a"}, same="file")'
+            'out.append("figures", {"file": file, "caption": "c"}, same="file")'
         )
         tiny_project.write_notebook(tiny, "01_eda", code)
         assert command("--only", "01_eda").code == 0

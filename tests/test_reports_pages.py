@@ -238,7 +238,7 @@ def test_the_front_page_shows_headlines_warnings_failures_and_no_foreign_file(tm
     for name in ("../outside.svg", "figures/good.svg", "figures/other.svg"):
         (tmp_path / "run" / name).write_text(f'<svg width="9pt" height="9pt">{name}</svg>')
     files = ("figures/good.svg", "../outside.svg", "figures/missing.svg")
-    figures = [{"file": file, "caption": file, "alt": file, "headline": True} for file in files]
+    figures = [{"file": file, "caption": file, "headline": True} for file in files]
     figures.append({"file": "figures/other.svg", "caption": "other"})
     table = {"file": "tables/a.csv", "caption": HOSTILE}
     entry = {

@@ -38,7 +38,6 @@ def test_a_figure_is_a_small_svg_and_an_entry_of_the_record(run):
             "name": "01_counts",
             "file": "figures/01_counts.svg",
             "caption": "Images a class",
-            "alt": "Figure: images against class.",
             "headline": True,
         }
     ]
@@ -51,18 +50,6 @@ def test_a_figure_is_a_small_svg_and_an_entry_of_the_record(run):
     run.by_hand = True  # Jupyter shows no caption of an image
     shown = reports.figure(run, sample.bars(), "counts", "Images a class")._repr_mimebundle_()
     assert "Images a class</figcaption>" in shown["text/html"]
-
-
-def test_a_figure_is_described_by_its_own_labels(run):
-    figure = sample.bars("class")
-    other = figure.add_subplot()
-    other.set_title("Left", loc="left")
-    other.set_ylabel("Loss")
-    other.plot([1, 2], label="train")
-    other.plot([2, 1], label="a\n<b>")
-    figure.legend()
-    html = reports.figure(run, figure, "two", "The caption.").html
-    assert 'alt="Figure: images against class; Left: Loss; series: train, a &lt;b&gt;."' in html
 
 
 @pytest.mark.parametrize("raster", [False, True])

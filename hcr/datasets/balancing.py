@@ -16,7 +16,7 @@ from hcr.errors import DataError, HcrError, ParameterError, nearest
 from hcr.runs import Run, files
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 # Name to what it does; read as text where parameters are checked, so it stays a literal.
 STRATEGIES = {
@@ -185,45 +185,6 @@ def possible(writers: np.ndarray | None) -> tuple[str, ...]:
     """The strategies that need no more than `writers`, as of `plan`."""
     unknown = writers is None or not (writers != "").any()
     return tuple(name for name in STRATEGIES if not (unknown and name == "even_writers"))
-
-
-def compare_plans(plans: Mapping[str, Plan], labels: np.ndarray, n_classes: int) -> "pd.DataFrame":
-    """One row per plan: what it draws in an epoch, and how the classes then compare.
-
-    Returns columns strategy, draws, distinct (images drawn at least once), never drawn, most
-    repeated (draws of one image), smallest class, largest class (sums of weights, classes without
-    an image left out) and ratio of the two.
-    """
-    import pandas as pd
-
-    rows = []
-    present = np.bincount(labels, minlength=n_classes) > 0
-    for name, plan in plans.items():
-        repeats, counts = plan.repeats(len(labels)), plan.counts(labels, n_classes)[present]
-        distinct, low, high = int((repeats > 0).sum()), float(counts.min()), float(counts.max())
-        unused, most = len(labels) - distinct, int(repeats.max())
-        rows.append([name, len(plan), distinct, unused, most, low, high, high / low])
-    columns = "strategy,draws,distinct,never drawn,most repeated,smallest class,largest class,ratio"
-    return pd.DataFrame(rows, columns=columns.split(","))
-
-
-def imbalance(counts: ArrayLike) -> dict[str, float]:
-    """How unequal the classes with these `counts`, (classes,), are; empty ones are left out.
-
-    Returns ratio (largest class over smallest), gini (Gini's coefficient, from 0 to below 1: the
-    mean difference of two classes over twice their mean) and effective_classes (exp of the shares'
-    entropy: as many classes of equal size are as hard to guess; Hill 1973, order 1).
-    """
-    counts = np.sort(np.asarray(counts, dtype=np.float64))
-    counts = counts[counts > 0]
-    shares, k = counts / counts.sum(), len(counts)
-    # Over sorted shares this equals sum |x_i - x_j| / (2 k^2 mean), without the k^2 differences.
-    gini = 2 * (np.arange(1, k + 1) * shares).sum() / k - (k + 1) / k
-    return {
-        "ratio": float(counts[-1] / counts[0]),
-        "gini": max(0.0, float(gini)),
-        "effective_classes": float(np.exp(-(shares * np.log(shares)).sum())),
-    }
 
 
 def effective_numbers(counts: ArrayLike, beta: float = 0.999) -> np.ndarray:

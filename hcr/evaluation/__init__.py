@@ -14,14 +14,13 @@ _NAMES = {
     "calibration": "apply_temperature fit_temperature reliability",
     "decisions": "alternatives alternatives_threshold rejection_threshold risk_coverage "
     "score_alternatives",
-    "confusable": "confusable_groups mistakes_by_kind "
-    "score_groups swapped_labels warnings worst_confusions",
+    "confusable": "confusable_groups score_groups swapped_labels warnings worst_confusions",
     "robustness": "corruption_scores corruption_summary",
     "drawings": "drawing_intervals load_drawings score_drawings validation_drawings",
-    "label_audit": "check_orientation duplicate_pairs edge_directions find_duplicates "
+    "label_audit": "check_orientation edge_directions find_duplicates "
     "image_features near_duplicates nearest_neighbors neighbor_pairs sample_indices "
     "suspected_labels",
-    "comparison": "compare compare_pairs compare_runs find_runs gain mcnemar save_predictions",
+    "comparison": "compare compare_pairs compare_runs find_runs mcnemar save_predictions",
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 __all__ = sorted(_MODULES)

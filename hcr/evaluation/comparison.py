@@ -20,7 +20,7 @@ from hcr import runs
 from hcr.datasets import choice
 from hcr.datasets.files import read_npz
 from hcr.errors import DataError, ParameterError, RunError, nearest
-from hcr.evaluation.scores import accuracy, balanced_accuracy, seed_interval
+from hcr.evaluation.scores import seed_interval
 from hcr.runs import files
 
 MOST = 12  # recipes of a group that are tested against each other, the first on validation
@@ -295,19 +295,6 @@ def mcnemar(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> dict[str,
     ends = seed_interval(right[None], np.zeros(n, np.int64), np.ones(1), (-1, 1))
     row = {"n": n, "only_first": one, "only_second": other}
     return row | dict(zip(("difference", "low", "high"), ends, strict=True)) | {"p_value": p_value}
-
-
-def gain(labels: ArrayLike, predicted: ArrayLike, before: ArrayLike) -> dict[str, Any]:
-    """A model's accuracy less that of its parent, which predicted `before`, and its scores.
-
-    Returns gain (difference, low, high; see `mcnemar`), start_accuracy, start_balanced_accuracy.
-    """
-    test = mcnemar(labels, predicted, before)
-    return {
-        "gain": {key: test[key] for key in ("difference", "low", "high")},
-        "start_accuracy": accuracy(labels, before),
-        "start_balanced_accuracy": balanced_accuracy(labels, before),
-    }
 
 
 def compare_pairs(labels: ArrayLike, predictions: Mapping[str, ArrayLike]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Which classes a model confuses, which people confuse, too, and warnings where it is no chance."""
+"""Which classes a model confuses, and warnings where that is no chance."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from hcr.evaluation.scores import confusion, divide, percent, wilson
-from hcr.preprocessing import labels as characters_of
 
 # Of the images predicted as one of two characters, so many are the other; chance alone would give a
 # half. A network of 120,000 parameters on EMNIST without the prior of its classes has 0 and O, 1, I
@@ -14,19 +13,6 @@ from hcr.preprocessing import labels as characters_of
 # every threshold from 0.07 to 0.13 gave these four groups, but for an 8 at 0.07.
 THRESHOLD = 0.1
 SUPPORT = 10  # fewer mistakes between two classes may be chance, whatever their share
-
-# Characters that a person cannot tell apart in an image of one alone. No model's predictions went
-# into this: 0 and O, 1, I and L (which holds l), g and q have the same strokes; of the others
-# `docs/label_audit.csv` calls two labels or more ambiguous.
-ALIKE = ("0O", "1I", "1L", "IL", "gq", "9q", "9g", "3Z", "5S", "2Z", "8g", "7T", "6b", "8q")
-
-KINDS = {
-    "all": "all mistakes",
-    "case": "the same letter in the other case",
-    "alike": "a pair that people confuse, too",
-    "group": "another pair of a group that this model confuses",
-    "other": "any other pair",
-}
 FEW = 5  # fewer images of a class, or labels of a pair each way, may be chance: no warning
 FAR = 0.5  # far worse: recall surely below this share of the median recall
 OF_SUSPECTS, OF_LABELS = 0.5, 0.05  # swapped: this share of the suspects, and of the pair's labels
@@ -77,44 +63,6 @@ def confusable_groups(
             return sorted(group for group in groups if len(group) > 1)
         merged = tuple(sorted(groups[joined[0]] + groups[joined[1]]))
         groups = [group for i, group in enumerate(groups) if i not in joined] + [merged]
-
-
-def mistakes_by_kind(
-    labels: np.ndarray,
-    predicted: np.ndarray,
-    characters: Sequence[str],
-    groups: Iterable[Sequence[int]],
-) -> pd.DataFrame:
-    """The mistakes by kind, and the accuracy that is left as the kinds are set aside in turn.
-
-    A mistake that is set aside counts as right, as if the pair were one character.
-
-    Returns:
-        A row a kind, indexed by `KINDS`: kind (text); n; of_mistakes and of_images, shares;
-        accuracy with this kind and those above it set aside (in the first row none; NaN in the
-        last), its Wilson interval low and high.
-    """
-    size = len(characters)
-    counts, right = confusion(labels, predicted, size), np.eye(size, dtype=bool)
-    merged = np.array([characters_of.merge(c) for c in characters])
-    folded = np.array([characters_of.fold_case(c) for c in characters])
-    alike = np.zeros((size, size), dtype=bool)
-    for one, other in ALIKE:
-        alike |= np.outer(merged == characters_of.merge(one), merged == characters_of.merge(other))
-    cells_of = {"all": right, "case": folded[:, None] == folded, "alike": alike | alike.T}
-    cells_of |= {"group": _together(groups, size), "other": np.ones((size, size), dtype=bool)}
-    n, good = [], []
-    for cells in cells_of.values():
-        n.append(counts[cells & ~right].sum())
-        right = right | cells
-        good.append(counts[right].sum())
-    total, n[0] = len(labels), len(labels) - good[0]
-    frame = pd.DataFrame({"kind": KINDS, "n": n}, index=pd.Index(KINDS, name="key"))
-    frame["of_mistakes"], frame["of_images"] = divide(n, n[0]), frame["n"] / total
-    frame["accuracy"] = np.array(good) / total
-    frame["low"], frame["high"] = wilson(good, total)
-    frame.loc["other", ["accuracy", "low", "high"]] = np.nan
-    return frame
 
 
 def score_groups(

@@ -173,15 +173,6 @@ def near_duplicates(
     return frame.sort_values("distance", kind="stable", ignore_index=True)
 
 
-def duplicate_pairs(
-    conflicts: list[np.ndarray], near: pd.DataFrame, labels: np.ndarray
-) -> np.ndarray:
-    """Pairs of equal images under two labels, then near ones, those under two first, (k, 2)."""
-    pairs = [(group[0], group[labels[group] != labels[group[0]]][0]) for group in conflicts]
-    near = near.sort_values("differ", ascending=False, kind="stable")[["first", "second"]]
-    return np.concatenate([np.array(pairs, np.int64).reshape(-1, 2), near.to_numpy(np.int64)])
-
-
 def suspected_labels(
     images: np.ndarray,
     labels: np.ndarray,

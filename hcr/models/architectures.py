@@ -8,7 +8,6 @@ number of classes. How each is trained stands in its params file.
 from math import prod
 from pkgutil import resolve_name
 
-import numpy as np
 import pandas as pd
 
 from hcr.errors import ModelError, nearest
@@ -226,20 +225,6 @@ def multiply_adds(layer: keras.Layer) -> int:
         return 0
     # A dense layer applies its kernel once, a convolution everywhere.
     return prod(tuple(layer.output.shape)[1:-1]) * prod(tuple(layer.kernel.shape))
-
-
-def first_maps(net: Model, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The kernels of the first convolution and its feature maps of `image`, uint8 (28, 28).
-
-    Returns floats (k, k, 1, filters) and, after its batch norm and ReLU, (height, width, filters).
-    """
-    first = next(layer for layer in net.layers if isinstance(layer, layers.Conv2D))
-    last = first
-    for layer in net.layers:
-        if isinstance(layer, layers.BatchNormalization | layers.ReLU):
-            last = layer if layer.input is last.output else last
-    maps = Model(net.inputs[0], last.output)(image[None])
-    return first.get_weights()[0], keras.ops.convert_to_numpy(maps)[0]
 
 
 def _features(x: Tensor) -> Tensor:

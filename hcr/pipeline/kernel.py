@@ -29,8 +29,6 @@ OUTPUT_TIMEOUT = 120
 # One of the epochs of a training, or of the trainings of a study.
 EPOCH = re.compile(r"(?:epoch|training) (\d+)/(\d+)\b.*?(?:\(([\d.]+) s\))?$")
 HEARTBEAT = 30.0  # s
-MANY = 100  # epochs; where there are more, a log gets one line in MANY_PAUSE seconds
-MANY_PAUSE = 2.0
 
 
 class Reporter:
@@ -63,7 +61,7 @@ class Reporter:
                 epoch, epochs, seconds = int(progress[1]), int(progress[2]), float(progress[3] or 0)
                 self.left, self.left_at = (epochs - epoch) * seconds, time.monotonic()
                 # Hundreds of short epochs would bury the log.
-                self._show(f"; {line}", MANY_PAUSE if epochs > MANY and epoch < epochs else 0)
+                self._show(f"; {line}", 2.0 if 100 < epochs > epoch else 0)
 
     def flush(self) -> None:
         """Nothing is held back."""

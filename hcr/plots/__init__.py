@@ -5,13 +5,13 @@ the color-blind; a color means the same in every notebook (`COLORS`). Images sho
 """
 
 from hcr.plots.comparison import costs, histories, ranking, strategies
-from hcr.plots.data import class_counts, image_map, ink_boxes, ink_by_class, repeats
+from hcr.plots.data import class_counts, image_map, ink_boxes, ink_by_class
 from hcr.plots.evaluation import confusion, per_class, reliability, risk_coverage, robustness
 from hcr.plots.images import drawings, groups, message, predictions, saliency, sheet
 from hcr.plots.look import COLORS, style
-from hcr.plots.training import curves, learning_rate
+from hcr.plots.training import curves
 
 __all__ = ["COLORS", "class_counts", "confusion", "costs", "curves", "drawings", "groups"]
-__all__ += ["histories", "image_map", "ink_boxes", "ink_by_class", "learning_rate", "message"]
-__all__ += ["per_class", "predictions", "ranking", "reliability", "repeats", "risk_coverage"]
+__all__ += ["histories", "image_map", "ink_boxes", "ink_by_class", "message"]
+__all__ += ["per_class", "predictions", "ranking", "reliability", "risk_coverage"]
 __all__ += ["robustness", "saliency", "sheet", "strategies", "style"]

@@ -54,20 +54,6 @@ def class_counts(counts: Mapping[str, np.ndarray], characters: Sequence[str]) ->
 
 
 @look.styled
-def repeats(times: np.ndarray) -> Axes:
-    """Histogram of how often each training image is drawn in an epoch, or its sum of weights."""
-    ax = look.axes(3.0)
-    whole = float(times.max()).is_integer() and times.max() <= 40
-    bins = np.arange(times.max() + 2) - 0.5 if whole else 40
-    ax.hist(times, bins, rwidth=0.8 if whole else 1.0, color=COLORS["train"])
-    ax.xaxis.set_major_locator(MaxNLocator(integer=whole, min_n_ticks=1))
-    ax.set(xlabel="Times drawn an epoch, or sum of weights", ylabel="Training images")
-    ax.margins(y=0.12)
-    look.thousands(ax.yaxis)
-    return ax
-
-
-@look.styled
 def ink_by_class(table: "pd.DataFrame") -> Figure:
     """Ink, line width, slant, width and height by class: a row a class, a panel a measure.
 

@@ -16,7 +16,6 @@ from hcr.plots.look import COLORS, INK, MONO, SMALL, TEXT, WIDTH
 
 SEAM = 2  # pixels between the images of a group
 ENLARGED = 4  # times: what a drawing is shown at
-ALT_CAPTIONS = 5  # captions that a sheet's alternative text holds
 FAINT = 0.05  # log-odds: a saliency map without more shows nothing
 FOR, AGAINST = (1.0, 0.52, 0.0), (0.0, 0.52, 1.0)  # orange, blue: as the pad has it
 
@@ -71,7 +70,6 @@ def sheet(
         ax.text(x, above - gap, text, size=SMALL, color=TEXT["quiet"], ha="center", va="bottom")
     ax.imshow(board, cmap=cmap, vmin=limits[0], vmax=limits[1])
     ax.set_axis_off()
-    ax.set_label(_alt_text(captions))
     return ax
 
 
@@ -191,10 +189,3 @@ def _mark(ax: Axes, x: float, y: float, width: float, height: float) -> None:
     """The dashed frame of a wrong prediction."""
     style = {"fill": False, "edgecolor": COLORS["wrong"], "clip_on": False}
     ax.add_patch(Rectangle((x, y), width, height, ls=(0, (4, 2)), linewidth=2, **style))
-
-
-def _alt_text(captions: Sequence[str]) -> str:
-    """What a sheet shows, for whoever cannot see it, as part of the figure's alternative text."""
-    words = str.maketrans({"\u2713": "right", "\u2717": "", "\u2192": "to", "\n": ", "})
-    texts = [" ".join(text.translate(words).split()) for text in captions if text.strip()]
-    return "; ".join(texts[:ALT_CAPTIONS]) + "; \u2026" * (len(texts) > ALT_CAPTIONS)

@@ -45,18 +45,6 @@ def curves(history: "pd.DataFrame", chosen: int | None = None) -> Figure:
     return figure
 
 
-@look.styled
-def learning_rate(history: "pd.DataFrame") -> Figure:
-    """The learning rate by epoch; `history` has the columns epoch and learning_rate."""
-    figure, epochs = look.canvas(2.6), history["epoch"].to_numpy(int)
-    ax = figure.subplots()
-    ax.plot(epochs, history["learning_rate"], **TRAINING)
-    ax.set(ylabel="Learning rate", ylim=(0, None))
-    look.thousands(ax.yaxis)
-    _epoch_axis(ax, epochs)
-    return figure
-
-
 def _epoch_axis(ax: Axes, epochs: np.ndarray) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
     ax.set(xlim=(epochs[0] - 0.4, epochs[-1] + 0.4), xlabel="Epoch")

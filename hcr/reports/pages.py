@@ -104,8 +104,7 @@ def index_html(record: dict[str, Any], folder: Path) -> str:
             inside = path.resolve().is_relative_to(folder.resolve()) and path.is_file()
             if figure.get("headline") and inside:
                 caption = str(figure.get("caption") or "")
-                alt = str(figure.get("alt") or caption)
-                shown.append(Markup(figure_html(path.read_bytes(), caption, alt)))
+                shown.append(Markup(figure_html(path.read_bytes(), caption)))
         for name, used in (entry.get("parameters") or {}).items():
             if name != "run":  # the page's title
                 parameters.setdefault((name, value(used)), []).append(stage)
@@ -218,7 +217,7 @@ def _sanitizer() -> SanitizeHTML:
 
 
 def _figure(output: Any) -> Markup:
-    """An image output as a figure with its caption and alternative text."""
+    """An image output as a figure with its caption."""
     svg = "image/svg+xml" in output.data
     kind = "image/svg+xml" if svg else "image/png"
     metadata = output.metadata.get(kind) or {}
@@ -226,7 +225,7 @@ def _figure(output: Any) -> Markup:
     content = str(output.data[kind]).encode()
     try:
         data = content if svg else base64.b64decode(content)
-        html = figure_html(data, caption, str(metadata.get("alt") or caption or "Figure"))
+        html = figure_html(data, caption)
     except (ValueError, OSError, SyntaxError):  # no image; Pillow has all of these
         return Markup()
     return Markup(html) if svg == (not data.startswith(PNG)) else Markup()
@@ -314,8 +313,11 @@ def credits(record: dict[str, Any], stage: str | None = None) -> list[dict[str, 
 
 def moment(when: str | None) -> str:
     """An ISO 8601 time as `21 November 2026, 10:00 UTC`; empty where unknown."""
-    time = datetime.fromisoformat(when) if when else None
-    return f"{time.day} {time:%B %Y, %H:%M %Z}".rstrip() if time else ""
+    try:
+        time = datetime.fromisoformat(when or "")
+    except ValueError:
+        return ""
+    return f"{time.day} {time:%B %Y, %H:%M %Z}".rstrip()
 
 
 def value(given: Any) -> str:

@@ -15,7 +15,7 @@ from IPython.display import DisplayHandle, display
 from jinja2 import Environment, FileSystemLoader
 from PIL import Image
 
-from hcr import runs
+from hcr import evaluation, runs
 from hcr.runs import environment as place
 from hcr.runs import files
 
@@ -134,18 +134,22 @@ def results(
     return table(run, pd.DataFrame(columns, index), name, caption)
 
 
-def gain(run: runs.Run, scores: Mapping[str, Any], n: int, name: str) -> Output:
-    """Show what a training gained over the model that it began from; see `evaluation.gain`."""
-    gained, low, high = (100 * each for each in scores["gain"].values())
-    note_of_gain = f"95 %: {low:+z.1f} to {high:+z.1f}; n = {n:,}, the same images for both"
-    before = "start_accuracy", "start_balanced_accuracy"
+def gain(
+    run: runs.Run, labels: np.ndarray, predicted: np.ndarray, before: np.ndarray, name: str
+) -> Output:
+    """Show what a training gained over its parent, which predicted `before`; see `mcnemar`."""
+    test = evaluation.mcnemar(labels, predicted, before)
+    numbers = {key: test[key] for key in ("difference", "low", "high")}
+    gained, low, high = (100 * each for each in numbers.values())
+    ends = f"95 %: {low:+z.1f} to {high:+z.1f}; n = {len(labels):,}, the same images for both"
+    was = evaluation.accuracy(labels, before), evaluation.balanced_accuracy(labels, before)
     rows = [
-        Result(before[0], scores[before[0]], "Accuracy of the parent model", ".1%"),
-        Result(before[1], scores[before[1]], "Balanced accuracy of the parent model", ".1%"),
-        Result("gain", gained, "Accuracy gained over it", "+z.1f points", note_of_gain, True),
+        Result("start_accuracy", was[0], "Accuracy of the parent model", ".1%"),
+        Result("start_balanced_accuracy", was[1], "Balanced accuracy of the parent model", ".1%"),
+        Result("gain", gained, "Accuracy gained over it", "+z.1f points", ends, True),
     ]
     shown = results(run, rows, name, "Compared with the model that training began from.")
-    note(run, gain=scores["gain"])  # all three numbers, in place of the first
+    note(run, gain=numbers)  # all three, in place of the first
     return shown
 
 
@@ -203,20 +207,19 @@ def figure(
 
     drawn = (drawn.flat[0] if isinstance(drawn, np.ndarray) else drawn).figure.figure
     caption = _with_caveat(run, caption)
-    alt = _described(drawn) or caption
     path = save_figure(drawn, run.path(f"figures/{run.number}_{name}.svg"), raster)
     pyplot.close(drawn)  # an open one would be shown a second time by the notebook
     file = f"figures/{path.name}"
-    entry = {"name": path.stem, "file": file, "caption": caption, "alt": alt, "headline": headline}
+    entry = {"name": path.stem, "file": file, "caption": caption, "headline": headline}
     # By name, because another drawing of it may be of the other form.
     run.append("figures", entry, same="name")
     data, png = path.read_bytes(), path.suffix == ".png"
-    html, text = figure_html(data, caption, alt), f"Figure: {caption}"
+    html, text = figure_html(data, caption), f"Figure: {caption}"
     if run.by_hand:
         return Output(html, text)
     content = base64.b64encode(data).decode() if png else data.decode()
     image = {"image/png" if png else "image/svg+xml": content}
-    return Output(html, text, image, {"caption": caption, "alt": alt})
+    return Output(html, text, image, {"caption": caption})
 
 
 def live(run: runs.Run, draw: Callable[[Any], Any], caption: str) -> Callable[[Any], None] | None:
@@ -230,7 +233,7 @@ def live(run: runs.Run, draw: Callable[[Any], Any], caption: str) -> Callable[[A
 
     def update(data: Any) -> None:
         drawn = draw(data)
-        handle.update(Output(figure_html(_svg(drawn), caption, caption), f"Figure: {caption}"))
+        handle.update(Output(figure_html(_svg(drawn), caption), f"Figure: {caption}"))
         pyplot.close(drawn)
 
     return update
@@ -254,7 +257,7 @@ def save_figure(drawn: Any, path: Path, raster: bool = False) -> Path:
     return path.with_suffix(form)
 
 
-def figure_html(data: bytes, caption: str, alt: str) -> str:
+def figure_html(data: bytes, caption: str) -> str:
     """An SVG or a PNG, `data`, as a figure with its caption; a script in it cannot run."""
     if data.startswith(PNG):
         kind = "png"
@@ -266,7 +269,7 @@ def figure_html(data: bytes, caption: str, alt: str) -> str:
         sides = (re.search(rb'<svg[^>]*?\b%s="([\d.]+)pt"' % side, data) for side in SIDES)
         width, height = (round(float(side[1]) * 4 / 3) if side else 480 for side in sides)
     content = base64.b64encode(data).decode()
-    return str(macros().figure(kind, content, width, height, caption, alt))
+    return str(macros().figure(kind, content, width, height, caption))
 
 
 def table(
@@ -368,23 +371,6 @@ def _with_intervals(frame: pd.DataFrame, formats: Mapping[str, str]) -> pd.DataF
         elif not (str(name).endswith("high") and f"{str(name)[:-4]}low" in frame):
             columns[name] = frame.iloc[:, at]
     return pd.DataFrame(columns, index=frame.index)
-
-
-def _described(drawn: Any) -> str:
-    """What a figure shows, by its own labels, for whoever cannot see it; empty where none tell."""
-    parts = []
-    for axes in drawn.axes[:6]:
-        # What images show is told by their axes' label; Matplotlib's own labels begin so.
-        label = str(axes.get_label()) if axes.images else ""
-        title = axes.get_title("left") or axes.get_title()
-        labels = " against ".join(filter(None, (axes.get_ylabel(), axes.get_xlabel())))
-        parts += ["" if label.startswith(("<", "_")) else label]
-        parts += [": ".join(filter(None, (title, labels)))]
-    legends = [*drawn.legends, *filter(None, (axes.get_legend() for axes in drawn.axes))]
-    series = dict.fromkeys(label.get_text() for each in legends for label in each.get_texts())
-    parts += [f"series: {', '.join([*series][:12])}"] if series else []
-    told = "; ".join(" ".join(part.split()) for part in parts if part)
-    return f"Figure: {told}." if told else ""
 
 
 def _render(drawn: Any, **options: Any) -> bytes:

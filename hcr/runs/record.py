@@ -38,7 +38,6 @@ class Run:
     def __init__(self, name: str, stage: str, folder: Path, by_hand: bool):
         self.name, self.stage, self.folder, self.by_hand = name, stage, folder, by_hand
         self.number = stage.split("_")[0]
-        self.started = datetime.now(UTC)
         self.source: Path | None = folder
         # A stage that reads no data shows figures of the data of those before it.
         self.caveat = "" if by_hand else (read(folder).get("data") or {}).get("caveat", "")
