@@ -57,6 +57,8 @@ def test_a_changed_file_option_or_code_is_read_again(source, monkeypatch):
     datasets.load(NAME, path="elsewhere")
     assert len(calls) == 5
     assert len(entries()) == cache.KEPT, "old entries pile up"
+    datasets.load(NAME, path="elsewhere")
+    assert len(calls) == 5, "the newest is kept"
 
 
 def edit(path, change) -> None:

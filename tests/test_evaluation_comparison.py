@@ -93,6 +93,15 @@ def test_a_row_says_what_a_run_is(outputs):
     assert not {"seed", "map_points", "study_seeds", "reader", "run"} & set(given)
 
 
+def test_recipes_that_differ_in_a_rare_lever_say_which(outputs):
+    for name, recipe in (("plain", {}), ("clipped", {"clipnorm": 0.5})):
+        make(outputs / name, validation=len(name) / 10, given={"recipe": recipe})
+    (group,) = evaluation.compare().groups
+    assert group.differing.to_dict("list") == {
+        "recipe": ["clipped", "plain"], "clipnorm": ["0.5", "–"]
+    }  # fmt: skip
+
+
 def test_seeds_of_one_recipe_are_gathered_into_mean_spread_and_interval(outputs):
     wrong, validation = (20, 28, 24), (0.90, 0.94, 0.92)
     for seed in range(3):

@@ -120,6 +120,17 @@ def test_no_temperature_has_a_lower_log_loss(case):
     assert loss(fitted) == pytest.approx(min(best.fun, loss(1.0)), abs=1e-5)
 
 
+def test_without_a_mistake_no_temperature_is_fitted():
+    probabilities = np.array([[0.6, 0.4], [0.3, 0.7], [0.2, 0.8]])
+    assert evaluation.fit_temperature(probabilities, [0, 1, 1]) == 1
+
+
+def test_chance_moves_no_calibration_error_out_of_its_interval():
+    labels, probabilities = random_predictions(n=300)
+    value, low, high = evaluation.evaluate(labels, probabilities).loc["ece"]
+    assert (low + high) / 2 == pytest.approx(value, abs=0.2 * (high - low))
+
+
 def test_a_temperature_is_found_again_and_undone():
     labels, probabilities = random_predictions(n=20_000)
     sharper = evaluation.apply_temperature(probabilities, 0.5)

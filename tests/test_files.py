@@ -134,6 +134,8 @@ def test_a_sealed_file_that_was_changed_is_refused(tmp_path):
     files.write_json(path, sealed | {"a": 2})
     with pytest.raises(RunError, match="changed"):
         files.read_sealed(path)
+    with pytest.raises(RunError, match="changed"):
+        files.read_sealed(path, required=False)
     files.write_json(path, {"a": 2})
     with pytest.raises(RunError, match="changed"):
         files.read_sealed(path)

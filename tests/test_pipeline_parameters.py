@@ -101,7 +101,7 @@ def test_a_cell_is_read_with_types_rules_and_help(stages):
         ("float = 0.5  # [0..1) x", 0, 1),
         ("float = 0.5  # [..1) x", -1e9, float("nan")),
         ("float = -1  # [-1.5..-1e-1] x", -0.2, 0),
-        ("float = 0.5  # (seconds) no rule", -3, True),
+        ("float = 0.5  # (seconds) no rule", -3, float("inf")),
         ("int = 1  # [1..] x", 10**9, 1.0),
         ("list[str] = []  # [a|b] x", ["b", "a"], ["b", "c"]),
         ("list[float] | None = []  # [0..1] x", None, 0.5),

@@ -397,9 +397,10 @@ def _parameters(folder: Path, stages: dict[str, dict[str, Any]]) -> dict[str, An
     names = [field.name for field in fields(choice.DataChoice)]
     parameters = {name: options.get(name) for name in names if name != "seed"}
     for stage in ("02_balance", "03_train"):
-        for key, value in stages.get(stage, {}).items():
+        own = stages.get(stage, {})
+        for key, value in (own | {"recipe": None} | (own.get("recipe") or {})).items():
             # What 02_balance trains for its study goes nowhere else.
-            if key not in ("run", "thin", *names) and not key.startswith("study"):
+            if key not in ("run", "thin", "recipe", *names) and not key.startswith("study"):
                 parameters[key if parameters.get(key, value) == value else f"{stage}.{key}"] = value
     return parameters
 
