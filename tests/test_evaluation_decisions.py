@@ -111,6 +111,8 @@ def test_few_mistakes_may_be_chance_and_large_classes_count_no_more():
     # Half of a small class is predicted as a large one.
     matrix = np.array([[9900, 100, 0], [50, 50, 0], [0, 0, 10]])
     assert evaluation.confusable_groups(matrix) == [(0, 1)]
+    # Of a class of 40 images a share is known too little.
+    assert evaluation.confusable_groups(np.array([[8800, 1200], [6, 34]])) == []
 
 
 def test_the_worst_confusions_come_first():

@@ -121,7 +121,7 @@ def test_a_model_that_a_person_brings_is_evaluated(tmp_path):
     assert done.code == 0, done.text
     run = tmp_path / "runs" / "theirs"
     tables = {path.stem.split("_", 1)[1] for path in (run / "tables").glob("04_*.csv")}
-    wanted = {"models", "pairs", "splits", "robustness", "drawings", "counts", "kinds", "suspects"}
+    wanted = {"models", "pairs", "splits", "robustness", "drawings", "counts", "suspects"}
     assert wanted | {"robustness_each", "results", "per_class", "confusions"} <= tables
     data = trained.data()
     predicted = Recognizer.load(brought, "0123456789").predict(data.test.images).argmax(axis=1)

@@ -123,6 +123,9 @@ def test_no_temperature_has_a_lower_log_loss(case):
 def test_without_a_mistake_no_temperature_is_fitted():
     probabilities = np.array([[0.6, 0.4], [0.3, 0.7], [0.2, 0.8]])
     assert evaluation.fit_temperature(probabilities, [0, 1, 1]) == 1
+    # Where none lowers the log loss, which counts no probability below its least.
+    probabilities = np.array([[0.99, 0.01]] * 99 + [[1, 1e-300]])
+    assert evaluation.fit_temperature(probabilities, np.array([0] * 99 + [1])) == 1
 
 
 def test_chance_moves_no_calibration_error_out_of_its_interval():

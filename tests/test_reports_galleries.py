@@ -50,7 +50,7 @@ def every(run: runs.Run, split: datasets.Split) -> dict:
     return {
         "samples": galleries.samples(run, split, DIGITS),
         "suspects": galleries.suspects(run, split, SUSPECTS),
-        "browse": galleries.mistakes(run, split, answers, doubted=range(5)),
+        "mistakes": galleries.mistakes(run, split, answers, doubted=range(5)),
     }
 
 
@@ -58,7 +58,7 @@ def test_in_a_report_each_is_a_still_figure(reported, split):
     every(reported, split)
     figures = runs.read(reported.folder)["stages"]["01_eda"]["figures"]
     assert [(each["name"], each["headline"]) for each in figures] == [
-        ("01_samples", True), ("01_suspects", False), ("01_browse", False),
+        ("01_samples", True), ("01_suspects", False), ("01_mistakes", False),
     ]  # fmt: skip
     for each in figures:
         with Image.open(reported.path(each["file"])) as image:
@@ -83,8 +83,8 @@ def test_by_hand_the_images_of_each_choice_can_be_paged(by_hand, split):
     assert options["suspects"] == [
         "all  (3)", "1 or rather 7  (2)", "3 or rather 5  (1)",
     ]  # fmt: skip
-    assert options["browse"][0] == "all  (60)"
-    assert options["browse"][-1] == "doubted labels  (5)"
+    assert options["mistakes"][0] == "all  (60)"
+    assert options["mistakes"][-1] == "doubted labels  (5)"
     assert not by_hand.folder.exists()
     chosen, page = shown["samples"].children[0].children
     chosen.value = "3  (100)"

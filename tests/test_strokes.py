@@ -50,6 +50,11 @@ def as_the_paper_says(strokes, size=44, pen=5):
     return np.rint(small * 255 / small.max()).astype(np.uint8)
 
 
+def test_the_direction_of_a_stroke_leaves_no_trace():
+    turned = [stroke[::-1] for stroke in TEE]
+    np.testing.assert_array_equal(from_strokes(turned), from_strokes(TEE))
+
+
 def test_agrees_with_the_steps_of_the_paper():
     # Theirs are cropped at whole pixels of NIST's picture, which are half a pixel here.
     drawings = [synthesis.character(char, 5) for char in labels.BYCLASS]

@@ -2,6 +2,7 @@
 
 import os
 import re
+from functools import cache
 
 import numpy as np
 
@@ -11,19 +12,14 @@ from hcr.runs import environment
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 with environment.quiet_stderr():
     import keras
-
-BACKEND = keras.backend.backend()
-if BACKEND == "tensorflow":
     import tensorflow as tf
-
-    tf.get_logger().setLevel("ERROR")
+tf.get_logger().setLevel("ERROR")
 
 
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and Keras, and have TensorFlow's operations give the same bits twice."""
     keras.utils.set_random_seed(seed)
-    if BACKEND == "tensorflow":
-        tf.config.experimental.enable_op_determinism()
+    tf.config.experimental.enable_op_determinism()
 
 
 def predict(net: keras.Model, images: np.ndarray, batch_size: int = 1024) -> np.ndarray:
@@ -33,9 +29,21 @@ def predict(net: keras.Model, images: np.ndarray, batch_size: int = 1024) -> np.
 
 def precision(name: str) -> str:
     """The Keras dtype policy for a key of `hcr.models.recipe.PRECISIONS` on this machine."""
-    if name != "auto":
-        return name
-    return "mixed_bfloat16" if environment.hardware()["bfloat16"] else "float32"
+    if name == "auto":
+        name = "mixed_bfloat16" if environment.hardware()["bfloat16"] else "float32"
+    if name == "mixed_bfloat16" and not has_bfloat16():
+        raise ModelError("mixed_bfloat16 needs AVX-512. Received: a processor without. Use auto.")
+    return name
+
+
+@cache
+def has_bfloat16() -> bool:
+    """Whether TensorFlow can convolve bfloat16 numbers on this processor."""
+    ones = keras.ops.ones((1, 8, 8, 1), "bfloat16")
+    try:
+        return keras.ops.conv(ones, ones[0, ..., None]) is not None
+    except tf.errors.OpError:
+        return False
 
 
 def signature(net: object) -> str:

@@ -67,7 +67,6 @@ def mistakes(
     run: Run,
     split: Split,
     answers: pd.DataFrame,
-    name: str = "browse",
     doubted: np.ndarray = (),
 ) -> Shown:
     """The mistakes, by pair of characters; in a report, the most confident ones.
@@ -85,7 +84,7 @@ def mistakes(
         return plots.predictions(split.images[indices], answers.loc[indices], 8)
 
     caption = "The most confident mistakes." if len(wrong) else "No mistakes."
-    return _gallery(run, groups, draw, name, caption)
+    return _gallery(run, groups, draw, "mistakes", caption)
 
 
 def drawings(
