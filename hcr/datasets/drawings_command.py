@@ -1,4 +1,4 @@
-"""`python -m hcr drawings`: a person's own drawings, as the pad has kept them."""
+"""`python -m hcr drawings`: a person's own drawings, as kept in the pad."""
 
 import argparse
 import sys
@@ -14,7 +14,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m hcr drawings",
-        description="Your own drawings, as the pad has kept them.",
+        description="Your own drawings, as kept in the pad.",
         epilog="Exit codes: 0 done, 1 it cannot be done, 2 the arguments are wrong.",
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")

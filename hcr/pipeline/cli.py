@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         "python -m hcr", epilog="The notebooks are run by: uv run run_all.py"
     )
-    text = "serve: a model over HTTP; drawings: those that you keep"
+    text = "serve: a model over HTTP; drawings: yours, as kept in the pad"
     parser.add_argument("command", choices=("serve", "drawings"), help=text)
     parser.add_argument("options", nargs=argparse.REMAINDER, help="of the command; see its --help")
     given = parser.parse_args(arguments)
@@ -78,11 +78,11 @@ def parser() -> argparse.ArgumentParser:
         "130 interrupted.",
     )
     texts = {
-        "--run NAME": "name the run differently",
+        "--run NAME": "another name for the run",
         "--from STAGE": "begin with this stage",
         "--to STAGE": "end with this stage",
         "--only STAGE": "this stage alone",
-        "--force": "run what is up to date, too",
+        "--force": "run stages that are up to date, too",
         "--accept-code": "after an update, keep finished stages whose parameters and files are the "
         "same",
         "--list": "print every stage's parameters",

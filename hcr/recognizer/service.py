@@ -4,8 +4,8 @@
     POST /image     a picture's file of one character; ?best=N asks for N answers, by default 5
     POST /strokes   JSON, {"strokes": [[[x, y], ...], ...]}: pen strokes, y down, in any unit
 
-Both answer as JSON with `answers`, the likeliest first, and `alternatives`, the characters that it
-may be. Errors are `{"error": ...}`: 400 for no picture or no strokes, 413 for what is too large.
+Both answer as JSON with `answers`, the likeliest first, and `alternatives`, the plausible
+characters. Errors are `{"error": ...}`: 400 for invalid input, 413 for input that is too large.
 
 Any page that a browser shows may send requests to this machine, under any name. So 403 is answered
 where `Host` is neither this machine's nor allowed, or where another site is the `Origin`.
@@ -203,9 +203,9 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--port", type=int, default=8000, help=port)
     host = "default: 127.0.0.1, which only this machine reaches"
     command.add_argument("--host", default="127.0.0.1", help=host)
-    name = "another name by which this machine is asked; may be repeated"
+    name = "another host name that requests may use; may be repeated"
     command.add_argument("--allow-host", metavar="NAME", action="append", default=[], help=name)
-    site = "a site whose pages may ask too, as https://example.org; may be repeated"
+    site = "a site whose pages may send requests, such as https://example.org; may be repeated"
     command.add_argument("--origin", metavar="URL", action="append", default=[], help=site)
     try:
         asyncio.run(_serve(command.parse_args(arguments)))
@@ -231,7 +231,7 @@ async def _serve(options: argparse.Namespace) -> None:
         ) from error
     numbers = [socket.getsockname()[0] for socket in sockets]
     if not all(ipaddress.ip_address(number).is_loopback for number in numbers):
-        note = "Others than this machine can ask, without a password, as --allow-host says."
+        note = "Other machines can send requests, without a password; see --allow-host."
         print(note, file=sys.stderr, flush=True)
     hosts = ("localhost", "127.0.0.1", "::1", host, *numbers, *options.allow_host)
     application = Application(
