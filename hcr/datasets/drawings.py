@@ -61,7 +61,7 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     if not np.bincount(parts, minlength=3).all():
         most = np.bincount(values, minlength=1).max()
         raise DataError(
-            f"The data set {name} needs at least 3 drawings of one character, to learn from, to "
+            f"The dataset {name} needs at least 3 drawings of one character, to learn from, to "
             f"choose on and to test on, or at least {WRITERS} writers. Received: {len(saved)} "
             f"drawings, at most {most} of a character, in {path}. {REMEDY}"
         )
