@@ -162,7 +162,8 @@ def drawings(
     drawn = np.array([_pen(each, pad) for each in strokes])
     seen = images.repeat(ENLARGED, axis=1).repeat(ENLARGED, axis=2)
     seam = np.full((*drawn.shape[:2], ENLARGED * SEAM), np.nan)
-    tiles, titles = np.concatenate([drawn, seam, seen], axis=2), ["drawn, seen"] * columns
+    tiles = np.concatenate([drawn, seam, seen], axis=2)
+    titles = ["drawn, seen" if i < len(strokes) else "" for i in range(columns)]
     frame = pd.DataFrame(answers, columns=["predicted", "probability"]).assign(true=true)
     return predictions(tiles, frame, columns, titles)
 
