@@ -154,12 +154,8 @@ def _plans(options: argparse.Namespace) -> list[Any]:
             name = specs.check_run(options.run, "--run") if options.run else name
             resolved, more = specs.resolve(each, declared, overrides, suite=spec, seed=seed)
             notes |= dict.fromkeys(more)
-            plans.append(
-                RunPlan(
-                    *(name, resolved, stages, chosen, command, place),
-                    *(options.force, options.accept_code),
-                )
-            )
+            flags = options.force, options.accept_code
+            plans.append(RunPlan(name, resolved, stages, chosen, command, place, *flags))
         if spec.then:
             plans.append(comparison([spec.name], across, command, place, spec))
     print(*notes, sep="\n", end="\n" if notes else "")

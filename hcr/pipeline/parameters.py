@@ -39,11 +39,11 @@ RENAMED = {
     "03_train.taught": "03_train.recipe.distillation_weight",
     **{
         f"03_train.{key}": f"03_train.recipe.{key}"
-        for key in (
-            *("label_smoothing", "clipnorm", "plateau_patience", "plateau_factor"),
-            *("patience", "teacher", "keep"),
-        )
+        for key in ("label_smoothing", "clipnorm", "plateau_patience", "plateau_factor")
     },
+    "03_train.patience": "03_train.recipe.patience",
+    "03_train.teacher": "03_train.recipe.teacher",
+    "03_train.keep": "03_train.recipe.keep",
     "03_train.gradient_norms": "",
     "03_train.mixing=none": "",
     "03_train.mixing_alpha": "",
