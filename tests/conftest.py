@@ -59,6 +59,13 @@ def _own_outputs(tmp_path, monkeypatch):
     monkeypatch.delenv("HCR_RUN", raising=False)
 
 
+@pytest.fixture
+def results(tmp_path, monkeypatch) -> Path:
+    """The folder of published runs: the test's own."""
+    monkeypatch.setattr("hcr.runs.results", lambda: tmp_path / "results")
+    return tmp_path / "results"
+
+
 @dataclass(frozen=True)
 class Finished:
     """A command that ended: exit code, standard output, standard error, the runs' folder."""

@@ -15,11 +15,7 @@ from hcr.errors import ParameterError
 from hcr.runs import files
 
 
-@pytest.fixture(autouse=True)
-def results(tmp_path, monkeypatch):
-    """Published runs of the test's own."""
-    monkeypatch.setattr(runs, "results", lambda: tmp_path / "results")
-    return tmp_path / "results"
+pytestmark = pytest.mark.usefixtures("results")
 
 
 @pytest.fixture

@@ -15,10 +15,7 @@ sys.path.insert(0, str(PROJECT / "benchmarks"))
 import publish
 
 
-@pytest.fixture(autouse=True)
-def results(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "results", lambda: tmp_path / "results")
-    return tmp_path / "results"
+pytestmark = pytest.mark.usefixtures("results")
 
 
 @pytest.fixture
