@@ -14,7 +14,6 @@ from hcr import evaluation, runs
 from hcr.errors import ParameterError
 from hcr.runs import files
 
-
 pytestmark = pytest.mark.usefixtures("results")
 
 

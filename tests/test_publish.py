@@ -14,7 +14,6 @@ from hcr.errors import RunError
 sys.path.insert(0, str(PROJECT / "benchmarks"))
 import publish
 
-
 pytestmark = pytest.mark.usefixtures("results")
 
 
