@@ -28,6 +28,10 @@ class RunError(HcrError):
     """A run's folder or files cannot be read, written or locked."""
 
 
+class PictureWarning(UserWarning):
+    """A picture whose answer cannot be trusted; `Recognition.warnings` has the same lines."""
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """The hint ` Did you mean 'x'?` for a misspelled `name`, or the list of `names`.
 

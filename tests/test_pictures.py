@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 
 from hcr import datasets
 from hcr.errors import DataError
-from hcr.preprocessing import check_images, from_picture, from_strokes, synthesis
+from hcr.preprocessing import check_images, from_picture, from_strokes, read_ink, synthesis
 
 
 def likeness(one, other):
@@ -340,6 +340,23 @@ def test_no_picture(wrong, received):
     with pytest.raises(DataError, match=received) as error:
         from_picture(wrong)
     assert "\n" not in str(error.value)
+
+
+WARNED = {
+    "blank": lambda gray: np.full_like(gray, 0.9),
+    "touches_border": lambda gray: gray[:, 80:],
+    "low_contrast": lambda gray: 0.7 + 0.08 * gray,
+}
+
+
+def test_what_cannot_be_trusted_says_so_and_the_rest_does_not():
+    for code, change in WARNED.items():
+        assert set(read_ink(bytes_of(change(SCANS["R"])))[1]) == {code}
+    for gray in SCANS.values():
+        rows, columns = np.nonzero(gray < 0.5)
+        tight = gray[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+        assert not read_ink(bytes_of(gray))[1]
+        assert not read_ink(bytes_of(tight))[1]
 
 
 @pytest.mark.data

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from scipy.special import softmax
 
 from hcr import datasets, recognizer, runs
-from hcr.errors import DataError, ModelError
+from hcr.errors import DataError, ModelError, PictureWarning
 from hcr.preprocessing import from_picture, from_strokes, synthesis
 from hcr.recognizer import PRETRAINED, Recognizer
 from hcr.recognizer.network import BATCH
@@ -152,7 +152,8 @@ def test_nothing_drawn_is_nothing_recognized(model, empty):
     found = model.recognize(strokes=empty)
     assert (found.ranked, found.alternatives, found.best) == ([], [], "")
     assert not found.image.any()
-    assert model.read_image(np.full((80, 60), 230, np.uint8)) == []
+    with pytest.warns(PictureWarning, match="blank"):
+        assert model.read_image(np.full((80, 60), 230, np.uint8)) == []
 
 
 def test_a_picture_that_cannot_be_read_is_one_line(model, tmp_path):

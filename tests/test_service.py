@@ -132,9 +132,10 @@ def test_strokes_and_pictures_are_recognized_as_by_the_recognizer(address, reade
 
 
 def test_nothing_drawn_nothing_answered(address):
-    empty = {"answers": [], "alternatives": []}
+    empty = {"answers": [], "alternatives": [], "warnings": {}}
     assert asked(f"{address}/strokes", b'{"strokes": []}') == (200, empty)
-    assert asked(f"{address}/image", file_of(np.full((50, 50), 255, np.uint8))) == (200, empty)
+    status, found = asked(f"{address}/image", file_of(np.full((50, 50), 255, np.uint8)))
+    assert (status, found["answers"], set(found["warnings"])) == (200, [], {"blank"})
 
 
 @pytest.mark.parametrize(
@@ -203,7 +204,9 @@ def test_malformed_requests_are_no_faults_of_the_service(address, programs):
 def test_pages_of_other_sites_may_not_ask(address, headers, status):
     found = asked(f"{address}/strokes", b'{"strokes": []}', **headers)
     assert found[0] == status
-    assert set(found[1]) == ({"error"} if status == 403 else {"answers", "alternatives"})
+    assert set(found[1]) == (
+        {"error"} if status == 403 else {"answers", "alternatives", "warnings"}
+    )
     assert asked(f"{address}/", **headers)[0] == status
 
 

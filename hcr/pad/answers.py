@@ -51,6 +51,7 @@ def status_html(shown: Shown) -> str:
         title = f"{name}: " if len(shown.answers) > 1 else ""
         share = percent(answer.ranked[0][1])
         texts.append(f"{title}{answer.best}, {share}. {certainty(answer)}")
+        texts += answer.warnings.values()
     return escape(" ".join(texts))
 
 

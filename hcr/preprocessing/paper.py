@@ -26,6 +26,8 @@ _LUMP = 0.04  # of white: the spread that form must have where the grays are one
 _LITTLE = 0.1  # of the picture: so little ink may escape Otsu's threshold
 _TOUCHED = 0.1  # of the border: ink that covers less of it may have a margin
 _DARK = 0.1  # of the border: by so much light ink must be likelier than dark ink
+_LOW = 0.12  # of white: less between ink and paper is warned of
+_MARGIN = 0.1  # of the ink's extent: what a picture that is not cut out tightly leaves on a side
 _FINE = 1.9  # px, at 28 x 28: finer lines are widened to `PEN` (EMNIST: 2.4 at the lower quartile)
 _ROUND = 0.6  # line width by longer side: above it the ink is a dot (a disc has 0.67)
 
@@ -46,6 +48,37 @@ def ink(gray: np.ndarray, inverted: bool | None) -> np.ndarray:
         if level.any():
             break
     return level
+
+
+def warnings_of(ink: np.ndarray, gray: np.ndarray) -> dict[str, str]:
+    """Why an answer for `ink`, found in `gray`, cannot be trusted: code to one line."""
+    mask = ink >= 0.5
+    if not mask.any():
+        return {"blank": "No ink was found: this is blank paper, or too faint to tell."}
+    found = {}
+    cut = _cut_sides(mask)
+    if cut:
+        found["touches_border"] = (
+            f"Ink runs into the {' and '.join(cut)} edge of the picture. Leave a margin around it."
+        )
+    contrast = abs(float(np.median(gray[mask]) - np.median(gray[~mask]))) if not mask.all() else 1
+    if contrast < _LOW:
+        found["low_contrast"] = (
+            f"Ink and paper differ by {contrast:.0%} of white only: use more light or a darker pen."
+        )
+    return found
+
+
+def _cut_sides(mask: np.ndarray) -> list[str]:
+    """The sides at which ink goes on beyond the picture."""
+    cut = []
+    for axis, names in ((0, ("upper", "lower")), (1, ("left", "right"))):
+        lines = np.flatnonzero(mask.any(axis=1 - axis))
+        margins = int(lines[0]), int(mask.shape[axis] - 1 - lines[-1])
+        # Whole characters that are cut out tightly touch both sides, and those that are cut one.
+        if min(margins) == 0 and max(margins) > _MARGIN * np.ptp(lines):
+            cut.append(names[int(margins[1] == 0)])
+    return cut
 
 
 def frame(ink: np.ndarray) -> np.ndarray:

@@ -86,10 +86,10 @@ def from_picture(picture: Any, *, inverted: bool | None = None) -> np.ndarray:
     """Make a picture of one character from outside look as EMNIST would show it.
 
     Args:
-        picture: A Pillow image of any mode (the first frame; turned as its EXIF says), or an array
-            (h, w), (h, w, 1), RGB (h, w, 3), with alpha (h, w, 2) or (h, w, 4): bool, integers of
-            0..255 (or 0..65535 where one is above 255), or floats of 0..1. What is transparent is
-            white. Any size from 1 x 1.
+        picture: A file's path, a Pillow image of any mode (the first frame; turned as its EXIF
+            says), or an array (h, w), (h, w, 1), RGB (h, w, 3), with alpha (h, w, 2) or (h, w, 4):
+            bool, integers of 0..255 (or 0..65535 where one is above 255), or floats of 0..1. What
+            is transparent is white. Any size from 1 x 1.
         inverted: True for dark ink on light paper, False for light ink on dark, None to find out.
             A bold character that is cut out without any margin may then be taken for its paper: 4
             of 36 printed ones.
@@ -103,10 +103,26 @@ def from_picture(picture: Any, *, inverted: bool | None = None) -> np.ndarray:
     Raises:
         DataError: Another type, shape or range.
     """
+    from hcr.preprocessing import paper  # imports SciPy
+
+    return paper.frame(read_ink(picture, inverted=inverted)[0])
+
+
+def read_ink(picture: Any, *, inverted: bool | None = None) -> tuple[np.ndarray, dict[str, str]]:
+    """Where a picture has ink, and what its answer cannot be trusted for.
+
+    Takes what `from_picture` takes. Returns the ink, float32 (h, w) of 0..1 and at most 512 pixels
+    a side, 0 everywhere on blank paper; and warnings, code to one line: `blank`, `touches_border`
+    (ink is cut off by the picture's edge), `low_contrast`.
+    """
     # Imported late: SciPy takes a while, and drawings do without it.
     from hcr.preprocessing import paper
 
-    return paper.frame(paper.ink(paper.reduced(_gray(picture), _LARGEST), inverted))
+    if isinstance(picture, str | Path):
+        picture = read_picture(Path(picture))
+    gray = paper.reduced(_gray(picture), _LARGEST)
+    ink = paper.ink(gray, inverted)
+    return ink, paper.warnings_of(ink, gray)
 
 
 def _gray(picture: Any) -> np.ndarray:

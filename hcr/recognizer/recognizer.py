@@ -1,5 +1,6 @@
 """A trained model as a function of images, strokes or pictures, without TensorFlow."""
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hcr import preprocessing, runs
-from hcr.errors import ModelError
+from hcr.errors import ModelError, PictureWarning
 from hcr.recognizer import sources
 from hcr.recognizer.network import Network
 from hcr.recognizer.sources import PRETRAINED, About, Scaling, located, named
@@ -29,6 +30,8 @@ class Recognition:
     alternatives: list[str] = field(default_factory=list)  # what it may be; one where it is sure
     # uint8 (28, 28), the image that the model saw.
     image: np.ndarray = field(default_factory=lambda: np.zeros((28, 28), np.uint8))
+    # Why it cannot be trusted: code ("blank", "touches_border", "low_contrast") to one line.
+    warnings: dict[str, str] = field(default_factory=dict)
 
     @property
     def best(self) -> str:
@@ -103,32 +106,37 @@ class Recognizer:
         """What one character is, from a picture or from pen strokes.
 
         Args:
-            image: One character, dark on light or light on dark, of any size: a file's path, a
-                Pillow image, or an array as `hcr.preprocessing.from_picture` takes it.
+            image: One character, dark on light or light on dark, of any size, in a form that
+                `hcr.preprocessing.from_picture` takes: a file's path, a Pillow image, an array.
             strokes: In its place (k, 2) arrays of x to the right and y down, in any unit.
             top: How many characters are ranked; by default all.
 
         Raises `DataError` where it is no such picture, or these are no strokes.
         """
+        found: dict[str, str] = {}
         if strokes is not None:
             seen = preprocessing.from_strokes(strokes)
         else:
-            if isinstance(image, str | Path):
-                image = preprocessing.read_picture(Path(image))
-            seen = preprocessing.from_picture(image)
+            from hcr.preprocessing import paper  # imports SciPy
+
+            ink, found = preprocessing.read_ink(image)
+            seen = paper.frame(ink)
         if not seen.any():
-            return Recognition(image=seen)
+            return Recognition(image=seen, warnings=found)
         probabilities = self.predict(seen[None])[0]
         order = np.argsort(-probabilities, kind="stable")
         ranked = [(self.labels[i], float(probabilities[i])) for i in order]
         threshold = self.thresholds.get("images")
         if strokes is not None:
             threshold = self.thresholds.get("drawings", threshold)
-        return Recognition(ranked[:top], self._alternatives(ranked, threshold), seen)
+        return Recognition(ranked[:top], self._alternatives(ranked, threshold), seen, found)
 
     def read_image(self, picture: Any) -> Ranked:
-        """`recognize(picture).ranked`: empty for blank paper."""
-        return self.recognize(picture).ranked
+        """`recognize(picture).ranked`: empty for blank paper. Issues its warnings."""
+        answer = self.recognize(picture)
+        for line in answer.warnings.values():
+            warnings.warn(line, PictureWarning, stacklevel=2)
+        return answer.ranked
 
     def read_strokes(self, strokes: Sequence[np.ndarray]) -> Ranked:
         """`recognize(strokes=strokes).ranked`: empty for an empty pad."""

@@ -4,8 +4,9 @@
     POST /image     a picture's file of one character; ?best=N asks for N answers, by default 5
     POST /strokes   JSON, {"strokes": [[[x, y], ...], ...]}: pen strokes, y down, in any unit
 
-Both answer as JSON with `answers`, the likeliest first, and `alternatives`, the plausible
-characters. Errors are `{"error": ...}`: 400 for invalid input, 413 for input that is too large.
+Both answer as JSON with `answers`, the likeliest first, `alternatives`, the plausible characters,
+and `warnings`, why they cannot be trusted, code to one line. Errors are `{"error": ...}`: 400 for
+invalid input, 413 for input that is too large.
 
 Any page that a browser shows may send requests to this machine, under any name. So 403 is answered
 where `Host` is neither this machine's nor allowed, or where another site is the `Origin`.
@@ -161,6 +162,7 @@ class _Asked(_Handler):
             {
                 "answers": [{"character": label, "probability": p} for label, p in ranked],
                 "alternatives": answer.alternatives,
+                "warnings": answer.warnings,
             }
         )
 
