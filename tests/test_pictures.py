@@ -13,7 +13,15 @@ from sklearn.datasets import load_digits
 
 from hcr import datasets
 from hcr.errors import DataError
-from hcr.preprocessing import check_images, from_picture, from_strokes, read_ink, synthesis
+from hcr.preprocessing import (
+    FRAMINGS,
+    check_images,
+    from_picture,
+    from_strokes,
+    ink,
+    read_ink,
+    synthesis,
+)
 
 
 def likeness(one, other):
@@ -58,14 +66,29 @@ def test_a_scan_is_what_the_pen_gives():
         assert likeness(picture, AS_DRAWN[char]) > 0.985, char
 
 
-def test_the_longer_side_is_as_long_as_emnists_and_in_the_middle():
-    for gray in SCANS.values():
-        picture = from_picture(bytes_of(gray))
-        for axis in (0, 1):
-            ink = np.flatnonzero(picture.max(axis=axis) >= 128)
-            assert abs(ink[0] - (27 - ink[-1])) <= 1
-        spans = [np.ptp(np.flatnonzero(picture.max(axis=axis) >= 128)) + 1 for axis in (0, 1)]
-        assert max(spans) in (22, 23, 24)
+@pytest.mark.parametrize(("name", "side", "finer"), [("emnist", 22.7, 1), ("mnist", 20, 0.88)])
+def test_a_framing_says_how_large_the_ink_is_and_where(name, side, finer):
+    framing, widths = FRAMINGS[name], []
+    for char, strokes in DRAWINGS.items():
+        scanned = from_picture(bytes_of(SCANS[char]), framing=framing)
+        drawn = from_strokes(strokes, framing)
+        assert likeness(scanned, drawn) > 0.98
+        facts = ink.measure(np.stack([scanned, drawn]))
+        assert np.allclose(facts[["width", "height"]].max(axis=1), side, atol=1.1)
+        middle = facts[["left", "top"]] + facts[["width", "height"]].to_numpy() / 2 - 14
+        mass = facts[["x", "y"]] - 14
+        assert np.abs(middle if name == "emnist" else mass).to_numpy().max() <= 0.5
+        widths.append(facts.stroke / ink.measure(from_strokes(strokes)[None]).stroke[0])
+    assert np.mean(widths) == pytest.approx(finer, abs=0.05)
+
+
+def test_a_box_that_is_centered_by_mass_stays_on_the_image():
+    for strokes in (
+        [[(0, 0), (0, 100)], [(0, 0), (5, 0)]],
+        [[(0, 0), (100, 0)], [(0, 2), (60, 5)]],
+    ):
+        image = from_strokes([np.array(each, float) for each in strokes], FRAMINGS["mnist"])
+        assert ink.measure(image[None])[["width", "height"]].max(axis=1)[0] in (19, 20, 21)
 
 
 def noisy(sigma, seed=0):

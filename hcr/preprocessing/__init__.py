@@ -6,9 +6,9 @@ it from one that does not. Beside them are the modules `labels`, `synthesis`, `c
 `ink`.
 """
 
-from hcr.preprocessing.images import SIDE, check_images
+from hcr.preprocessing.images import EMNIST, FRAMINGS, SIDE, Framing, check_images
 from hcr.preprocessing.pictures import TooLargeError, from_picture, read_ink, read_picture
-from hcr.preprocessing.strokes import BLUR, INK, PEN, from_strokes
+from hcr.preprocessing.strokes import BLUR, PEN, from_strokes
 
-__all__ = ["BLUR", "INK", "PEN", "SIDE", "TooLargeError", "check_images"]
-__all__ += ["from_picture", "from_strokes", "read_ink", "read_picture"]
+__all__ = ["BLUR", "EMNIST", "FRAMINGS", "PEN", "SIDE", "Framing", "TooLargeError"]
+__all__ += ["check_images", "from_picture", "from_strokes", "read_ink", "read_picture"]

@@ -1,10 +1,48 @@
-"""The form that a character has everywhere: uint8, (n, 28, 28), ink 255 on 0, upright."""
+"""The form that a character has everywhere: uint8, (n, 28, 28), ink 255 on 0, upright.
+
+Where on it the ink lies is its framing. EMNIST's was measured as `strokes` says, MNIST's on 3,000
+of its training images: the longer side of the ink has 19.97 px at half brightness (quartiles 19.86
+and 20.00), and the center of mass is 14.0 px from the middle of the first pixel (standard deviation
+0.3, that of whole pixels), so half a pixel right of the image's middle and below it.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from hcr.errors import DataError
 
 SIDE = 28
+
+
+@dataclass(frozen=True)
+class Framing:
+    """Where on the image the ink lies, and how large it is."""
+
+    side: float  # px: the longer side of the ink, at half brightness
+    centering: str  # "box": its box is in the middle; "mass": its center of mass is
+
+    @property
+    def scale(self) -> float:
+        """Its lengths over EMNIST's: lines are as much finer as characters are smaller.
+
+        MNIST's lines have 0.83 of the width of those of EMNIST's digits (n = 3,000 each).
+        """
+        return self.side / EMNIST.side
+
+    def middle(self, extent: float, mass: float) -> float:
+        """Where the middle of the ink's box lies, along one axis, in px from the image's edge.
+
+        The box has `extent` pixels, and the center of mass is `mass` pixels beyond its middle. No
+        ink is cut off.
+        """
+        if self.centering == "box":
+            return SIDE / 2
+        return float(np.clip((SIDE + 1) / 2 - mass, extent / 2, SIDE - extent / 2))
+
+
+EMNIST = Framing(22.7, "box")
+FRAMINGS = {"emnist": EMNIST, "mnist": Framing(20.0, "mass")}
 
 
 def check_images(images: np.ndarray) -> np.ndarray:

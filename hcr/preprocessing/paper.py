@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from hcr.preprocessing.images import SIDE
-from hcr.preprocessing.strokes import BLUR, INK, PEN
+from hcr.preprocessing.images import EMNIST, SIDE, Framing
+from hcr.preprocessing.strokes import BLUR, PEN
 
 _PAPER = 64  # px: the finest grid on which uneven paper is looked for
 _FAINT = 0.06  # of white: a picture with less between ink and paper is blank
@@ -81,34 +81,39 @@ def _cut_sides(mask: np.ndarray) -> list[str]:
     return cut
 
 
-def frame(ink: np.ndarray) -> np.ndarray:
-    """Ink, float (h, w) of 0..1, centered and as large as EMNIST's: uint8 (28, 28)."""
+def frame(ink: np.ndarray, framing: Framing = EMNIST) -> np.ndarray:
+    """Ink, float (h, w) of 0..1, where and as large as the framing has it: uint8 (28, 28)."""
     if not ink.any():
         return np.zeros((SIDE, SIDE), dtype=np.uint8)
     rows, columns = (np.flatnonzero(ink.max(axis=axis)) for axis in (1, 0))
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     left, top, right, bottom = _box(ink)
     side, width = max(right - left, bottom - top), _line_width(ink >= 0.5)
-    pixels = INK / side  # of the result, for one here
+    pen, pixels = PEN * framing.scale, framing.side / side  # pixels of the result, for one here
     wider = 0.0
     if width > _ROUND * side:
-        pixels = 2 * PEN / side
-    elif width * pixels < _FINE:
+        pixels = 2 * pen / side
+    elif width * pixels < _FINE * framing.scale:
         # The line grows on both sides, and what is drawn shrinks a little for it.
-        wider = (PEN - width * pixels) / 2 / pixels
-        pixels = INK / (side + 2 * wider)
-    half = SIDE / 2 / pixels
-    beyond = [half - (right - left) / 2, half - (bottom - top) / 2]
-    x, y = (int(np.ceil(max(each, wider))) + 2 for each in beyond)
-    ink = np.pad(ink, ((y, y), (x, x)))
+        wider = (pen - width * pixels) / 2 / pixels
+        pixels = framing.side / (side + 2 * wider)
+    # From here to the edges of the result, along each axis.
+    reach, pads = [], []
+    for axis, (low, high) in enumerate(((left, right), (top, bottom))):
+        extent, profile = high - low, ink.sum(axis=axis)
+        mass = profile @ (np.arange(len(profile)) + 0.5) / profile.sum() - (low + high) / 2
+        before = framing.middle((extent + 2 * wider) * pixels, mass * pixels)
+        reach.append((before / pixels, (SIDE - before) / pixels))
+        pads.append(int(np.ceil(max(max(reach[-1]) - extent / 2, wider))) + 2)
+    ink = np.pad(ink, ((pads[1], pads[1]), (pads[0], pads[0])))
     if wider:
         ink = np.clip(wider + 1 - ndimage.distance_transform_edt(ink < 0.5), 0, 1)
     # What the picture's own pixels have blurred already (a box has a variance of 1/12) counts.
-    sigma = np.sqrt(max(BLUR**2 - pixels**2 / 6, 0)) / pixels
+    sigma = np.sqrt(max((BLUR * framing.scale) ** 2 - pixels**2 / 6, 0)) / pixels
     ink = ndimage.gaussian_filter(ink, sigma) if sigma > 0.2 else ink
-    x, y = (left + right) / 2 + x, (top + bottom) / 2 + y
-    small = _resized(ink, (SIDE, SIDE), (x - half, y - half, x + half, y + half))
-    small = np.clip(small, 0, None)
+    x, y = (left + right) / 2 + pads[0], (top + bottom) / 2 + pads[1]
+    box = (x - reach[0][0], y - reach[1][0], x + reach[0][1], y + reach[1][1])
+    small = np.clip(_resized(ink, (SIDE, SIDE), box), 0, None)
     return np.rint(small * (255 / small.max())).astype(np.uint8)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from hcr.errors import DataError
+from hcr.preprocessing.images import EMNIST, Framing
 
 # What Pillow decodes by itself: any other may start a program, as EPS starts Ghostscript.
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "AVIF")
@@ -82,7 +83,9 @@ def read_picture(file: Path | bytes, most_pixels: int = MOST_PIXELS) -> np.ndarr
         ) from error
 
 
-def from_picture(picture: Any, *, inverted: bool | None = None) -> np.ndarray:
+def from_picture(
+    picture: Any, *, inverted: bool | None = None, framing: Framing = EMNIST
+) -> np.ndarray:
     """Make a picture of one character from outside look as EMNIST would show it.
 
     Args:
@@ -93,10 +96,11 @@ def from_picture(picture: Any, *, inverted: bool | None = None) -> np.ndarray:
         inverted: True for dark ink on light paper, False for light ink on dark, None to find out.
             A bold character that is cut out without any margin may then be taken for its paper: 4
             of 36 printed ones.
+        framing: Another than EMNIST's, as a value of `FRAMINGS`.
 
     Returns:
-        uint8 (28, 28), ink 255 on 0; empty without ink. The longer side of the ink has `INK`
-        pixels; specks finer than the line are dropped, lines finer than EMNIST's are widened, and a
+        uint8 (28, 28), ink 255 on 0; empty without ink. The ink is as large and where the framing
+        has it; specks finer than the line are dropped, lines finer than EMNIST's are widened, and a
         lone dot is as small as `from_strokes` draws a tap. It is one character: several side by
         side are framed together.
 
@@ -105,7 +109,7 @@ def from_picture(picture: Any, *, inverted: bool | None = None) -> np.ndarray:
     """
     from hcr.preprocessing import paper  # imports SciPy
 
-    return paper.frame(read_ink(picture, inverted=inverted)[0])
+    return paper.frame(read_ink(picture, inverted=inverted)[0], framing)
 
 
 def read_ink(picture: Any, *, inverted: bool | None = None) -> tuple[np.ndarray, dict[str, str]]:

@@ -24,9 +24,8 @@ from math import erf, sqrt
 import numpy as np
 
 from hcr.errors import DataError
-from hcr.preprocessing.images import SIDE
+from hcr.preprocessing.images import EMNIST, SIDE, Framing
 
-INK = 22.7  # px: the longer side of the ink, at half brightness
 PEN = 2.7  # px: the width of a line, at half brightness
 BLUR = 0.48  # px: sigma of NIST's blur and of the resizing together
 
@@ -48,8 +47,8 @@ def _profile() -> np.ndarray:
 _BRIGHTNESS = _profile()
 
 
-def from_strokes(strokes: Iterable) -> np.ndarray:
-    """Draw pen strokes as EMNIST would show them.
+def from_strokes(strokes: Iterable, framing: Framing = EMNIST) -> np.ndarray:
+    """Draw pen strokes as EMNIST would show them, or a dataset of another `framing`.
 
     `strokes` is a list of (k, 2) arrays or lists of points, x right and y down, in any unit. The
     result is one uint8 (28, 28) image, ink 255 on 0. It depends neither on the drawing's place
@@ -67,15 +66,29 @@ def from_strokes(strokes: Iterable) -> np.ndarray:
     points = np.concatenate(drawn)
     low, high = points.min(axis=0), points.max(axis=0)
     size = float((high - low).max())
+    # All lengths are EMNIST's; of another framing the pixels are smaller or larger.
+    places = _PLACES / np.float32(framing.scale)
     if size <= _TAP:
-        distance = np.hypot(_PLACES[:, None], _PLACES) - PEN / 2
-    else:
-        middle, scale = (low + high) / 2, (INK - PEN) / size
-        lines = [_thinned((stroke - middle) * scale) for stroke in drawn]
-        # A lone point is a segment from itself to itself.
-        starts = np.concatenate([line[:-1] if len(line) > 1 else line for line in lines])
-        ends = np.concatenate([line[1:] if len(line) > 1 else line for line in lines])
-        distance = np.sqrt(_squared_distance(starts.astype(np.float32), ends.astype(np.float32)))
+        return _bright(np.hypot(places[:, None], places) - PEN / 2)
+    middle, scale = (low + high) / 2, (EMNIST.side - PEN) / size
+    lines = [_thinned((stroke - middle) * scale) for stroke in drawn]
+    # A lone point is a segment from itself to itself.
+    starts = np.concatenate([line[:-1] if len(line) > 1 else line for line in lines])
+    ends = np.concatenate([line[1:] if len(line) > 1 else line for line in lines])
+    starts, ends = starts.astype(np.float32), ends.astype(np.float32)
+    image = _bright(np.sqrt(_squared_distance(starts, ends, places, places)))
+    if framing.centering == "box":
+        return image
+    extents = ((high - low) * scale + PEN) * framing.scale
+    moved = []
+    for axis, extent in enumerate(extents):
+        mass = image.sum(axis=axis) @ _PLACES / image.sum()
+        moved.append(places - (framing.middle(extent, mass) - SIDE / 2) / framing.scale)
+    return _bright(np.sqrt(_squared_distance(starts, ends, *np.float32(moved))))
+
+
+def _bright(distance: np.ndarray) -> np.ndarray:
+    """The image (28, 28) of pixels that are so far from the line's middle."""
     brightness = np.interp(distance, _OFFSETS, _BRIGHTNESS, right=0.0)
     return np.rint(brightness * (255 / brightness.max())).astype(np.uint8)
 
@@ -105,8 +118,13 @@ def _thinned(points: np.ndarray) -> np.ndarray:
     return points[keep]
 
 
-def _squared_distance(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Squared distance (28, 28) of each pixel to the nearest of n segments, (n, 2) float32 each."""
+def _squared_distance(
+    starts: np.ndarray, ends: np.ndarray, x: np.ndarray, y: np.ndarray
+) -> np.ndarray:
+    """Squared distance (28, 28) of the pixels at x and y, float32 (28,), to the nearest segment.
+
+    There are n segments, (n, 2) float32 each.
+    """
     nearest = np.full((SIDE, SIDE), np.inf, dtype=np.float32)
     for begin in range(0, len(starts), _CHUNK):
         start = starts[begin : begin + _CHUNK]
@@ -115,9 +133,10 @@ def _squared_distance(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
         # Pixels that these segments cannot reach are left out.
         low = np.minimum(start, start + step).min(axis=0) - _OFFSETS[-1]
         high = np.maximum(start, start + step).max(axis=0) + _OFFSETS[-1]
-        (left, top), (end, bottom) = np.searchsorted(_PLACES, low), np.searchsorted(_PLACES, high)
+        left, end = np.searchsorted(x, (low[0], high[0]))
+        top, bottom = np.searchsorted(y, (low[1], high[1]))
         # Everything is a part that depends on x plus one that depends on y.
-        right, down = _PLACES[left:end] - start[:, :1], _PLACES[top:bottom] - start[:, 1:]
+        right, down = x[left:end] - start[:, :1], y[top:bottom] - start[:, 1:]
         share = step / length
         along = (right * share[:, :1])[:, None, :] + (down * share[:, 1:])[:, :, None]
         foot = np.clip(along, 0, 1)
