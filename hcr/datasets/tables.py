@@ -1,0 +1,174 @@
+"""Data as other packages keep them: CSV of pixels, EMNIST's `.mat`, folders of IDX files.
+
+Own data and the named datasets are both read with these:
+
+    table = pixel_table(Path("emnist-balanced-train.csv"))  # None where it is no such table
+    table.labels, table.images()  # as stored; EMNIST's are transposed: .swapaxes(1, 2)
+    parts, mapping = read_mat(Path("emnist-balanced.mat"))
+    images, labels, writers = parts["train"]  # images as stored, transposed too
+    next(filter(Path.is_file, idx_places(top, "emnist", "emnist-digits-train-images-idx3-ubyte")))
+
+What is wrong is a `ValueError`; `hcr.datasets.files.reading` makes an error for the user of it.
+"""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isqrt
+from pathlib import Path
+
+import numpy as np
+
+from hcr.datasets.files import MOST, MOST_IMAGES
+
+LABELS = {"label", "labels", "class", "target", "character", "char", "letter", "digit", "y"}
+INDICES = {"", "id", "index", "unnamed: 0"}
+MOST_LINE = 1 << 20  # bytes of a row
+ROWS = 2048  # that are parsed at once
+SMALLEST = 8  # px a side
+
+
+@dataclass(frozen=True)
+class PixelTable:
+    """A CSV, plain or gzipped, with an image a row and its label in the first or last column."""
+
+    path: Path
+    separator: str
+    header: bool
+    before: int  # cells before the pixels
+    after: int
+    side: int  # px
+    labels: np.ndarray | None  # int64 or str (n,); None: there are none
+    n: int
+
+    def images(self) -> np.ndarray:
+        """(n, side, side) as stored: uint8 where all are whole numbers in 0..255, else float32."""
+        import pandas as pd
+
+        images, start = np.empty((self.n, self.side**2), np.uint8), 0
+        with _open(self.path) as file:
+            pieces = pd.read_csv(
+                file, sep=self.separator, header=None, skiprows=int(self.header), chunksize=ROWS,
+                usecols=[*range(self.before, self.before + self.side**2)], low_memory=False,
+            )  # fmt: skip
+            for piece in pieces:
+                if (values := piece.to_numpy()).dtype.kind not in "iuf":
+                    values = piece.apply(pd.to_numeric, errors="coerce").to_numpy()
+                whole = values.min() >= 0 and values.max() <= 255
+                if values.dtype.kind == "f":
+                    finite = np.isfinite(values).all(axis=1)
+                    if not finite.all():
+                        row = start + int(finite.argmin()) + 1
+                        raise ValueError(f"a pixel that is no number in row {row:,}")
+                    whole = whole and not (values % 1).any()
+                if not whole and images.dtype == np.uint8:
+                    images = images.astype(np.float32)
+                images[start : start + len(values)] = values
+                start += len(values)
+        return images.reshape(-1, self.side, self.side)
+
+
+def pixel_table(path: Path) -> PixelTable | None:
+    """The table at `path`, its labels read; None where its columns are not a square of pixels.
+
+    Raises `ValueError` with the number of a line that has more or fewer cells than the first.
+    """
+    with _open(path) as file:
+        first = file.readline(MOST_LINE).decode("utf-8-sig", "replace")
+    separator = max(",;\t", key=first.count)
+    names = [name.strip(' "\r\n').lower() for name in first.split(separator)]
+    # pandas numbers its columns: then the label's name tells; "y" may be a label itself.
+    header = not names[len(names) // 2].replace(".", "", 1).isdigit()
+    header = header or bool(LABELS & set(names) - {"y"})
+    before, after = int(not _square(len(names))), 0
+    if header:
+        before = sum(name in LABELS | INDICES for name in names[:2])
+        after = int(names[-1] in LABELS)
+    if not _square(len(names) - before - after):
+        return None
+    ends: tuple[list[str], list[str]] = [], []
+    for _, line in _rows(path, header, separator, len(names)):
+        ends[0].append(line.split(separator, before)[max(before - 1, 0)].strip())
+        ends[1].append(line.rsplit(separator, 1)[1].strip())
+        if len(ends[0]) > min(MOST_IMAGES, MOST // len(names)):
+            raise ValueError(f"more than {len(ends[0]) - 1:,} rows: make picture files of it")
+    labeled = bool(LABELS & set(names)) if header else before
+    # Without a header the label is the first, unless this is a corner that never has ink.
+    if not header and labeled and len(set(ends[0])) == 1 < len(set(ends[1])):
+        before, after = 0, 1
+    labels = np.array(ends[after]) if labeled else None
+    try:
+        numbers = labels.astype(np.float64) if labeled else None
+        labels = numbers.astype(np.int64) if labeled and not (numbers % 1).any() else labels
+    except ValueError:
+        pass  # characters
+    side = isqrt(len(names) - before - after)
+    return PixelTable(path, separator, header, before, after, side, labels, len(ends[0]))
+
+
+def _rows(path: Path, header: bool, separator: str, n: int) -> Iterator[tuple[int, str]]:
+    """The lines that hold data, each of `n` cells, and their numbers."""
+    with _open(path) as file:
+        number = 0
+        while line := file.readline(MOST_LINE).decode("utf-8-sig", "replace"):
+            number += 1
+            if (header and number == 1) or not line.strip():
+                continue
+            line = line.replace('"', "")
+            if (cells := line.count(separator) + 1) != n:
+                raise ValueError(f"{cells} cells in line {number:,}, and {n} in the first")
+            yield number, line
+
+
+def _open(path: Path) -> gzip.GzipFile:
+    return (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb")
+
+
+def _square(n: int) -> bool:
+    return isqrt(n) >= SMALLEST and isqrt(n) ** 2 == n
+
+
+def read_mat(path: Path) -> tuple[dict[str, tuple], dict[int, str]]:
+    """Read a `.mat` of EMNIST's MATLAB archive.
+
+    Returns: images, uint8 (n, 28, 28) as stored, that is transposed, labels, int64 (n,), and
+    writers, str (n,) or None, of "train" and "test"; the character of each label, if it says so.
+    """
+    from scipy.io import loadmat
+
+    _measure(path)
+    parts = {}
+    try:
+        dataset = loadmat(path, variable_names=["dataset"], simplify_cells=True)["dataset"]
+        for name in [key for key in ("train", "test") if key in dataset]:
+            part = {key: np.asarray(value) for key, value in dataset[name].items()}
+            images, labels = part["images"].reshape(-1, 28, 28), part["labels"].reshape(-1)
+            writers = part["writers"].reshape(-1).astype(str) if "writers" in part else None
+            parts[name] = images, labels.astype(np.int64), writers
+        mapping = {int(label): chr(code) for label, code, *_ in dataset.get("mapping", ())}
+    except (KeyError, TypeError, NotImplementedError) as error:
+        raise ValueError(f"no dataset.train.images, as EMNIST's .mat have it ({error})") from error
+    return parts, mapping
+
+
+def _measure(path: Path) -> None:
+    """Raise `ValueError` where what is compressed in a `.mat` has more than `MOST` bytes."""
+    with open(path, "rb") as file:
+        size, place = 0, 128
+        while file.seek(place) and len(tag := file.read(8)) == 8:
+            kind, length = np.frombuffer(tag, "<u4").tolist()
+            place += 8 + length
+            unpacker, piece = zlib.decompressobj(), file.read(length) if kind == 15 else b""
+            while piece and size <= MOST:
+                size += len(unpacker.decompress(piece, 1 << 24))
+                piece = unpacker.unconsumed_tail
+    if size > MOST:
+        raise ValueError(f"more than {MOST:,} bytes, unpacked")
+
+
+def idx_places(top: Path, family: str, name: str) -> Iterator[Path]:
+    """Where the IDX file `name` may lie below `top`, as torchvision and Kaggle put it."""
+    for folder in (top, top / "raw", top / family.upper() / "raw", top / family.upper()):
+        for each in (name, f"{name}.gz", name.replace("-idx", ".idx"), f"{name}/{name}"):
+            yield folder / each
