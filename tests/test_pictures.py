@@ -21,6 +21,7 @@ from hcr.preprocessing import (
     ink,
     read_ink,
     synthesis,
+    to_gray_levels,
 )
 
 
@@ -363,6 +364,26 @@ def test_no_picture(wrong, received):
     with pytest.raises(DataError, match=received) as error:
         from_picture(wrong)
     assert "\n" not in str(error.value)
+
+
+GRAYS = bytes_of(SCANS["R"]).astype(int)
+RANGES = {
+    "0..1": (GRAYS > 127).astype(np.uint8),
+    "0..15": (GRAYS // 16).astype(np.uint8),
+    "0..16": GRAYS / 255 * 16,
+    "0..255": GRAYS.astype(float),
+    "0..4095": (GRAYS * 16).astype(np.uint16),
+    "0..65535": (GRAYS * 257).astype(np.uint16),
+    "-1..1": GRAYS / 127.5 - 1,
+    "-0.424213..2.82149": (GRAYS / 255 - 0.1307) / 0.3081,
+}
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_an_arrays_range_is_told_from_its_numbers(name):
+    levels, told = to_gray_levels(RANGES[name])
+    assert (told, levels.dtype) == (name, np.uint8)
+    assert np.abs(levels.astype(int) - GRAYS).max() <= (127 if name == "0..1" else 16)
 
 
 WARNED = {

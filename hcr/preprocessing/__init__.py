@@ -2,13 +2,15 @@
 
 `from_strokes` gives it for a pen's drawing and `from_picture` for a scan or a photo, whose file
 `read_picture` opens and in which `read_ink` finds the ink; `check_images` tells an array that keeps
-it from one that does not. Beside them are the modules `labels`, `synthesis`, `corruptions` and
-`ink`.
+it from one that does not, and `to_gray_levels` scales an array's grays. Beside them are the modules
+`labels`, `synthesis`, `corruptions` and `ink`.
 """
 
+from hcr.preprocessing.arrays import gray_range, to_gray_levels
 from hcr.preprocessing.images import EMNIST, FRAMINGS, SIDE, Framing, check_images
 from hcr.preprocessing.pictures import TooLargeError, from_picture, read_ink, read_picture
 from hcr.preprocessing.strokes import BLUR, PEN, from_strokes
 
 __all__ = ["BLUR", "EMNIST", "FRAMINGS", "PEN", "SIDE", "Framing", "TooLargeError"]
-__all__ += ["check_images", "from_picture", "from_strokes", "read_ink", "read_picture"]
+__all__ += ["check_images", "from_picture", "from_strokes", "gray_range", "read_ink"]
+__all__ += ["read_picture", "to_gray_levels"]
