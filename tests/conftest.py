@@ -55,6 +55,7 @@ def _own_outputs(tmp_path, monkeypatch):
     monkeypatch.setenv("HCR_DRAWINGS", f"{tmp_path}-drawings")
     # No test asks a real server for anything: nothing listens there.
     monkeypatch.setattr("hcr.datasets.emnist.URLS", ("http://127.0.0.1:9/gzip.zip",))
+    monkeypatch.setattr("hcr.datasets.mnist.URLS", ("http://127.0.0.1:9",))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv("HCR_RUN", raising=False)
 

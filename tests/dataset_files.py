@@ -1,4 +1,4 @@
-"""Small files of the datasets' forms, splits of noise, and a local server of EMNIST's archive."""
+"""Small files of the datasets' forms, splits of noise, and a local server of files."""
 
 import gzip
 import hashlib
@@ -105,14 +105,14 @@ def make_official(monkeypatch, files: dict[str, bytes]) -> None:
 
 
 class Server:
-    """Serves one file on 127.0.0.1, at any path.
+    """Serves one file on 127.0.0.1, at any path, or several by the path's last part.
 
     How a path's next requests are answered stands in `plans`, by the path's first part; the last
     answer is repeated, and without a plan all goes well. An answer is `good`, `breaks` (half of
     what was asked for), `no range` (the whole file), `wrong` (other bytes) or a status, as `503`.
     """
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes | dict[str, bytes]) -> None:
         self.content = content
         self.plans: dict[str, list[str]] = {}
         self.requests: list[tuple[str, str | None]] = []
@@ -129,9 +129,9 @@ class Server:
         self._server.server_close()
         self._thread.join()
 
-    def url(self, mirror: str) -> str:
+    def url(self, mirror: str, file: str = "/gzip.zip") -> str:
         """An address of the file; `mirror` is the path's first part."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/{mirror}/gzip.zip"
+        return f"http://127.0.0.1:{self._server.server_address[1]}/{mirror}{file}"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -146,6 +146,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(int(answer))
             return
         content, start = owner.content, 0
+        if isinstance(content, dict):
+            content = content[self.path.split("/")[-1]]
         if answer == "wrong":
             content = bytes(len(content))
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")

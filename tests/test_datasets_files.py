@@ -82,10 +82,68 @@ def test_a_relative_folder_counts_from_here_or_the_projects_top(
         assert files.find("mnist", IMAGES) == (data / "mnist" / IMAGES).resolve()
 
 
-def test_a_missing_file_is_named_with_the_remedy(digits, data):
-    (data / "mnist" / LABELS).unlink()
-    with pytest.raises(DataError, match="HCR_DATA.*mnist-sample"):
+@pytest.mark.parametrize("name", ["mnist", "emnist-letters"])
+def test_half_of_a_pair_is_not_completed_from_elsewhere(data, name):
+    stem = {"mnist": "train"}.get(name, f"{name}-train")
+    write_pair(data / name[:6], stem, made(30))
+    path = next(data.glob(f"*/{stem}-labels*"))
+    path.unlink()
+    with pytest.raises(DataError, match=f"without {path.name}"):
+        datasets.sources(name)
+
+
+@pytest.fixture
+def mirrors(digits, data, monkeypatch):
+    """MNIST's four files lie on a server alone."""
+    contents = {path.name: path.read_bytes() for path in (data / "mnist").iterdir()}
+    for path in (data / "mnist").iterdir():
+        path.unlink()
+    digests = {name: hashlib.sha256(contents[name]).hexdigest() for name in mnist.PAYLOADS}
+    monkeypatch.setattr(mnist, "PAYLOADS", digests)
+    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
+    with Server({f"{name}.gz": zipped(each) for name, each in contents.items()}) as running:
+        urls = running.url("first", ""), running.url("second", "")
+        monkeypatch.setattr(mnist, "URLS", urls)
+        yield running
+
+
+@pytest.mark.parametrize("plan", [["good"], ["breaks", "good"], ["wrong"], ["404"]])
+def test_mnist_is_downloaded_once_where_it_lies_nowhere(mirrors, digits, plan, tmp_path):
+    mirrors.plans = {"first": plan}
+    loaded = datasets.load("mnist")
+    assert loaded.test.digest == digits[1].digest
+    assert hashes(loaded.train, loaded.validation) == hashes(digits[0])
+    n = len(mirrors.requests)
+    assert len(datasets.sources("mnist")) == 4
+    assert len(mirrors.requests) == n
+    kept = {path.name for path in (tmp_path / "cache" / "mnist").iterdir()} - {".lock"}
+    assert kept == set(mnist.PAYLOADS)
+
+
+def test_where_mnist_can_not_be_downloaded_its_four_files_are_named(mirrors):
+    mirrors.plans = {"first": ["503"], "second": ["wrong"]}
+    with pytest.raises(DataError, match=".*".join([*mnist.PAYLOADS, "HCR_DATA", "mnist-sample"])):
         datasets.load("mnist")
+
+
+LAYOUTS = {
+    "torchvision": "MNIST/raw/{0}",
+    "raw": "raw/{0}.gz",
+    "kaggle": "{1}",
+    "kaggle, in folders": "{0}/{0}",
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_mnist_is_found_as_others_lay_it(digits, data, layout):
+    digest = datasets.load("mnist").digest
+    for path in list((data / "mnist").iterdir()):
+        form = LAYOUTS[layout].format(path.name, path.name.replace("-idx", ".idx"))
+        (data / form).parent.mkdir(parents=True, exist_ok=True)
+        content = path.read_bytes()
+        (data / form).write_bytes(zipped(content) if form.endswith(".gz") else content)
+        path.unlink()
+    assert datasets.load("mnist").digest == digest
 
 
 def broken(content: bytes) -> dict[str, bytes]:
@@ -195,8 +253,8 @@ def test_a_set_is_downloaded_once_with_no_more_than_its_members(server, official
     ("plans", "requests"),
     [
         ({"first": ["breaks", "breaks", "good"]}, ["first"] * 3),
-        ({"first": ["breaks", "503"]}, ["first"] * emnist.ATTEMPTS + ["second"]),
-        ({"first": ["wrong"]}, ["first"] * emnist.ATTEMPTS + ["second"]),
+        ({"first": ["breaks", "503"]}, ["first"] * files.ATTEMPTS + ["second"]),
+        ({"first": ["wrong"]}, ["first"] * files.ATTEMPTS + ["second"]),
         ({"first": ["breaks", "no range"]}, ["first"] * 3),
     ],
 )

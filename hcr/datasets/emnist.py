@@ -11,22 +11,19 @@ The official archive is downloaded once, resumed where it broke off, checked, an
 """
 
 import hashlib
-import os
 import sys
 import zipfile
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 
-from hcr.datasets.files import find, read_idx, read_pair, reading
+from hcr.datasets.files import caching, download, find, find_form, read_pair, reading
 from hcr.datasets.leaks import LISTED, listed, pixel_hashes
 from hcr.datasets.split import SPLIT_SEED, Info, Options, Split, stratified
 from hcr.errors import DataError
 from hcr.preprocessing.labels import BALANCED, BYCLASS, BYMERGE, DIGITS, LETTERS
 from hcr.runs import files
-from hcr.runs.environment import cache_folder
 
 CITATION = (
     "G. Cohen, S. Afshar, J. Tapson, A. van Schaik. EMNIST: an extension of MNIST to handwritten "
@@ -60,8 +57,6 @@ MD5 = "58c8d27c78d21e728a6bc7b3cc06412e"
 _LINES = Path(__file__).with_name("emnist_sha256.txt").read_text("ascii").splitlines()
 # Name of a gzipped member to its SHA-256.
 MEMBERS = {name: digest for digest, name in map(str.split, _LINES)}
-ATTEMPTS = 5  # at one address
-TIMEOUT = (10, 60)  # s to connect, s between two pieces
 
 
 def info(name: str, options: Options) -> Info:
@@ -86,7 +81,7 @@ def sources(name: str, options: Options) -> list[Path]:
     """The files of the training split, of the test split, and of the drawings."""
     first, _, second = name.partition("+")
     drawings = import_module(JOINED[second][0]).sources(second, options) if second else []
-    return [*_files(first, "train"), *_files(first, "test"), *drawings]
+    return [*part_files(first, "train"), *part_files(first, "test"), *drawings]
 
 
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:
@@ -110,21 +105,15 @@ def part(name: str, split: str) -> Split:
 
     The largest, 697,932 images, needs 1.1 GB while it is read and 0.55 GB then.
     """
-    images, labels = _files(name, split)
-    if labels == LISTED[SUBSET]:
-        return rebuild(upright_images(images))
-    check_official(images)
-    check_official(labels)
+    paths = part_files(name, split)
+    if paths[-1] == LISTED[SUBSET]:
+        return rebuild(part("emnist-bymerge", split).images)
+    for path in paths:
+        check_official(path)
     # In EMNIST Letters A is 1.
     first = int(name == "emnist-letters")
-    pixels, values = read_pair(images, labels, len(SETS[name][0]), first)
-    return Split(_upright(pixels), values)
-
-
-def upright_images(path: Path) -> np.ndarray:
-    """The images of one of EMNIST's IDX files, uint8 (n, 28, 28)."""
-    check_official(path)
-    return _upright(read_idx(path))
+    pixels, values = read_pair(*paths, len(SETS[name][0]), first)
+    return Split(np.ascontiguousarray(pixels.swapaxes(1, 2)), values)
 
 
 def rebuild(pool: np.ndarray) -> Split:
@@ -143,52 +132,45 @@ def rebuild(pool: np.ndarray) -> Split:
     return Split(images, labels.astype(np.int64))
 
 
-def _upright(images: np.ndarray) -> np.ndarray:
-    """Undo EMNIST's transposition."""
-    return np.ascontiguousarray(images.swapaxes(1, 2))
-
-
-def _files(name: str, split: str) -> list[Path]:
-    """The images' and the labels' file; the list in place of labels for a subset to rebuild."""
+def part_files(name: str, split: str) -> list[Path]:
+    """The files that hold a split; behind them the list, for a subset to rebuild."""
     names = [f"{name}-{split}-{kind}" for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")]
+    paths = find_form("emnist", names)
+    if paths is not None:
+        return paths
     if name != SUBSET:
         return [emnist_file(each) for each in names]
-    paths = [find("emnist", each) for each in names]
-    if all(paths):
-        return paths
-    if split == "test":
-        return _files("emnist-bymerge", "test")
-    return [emnist_file("emnist-bymerge-train-images-idx3-ubyte"), LISTED[SUBSET]]
+    return part_files("emnist-bymerge", split) + [LISTED[SUBSET]] * (split == "train")
 
 
 # The official archive
 
 
 def emnist_file(name: str) -> Path:
-    """The official file `name`: where `find` has it, else unpacked from the archive."""
-    path = find("emnist", name)
-    if path is not None:
-        return path
-    target = cache_folder() / "emnist" / f"{name}.gz"
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(target.with_name(".lock")):
-            if not target.is_file():  # another process may have been faster
-                archive = find("emnist", "gzip.zip") or fetch(target.with_name("gzip.zip"))
-                with reading(archive, "EMNIST's archive", "Delete it, and it is downloaded again."):
-                    content = _member(archive, target.name)
-                with files.writing(target) as aside:
-                    aside.write_bytes(content)
-    except OSError as error:
-        raise files.disk_error(error, target) from error
+    """The official file `name`, unpacked from the archive once."""
+    with caching("emnist") as folder:
+        target = folder / f"{name}.gz"
+        if not target.is_file():
+            archive = find("emnist", "gzip.zip") or _fetch(folder / "gzip.zip")
+            remedy = "Move it elsewhere, and it is downloaded again."
+            with reading(archive, "EMNIST's archive", remedy):
+                content = _member(archive, target.name)
+            with files.writing(target) as aside:
+                aside.write_bytes(content)
     return target.resolve()
+
+
+def _fetch(target: Path) -> Path:
+    print("Downloading EMNIST's archive, 562 MB, once.", file=sys.stderr, flush=True)
+    remedy = f"Try again later (what came is kept), or put {URLS[0]} into {target.parent} by hand."
+    return download(target, URLS, f"md5:{MD5}", "EMNIST's archive", remedy)
 
 
 def check_official(path: Path) -> None:
     """Raise `DataError` where a gzipped file of EMNIST is not the official one."""
     if path.name in MEMBERS and files.sha256(path) != MEMBERS[path.name]:
         rule = f"{path} must be the official file"
-        raise DataError(f"{rule}. Received: another SHA-256. Delete it, or get it again.")
+        raise DataError(f"{rule}. Received: another SHA-256. Get it again, or put it elsewhere.")
 
 
 def _member(archive: Path, name: str) -> bytes:
@@ -197,49 +179,3 @@ def _member(archive: Path, name: str) -> bytes:
     if hashlib.sha256(content).hexdigest() != MEMBERS[name]:
         raise zipfile.BadZipFile(f"its {name} has another SHA-256")
     return content
-
-
-def fetch(target: Path) -> Path:
-    """Download the archive to `target` from the first of `URLS` that gives the right bytes.
-
-    What has arrived is kept in `<target>.part` when it breaks off; the next attempt, or the next
-    call, asks for the rest only.
-    """
-    import pooch
-    import requests
-
-    # It would print the addresses and this machine's folders, into reports too.
-    pooch.get_logger().setLevel("WARNING")
-    print("Downloading EMNIST's archive, 562 MB, once.", file=sys.stderr, flush=True)
-    part = target.with_name(f"{target.name}.part")
-
-    def resume(url: str, output_file: str, _: object) -> None:
-        part.touch()
-        # Compressed on the way, the bytes could not be counted.
-        headers = {"Accept-Encoding": "identity", "Range": f"bytes={part.stat().st_size}-"}
-        try:
-            with open(part, "ab") as file:
-                pooch.HTTPDownloader(headers=headers, timeout=TIMEOUT)(url, file, None)
-        except requests.HTTPError as error:
-            # 416: there is nothing behind what is here. Whether that is right, the MD5 tells.
-            if error.response.status_code != 416:
-                raise
-        os.replace(part, output_file)
-
-    for url in URLS:
-        box = pooch.create(
-            target.parent,
-            base_url="",
-            registry={target.name: f"md5:{MD5}"},
-            urls={target.name: url},
-            retry_if_failed=ATTEMPTS - 1,
-        )
-        try:
-            box.fetch(target.name, downloader=resume)
-            return target
-        except (requests.RequestException, ValueError) as error:
-            reason = f"{type(error).__name__}, {error!s:.70}"
-    raise DataError(
-        f"EMNIST's archive must be downloaded once. Received: {reason}. Try again later (what came "
-        f"is kept), or put {URLS[0]} into {target.parent} by hand."
-    )

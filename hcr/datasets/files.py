@@ -1,28 +1,37 @@
-"""The datasets' files: where they lie, and IDX, the format of MNIST and EMNIST."""
+"""The datasets' files: where they lie, their download, and IDX, MNIST's and EMNIST's format."""
 
 import gzip
 import os
 import struct
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
 from hcr.errors import DataError
+from hcr.runs import files
 from hcr.runs.environment import cache_folder, root
 
 DATA_VARIABLE = "HCR_DATA"
 MOST_IMAGES = 1 << 20  # in a split; EMNIST's largest has 697,932
 MOST = MOST_IMAGES * 28 * 28  # bytes of arrays; a file of a few kB may declare, or unpack to, any
+ATTEMPTS = 5  # to download from one address
+TIMEOUT = (10, 60)  # s to connect, s between two pieces
 
 
 def folders(family: str) -> list[Path]:
-    """Where files of `family` may be: `$HCR_DATA/<family>`, `$HCR_DATA`, `<cache>/<family>`."""
+    """Where files of `family` may be: below `$HCR_DATA`, and in `<cache>/<family>`, the last.
+
+    Below it they lie as here, or as torchvision and Kaggle lay them.
+    """
     data = os.environ.get(DATA_VARIABLE)
     tops = from_here(data) if data else []
-    return [path for top in tops for path in (top / family, top)] + [cache_folder() / family]
+    inside = (family, "", f"{family.upper()}/raw", "raw", f"{family}-source-files")
+    return [top / each for top in tops for each in inside] + [cache_folder() / family]
 
 
 def from_here(path: str) -> list[Path]:
@@ -32,9 +41,46 @@ def from_here(path: str) -> list[Path]:
 
 
 def find(family: str, name: str) -> Path | None:
-    """The path of the file `name` or `name.gz` of `family`, plain first; None if nowhere."""
-    places = (folder / each for folder in folders(family) for each in (name, f"{name}.gz"))
-    return next((place.resolve() for place in places if place.is_file()), None)
+    """The path of the file `name` of `family`, plain before packed; None if nowhere."""
+    paths = (_inside(folder, name) for folder in folders(family))
+    return next(filter(None, paths), None)
+
+
+def find_form(family: str, *forms: Sequence[str]) -> list[Path] | None:
+    """The files of the first of `forms`, each some names, that a folder has; None if none has.
+
+    Raises `DataError` where the user's folders hold only a part of one.
+    """
+    *places, cached = folders(family)
+    parts = []
+    for folder in (*places, cached):
+        for names in forms:
+            paths = {name: _inside(folder, name) for name in names}
+            if all(paths.values()):
+                return list(paths.values())
+            if any(paths.values()) and folder != cached:
+                parts.append((folder, paths))
+    if not parts:
+        return None
+    folder, paths = parts[0]
+    missing = " and ".join(name for name, path in paths.items() if path is None)
+    raise DataError(
+        f"The files {', '.join(paths)} go together. Received: {folder} without {missing}. "
+        "Put it there, or the others elsewhere."
+    )
+
+
+def _inside(folder: Path, name: str) -> Path | None:
+    """The file `name` in `folder`; Kaggle writes `.idx3`, and puts a file in a folder of its name.
+
+    A CSV may be zipped, too.
+    """
+    for each in dict.fromkeys((name, name.replace("-idx", ".idx"))):
+        packed = [f"{each}.gz"] + [f"{each}.zip"] * each.endswith(".csv")
+        for place in (each, *packed, f"{each}/{each}"):
+            if (folder / place).is_file():
+                return (folder / place).resolve()
+    return None
 
 
 def need(family: str, name: str, remedy: str) -> Path:
@@ -45,6 +91,74 @@ def need(family: str, name: str, remedy: str) -> Path:
         rule = f"{name} or {name}.gz must lie in the folder {family} below {DATA_VARIABLE}"
         raise DataError(f"{rule}. Received: no such file in {where}. {remedy}")
     return path
+
+
+@contextmanager
+def caching(family: str) -> Iterator[Path]:
+    """The folder of `family` in the cache, for one process at a time."""
+    folder = cache_folder() / family
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            yield folder
+    except OSError as error:
+        raise files.disk_error(error, folder) from error
+
+
+def download(
+    target: Path, urls: Sequence[str], digest: str, what: str, remedy: str, packed: bool = False
+) -> Path:
+    """Download `target` from the first of `urls` that gives what has the `digest`.
+
+    With `packed` the address gives it gzipped, and the digest is of what that holds: wrappers
+    differ. What has arrived is kept in `<target>.part` when it breaks off; the next attempt, or the
+    next call, asks for the rest only. Raises `DataError`, with the remedy, where none gives it.
+    """
+    import pooch
+    import requests
+
+    # It would print the addresses and this machine's folders, into reports too.
+    pooch.get_logger().setLevel("WARNING")
+    part = target.with_name(f"{target.name}.part")
+
+    def resume(url: str, output_file: str, _: object) -> None:
+        part.touch()
+        # Compressed on the way, the bytes could not be counted.
+        headers = {"Accept-Encoding": "identity", "Range": f"bytes={part.stat().st_size}-"}
+        try:
+            with open(part, "ab") as file:
+                pooch.HTTPDownloader(headers=headers, timeout=TIMEOUT)(url, file, None)
+        except requests.HTTPError as error:
+            # 416: there is nothing behind what is here. Whether that is right, the digest tells.
+            if error.response.status_code != 416:
+                raise
+        except requests.ConnectionError as error:
+            if part.stat().st_size == 0:  # offline: pooch need not try this one again
+                raise ConnectionError(error) from error
+            raise
+        os.replace(part, output_file)
+        if packed:
+            try:
+                with gzip.open(output_file) as file:
+                    content = file.read(MOST)
+            except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+                raise ValueError(f"no whole gzip file: {error}") from error
+            Path(output_file).write_bytes(content)
+
+    for url in urls:
+        box = pooch.create(
+            target.parent,
+            base_url="",
+            registry={target.name: digest},
+            urls={target.name: url},
+            retry_if_failed=ATTEMPTS - 1,
+        )
+        try:
+            box.fetch(target.name, downloader=resume)
+            return target
+        except (requests.RequestException, ValueError, ConnectionError) as error:
+            reason = f"{type(error).__name__}, {error!s:.70}"
+    raise DataError(f"{what} must be downloaded once. Received: {reason}. {remedy}")
 
 
 @contextmanager

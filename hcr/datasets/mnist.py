@@ -14,6 +14,7 @@ them: the longer side of a digit of MNIST is at most 20 pixels, that of EMNIST's
 So in a stand-in the size alone tells every digit from every letter.
 """
 
+import sys
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -64,7 +65,17 @@ MIXED = {
 CAVEAT = "stand-in for MNIST + A–Z"
 UPPER_SHARES = (0.9, 0.1)  # training, validation; the official test file is the test split
 SHARES = (0.7, 0.15, 0.15)  # training, validation, test
-BYMERGE_TEST = "emnist-bymerge-test-images-idx3-ubyte"
+URLS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist",
+    "https://storage.googleapis.com/cvdf-datasets/mnist",
+)
+# SHA-256 of what MNIST's files hold: each mirror has packed them in its own way.
+PAYLOADS = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
 AZ_FILE = "A_Z Handwritten Data.csv"
 # As Kaggle, its program and browsers name them.
 AZ_PLACES = (
@@ -100,17 +111,14 @@ def sources(name: str, options: Options) -> list[Path]:
         return [_sample_file()]
     if name == "az":
         return [_az_file(options.path)]
-    kinds = ("images-idx3-ubyte", "labels-idx1-ubyte")
-    names = [f"{part}-{kind}" for part in ("train", "t10k") for kind in kinds]
-    remedy = "Put it there, or use the dataset mnist-sample, which needs no file."
-    digits = [files.need("mnist", name, remedy) for name in names]
+    digits = [*_digits("train"), *_digits("t10k")]
     if name == "mnist+az":
         return [*digits, _az_file(options.path)]
     if name == "mnist+emnist-upper":
         return digits + emnist.sources("emnist-byclass", options)
     if name == "mnist+emnist-upper-local":
-        names = [*(f"emnist-byclass-test-{kind}" for kind in kinds), BYMERGE_TEST]
-        return digits + [emnist.emnist_file(each) for each in names]
+        names = ("emnist-byclass", "emnist-bymerge")
+        return digits + [path for each in names for path in emnist.part_files(each, "test")]
     return digits
 
 
@@ -120,10 +128,9 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
         return _read_sample()
     if name == "az":
         return _read_az(options.path)
-    train_images, train_labels, test_images, test_labels = sources("mnist", options)
-    whole = Split(*files.read_pair(train_images, train_labels, 10))
+    whole, test = (Split(*files.read_pair(*_digits(part), 10)) for part in ("train", "t10k"))
     train, validation = map(whole.take, stratified(whole.labels, (0.9, 0.1), SPLIT_SEED))
-    digits = train, validation, Split(*files.read_pair(test_images, test_labels, 10))
+    digits = train, validation, test
     if name == "mnist":
         return digits
     if name == "mnist+az":
@@ -135,7 +142,7 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     else:
         whole = _capitals("test")
         hashes = pixel_hashes(whole.images)
-        others = pixel_hashes(emnist.upright_images(emnist.emnist_file(BYMERGE_TEST)))
+        others = pixel_hashes(emnist.part("emnist-bymerge", "test").images)
         kept = np.flatnonzero(~np.isin(hashes, others))
         letters = [whole.take(kept[part]) for part in by_hash(hashes[kept], SHARES)]
     train, validation, test = (
@@ -143,6 +150,26 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
         for a, b in zip(digits, letters, strict=True)
     )
     return train, validation, test
+
+
+def _digits(part: str) -> list[Path]:
+    """The files of MNIST's `"train"` or `"t10k"`: where they lie, else downloaded."""
+    names = [name for name in PAYLOADS if name.startswith(part)]
+    paths = files.find_form("mnist", names)
+    if paths is not None:
+        return paths
+    with files.caching("mnist") as folder:
+        remedy = (
+            f"Put {', '.join(f'{name}.gz' for name in PAYLOADS)} into a folder mnist below "
+            f"{files.DATA_VARIABLE}, or use the dataset mnist-sample, which needs no file."
+        )
+        for name in names:
+            if not (folder / name).is_file():
+                print(f"Downloading MNIST's {name}, once.", file=sys.stderr, flush=True)
+                urls = [f"{url}/{name}.gz" for url in URLS]
+                digest = f"sha256:{PAYLOADS[name]}"
+                files.download(folder / name, urls, digest, "MNIST", remedy, packed=True)
+        return [(folder / name).resolve() for name in names]
 
 
 def _capitals(split: str) -> Split:
