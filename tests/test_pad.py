@@ -271,6 +271,26 @@ def test_a_model_is_loaded_once_and_when_it_is_chosen(model):
     assert loaded == [1]
 
 
+def test_the_characters_that_are_possible_can_be_chosen():
+    emnist, mnist = Recognizer.load(), Recognizer.load("mnist")
+    pad = Pad({"emnist": emnist, "mnist": mnist})
+    strokes = place_on_pad(synthesis.character("0", 1), next(iter(PLACEMENTS)))
+    pad.replay(strokes)
+    menu = control(pad, "Characters")
+    assert menu.options == ("all", "digits", "letters", "capitals")
+    menu.value = "letters"
+    expected = dict(emnist.among("letters").read_strokes(strokes)[:5])
+    assert dict(pad.best) == pytest.approx(expected, abs=0.02)
+    control(pad, "Show saliency").value = True
+    control(pad, "Compare with").value = "mnist"  # which has no letters
+    assert (menu.options, menu.value, pad.error) == (("all", "digits"), "all", None)
+    menu.value, control(pad, "Compare with").value = "digits", "none"
+    assert (menu.value, {c for c, _ in pad.best} <= set("0123456789")) == ("digits", True)
+    control(pad, "Model").value = "mnist"  # which leaves nothing to choose
+    assert not [each for each in every(pad) if each is menu]
+    assert (pad.best[0][0], pad.error) == ("0", None)
+
+
 def test_saliency_is_not_computed_too_often(model):
     async def draw():
         pad = Pad({"one": model})

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from scipy.special import softmax
 
 from hcr import datasets, recognizer, runs
-from hcr.errors import DataError, ModelError, PictureWarning
+from hcr.errors import DataError, ModelError, ParameterError, PictureWarning
 from hcr.preprocessing import from_picture, from_strokes, synthesis
 from hcr.recognizer import PRETRAINED, Recognizer
 from hcr.recognizer.network import BATCH
@@ -215,6 +215,41 @@ def test_without_thresholds_they_hold_nine_tenths_and_the_group(run, monkeypatch
     probabilities = np.array([shares + [0] * (10 - len(shares))])
     monkeypatch.setattr(found, "predict", lambda images: probabilities)
     assert "".join(found.recognize(strokes=seven()).alternatives) == expected
+
+
+@pytest.mark.parametrize(
+    ("only", "labels"),
+    [
+        ("digits", "0123456789"),
+        ("capitals", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+        ("letters", "ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"),
+        ("O10", "01O"),  # in the model's order
+        (["7"], "7"),
+    ],
+)
+def test_answers_among_some_characters_are_the_model_s_in_proportion(only, labels):
+    whole, some = Recognizer.load(), Recognizer.load(only=only)
+    strokes = seven()
+    everything, answer = (each.recognize(strokes=strokes) for each in (whole, some))
+    assert some.labels == tuple(labels)
+    shares = {label: p for label, p in everything.ranked if label in labels}
+    expected = {label: p / sum(shares.values()) for label, p in shares.items()}
+    assert dict(answer.ranked) == pytest.approx(expected, rel=1e-4, abs=1e-7)
+    assert [p for _, p in answer.ranked] == sorted((p for _, p in answer.ranked), reverse=True)
+    assert answer.alternatives[0] == answer.best
+    assert {c for group in some.groups for c in group} | set(answer.alternatives) <= set(labels)
+    assert some.predict(answer.image[None])[0].sum() == pytest.approx(1)
+    assert some.saliency(answer.image, labels.index(answer.best)).shape == (28, 28)
+    assert len(whole.labels) == 47  # the model that it comes from is as it was
+
+
+@pytest.mark.parametrize("only", ["", "0123c", "digit", "00", [], 7, "0, 1"])
+def test_characters_that_a_model_lacks_cannot_be_chosen(only):
+    with pytest.raises(ParameterError, match="only") as error:
+        Recognizer.load(only=only)
+    one_line(error, *(["digits"] if only == "digit" else []))
+    with pytest.raises(ParameterError, match="letters"):
+        Recognizer.load("mnist", only="letters")
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,18 @@ def test_strokes_and_pictures_are_recognized_as_by_the_recognizer(address, reade
         assert pairs(found) == [(c, pytest.approx(p, abs=1e-6)) for c, p in expected]
 
 
+def test_a_request_may_say_which_characters_are_possible(address, reader):
+    body = json.dumps({"strokes": [e.tolist() for e in synthesis.character("0", 1)]}).encode()
+    for only, n in (("digits", 10), ("O0", 2), ("all", 47)):
+        status, found = asked(f"{address}/strokes?best=99&only={only}", body)
+        expected = reader.among(only).recognize(strokes=synthesis.character("0", 1))
+        assert (status, len(found["answers"])) == (200, n)
+        assert found["alternatives"] == expected.alternatives
+    with serving("--only", "capitals") as (other, _):
+        assert asked(f"{other}/")[1]["characters"] == list("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+        assert asked(f"{other}/strokes?only=digits", body)[0] == 400
+
+
 def test_nothing_drawn_nothing_answered(address):
     empty = {"answers": [], "alternatives": [], "warnings": {}}
     assert asked(f"{address}/strokes", b'{"strokes": []}') == (200, empty)
@@ -274,6 +286,7 @@ def test_unfinished_bodies_have_an_end_together(address):
     ("words", "told"),
     [
         (("nowhere",), "nowhere"),
+        (("mnist", "--only", "letters"), "only"),
         (("--port", "99999"), "127.0.0.1:99999"),
         (("--port", "many"), "many"),
         (("--host", "", "--port", "0"), "host"),

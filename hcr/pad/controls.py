@@ -9,6 +9,7 @@ import numpy as np
 
 from hcr.pad.answers import error_html
 from hcr.pad.surface import Guard, Surface
+from hcr.preprocessing.labels import KINDS
 from hcr.recognizer import Recognition, Recognizer
 
 NONE = "none"
@@ -35,11 +36,10 @@ class Models:
         self._first = widgets.Dropdown(options=names, description="Model", **look)
         others = [NONE, *names]
         self._second = widgets.Dropdown(options=others, description="Compare with", **look)
-        # One model leaves nothing to choose.
-        menus = [self._first, self._second] if len(names) > 1 else []
-        for menu in menus:
+        self._only = widgets.Dropdown(options=list(KINDS), description="Characters", **look)
+        for menu in (self._first, self._second, self._only):
             menu.observe(changed, names="value")
-        self.widget = widgets.HBox(menus, layout={"flex_flow": "row wrap"})
+        self.widget = widgets.HBox(layout={"flex_flow": "row wrap"})
 
     @property
     def chosen(self) -> list[str]:
@@ -53,14 +53,36 @@ class Models:
             model = self._models[name] = model()
         return model
 
+    def refresh(self) -> None:
+        """Show the menus that leave something to choose."""
+        labels = [self.load(name).labels for name in self.chosen]
+        kinds = [
+            kind
+            for kind, has in KINDS.items()
+            if all(any(map(has, each)) for each in labels)
+            and (kind == "all" or not all(all(map(has, each)) for each in labels))
+        ]
+        if self._only.options != tuple(kinds):
+            kept = self._only.value if self._only.value in kinds else "all"
+            self._only.options = kinds
+            self._only.value = kept
+        menus = [self._first, self._second] if len(self._models) > 1 else []
+        self.widget.children = [*menus, *([self._only] if len(kinds) > 1 else [])]
+
+    def limited(self, name: str) -> Recognizer:
+        """The model of that name, limited to the characters that are chosen."""
+        model = self.load(name)
+        return model if self._only.value == "all" else model.among(self._only.value)
+
     def recognize(self, strokes: Sequence[np.ndarray]) -> dict[str, Recognition]:
         """The answers of those that are chosen, by name."""
-        return {name: self.load(name).recognize(strokes=strokes) for name in self.chosen}
+        return {name: self.limited(name).recognize(strokes=strokes) for name in self.chosen}
 
     def saliency(self, answers: Mapping[str, Recognition]) -> dict[str, np.ndarray]:
         """The saliency of each best answer, float (28, 28), by name."""
+        models = {name: self.limited(name) for name in answers}
         return {
-            name: self.load(name).saliency(answer.image, self.load(name).labels.index(answer.best))
+            name: models[name].saliency(answer.image, models[name].labels.index(answer.best))
             for name, answer in answers.items()
         }
 

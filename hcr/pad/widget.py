@@ -105,6 +105,8 @@ class Pad(widgets.VBox):
             self._frame.children = (self.canvas,)
 
     def _chosen(self, _change: Any = None) -> None:
+        self._shown = Shown()  # of other models: not to be seen beside what goes wrong
+        self._models.refresh()
         if self._teaching:
             self._teaching.offer(self._models.load(self._models.chosen[0]).labels)
         self._changed()

@@ -1,8 +1,8 @@
 """Which character an index means, for every label set, and the rule that merges cases."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from hcr.errors import DataError, ParameterError
+from hcr.errors import DataError, ParameterError, close
 
 DIGITS = "0123456789"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -23,6 +23,34 @@ LABEL_SETS = {
     "balanced": BALANCED,
     "byclass": BYCLASS,
 }
+
+# Names for some of a model's characters, in any script; a class that is a word is only in `all`.
+KINDS = {
+    "all": lambda label: True,
+    "digits": lambda label: len(label) == 1 and label.isdecimal(),
+    "letters": lambda label: len(label) == 1 and label.isalpha(),
+    "capitals": lambda label: len(label) == 1 and label.isupper(),
+}
+
+
+def subset(only: str | Iterable[str], known: Sequence[str]) -> list[int]:
+    """The indices in `known`, in its order, of the characters that `only` means.
+
+    `only` is a key of `KINDS`, or characters, each once. Raises `ParameterError` where `known`
+    lacks one of them, or where there is none.
+    """
+    if isinstance(only, str) and only in KINDS:
+        chosen = [label for label in known if KINDS[only](label)]
+    else:
+        chosen = list(map(str, only)) if isinstance(only, Iterable) else []
+    lacking = [label for label in chosen if label not in known]
+    if not chosen or lacking or len(set(chosen)) < len(chosen):
+        what = f", of which it lacks {' '.join(dict.fromkeys(lacking))}" if lacking else ""
+        raise ParameterError(
+            f"only must be {', '.join(KINDS)}, or some of the model's characters, each once "
+            f"({''.join(known)}). Received: {only!r:.80}{what}.{close(str(only), KINDS)}"
+        )
+    return [i for i, label in enumerate(known) if label in chosen]
 
 
 def parse_characters(text: str, known: Sequence[str], name: str = "saliency_for") -> list[int]:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 
 from hcr import preprocessing, runs
 from hcr.errors import ModelError, PictureWarning
+from hcr.preprocessing.labels import subset
 from hcr.recognizer import sources
 from hcr.recognizer.network import Network
 from hcr.recognizer.sources import PRETRAINED, About, Scaling, located, named
@@ -53,6 +55,7 @@ class Recognizer:
         self.path, self.labels, self.groups = Path(path), about.characters, about.groups
         self.temperature, self.thresholds = about.temperature, about.alternatives
         self._network = Network(self.path, len(self.labels), scaling)
+        self._columns = np.arange(len(self.labels))  # of the network's outputs, those of `labels`
 
     @classmethod
     def load(
@@ -60,6 +63,8 @@ class Recognizer:
         what: Path | str | None = None,
         labels: Iterable[str] | Path | None = None,
         scaling: str | None = None,
+        *,
+        only: str | Iterable[str] | None = None,
     ) -> "Recognizer":
         """Load a model.
 
@@ -73,9 +78,10 @@ class Recognizer:
             scaling: For a model that does not take uint8 (n, 28, 28), ink 255 on 0: its numbers for
                 ground and ink, as `"0..1"`, then `inverted` for dark ink on light ground, and
                 `transposed` for images as EMNIST's files hold them.
+            only: The characters among which it answers, as `among` takes them; None is all.
 
         Raises `ModelError` where there is no such model, it is no whole one, or its labels or its
-        scaling do not fit.
+        scaling do not fit, `ParameterError` for characters in `only` that it lacks.
         """
         numbers = sources.parse_scaling(scaling)
         path, known = sources.find(what, labels)
@@ -84,7 +90,22 @@ class Recognizer:
 
             # What is converted scales the images itself.
             path, numbers = keras2.convert(path, scaling), None
-        return cls(path, known, numbers)
+        model = cls(path, known, numbers)
+        return model if only is None else model.among(only)
+
+    def among(self, only: str | Iterable[str]) -> "Recognizer":
+        """The same model, whose answers are among `only`, for where no others are possible.
+
+        `only` is `"digits"`, `"letters"`, `"capitals"`, `"all"`, or characters such as `"0123"`.
+        `labels`, the columns of `predict` and `groups` have these alone, in the model's order, and
+        the probabilities sum to 1 over them. Raises `ParameterError` for one that is not there.
+        """
+        chosen = subset(only, self.labels)
+        other = copy(self)
+        other.labels, other._columns = tuple(self.labels[i] for i in chosen), self._columns[chosen]
+        groups = [tuple(x for x in group if x in other.labels) for group in self.groups]
+        other.groups = tuple(group for group in groups if len(group) > 1)
+        return other
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """The calibrated probabilities of every label.
@@ -94,7 +115,12 @@ class Recognizer:
         """
         if not len(preprocessing.check_images(images)):
             return np.zeros((0, len(self.labels)), np.float32)
-        return apply_temperature(self._network(images), self.temperature)
+        probabilities = self._network(images)
+        if len(self._columns) < probabilities.shape[1]:
+            # Where all of them underflow, none is likelier than another.
+            probabilities = np.maximum(probabilities[:, self._columns], np.float32(1e-30))
+            probabilities /= probabilities.sum(axis=1, keepdims=True)
+        return apply_temperature(probabilities, self.temperature)
 
     def recognize(
         self,

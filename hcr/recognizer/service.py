@@ -5,8 +5,9 @@
     POST /strokes   JSON, {"strokes": [[[x, y], ...], ...]}: pen strokes, y down, in any unit
 
 Both answer as JSON with `answers`, the likeliest first, `alternatives`, the plausible characters,
-and `warnings`, why they cannot be trusted, code to one line. Errors are `{"error": ...}`: 400 for
-invalid input, 413 for input that is too large.
+and `warnings`, why they cannot be trusted, code to one line. ?only=digits (letters, capitals, or
+characters, as 0123) answers among these. Errors are `{"error": ...}`: 400 for invalid input, 413
+for input that is too large.
 
 Any page that a browser shows may send requests to this machine, under any name. So 403 is answered
 where `Host` is neither this machine's nor allowed, or where another site is the `Origin`.
@@ -156,6 +157,8 @@ class _Asked(_Handler):
                 f"best must be an integer from 1 to 1000. Received: {best!r:.80}. Leave it out."
             )
         thread, recognizer = self.settings["thread"], self.settings["recognizer"]
+        only = self.get_query_argument("only", None, strip=False)
+        recognizer = recognizer if only is None else recognizer.among(only)
         answer = await IOLoop.current().run_in_executor(thread, self.recognize, recognizer)
         ranked = answer.ranked[: int(best)]
         self.write(
@@ -197,10 +200,12 @@ def main(arguments: list[str] | None = None) -> int:
     command = argparse.ArgumentParser(
         prog="python -m hcr serve",
         description="Answer over HTTP what character a picture or pen strokes show.",
-        epilog="Exit codes: 0 ended, 1 there is no such model or address, 2 wrong arguments.",
+        epilog="Exit codes: 0 ended, 1 no such model, characters or address, 2 wrong arguments.",
     )
     model = "a pretrained model's name, a run's folder, a .tflite or .keras file; default: emnist"
     command.add_argument("model", nargs="?", default=next(iter(PRETRAINED)), help=model)
+    only = "the characters that are possible: digits, letters, capitals, or these themselves"
+    command.add_argument("--only", metavar="CHARACTERS", help=only)
     port = "default: 8000; 0: any that is free"
     command.add_argument("--port", type=int, default=8000, help=port)
     host = "default: 127.0.0.1, which only this machine reaches"
@@ -221,7 +226,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 async def _serve(options: argparse.Namespace) -> None:
     """Listen until a signal ends it."""
-    recognizer, host, port = Recognizer.load(options.model), options.host, options.port
+    recognizer = Recognizer.load(options.model, only=options.only)
+    host, port = options.host, options.port
     try:
         if not host.strip() or not 0 <= port <= 65535:  # else any address, or any port
             raise OSError("no such address; 0.0.0.0 is every one")
