@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr.datasets import files, mnist
+from hcr.datasets import files, mnist, tables
 from hcr.datasets.split import Options
 from hcr.runs import environment
 
@@ -99,7 +99,8 @@ def pool() -> tuple[np.ndarray, np.ndarray]:
     names = [f"emnist-byclass-test-{kind}" for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")]
     paths = [files.find("emnist", name) for name in names]
     if all(paths):
-        return files.read_pair(*paths, 62)
+        split = tables.read_split(paths, "test", 62)
+        return split.images, split.labels
     train, _, _ = mnist.read("mnist-sample", Options())
     return train.images.swapaxes(1, 2), train.labels
 

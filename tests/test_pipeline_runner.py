@@ -146,7 +146,8 @@ def test_figures_of_an_earlier_notebook_do_not_linger(tiny, command, outputs):
 
 
 def test_a_failed_notebook_stops_its_run_and_shows_where(tiny, command, outputs):
-    code = "# Why\nvalue = 1\nprint(value / 0)"
+    warning = 'out.append("warnings", {"text": "Images look\\n inverted."}, same="text")'
+    code = f"# Why\n{warning}\nvalue = 1\nprint(value / 0)"
     tiny_project.write_notebook(tiny, "02_balance", code, prose="See below.\n\n### The division")
     (tiny / "params" / "other.yaml").write_text("run: other\n")
     done = command("params/quick.yaml", "params/other.yaml", "--from", "02_balance")
@@ -154,6 +155,7 @@ def test_a_failed_notebook_stops_its_run_and_shows_where(tiny, command, outputs)
     # Another run is not stopped by it.
     assert ran(done.out) == ["02_balance"] * 2
     assert "2 of 2 runs failed: quick, other" in done.out
+    assert "warning: Images look inverted.\n" in done.out
     lines = done.err.strip().splitlines()
     assert "02_balance failed under “The division”" in lines[0]
     assert "print(value / 0)" in lines[1]

@@ -21,6 +21,7 @@ from hcr.errors import DataError, ParameterError, nearest
 DATASETS = {
     "mnist-sample": "hcr.datasets.mnist",
     "mnist": "hcr.datasets.mnist",
+    "sklearn-digits": "hcr.datasets.mnist",
     "emnist-subset": "hcr.datasets.emnist",
     "emnist-subset+unipen": "hcr.datasets.emnist",
     "emnist-subset+drawings": "hcr.datasets.emnist",

@@ -18,9 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr.datasets.files import caching, download, find, find_form, read_pair, reading
+from hcr.datasets.files import caching, download, find, find_form, reading
 from hcr.datasets.leaks import LISTED, listed, pixel_hashes
 from hcr.datasets.split import SPLIT_SEED, Info, Options, Split, stratified
+from hcr.datasets.tables import read_split
 from hcr.errors import DataError
 from hcr.preprocessing.labels import BALANCED, BYCLASS, BYMERGE, DIGITS, LETTERS
 from hcr.runs import files
@@ -91,10 +92,11 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     train, validation = map(whole.take, stratified(whole.labels, (0.9, 0.1), SPLIT_SEED))
     if second:
         drawn = import_module(JOINED[second][0]).read(second, options)[0]
+        writers = np.full(len(train), "") if train.writers is None else train.writers
         train = Split(
             np.concatenate([train.images, drawn.images]),
             np.concatenate([train.labels, drawn.labels]),
-            writers=np.concatenate([np.full(len(train), ""), drawn.writers]),
+            writers=np.concatenate([writers, drawn.writers]),
             sources=np.repeat([0, 1], [len(train), len(drawn)]).astype(np.int64),
         )
     return train, validation, part(first, "test")
@@ -112,8 +114,9 @@ def part(name: str, split: str) -> Split:
         check_official(path)
     # In EMNIST Letters A is 1.
     first = int(name == "emnist-letters")
-    pixels, values = read_pair(*paths, len(SETS[name][0]), first)
-    return Split(np.ascontiguousarray(pixels.swapaxes(1, 2)), values)
+    stored = read_split(paths, split, len(SETS[name][0]), first)
+    upright = np.ascontiguousarray(stored.images.swapaxes(1, 2))
+    return Split(upright, stored.labels, writers=stored.writers)
 
 
 def rebuild(pool: np.ndarray) -> Split:
@@ -135,7 +138,7 @@ def rebuild(pool: np.ndarray) -> Split:
 def part_files(name: str, split: str) -> list[Path]:
     """The files that hold a split; behind them the list, for a subset to rebuild."""
     names = [f"{name}-{split}-{kind}" for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")]
-    paths = find_form("emnist", names)
+    paths = find_form("emnist", names, [f"{name}-{split}.csv"], [f"{name}.mat"])
     if paths is not None:
         return paths
     if name != SUBSET:

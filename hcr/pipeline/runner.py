@@ -208,6 +208,8 @@ class _Runner:
         else:
             self._note(stage, status="failed", error=failure, **ended)
         self._write_page(stage, again=True)
+        for warning in self._entry(stage)["warnings"]:
+            self.reporter.say(f"warning: {' '.join(warning['text'].split())}")
         self.reporter.say(f"{'FAILED after' if failure else 'done in'} {runs.clock(seconds)}")
         if failure is None:
             return ""
