@@ -109,3 +109,31 @@ def test_a_pipe_in_the_place_of_a_picture_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "x.png")
     with pytest.raises(DataError, match="whole picture"):
         read_picture(tmp_path / "x.png")
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=["baseline", "progressive"])
+def test_a_jpeg_without_its_last_bytes_is_read_and_no_other_file(options):
+    gray = np.full((300, 200), 230, np.uint8)
+    gray[50:200, 90:110] = 20
+    gray = gray + np.random.default_rng(0).integers(0, 9, gray.shape).astype(np.uint8)
+
+    def saved(form, **more):
+        file = io.BytesIO()
+        Image.fromarray(gray).save(file, form, **more)
+        return file.getvalue()
+
+    content = saved("JPEG", **options)
+    for lost in (2, 40, len(content) // 20):
+        pixels = read_picture(content[:-lost]).astype(int)
+        assert np.abs(pixels[:270] - gray[:270]).max() < 60
+        assert pixels[210:].min() > 200  # paper, not the gray of what is not there
+    for broken in (saved("JPEG")[: len(content) // 3], saved("PNG")[:-40]):
+        with pytest.raises(DataError, match="truncated"):
+            read_picture(broken)
+
+
+def test_a_large_jpeg_is_decoded_smaller():
+    file = io.BytesIO()
+    Image.new("L", (1600, 1200), 200).save(file, "JPEG")
+    assert read_picture(file.getvalue()).shape == (1200, 1600)
+    assert read_picture(file.getvalue(), longest=512).shape == (600, 800)

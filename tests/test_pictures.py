@@ -321,6 +321,8 @@ def test_every_mode_of_pillow_and_numpy_gives_the_same():
     assert deep.mode == "I;16"
     see_through = np.zeros((*gray.shape, 4), np.uint8)
     see_through[..., 3] = 255 - gray
+    file = io.BytesIO()
+    image.save(file, "PNG")
     alike = {
         **{mode: image.convert(mode) for mode in ("RGB", "RGBA", "LA", "CMYK", "P", "I", "F")},
         "I;16": deep,
@@ -331,11 +333,61 @@ def test_every_mode_of_pillow_and_numpy_gives_the_same():
         "int64": gray.astype(np.int64),
         "float": gray / 255,
         "not contiguous": np.repeat(gray, 2, axis=1)[:, ::2],
+        "list": gray.tolist(),
+        "channel first": gray[None],
+        "RGB first": np.repeat(gray[None], 3, axis=0),
+        "one of a batch": gray[None, ..., None],
+        "content": file.getvalue(),
+        "file": file,
+        "sketch": {"background": None, "layers": [see_through], "composite": see_through},
+        "layers": {"background": np.full_like(see_through, 255), "layers": [see_through]},
+        "mask": {"image": np.full_like(gray, 255), "mask": 255 - gray},
     }
     for name, picture in alike.items():
         assert likeness(from_picture(picture), expected) > 0.995, name
     for name, picture in {"1": image.convert("1", dither=0), "bool": gray > 127}.items():
         assert likeness(from_picture(picture), expected) > 0.97, name
+
+
+def turned(ink, paper, angle, expand=False):
+    """The scan of an R in these grays, turned, with transparent corners."""
+    gray = bytes_of(paper + (ink - paper) * (1 - SCANS["R"]))
+    picture = Image.fromarray(gray).convert("RGBA")
+    return picture.rotate(angle, Image.Resampling.BICUBIC, expand)
+
+
+def cut_out(ink, hidden):
+    """The ink of an R alone, in this gray, on what is transparent and has another gray."""
+    gray = bytes_of(SCANS["R"])
+    pixels = np.full((*gray.shape, 4), ink, np.uint8)
+    pixels[..., 3] = 255 - gray
+    pixels[gray == 255, :3] = hidden
+    return pixels
+
+
+TRANSPARENT = {
+    "white ink alone": cut_out(255, 255),
+    "white ink alone, black hidden": cut_out(255, 0),
+    "black ink alone, white hidden": cut_out(0, 255),
+    "light paper turned": turned(0.1, 0.9, 8),
+    "dark paper turned": turned(1, 0, 8),
+    "dark paper turned, larger": turned(1, 0, 8, True),
+}
+
+
+@pytest.mark.parametrize("name", TRANSPARENT)
+def test_what_is_transparent_is_neither_paper_nor_ink(name):
+    level = bytes_of(SCANS["R"])
+    if "turned" in name:
+        level = np.asarray(
+            Image.fromarray(level).rotate(8, Image.Resampling.BICUBIC, fillcolor=255)
+        )
+    assert likeness(from_picture(TRANSPARENT[name]), from_picture(level)) > 0.98
+
+
+def test_blank_paper_with_transparent_corners_is_blank():
+    assert not from_picture(turned(0.9, 0.9, 8)).any()
+    assert not from_picture(np.zeros((50, 50, 4), np.uint8)).any()
 
 
 def test_a_phones_photo_is_turned_as_it_says():
@@ -350,11 +402,12 @@ def test_a_phones_photo_is_turned_as_it_says():
 @pytest.mark.parametrize(
     ("wrong", "received"),
     [
-        ([[0, 255]], "list"),
+        ([[0, 255], [0]], "list"),
+        (np.zeros(784, np.uint8), r"\(784,\)"),
+        ({"composite": None, "layers": []}, "composite"),
         (np.zeros((2, 28, 28, 3), np.uint8), r"\(2, 28, 28, 3\)"),
         (np.zeros((5, 5, 7), np.uint8), r"\(5, 5, 7\)"),
         (np.zeros((0, 28), np.uint8), r"\(0, 28\)"),
-        (np.full((5, 5), 255.0), "float64 from 255"),
         (np.full((5, 5), np.nan), "nan"),
         (np.full((5, 5), 70000), "from 70000"),
         (np.full((5, 5), 1j), "complex"),

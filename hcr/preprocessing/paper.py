@@ -28,14 +28,46 @@ _TOUCHED = 0.1  # of the border: ink that covers less of it may have a margin
 _DARK = 0.1  # of the border: by so much light ink must be likelier than dark ink
 _LOW = 0.12  # of white: less between ink and paper is warned of
 _MARGIN = 0.1  # of the ink's extent: what a picture that is not cut out tightly leaves on a side
+_SHEET = 0.25  # line width by longer side: above it what is opaque is a sheet, not lines of ink
 _FINE = 1.9  # px, at 28 x 28: finer lines are widened to `PEN` (EMNIST: 2.4 at the lower quartile)
 _ROUND = 0.6  # line width by longer side: above it the ink is a dot (a disc has 0.67)
 
 
-def ink(gray: np.ndarray, inverted: bool | None) -> np.ndarray:
+def see_through(
+    gray: np.ndarray, alpha: np.ndarray | float
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Lightness where what is transparent is neither paper nor ink; and where the picture is.
+
+    Takes float32 (h, w) of 0..1, lightness times alpha, and alpha, 1 for none. Returns lightness,
+    which goes on beyond what is seen, and bool (h, w), None for all. Where all that is seen has one
+    color, or the form of lines in several, it is ink: dark where alpha is high.
+    """
+    if not np.ndim(alpha) or alpha.min() > 0.99:
+        return gray, None
+    opaque = alpha > 0.5
+    if not opaque.any():
+        return np.ones_like(gray), None
+    gray = gray / np.maximum(alpha, 0.5)
+    solid = gray[alpha > 0.9] if (alpha > 0.9).any() else gray[opaque]
+    lines = [np.flatnonzero(opaque.any(axis=axis)) for axis in (0, 1)]
+    broad = _line_width(opaque) > _SHEET * max(np.ptp(line) + 1 for line in lines)
+    if (np.ptp(solid) < _FAINT and not (broad and opaque.mean() > 0.6)) or not broad:
+        return 1 - alpha, None
+    return _filled(gray, opaque)
+
+
+def _filled(gray: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`gray`, where it is not `seen` as at the nearest place that is; and `seen`, its rim less."""
+    seen = ndimage.binary_erosion(seen, np.ones((3, 3)), iterations=2, border_value=1)
+    where = ndimage.distance_transform_edt(~seen, return_distances=False, return_indices=True)
+    return gray[tuple(where)], seen
+
+
+def ink(gray: np.ndarray, inverted: bool | None, seen: np.ndarray | None = None) -> np.ndarray:
     """How much ink there is, half where ink and paper meet; none on blank paper.
 
-    Takes and returns float32 (h, w) of 0..1; `inverted` is as for `from_picture`.
+    Takes and returns float32 (h, w) of 0..1; `inverted` is as for `from_picture`, and there is no
+    ink but where it is `seen`, bool (h, w).
     """
     soft = ndimage.gaussian_filter(gray, 0.7) if min(gray.shape) > 2 * SIDE else gray
     sides = [inverted]
@@ -45,6 +77,8 @@ def ink(gray: np.ndarray, inverted: bool | None) -> np.ndarray:
     noise = _noise(gray)
     for is_dark in sides:
         level = _light_ink(-soft if is_dark else soft, noise)
+        if seen is not None:
+            level = np.where(seen, level, 0)
         if level.any():
             break
     return level

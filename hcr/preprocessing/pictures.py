@@ -8,35 +8,50 @@ it give the same image.
 
 import io
 import warnings
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hcr.errors import DataError
+from hcr.preprocessing.arrays import gray_range
 from hcr.preprocessing.images import EMNIST, Framing
 
-# What Pillow decodes by itself: any other may start a program, as EPS starts Ghostscript.
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "AVIF")
+# What Pillow decodes by itself: any other may start a program, as EPS starts Ghostscript. HEIF is
+# decoded where the extra `heic` is installed.
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "AVIF", "HEIF")
+# Of the files that are pictures, in a folder.
+SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".pbm"}
+SUFFIXES |= {".pgm", ".ppm", ".avif", ".heic", ".heif"}
 MOST_BYTES = 200_000_000  # of a file
 MOST_PIXELS = 64_000_000
 MOST_SIDE = 20_000  # px
 
+_HEIC = {b"ftyp" + brand for brand in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1")}
+_LOST = 0.1  # of a JPEG's height: more may not be missing at its end
+_LIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue
 _LARGEST = 512  # px: larger pictures are made smaller first
 _AS_THEY_ARE = ("1", "L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I;16L", "I;16N")
-_RULE = "A picture must be a Pillow image or an array of grays, RGB or RGBA, such as uint8 (h, w)."
+_RULE = (
+    "A picture must be a file's path or content, a Pillow image, or an array of grays, RGB or RGBA "
+    "such as uint8 (h, w)."
+)
 
 
 class TooLargeError(DataError):
     """More was sent than is taken."""
 
 
-def read_picture(file: Path | bytes, most_pixels: int = MOST_PIXELS) -> np.ndarray:
+def read_picture(
+    file: Path | bytes, most_pixels: int = MOST_PIXELS, longest: int = MOST_SIDE
+) -> np.ndarray:
     """The pixels of a picture's file, for `from_picture`. No other function opens such files.
 
     Args:
         file: Its path, or its content, of at most `MOST_BYTES`.
         most_pixels: Before they are decoded.
+        longest: A JPEG may be decoded smaller, with at least so many pixels on its sides.
 
     Returns:
         Of the first frame, turned as its EXIF says: bool or uint8, (h, w), (h, w, 2), (h, w, 3) or
@@ -55,12 +70,16 @@ def read_picture(file: Path | bytes, most_pixels: int = MOST_PIXELS) -> np.ndarr
             raise OSError("what is no file")
         if size > MOST_BYTES:
             raise Image.DecompressionBombError(f"{size:,} bytes")
+        source = path.open("rb") if path else io.BytesIO(file)
         Image.init()
+        if source.read(12)[4:] in _HEIC:
+            _register_heic()
         formats = [each for each in FORMATS if each in Image.OPEN]
         # Of a damaged file Pillow may warn without end, each time in other words.
         with (
+            source,
             warnings.catch_warnings(action="ignore"),
-            Image.open(path or io.BytesIO(file), formats=formats) as picture,
+            Image.open(source, formats=formats) as picture,
         ):
             sizes = [picture.size]
             if picture.format == "TIFF":  # a tile is decoded whole, though it may be the larger
@@ -68,6 +87,9 @@ def read_picture(file: Path | bytes, most_pixels: int = MOST_PIXELS) -> np.ndarr
             for width, height in sizes:
                 if width * height > most_pixels or max(width, height) > MOST_SIDE:
                     raise Image.DecompressionBombError(f"{width:,} x {height:,} pixels")
+            picture.draft(None, (longest, longest))
+            if picture.format in ("JPEG", "MPO"):
+                return _pixels(_whole_jpeg(picture, source))
             return _pixels(picture)
     except FileNotFoundError:
         raise DataError(f"There is no picture {path}. Give the path of one.") from None
@@ -89,10 +111,11 @@ def from_picture(
     """Make a picture of one character from outside look as EMNIST would show it.
 
     Args:
-        picture: A file's path, a Pillow image of any mode (the first frame; turned as its EXIF
-            says), or an array (h, w), (h, w, 1), RGB (h, w, 3), with alpha (h, w, 2) or (h, w, 4):
-            bool, integers of 0..255 (or 0..65535 where one is above 255), or floats of 0..1. What
-            is transparent is white. Any size from 1 x 1.
+        picture: A file's path, content or file object; a Pillow image of any mode (the first frame;
+            turned as its EXIF says); the dict of a Gradio sketchpad; or what NumPy makes an array
+            of: (h, w), (h, w, 1), RGB (h, w, 3), with alpha (h, w, 2) or (h, w, 4), channels first
+            or last, of any range that `gray_range` knows. What is transparent is neither paper nor
+            ink, unless all else has one color. Any size from 1 x 1.
         inverted: True for dark ink on light paper, False for light ink on dark, None to find out.
             A bold character that is cut out without any margin may then be taken for its paper: 4
             of 36 printed ones.
@@ -117,46 +140,128 @@ def read_ink(picture: Any, *, inverted: bool | None = None) -> tuple[np.ndarray,
 
     Takes what `from_picture` takes. Returns the ink, float32 (h, w) of 0..1 and at most 512 pixels
     a side, 0 everywhere on blank paper; and warnings, code to one line: `blank`, `touches_border`
-    (ink is cut off by the picture's edge), `low_contrast`.
+    (ink is cut off by the picture's edge), `low_contrast`, `range` (that of the grays is a guess).
     """
     # Imported late: SciPy takes a while, and drawings do without it.
     from hcr.preprocessing import paper
 
-    if isinstance(picture, str | Path):
-        picture = read_picture(Path(picture))
-    gray = paper.reduced(_gray(picture), _LARGEST)
-    ink = paper.ink(gray, inverted)
-    return ink, paper.warnings_of(ink, gray)
+    gray, alpha, guessed = _taken(picture, _LARGEST)
+    gray = paper.reduced(gray * alpha, _LARGEST)
+    if np.ndim(alpha):
+        alpha = paper.reduced(alpha, _LARGEST)
+    gray, seen = paper.see_through(gray, alpha)
+    ink = paper.ink(gray, inverted, seen)
+    found = paper.warnings_of(ink, gray)
+    if guessed:
+        found["range"] = f"Its grays were taken to be {guessed}. Give them as 0..255 to be sure."
+    return ink, found
 
 
-def _gray(picture: Any) -> np.ndarray:
-    """Lightness, float32 (h, w) of 0..1."""
+def _whole_jpeg(picture: Any, source: io.IOBase) -> Any:
+    """A JPEG, decoded; what its last bytes would show is as the pixels above.
+
+    Pillow does this by itself only under a switch that is for all formats and threads.
+    """
     from PIL import Image
 
-    if isinstance(picture, Image.Image):
+    try:
+        picture.load()
+        return picture
+    except OSError as error:
+        if "truncated" not in str(error):
+            raise
+        cut = error
+    source.seek(0)
+    whole = Image.open(io.BytesIO(source.read() + b"\xff\xd9"), formats=["JPEG"])  # ends there
+    whole.draft(None, picture.size)
+    pixels = np.array(whole)
+    # What is not there is gray.
+    lost = (np.abs(pixels.reshape(*pixels.shape[:2], -1).astype(int) - 128) < 5).all(axis=2)
+    n = int(np.argmin(lost[::-1, -1]))
+    if n > _LOST * len(lost) or lost[:, -1].all():
+        raise cut
+    if n:
+        above = pixels[-n - 1]
+        pixels[-n:][lost[-n:]] = np.broadcast_to(above, pixels[-n:].shape)[lost[-n:]]
+        whole.paste(Image.fromarray(pixels, whole.mode))
+    return whole
+
+
+def _register_heic() -> None:
+    """Let Pillow open HEIC, by an extra of this package."""
+    try:
+        import pillow_heif
+    except ImportError:
+        raise OSError('HEIC, which needs pip install "hcr[heic]"') from None
+    pillow_heif.register_heif_opener()
+
+
+def _taken(picture: Any, longest: int) -> tuple[np.ndarray, np.ndarray | float, str]:
+    """What people give as a picture: lightness, alpha, and the range of grays where it is guessed.
+
+    Lightness and alpha are float32 (h, w) of 0..1, alpha 1 where there is none. Much larger
+    pictures than `longest` are made smaller on the way.
+    """
+    from PIL import Image
+
+    if isinstance(picture, dict):
+        picture = _sketch(picture)
+    if hasattr(picture, "read"):
+        if picture.seekable():
+            picture.seek(0)
+        picture = picture.read(MOST_BYTES + 1)
+    if isinstance(picture, str | Path):
+        picture = read_picture(Path(picture), longest=longest)
+    elif isinstance(picture, bytes | bytearray | memoryview):
+        picture = read_picture(bytes(picture), longest=longest)
+    elif isinstance(picture, Image.Image):
         picture = _pixels(picture)
-    if not isinstance(picture, np.ndarray):
-        raise DataError(f"{_RULE} Received: {type(picture).__name__}.")
-    shape, kind = picture.shape, picture.dtype.kind
-    channels = shape[2] if len(shape) == 3 else 1
-    if len(shape) not in (2, 3) or channels > 4 or 0 in shape or kind not in "buif":
-        raise DataError(f"{_RULE} Received: {picture.dtype} of shape {shape}.")
-    values = picture.astype(np.float32)
-    low, high = float(values.min()), float(values.max())
-    if not (low >= 0 and high <= (1 if kind == "f" else 65535)):
-        ranges = "Integers must be in 0..255 or 0..65535, floats in 0..1."
-        raise DataError(f"{_RULE} {ranges} Received: {picture.dtype} from {low:g} to {high:g}.")
-    if kind in "ui":
-        values /= 255 if high <= 255 else 65535
-    values = values.reshape(*shape[:2], channels)
-    if channels in (1, 2):
-        gray = values[..., 0]
-    else:
-        gray = values[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32)
-    if channels in (2, 4):
-        alpha = values[..., -1]
-        gray = gray * alpha + (1 - alpha)
-    return gray
+    try:
+        values = np.asarray(picture)
+    except Exception as error:  # a tensor on a GPU or with a gradient, a list of unlike rows
+        raise DataError(
+            f"{_RULE} Received: {type(picture).__name__} ({error!s:.80}). "
+            "Give np.array(...) of it, of a tensor .detach().cpu().numpy()."
+        ) from error
+    shape = values.shape
+    while values.ndim > 3 and len(values) == 1:
+        values = values[0]
+    if values.ndim == 3 and values.shape[2] > 4 and len(values) in (1, 3, 4):
+        values = np.moveaxis(values, 0, -1)
+    values = values[..., None] if values.ndim == 2 else values
+    if values.ndim != 3 or values.shape[2] > 4 or 0 in shape or values.dtype.kind not in "buif":
+        kind = type(picture).__name__
+        received = kind if values.dtype == object else f"{kind} of {values.dtype} {shape}"
+        raise DataError(f"{_RULE} Received: {received}. Give x.reshape(28, 28), or one at a time.")
+    low, high = gray_range(values)
+    usual = ((0, 1),) if values.dtype.kind in "bf" else ((0, 255), (0, 65535))
+    guessed = (low, high) not in usual and values.min() < values.max()
+    times = max(values.shape[:2]) // (2 * longest)
+    if times > 1 and values.dtype == np.uint8:
+        small = Image.fromarray(values[..., 0] if values.shape[2] == 1 else values).reduce(times)
+        values = np.asarray(small).reshape(small.height, small.width, -1)
+    values = np.clip((values.astype(np.float32) - low) / np.float32(high - low), 0, 1)
+    gray = values[..., :3] @ _LIGHTNESS if values.shape[2] > 2 else values[..., 0]
+    alpha = values[..., -1] if values.shape[2] in (2, 4) else 1.0
+    return gray, alpha, f"{low:.3g}..{high:.3g}" if guessed else ""
+
+
+def _sketch(parts: dict) -> Any:
+    """The picture in the value of Gradio's `Sketchpad` and `ImageEditor`, of any version."""
+    from PIL import Image
+
+    mask = parts.get("mask")
+    drawn = mask is not None and np.asarray(mask).any()
+    for sheet in (parts.get("composite"), mask if drawn else parts.get("image")):
+        if sheet is not None:
+            return sheet
+    layers = [parts.get("background"), *(parts.get("layers") or ())]
+    layers = [each for each in layers if each is not None]
+    if not layers:
+        names = ", ".join(map(str, parts)) or "nothing"
+        raise DataError(f"{_RULE} Received: a dict of {names}. Give its picture.")
+    sheets = (x if isinstance(x, Image.Image) else Image.fromarray(np.asarray(x)) for x in layers)
+    return reduce(Image.alpha_composite, (sheet.convert("RGBA") for sheet in sheets))
 
 
 def _pixels(picture: Any) -> np.ndarray:
