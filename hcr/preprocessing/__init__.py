@@ -8,9 +8,15 @@ it from one that does not, and `to_gray_levels` scales an array's grays. Beside 
 
 from hcr.preprocessing.arrays import gray_range, to_gray_levels
 from hcr.preprocessing.images import EMNIST, FRAMINGS, SIDE, Framing, check_images
-from hcr.preprocessing.pictures import TooLargeError, from_picture, read_ink, read_picture
+from hcr.preprocessing.pictures import (
+    TooLargeError,
+    from_picture,
+    pixels_of,
+    read_ink,
+    read_picture,
+)
 from hcr.preprocessing.strokes import BLUR, PEN, from_strokes
 
 __all__ = ["BLUR", "EMNIST", "FRAMINGS", "PEN", "SIDE", "Framing", "TooLargeError"]
-__all__ += ["check_images", "from_picture", "from_strokes", "gray_range", "read_ink"]
-__all__ += ["read_picture", "to_gray_levels"]
+__all__ += ["check_images", "from_picture", "from_strokes", "gray_range"]
+__all__ += ["pixels_of", "read_ink", "read_picture", "to_gray_levels"]

@@ -31,7 +31,7 @@ MOST_SIDE = 20_000  # px
 _HEIC = {b"ftyp" + brand for brand in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1")}
 _LOST = 0.1  # of a JPEG's height: more may not be missing at its end
 _LIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue
-_LARGEST = 512  # px: larger pictures are made smaller first
+LARGEST = 512  # px: larger pictures are made smaller first
 _AS_THEY_ARE = ("1", "L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I;16L", "I;16N")
 _RULE = (
     "A picture must be a file's path or content, a Pillow image, or an array of grays, RGB or RGBA "
@@ -135,20 +135,23 @@ def from_picture(
     return paper.frame(read_ink(picture, inverted=inverted)[0], framing)
 
 
-def read_ink(picture: Any, *, inverted: bool | None = None) -> tuple[np.ndarray, dict[str, str]]:
+def read_ink(
+    picture: Any, *, inverted: bool | None = None, longest: int = LARGEST
+) -> tuple[np.ndarray, dict[str, str]]:
     """Where a picture has ink, and what its answer cannot be trusted for.
 
-    Takes what `from_picture` takes. Returns the ink, float32 (h, w) of 0..1 and at most 512 pixels
-    a side, 0 everywhere on blank paper; and warnings, code to one line: `blank`, `touches_border`
-    (ink is cut off by the picture's edge), `low_contrast`, `range` (that of the grays is a guess).
+    Takes what `from_picture` takes. Returns the ink, float32 (h, w) of 0..1 and at most `longest`
+    pixels a side, 0 everywhere on blank paper; and warnings, code to one line: `blank`,
+    `touches_border` (ink is cut off by the picture's edge), `low_contrast`, `range` (that of the
+    grays is a guess).
     """
     # Imported late: SciPy takes a while, and drawings do without it.
     from hcr.preprocessing import paper
 
-    gray, alpha, guessed = _taken(picture, _LARGEST)
-    gray = paper.reduced(gray * alpha, _LARGEST)
+    gray, alpha, guessed = _grays(pixels_of(picture, longest), longest)
+    gray = paper.reduced(gray * alpha, longest)
     if np.ndim(alpha):
-        alpha = paper.reduced(alpha, _LARGEST)
+        alpha = paper.reduced(alpha, longest)
     gray, seen = paper.see_through(gray, alpha)
     ink = paper.ink(gray, inverted, seen)
     found = paper.warnings_of(ink, gray)
@@ -196,11 +199,10 @@ def _register_heic() -> None:
     pillow_heif.register_heif_opener()
 
 
-def _taken(picture: Any, longest: int) -> tuple[np.ndarray, np.ndarray | float, str]:
-    """What people give as a picture: lightness, alpha, and the range of grays where it is guessed.
+def pixels_of(picture: Any, longest: int = MOST_SIDE) -> np.ndarray:
+    """The pixels, (h, w, channels) of numbers, of what `from_picture` takes.
 
-    Lightness and alpha are float32 (h, w) of 0..1, alpha 1 where there is none. Much larger
-    pictures than `longest` are made smaller on the way.
+    `longest` is that of `read_picture`. Raises `DataError` where it is no picture.
     """
     from PIL import Image
 
@@ -233,6 +235,17 @@ def _taken(picture: Any, longest: int) -> tuple[np.ndarray, np.ndarray | float, 
         kind = type(picture).__name__
         received = kind if values.dtype == object else f"{kind} of {values.dtype} {shape}"
         raise DataError(f"{_RULE} Received: {received}. Give x.reshape(28, 28), or one at a time.")
+    return values
+
+
+def _grays(values: np.ndarray, longest: int) -> tuple[np.ndarray, np.ndarray | float, str]:
+    """Lightness, alpha, and the range of grays where it is guessed.
+
+    Lightness and alpha are float32 (h, w) of 0..1, alpha 1 where there is none. Much larger
+    pictures than `longest` are made smaller on the way.
+    """
+    from PIL import Image
+
     low, high = gray_range(values)
     usual = ((0, 1),) if values.dtype.kind in "bf" else ((0, 255), (0, 65535))
     guessed = (low, high) not in usual and values.min() < values.max()

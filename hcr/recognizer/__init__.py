@@ -1,9 +1,11 @@
 """A trained model as a fast function of images, strokes or pictures, without TensorFlow.
 
 `Recognizer.load` takes a pretrained model's name, a run's folder or a file; `recognize` answers for
-one character, `predict` for many images. `hcr.recognizer.service` answers over HTTP.
+one character, `recognize_page` for rows of them, `predict` for many images.
+`hcr.recognizer.service` answers over HTTP.
 """
 
+from hcr.recognizer.page import PageCharacter
 from hcr.recognizer.recognizer import (
     Recognition,
     Recognizer,
@@ -14,5 +16,5 @@ from hcr.recognizer.recognizer import (
 )
 from hcr.recognizer.sources import PRETRAINED, About, about, inherited, keras_files, located, named
 
-__all__ = ["PRETRAINED", "About", "Recognition", "Recognizer", "about", "choices", "inherited"]
-__all__ += ["keras_files", "load_all", "load_for", "load_start", "located", "named"]
+__all__ = ["PRETRAINED", "About", "PageCharacter", "Recognition", "Recognizer", "about", "choices"]
+__all__ += ["inherited", "keras_files", "load_all", "load_for", "load_start", "located", "named"]

@@ -13,7 +13,7 @@ import numpy as np
 from hcr import preprocessing, runs
 from hcr.errors import ModelError, PictureWarning
 from hcr.preprocessing.labels import subset
-from hcr.recognizer import sources
+from hcr.recognizer import page, sources
 from hcr.recognizer.network import Network
 from hcr.recognizer.sources import PRETRAINED, About, Scaling, located, named
 
@@ -32,7 +32,7 @@ class Recognition:
     alternatives: list[str] = field(default_factory=list)  # what it may be; one where it is sure
     # uint8 (28, 28), the image that the model saw.
     image: np.ndarray = field(default_factory=lambda: np.zeros((28, 28), np.uint8))
-    # Why it cannot be trusted: code ("blank", "touches_border", "low_contrast") to one line.
+    # Why it cannot be trusted: code ("blank", "touches_border", "several", ...) to one line.
     warnings: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -147,26 +147,55 @@ class Recognizer:
 
             ink, found = preprocessing.read_ink(image)
             seen = paper.frame(ink)
+            if (n := page.count_in_row(ink, self.predict)) > 1:
+                found["several"] = f"{n} characters: use recognize_page."
         if not seen.any():
             return Recognition(image=seen, warnings=found)
-        probabilities = self.predict(seen[None])[0]
-        order = np.argsort(-probabilities, kind="stable")
-        ranked = [(self.labels[i], float(probabilities[i])) for i in order]
+        ranked = self._ranked(self.predict(seen[None])[0])
         threshold = self.thresholds.get("images")
         if strokes is not None:
             threshold = self.thresholds.get("drawings", threshold)
         return Recognition(ranked[:top], self._alternatives(ranked, threshold), seen, found)
 
+    def recognize_page(self, picture: Any) -> list[list[page.PageCharacter]]:
+        """The separate characters of a picture: lines from the top, each from left to right.
+
+        It is for print, not for joined writing. `picture` is as for `recognize`; its characters
+        should be 30 pixels high or more where its longer side has 2048, to which a larger one is
+        reduced. Returns no line for blank paper. Raises `DataError` where it is no picture.
+        """
+        pixels = preprocessing.pixels_of(picture)
+        ink, _ = preprocessing.read_ink(pixels, longest=page.LONGEST)
+        height, width = np.array(pixels.shape[:2]) / ink.shape
+        threshold = self.thresholds.get("images")
+        lines = []
+        for line in page.read_lines(ink, self.predict):
+            lines.append([])
+            for (left, top, right, bottom), probabilities in line:
+                box = (left * width, top * height, right * width, bottom * height)
+                ranked = self._ranked(probabilities)
+                alternatives = self._alternatives(ranked, threshold)
+                lines[-1].append(page.PageCharacter(tuple(map(round, box)), ranked, alternatives))
+        return lines
+
     def read_image(self, picture: Any) -> Ranked:
-        """`recognize(picture).ranked`: empty for blank paper. Issues its warnings."""
+        """`recognize(picture).ranked`: empty for blank paper or several characters.
+
+        Issues its warnings as `PictureWarning`.
+        """
         answer = self.recognize(picture)
         for line in answer.warnings.values():
             warnings.warn(line, PictureWarning, stacklevel=2)
-        return answer.ranked
+        return [] if "several" in answer.warnings else answer.ranked
 
     def read_strokes(self, strokes: Sequence[np.ndarray]) -> Ranked:
         """`recognize(strokes=strokes).ranked`: empty for an empty pad."""
         return self.recognize(strokes=strokes).ranked
+
+    def _ranked(self, probabilities: np.ndarray) -> Ranked:
+        """The labels with their probabilities, float (n_labels,), best first."""
+        order = np.argsort(-probabilities, kind="stable")
+        return [(self.labels[i], float(probabilities[i])) for i in order]
 
     def _alternatives(self, ranked: Ranked, threshold: float | None) -> list[str]:
         """The characters that it may be, likeliest first, the best always."""
