@@ -17,11 +17,10 @@ import numpy as np
 
 from hcr.datasets import files
 from hcr.datasets.leaks import pixel_hashes
-from hcr.datasets.own_arrays import Source
-from hcr.datasets.own_forms import scan
+from hcr.datasets.own_forms import Source, scan
 from hcr.datasets.split import Info, Options, Split, by_hash
 from hcr.errors import DataError, ParameterError, nearest
-from hcr.preprocessing import SIDE, from_picture, gray_range, to_gray_levels
+from hcr.preprocessing import SIDE, from_picture
 
 # What the files' images are like; a literal, read as text where parameters are checked.
 ORIENTATIONS = {
@@ -33,7 +32,7 @@ ORIENTATIONS = {
 SHARES = (0.7, 0.15, 0.15)  # training, validation, test
 OF_TRAINING = (0.9, 0.1)  # training, validation, where only the test images are given
 NAMED = 3  # of the images that are left out, so many are named
-FORM = "a folder character/picture.png, a CSV, IDX files, a .mat or an .npz (or a .zip of these)"
+FORM = "a folder character/picture.png, a folder with a pair of IDX files, or an .npz of arrays"
 REMEDY = "Mend it (docs/own_data.md), or give another path."
 
 
@@ -52,12 +51,10 @@ def sources(name: str, options: Options) -> list[Path]:
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     """Read, orient and split the images.
 
-    The grays of arrays are scaled to 0..255 from the range that they have in all parts together. A
-    gray image of 28 x 28 is taken to be framed already and only oriented; among picture files,
+    A gray image of 28 x 28 is taken to be framed already and only oriented; among picture files,
     light and dark are swapped in all such where all of their borders' pixels together have a
     bright median. Any other image goes through `from_picture`. An orientation with `inverted` says
-    that ink is dark in every image. Those without ink are left out and named on standard error,
-    where it also says how the data were taken, in so far as more than one way is possible.
+    that ink is dark in every image. Those without ink are left out and named on standard error.
 
     Raises `DataError` where an image is broken, labels and images don't fit together, or a
     character has too few images.
@@ -91,8 +88,8 @@ def _path(options: Options) -> Path:
 def _split(source: Source, orientation: str) -> tuple[Split, Split, Split]:
     parts = _with_ink(source, _upright(source, orientation))
     characters = source.characters
-    if len(parts) == 1:
-        train, validation, test = _divide(*parts.values(), SHARES, characters)
+    if "all" in parts:
+        train, validation, test = _divide(parts["all"], SHARES, characters)
         return train, validation, test
     missing = [c for i, c in enumerate(characters) if i not in parts["train"].labels]
     if missing:
@@ -104,40 +101,21 @@ def _split(source: Source, orientation: str) -> tuple[Split, Split, Split]:
 
 def _upright(source: Source, orientation: str) -> dict[str, Split]:
     """All images, as the contract has them, by part."""
-    notes, inverted = list(source.notes), orientation.endswith("inverted")
-    transposed = orientation.startswith("transposed")
-    if source.transposed and not transposed:
-        transposed = True
-        notes.append("Taken as transposed, as EMNIST's own files are.")
-    raw = {part: source.images(part) for part in source.labels}
-    arrays = [each for each in raw.values() if isinstance(each, np.ndarray)]
-    if arrays:
-        bounds = gray_range(*arrays)
-        if bounds != (0, 255) or any(each.dtype != np.uint8 for each in arrays):
-            notes.append("The grays are taken to be in {:g}..{:g}.".format(*bounds))
-            raw = {part: to_gray_levels(each, bounds)[0] for part, each in raw.items()}
+    inverted = orientation.endswith("inverted")
     parts, framed = {}, {}
     for part in source.labels:
-        parts[part], framed[part] = _contract(raw.pop(part), inverted)
-    if not inverted:
+        parts[part], framed[part] = _contract(source.images(part), inverted)
+    if source.of_files and not inverted:
         # One by one a bold character without a margin would be mistaken.
         small = np.concatenate([parts[part][framed[part]] for part in parts])
         border = np.ones((SIDE, SIDE), bool)
         border[1:-1, 1:-1] = False
         if len(small) and np.median(small[:, border]) >= 128:
-            if source.of_files:
-                for part, pixels in parts.items():
-                    pixels[framed[part]] ^= 255
-            else:
-                notes.append("Most borders are bright: dark ink needs orientation=inverted.")
-    if transposed:
+            for part, pixels in parts.items():
+                pixels[framed[part]] ^= 255
+    if orientation.startswith("transposed"):
         parts = {k: np.ascontiguousarray(v.swapaxes(1, 2)) for k, v in parts.items()}
-    for note in notes:
-        print(note, file=sys.stderr)
-    return {
-        part: Split(pixels, source.labels[part], writers=source.writers.get(part))
-        for part, pixels in parts.items()
-    }
+    return {part: Split(pixels, source.labels[part]) for part, pixels in parts.items()}
 
 
 def _contract(
@@ -196,10 +174,8 @@ def _divide(split: Split, shares: Sequence[float], characters: Sequence[str]) ->
         part[indices] = i
     for label, character in enumerate(characters):
         theirs = np.flatnonzero(owner == label)
-        if not len(theirs):
-            raise ValueError(f"0 different images of {character!r} with ink")
-        if len(theirs) == 1:
-            print(f"{character}: a single image, which is for training.", file=sys.stderr)
+        if len(theirs) < 2:
+            raise ValueError(f"{len(theirs)} different images of {character!r}; it needs two")
         needed = [0, *range(n - 1, 0, -1)][: len(theirs)]
         if np.isin(needed, part[theirs]).all():
             continue

@@ -1,4 +1,4 @@
-"""Data as other packages keep them: CSV of pixels, and EMNIST's `.mat`.
+"""Data as other packages keep them: CSV of pixels, EMNIST's `.mat`, folders of IDX files.
 
 Own data and the named datasets are both read with these:
 
@@ -6,18 +6,17 @@ Own data and the named datasets are both read with these:
     table.labels, table.images()  # as stored; EMNIST's are transposed: .swapaxes(1, 2)
     parts, mapping = read_mat(Path("emnist-balanced.mat"))
     images, labels, writers = parts["train"]  # images as stored, transposed too
+    next(filter(Path.is_file, idx_places(top, "emnist", "emnist-digits-train-images-idx3-ubyte")))
 
 What is wrong is a `ValueError`; `hcr.datasets.files.reading` makes an error for the user of it.
 """
 
 import gzip
-import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isqrt
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -33,7 +32,7 @@ SMALLEST = 8  # px a side
 
 @dataclass(frozen=True)
 class PixelTable:
-    """A CSV, plain or packed, with an image a row and its label in the first or last column."""
+    """A CSV, plain or gzipped, with an image a row and its label in the first or last column."""
 
     path: Path
     separator: str
@@ -123,10 +122,7 @@ def _rows(path: Path, header: bool, separator: str, n: int) -> Iterator[tuple[in
             yield number, line
 
 
-def _open(path: Path) -> IO[bytes]:
-    if path.suffix.lower() == ".zip":
-        archive = zipfile.ZipFile(path)
-        return archive.open(archive.namelist()[0])
+def _open(path: Path) -> gzip.GzipFile:
     return (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb")
 
 
@@ -170,6 +166,13 @@ def _measure(path: Path) -> None:
                 piece = unpacker.unconsumed_tail
     if size > MOST:
         raise ValueError(f"more than {MOST:,} bytes, unpacked")
+
+
+def idx_places(top: Path, family: str, name: str) -> Iterator[Path]:
+    """Where the IDX file `name` may lie below `top`, as torchvision and Kaggle put it."""
+    for folder in (top, top / "raw", top / family.upper() / "raw", top / family.upper()):
+        for each in (name, f"{name}.gz", name.replace("-idx", ".idx"), f"{name}/{name}"):
+            yield folder / each
 
 
 def read_split(paths: Sequence[Path], name: str, n_classes: int, first: int = 0) -> Split:
