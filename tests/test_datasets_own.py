@@ -408,13 +408,34 @@ def test_arrays_of_another_size_or_in_color(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        (lambda pixels: pixels / 255, np.eye(10, dtype=int)),
+        (lambda pixels: pixels.astype(float), np.arange(10.0)),
+        (lambda pixels: pixels.astype(np.uint16) * 257, np.arange(1, 11)),
+        (lambda pixels: pixels > 127, np.eye(10)),
+        (lambda pixels: pixels // 255, np.arange(10)),
+    ],
+    ids=["0..1", "floats", "0..65535", "bool", "0 and 1"],
+)
+def test_arrays_of_other_ranges_and_labels_of_other_forms(tmp_path, images, labels):
+    pixels, places = arrays("0123456789", 3)
+    values = images(pixels)
+    np.savez(tmp_path / "a.npz", images=values, labels=labels[places], characters="0123456789")
+    right = pixels if values.max() > 1 or values.dtype == float else images(pixels) * np.uint8(255)
+    found = together(tmp_path / "a.npz")
+    for i, char in enumerate("0123456789"):
+        assert found[char] == {image.tobytes() for image in right[places == i]}
+
+
+@pytest.mark.parametrize(
     ("change", "word"),
     [
         ({"labels": None}, "images and labels"),
-        ({"images": np.zeros((12, 28, 28))}, "float64"),
-        ({"images": np.zeros((12, 100), np.uint8)}, "shape"),
+        ({"images": np.full((12, 28, 28), np.nan)}, "nan"),
+        ({"images": np.zeros((12, 101), np.uint8)}, "shape"),
         ({"images": np.zeros((11, 28, 28), np.uint8)}, "12 for 11"),
-        ({"labels": np.zeros(12)}, "float64"),
+        ({"labels": np.full(12, 0.5)}, "float64"),
         ({"labels": np.array(["A", "B", "CD"] * 4)}, "'CD'"),
         ({"labels": np.array([None] * 12)}, "Object"),
         ({"labels": np.arange(12) % 5}, "from 0 to 4"),

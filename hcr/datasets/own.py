@@ -20,7 +20,7 @@ from hcr.datasets.leaks import pixel_hashes
 from hcr.datasets.own_forms import Source, scan
 from hcr.datasets.split import Info, Options, Split, by_hash
 from hcr.errors import DataError, ParameterError, nearest
-from hcr.preprocessing import SIDE, from_picture
+from hcr.preprocessing import SIDE, from_picture, gray_range, to_gray_levels
 
 # What the files' images are like; a literal, read as text where parameters are checked.
 ORIENTATIONS = {
@@ -51,7 +51,8 @@ def sources(name: str, options: Options) -> list[Path]:
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     """Read, orient and split the images.
 
-    A gray image of 28 x 28 is taken to be framed already and only oriented; among picture files,
+    Arrays are scaled to 0..255 from the range that all of them have together. A gray image of
+    28 x 28 is taken to be framed already and only oriented; among picture files,
     light and dark are swapped in all such where all of their borders' pixels together have a
     bright median. Any other image goes through `from_picture`. An orientation with `inverted` says
     that ink is dark in every image. Those without ink are left out and named on standard error.
@@ -102,9 +103,14 @@ def _split(source: Source, orientation: str) -> tuple[Split, Split, Split]:
 def _upright(source: Source, orientation: str) -> dict[str, Split]:
     """All images, as the contract has them, by part."""
     inverted = orientation.endswith("inverted")
+    raw = {part: source.images(part) for part in source.labels}
+    arrays = [each for each in raw.values() if isinstance(each, np.ndarray)]
+    if arrays and (bounds := gray_range(*arrays)) != (0, 255):
+        print("The grays are taken to be in {:g}..{:g}.".format(*bounds), file=sys.stderr)
+    raw = {part: to_gray_levels(raw[part], bounds)[0] for part in raw} if arrays else raw
     parts, framed = {}, {}
     for part in source.labels:
-        parts[part], framed[part] = _contract(source.images(part), inverted)
+        parts[part], framed[part] = _contract(raw.pop(part), inverted)
     if source.of_files and not inverted:
         # One by one a bold character without a margin would be mistaken.
         small = np.concatenate([parts[part][framed[part]] for part in parts])

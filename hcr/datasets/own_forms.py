@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from math import isqrt
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -180,7 +181,9 @@ def _archive(path: Path) -> Source:
         if "characters" in names:
             known = tuple("".join(_strings(array(names["characters"]))))
         whole = {part: _whole(each) for part, each in values.items()}
-        characters, labels = _meaning(whole, known, 0)
+        present = np.concatenate(list(whole.values()))
+        first = int(known is not None and (present.min(), present.max()) == (1, len(known)))
+        characters, labels = _meaning(whole, known, first)
     return Source(
         files=[path],
         characters=characters,
@@ -216,11 +219,14 @@ def _limit(what: str, n: int, most: int) -> None:
 
 
 def _whole(values: np.ndarray) -> np.ndarray:
-    """Labels that are whole numbers, int64 (n,)."""
-    _limit("labels", values.size, MOST_IMAGES)
+    """Labels that are whole numbers, or one-hot: int64 (n,)."""
+    _limit("labels", values.size if values.ndim < 2 else len(values), MOST_IMAGES)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values.reshape(-1)
-    if values.ndim != 1 or not len(values) or values.dtype.kind not in "ui":
+    if values.ndim == 2 and ((values == 0) | (values == 1)).all() and (values.sum(1) == 1).all():
+        values = values.argmax(axis=1)
+    whole = values.dtype.kind in "ui" or (values.dtype.kind == "f" and not (values % 1).any())
+    if values.ndim != 1 or not len(values) or not whole:
         raise ValueError(f"labels {values.dtype} of shape {values.shape}, not whole numbers (n,)")
     return values.astype(np.int64)
 
@@ -248,13 +254,13 @@ def _meaning(
 
 
 def _checked(pixels: np.ndarray) -> np.ndarray:
-    """Images (n, h, w) or (n, h, w, channels), uint8."""
+    """Images (n, h, w) or (n, h, w, channels), of grays in any range."""
     _limit("pixels per image", pixels[:1].size if pixels.ndim > 1 else 0, MOST_PIXELS)
-    if pixels.dtype == np.uint8 and 0 not in pixels.shape:
-        if pixels.ndim == 2 and pixels.shape[1] == 784:
-            return pixels.reshape(-1, 28, 28)
+    if pixels.dtype.kind in "buif" and 0 not in pixels.shape:
+        if pixels.ndim == 2 and (side := isqrt(pixels.shape[1])) ** 2 == pixels.shape[1]:
+            return pixels.reshape(-1, side, side)
         if pixels.ndim == 4 and pixels.shape[3] == 1:
             return pixels[..., 0]
         if pixels.ndim == 3 or (pixels.ndim == 4 and pixels.shape[3] in (3, 4)):
             return pixels
-    raise ValueError(f"images {pixels.dtype} of shape {pixels.shape}, not uint8 (n, height, width)")
+    raise ValueError(f"images {pixels.dtype} of shape {pixels.shape}, not (n, height, width)")

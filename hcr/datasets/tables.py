@@ -1,4 +1,4 @@
-"""Data as other packages keep them: CSV of pixels, EMNIST's `.mat`, folders of IDX files.
+"""Data as other packages keep them: CSV of pixels, and EMNIST's `.mat`.
 
 Own data and the named datasets are both read with these:
 
@@ -6,7 +6,6 @@ Own data and the named datasets are both read with these:
     table.labels, table.images()  # as stored; EMNIST's are transposed: .swapaxes(1, 2)
     parts, mapping = read_mat(Path("emnist-balanced.mat"))
     images, labels, writers = parts["train"]  # images as stored, transposed too
-    next(filter(Path.is_file, idx_places(top, "emnist", "emnist-digits-train-images-idx3-ubyte")))
 
 What is wrong is a `ValueError`; `hcr.datasets.files.reading` makes an error for the user of it.
 """
@@ -166,13 +165,6 @@ def _measure(path: Path) -> None:
                 piece = unpacker.unconsumed_tail
     if size > MOST:
         raise ValueError(f"more than {MOST:,} bytes, unpacked")
-
-
-def idx_places(top: Path, family: str, name: str) -> Iterator[Path]:
-    """Where the IDX file `name` may lie below `top`, as torchvision and Kaggle put it."""
-    for folder in (top, top / "raw", top / family.upper() / "raw", top / family.upper()):
-        for each in (name, f"{name}.gz", name.replace("-idx", ".idx"), f"{name}/{name}"):
-            yield folder / each
 
 
 def read_split(paths: Sequence[Path], name: str, n_classes: int, first: int = 0) -> Split:
