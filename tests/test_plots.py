@@ -281,3 +281,14 @@ def test_colors_differ_for_the_color_blind():
         seen = np.clip(colors @ matrix.T, 0, 1) ** (1 / 2.2)
         far = np.abs(seen[:, None] - seen).max(axis=2) + np.eye(len(names))
         assert far.min() > 0.1
+
+
+@pytest.mark.filterwarnings("error")
+def test_characters_without_a_glyph_are_named_by_their_code():
+    names = ["A", "क्ष", "\u0378"]  # of the last, which is not assigned, no font has a glyph
+    images, places = np.zeros((3, 28, 28), np.uint8), np.eye(3, 2)
+    drawn = [plots.class_counts({"train": np.arange(3)}, names), plots.sheet(images, 3, names)]
+    drawn.append(plots.image_map(images, places, np.arange(3), names))
+    for each in drawn:
+        each.figure.canvas.draw()
+        assert {"A", "U+0378"} <= set(texts(each))

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from hcr.plots import look
-from hcr.plots.look import COLORS, INTERVAL, MONO, SHARE, SMALL
+from hcr.plots.look import COLORS, INTERVAL, SHARE, SMALL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,8 +143,10 @@ def image_map(
     ax, board = look.axes(8.0, 8.0), board.reshape(cells * side, cells * side, 3)
     ax.imshow(board, extent=(0, 1, 1, 0), interpolation="auto")
     halo = [effects.withStroke(linewidth=5, foreground="white", alpha=0.85)]
+    names, family = look.lettering(characters)
     for label, (x, y) in peaks.items():
-        style = {"size": 24, "weight": "bold", "family": MONO, "path_effects": halo}
-        ax.text(x, y, characters[label], color=inks[label], ha="center", va="center", **style)
+        style = {"size": 24, "family": family, "path_effects": halo}
+        style["weight"] = "bold" if len(family) == 1 else "normal"  # others may have none
+        ax.text(x, y, names[label], color=inks[label], ha="center", va="center", **style)
     ax.set_axis_off()
     return ax

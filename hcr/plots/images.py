@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from hcr.evaluation.scores import percent
 from hcr.plots import look
-from hcr.plots.look import COLORS, INK, MONO, SMALL, TEXT, WIDTH
+from hcr.plots.look import COLORS, INK, SMALL, TEXT, WIDTH
 
 SEAM = 2  # pixels between the images of a group
 ENLARGED = 4  # times: what a drawing is shown at
@@ -47,6 +47,7 @@ def sheet(
     gap = max(1, round(0.09 * tile))
     n_rows, step = ceil(count / columns), tile + gap
     inch = columns * step / WIDTH  # pixels
+    captions, family = look.lettering(captions)
     lines = max((text.count("\n") + 1 for text in captions), default=0)
     below = ceil((1.3 * lines + 0.6) * size / 72 * inch) if lines else 0
     above = ceil(1.8 * SMALL / 72 * inch) if len(titles) else 0
@@ -63,7 +64,7 @@ def sheet(
         if i < len(captions):
             down = 1.3 * (captions[i].count("\n") + 1) * size / 72 * inch
             style = {"color": colors[i] if i < len(colors) else TEXT["plain"], "size": size}
-            style |= {"family": MONO, "ha": "center", "va": "baseline"}
+            style |= {"family": family, "ha": "center", "va": "baseline"}
             ax.text(x + tile / 2, y + height + down, captions[i], **style)
     for i, text in enumerate(titles):
         x = (i + 0.5) * columns * step / len(titles)

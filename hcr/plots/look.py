@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from functools import wraps
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -12,6 +12,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager, get_font
 from matplotlib.ticker import NullFormatter, PercentFormatter
 
 if TYPE_CHECKING:
@@ -113,12 +114,38 @@ def percents(axis: Axis) -> None:
 
 def name_ticks(axis: Axis, places: np.ndarray, names: Iterable[str]) -> None:
     """Name an axis' ticks with characters, or longer names."""
-    names = list(names)
+    names, family = lettering(names)
     size, long = SMALL if len(names) > 24 else 10.5, 1 if len(names) > 24 else 3
-    axis.set_ticks(places, labels=names, parse_math=False, family=MONO, size=size)
+    axis.set_ticks(places, labels=names, parse_math=False, family=family, size=size)
     axis.set_tick_params(length=0)
     if axis.axis_name == "x" and max(map(len, names)) > long:
         axis.set_tick_params(rotation=90)
+
+
+def lettering(texts: Iterable[str]) -> tuple[list[str], list[str]]:
+    """`texts`, and the fonts that have their characters; one that none has becomes its `U+304A`."""
+    texts = list(texts)
+    fonts = {char: _font_with(char) for char in sorted(set().union(*texts) - {"\n"})}
+    lost = {ord(char): f"U+{ord(char):04X}" for char, font in fonts.items() if font is None}
+    family = dict.fromkeys([MONO, *filter(None, fonts.values())])
+    return [text.translate(lost) for text in texts], list(family)
+
+
+@cache
+def _font_with(character: str) -> str | None:
+    """An installed font that has the character, sans serifs before others; None where none has."""
+    plain = {"style": "normal", "weight": 400, "stretch": "normal"}
+    entries = [e for e in fontManager.ttflist if plain.items() <= vars(e).items()]
+    entries.sort(key=lambda e: (e.name != MONO, "Sans" not in e.name, e.name))
+    for entry in entries:
+        try:
+            has = get_font(entry.fname).get_char_index(ord(character))
+        except (OSError, RuntimeError):  # it is gone, or has no outlines
+            continue
+        # Matplotlib's own for formulas have other characters at these places.
+        if has and not entry.name.startswith(("Last Resort", "STIX", "cm")):
+            return entry.name
+    return None
 
 
 def class_width(characters: Sequence[str]) -> float:
