@@ -543,7 +543,7 @@ def test_without_the_az_file_nothing_else_is_read_in_its_place(digits, data):
     (data / "az").mkdir()
     with zipfile.ZipFile(data / "az" / "archive.zip", "w") as archive:
         archive.writestr("train.csv", "1,2,3")
-    with pytest.raises(DataError, match=f"no item named '{mnist.AZ_FILE}'"):
+    with pytest.raises(DataError, match="archive.zip"):
         datasets.load("az")
 
 

@@ -17,7 +17,6 @@ So in a stand-in the size alone tells every digit from every letter.
 
 import math
 import sys
-import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -244,31 +243,10 @@ def _az_file(path: str | None) -> Path:
 
 def _read_az(path: str | None) -> tuple[Split, Split, Split]:
     """Raises `DataError` where the file isn't what it should be."""
-    import pandas as pd
-
-    file, remedy = _az_file(path), f"It was cut short, or is another: get it again from {AZ_URL}."
-    form = "a file of lines with a label and 784 pixels from 0 to 255, with all labels from 0 to 25"
-    with files.reading(file, form, remedy):
-        with _az_opened(file) as opened:
-            line = opened.readline(100 * COLUMNS).removeprefix(b"\xef\xbb\xbf")
-        fields = line.strip().split(b",")
-        # Words, decimals or 0, 1, 2…: what pandas writes for a table that it read without a header.
-        words = not all(field.isdigit() for field in fields[:2])
-        header = words or fields == [b"%d" % i for i in range(COLUMNS)]
-        with _az_opened(file) as opened:
-            table = pd.read_csv(opened, header=None, skiprows=int(header), dtype=np.uint8)
-        rows, known = table.to_numpy(), sorted(set(table[0]))
-        if rows.shape[1] != COLUMNS or known != list(range(len(LETTERS))):
-            raise ValueError(f"{rows.shape[1]} values a line, and labels {known}")
-    whole = Split(rows[:, 1:].reshape(-1, 28, 28), rows[:, 0].astype(np.int64))
+    file = _az_file(path)
+    whole = read_split([file], "train", len(LETTERS))
+    if missing := set(range(len(LETTERS))).difference(whole.labels.tolist()):
+        rule = f"{file} must have all labels from 0 to 25"
+        raise DataError(f"{rule}. Received: none of {missing}. Get it again from {AZ_URL}.")
     train, validation, test = map(whole.take, by_hash(pixel_hashes(whole.images), SHARES))
     return train, validation, test
-
-
-def _az_opened(path: Path):
-    """The CSV, open as bytes, in the archive where it is one; Kaggle's has had it twice."""
-    if path.suffix.lower() != ".zip":
-        return open(path, "rb")
-    archive = zipfile.ZipFile(path)
-    members = (name for name in archive.namelist() if Path(name).name == AZ_FILE)
-    return archive.open(next(members, AZ_FILE))

@@ -11,11 +11,13 @@ What is wrong is a `ValueError`; `hcr.datasets.files.reading` makes an error for
 """
 
 import gzip
+import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isqrt
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -31,7 +33,7 @@ SMALLEST = 8  # px a side
 
 @dataclass(frozen=True)
 class PixelTable:
-    """A CSV, plain or gzipped, with an image a row and its label in the first or last column."""
+    """A CSV, plain or packed, with an image a row and its label in the first or last column."""
 
     path: Path
     separator: str
@@ -78,11 +80,11 @@ def pixel_table(path: Path) -> PixelTable | None:
         first = file.readline(MOST_LINE).decode("utf-8-sig", "replace")
     separator = max(",;\t", key=first.count)
     names = [name.strip(' "\r\n').lower() for name in first.split(separator)]
-    # pandas numbers its columns: then the label's name tells; "y" may be a label itself.
-    header = not names[len(names) // 2].replace(".", "", 1).isdigit()
-    header = header or bool(LABELS & set(names) - {"y"})
+    # Names differ, as those do that pandas makes ("0", "0.1", "0.2", ...); a row's grays repeat.
+    header = len(set(names)) == len(names) or not names[len(names) // 2].replace(".", "").isdigit()
     before, after = int(not _square(len(names))), 0
-    if header:
+    named = header and not (LABELS | INDICES).isdisjoint(names)
+    if named:
         before = sum(name in LABELS | INDICES for name in names[:2])
         after = int(names[-1] in LABELS)
     if not _square(len(names) - before - after):
@@ -93,7 +95,7 @@ def pixel_table(path: Path) -> PixelTable | None:
         ends[1].append(line.rsplit(separator, 1)[1].strip())
         if len(ends[0]) > min(MOST_IMAGES, MOST // len(names)):
             raise ValueError(f"more than {len(ends[0]) - 1:,} rows: make picture files of it")
-    labeled = bool(LABELS & set(names)) if header else before
+    labeled = bool(LABELS & set(names)) if named else before
     # Without a header the label is the first, unless this is a corner that never has ink.
     if not header and labeled and len(set(ends[0])) == 1 < len(set(ends[1])):
         before, after = 0, 1
@@ -121,7 +123,10 @@ def _rows(path: Path, header: bool, separator: str, n: int) -> Iterator[tuple[in
             yield number, line
 
 
-def _open(path: Path) -> gzip.GzipFile:
+def _open(path: Path) -> IO[bytes]:
+    if path.suffix.lower() == ".zip":
+        archive = zipfile.ZipFile(path)
+        return archive.open(archive.namelist()[0])
     return (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb")
 
 
@@ -188,8 +193,9 @@ def read_split(paths: Sequence[Path], name: str, n_classes: int, first: int = 0)
         else:
             images, labels = table.images(), table.labels
         labels = labels.astype(np.int64) - first
-        if images.shape[1:] != (28, 28) or labels.shape != (len(images),) or not len(labels):
-            raise ValueError(f"{images.shape} and {labels.shape}")
+        fit = images.shape[1:] == (28, 28) and labels.shape == images.shape[:1] != (0,)
+        if not fit or images.dtype != np.uint8:
+            raise ValueError(f"{images.dtype} {images.shape} and {labels.shape}")
         if labels.min() < 0 or labels.max() >= n_classes:
             raise ValueError(f"labels from {labels.min() + first} to {labels.max() + first}")
         return Split(images, labels, writers=writers)
