@@ -115,7 +115,7 @@ MUTANTS = [
     ("calibration", "return fitted if after < before else 1.0", "return fitted"),
     ("calibration", "if (probabilities.argmax(axis=1) == labels).all():", "if False:"),
     ("alternatives", "np.nan_to_num((shares + shares.T) / 2)", "np.nan_to_num(np.maximum(shares, shares.T))"),
-    ("alternatives", "if best < threshold:", "if best <= 0:"),
+    ("alternatives", "if best < THRESHOLD:", "if best <= 0:"),
     ("alternatives", "4 / (divide(1, images) + divide(1, images.T))", "images + images.T"),
     ("alternatives", "wrong.groupby(confidence).agg", "wrong.groupby(np.arange(len(wrong))).agg"),
     ("alternatives", "allowed].iloc[-1]", "allowed].iloc[0]"),

@@ -11,7 +11,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 
 from hcr import evaluation
 from hcr.errors import DataError, ModelError
-from hcr.evaluation.calibration import HIGHEST, LOWEST
+from hcr.evaluation.confidence import HIGHEST, LOWEST
 
 CLASSES, BINS = 6, 15
 

@@ -11,9 +11,8 @@ _NAMES = {
     "scores": "accuracy balanced_accuracy balanced_accuracy_interval confusion difference_interval "
     "divide ece evaluate interval_text known_writers log_loss mean_interval per_class "
     "percent predictor recalls score_table seed_interval share_interval wilson",
-    "calibration": "apply_temperature fit_temperature reliability",
-    "decisions": "alternatives alternatives_threshold rejection_threshold risk_coverage "
-    "score_alternatives",
+    "confidence": "alternatives alternatives_threshold apply_temperature fit_temperature "
+    "rejection_threshold reliability risk_coverage score_alternatives",
     "confusable": "confusable_groups score_groups swapped_labels warnings worst_confusions",
     "robustness": "corruption_scores corruption_summary",
     "drawings": "drawing_intervals load_drawings score_drawings validation_drawings",

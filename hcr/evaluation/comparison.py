@@ -4,7 +4,7 @@ Runs that were measured on different test images are never ranked against each o
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from itertools import combinations
@@ -71,17 +71,11 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Group:
-    """Recipes with the same validation and test images, the best on validation first.
+    """Recipes with the same validation and test images, the best on validation first."""
 
-    Attributes:
-        title: The dataset, with its caveat.
-        suffix: For file names: empty for the first group, `_2` and so on for the others.
-        recipes: At least one.
-    """
-
-    title: str
-    suffix: str
-    recipes: list[Recipe]
+    title: str  # the dataset, with its caveat
+    suffix: str  # for file names: empty for the first group, `_2` and so on for the others
+    recipes: list[Recipe]  # at least one
 
     @property
     def first(self) -> dict[str, Any]:
@@ -92,11 +86,9 @@ class Group:
     def figures(self) -> pd.DataFrame:
         """A row a recipe and score: rank, recipe, split, and the keys of `Recipe.score`."""
         return pd.DataFrame(
-            [
-                {"rank": rank, "recipe": recipe.label, "split": name, **recipe.score(name)}
-                for rank, recipe in enumerate(self.recipes, start=1)
-                for name in SCORES
-            ]
+            {"rank": rank, "recipe": recipe.label, "split": name, **recipe.score(name)}
+            for rank, recipe in enumerate(self.recipes, start=1)
+            for name in SCORES
         )
 
     @cached_property
@@ -109,16 +101,15 @@ class Group:
         """
         rows = []
         for rank, recipe in enumerate(self.recipes, start=1):
-            first = recipe.runs[0]
+            first, machines = recipe.runs[0], {run["machine"] for run in recipe.runs}
             row = {"rank": rank, "recipe": recipe.label, "network": first["network"]}
             row["seeds"] = len(recipe.runs)
-            for name in SCORES:
-                score = recipe.score(name)
-                row |= {name: score["value"], f"{name}_low": score["low"]}
-                row[f"{name}_high"] = score["high"]
-            row["spread"] = recipe.score("test")["spread"]
+            scores = {name: recipe.score(name) for name in SCORES}
+            for name, score in scores.items():
+                row[name] = score["value"]
+                row |= {f"{name}_{end}": score[end] for end in ("low", "high")}
+            row["spread"] = scores["test"]["spread"]
             row["openings"] = sum(run["openings"] for run in recipe.runs + recipe.older)
-            machines = {run["machine"] for run in recipe.runs}
             for key in ("seconds", "latency", "parameters", "multiply_adds"):
                 timed = key in ("seconds", "latency")
                 row[key] = nan if timed and len(machines) > 1 else recipe.mean(key)
@@ -212,25 +203,22 @@ def compare(names: Sequence[str] | None = None, published: bool = True) -> Compa
 def find_runs(names: Sequence[str] | None = None, published: bool = True) -> dict[str, Path]:
     """The folders of finished runs by name, as `"quick"` or `"five_projects/hcr_net-s0"`.
 
-    Args:
-        names: Runs, or suites, which stand for all of their finished runs; None for all there are.
-        published: Whether those in `docs/results/` count, too.
-
-    Raises:
-        ParameterError: There is no finished run of a name.
+    `names` are runs, or suites, which stand for all of their finished runs; None is all there are.
+    Those that are `published` in `docs/results/` count, too. Raises `ParameterError` where there is
+    no finished run of a name.
     """
     found: dict[str, Path] = {}
     for place in [runs.outputs(), *([runs.results()] if published else [])]:
         for folder in runs.finished(place):
             found.setdefault(folder.relative_to(place).as_posix(), folder)
+    found = dict(sorted(found.items()))
     if names is None:
-        return dict(sorted(found.items()))
-    names_of = {key: (key, key.rpartition("/")[0]) for key in sorted(found)}
+        return found
     chosen: dict[str, Path] = {}
     for name in names:
-        match = {key: found[key] for key, both in names_of.items() if name and name in both}
+        match = {key: found[key] for key in found if name in (key, key.rpartition("/")[0] or key)}
         if not match:
-            known = {each for both in names_of.values() for each in both if each}
+            known = {*found, *(key.rpartition("/")[0] for key in found)} - {""}
             raise ParameterError(
                 "What is compared must be a finished run, or a suite with one. Received: "
                 f"{name!r}.{nearest(str(name), sorted(known))}"
@@ -282,10 +270,8 @@ def mcnemar(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> dict[str,
 
     Only the images that one model predicts right and the other wrong tell which is better; if they
     were equally good, each would win half of these (Q. McNemar 1947, Psychometrika 12, 153-157).
-
-    Returns:
-        n; only_first, only_second; difference of the accuracies, first less second, its interval
-        low and high (A. Agresti and Y. Min 2005, Statistics in Medicine 24, 729-740); p_value.
+    Returns n; only_first, only_second; difference of the accuracies, first less second, its
+    interval low and high (A. Agresti and Y. Min 2005, Statistics in Medicine 24, 729-740); p_value.
     """
     from scipy.stats import binomtest
 
@@ -352,10 +338,8 @@ def _read(name: str, folder: Path) -> dict[str, Any]:
     # Of an old run, or one whose model had learned from some: the labels tell them from others.
     others = data.get("name"), data.get("characters"), labels.tobytes()
     numbers = {key: trained.get(key) for key in ("parameters", "multiply_adds")}
-    numbers["seconds"] = trained.get("training_seconds")
-    numbers["latency"] = (
-        metrics.get("05_draw", {}).get("read_strokes_ms") if drawn == "run" else None
-    )
+    latency = metrics.get("05_draw", {}).get("read_strokes_ms") if drawn == "run" else None
+    numbers |= {"seconds": trained.get("training_seconds"), "latency": latency}
     for score, key in SCORES.items():
         numbers |= {f"{score}{end}": scores.get(f"{key}{end}") for end in ("", "_low", "_high")}
     history, counts = folder / "history.csv", data.get("counts") or {}
@@ -436,11 +420,9 @@ def _machine(facts: dict[str, Any]) -> str:
     return ", ".join(str(part) for part in parts if part)
 
 
-def _labels(recipes: Iterable[list[dict[str, Any]]]) -> list[str]:
+def _labels(recipes: Collection[list[dict[str, Any]]]) -> list[str]:
     """Each recipe's shortest name without suite and seed; a run's full name where not unique."""
-    short, full = [], []
-    for same in recipes:
-        names = [re.sub(rf"-s{run['seed']}$", "", run["run"].rpartition("/")[2]) for run in same]
-        short.append(min(sorted(names), key=len))
-        full.append(min(run["run"] for run in same))
+    full = [min(run["run"] for run in same) for same in recipes]
+    names = [[re.sub(rf".*/|-s{run['seed']}$", "", run["run"]) for run in same] for same in recipes]
+    short = [min(sorted(same), key=len) for same in names]
     return [a if short.count(a) == 1 else b for a, b in zip(short, full, strict=True)]

@@ -28,19 +28,15 @@ def worst_confusions(matrix: np.ndarray, characters: Sequence[str], n: int = 20)
     return pd.DataFrame({"true": names[rows], "predicted": names[columns], **cells})
 
 
-def confusable_groups(
-    matrix: np.ndarray, threshold: float = THRESHOLD, support: int = SUPPORT
-) -> list[tuple[int, ...]]:
+def confusable_groups(matrix: np.ndarray) -> list[tuple[int, ...]]:
     """Groups of classes that a model confuses, from the confusion matrix of the validation split.
 
     The rate of two classes is the mean of two shares: of the images of either that are predicted as
     it or as the other, those predicted as the other. They are confused where the lower end of the
-    rate's interval is at least `threshold`, with `support` mistakes or more. From the most confused
+    rate's interval is at least `THRESHOLD`, with `SUPPORT` mistakes or more. From the most confused
     two on groups are joined where some of their classes are confused and the mean rate over all
-    couples is at least `threshold`, too: a chain of likenesses is no group.
-
-    Returns:
-        Each group's classes in order, two at least; no class is in two groups, most in none.
+    couples is at least `THRESHOLD`, too: a chain of likenesses is no group. Returns each group's
+    classes in order, two at least; no class is in two groups, most in none.
     """
     images = matrix.diagonal()[:, None] + matrix
     shares = divide(matrix, images)
@@ -48,8 +44,8 @@ def confusable_groups(
     np.fill_diagonal(rate, 0)
     # The mean of two shares varies like one share of so many images.
     n = np.nan_to_num(4 / (divide(1, images) + divide(1, images.T))).round()
-    confused = np.nan_to_num(wilson((rate * n).round(), n)[0]) >= threshold
-    confused &= matrix + matrix.T >= support
+    confused = np.nan_to_num(wilson((rate * n).round(), n)[0]) >= THRESHOLD
+    confused &= matrix + matrix.T >= SUPPORT
     groups = [(i,) for i in np.flatnonzero(confused.any(axis=0)).tolist()]
     while True:
         rated = [
@@ -59,7 +55,7 @@ def confusable_groups(
             if confused[np.ix_(one, other)].any()
         ]
         best, *joined = max(rated, default=(0.0, 0, 0))
-        if best < threshold:
+        if best < THRESHOLD:
             return sorted(group for group in groups if len(group) > 1)
         merged = tuple(sorted(groups[joined[0]] + groups[joined[1]]))
         groups = [group for i, group in enumerate(groups) if i not in joined] + [merged]
@@ -73,16 +69,18 @@ def score_groups(
 ) -> pd.DataFrame:
     """How well each group is told from all other classes, and its characters from one another.
 
-    Returns:
-        A row a group (its characters with blanks between), then `all groups`: group, n; across, the
-        share predicted as any character of the group; n_within, the images that are, and within,
-        the share of these predicted as the very character; the shares with Wilson's interval low
-        and high, across_low …; NaN where of nothing.
+    Returns a row a group (its characters with blanks between), then `all groups`: group, n; across,
+    the share predicted as any character of the group; n_within, the images that are, and within,
+    the share of these predicted as the very character; the shares with Wilson's interval low and
+    high, across_low …; NaN where of nothing.
     """
     counts = confusion(labels, predicted, len(characters))
     parts = {" ".join(characters[i] for i in group): list(group) for group in groups}
     parts["all groups"] = [i for group in groups for i in group]
-    inside = (counts * _together(groups, len(characters))).sum(axis=1)
+    together = np.eye(len(characters), dtype=bool)  # whether two classes are of one group
+    for group in groups:
+        together[np.ix_(group, group)] = True
+    inside = (counts * together).sum(axis=1)
     rows = np.stack([counts.sum(axis=1), inside, counts.diagonal()])
     n, across, within = np.array([rows[:, part].sum(axis=1) for part in parts.values()]).T
     frame = pd.DataFrame({"group": list(parts), "n": n, "across": divide(across, n)})
@@ -139,11 +137,3 @@ def swapped_labels(
         f"and “{characters[j]}”, {matrix[i, j]:,} one way and {matrix[j, i]:,} the other. Check "
         "whether these labels were swapped."
     ]
-
-
-def _together(groups: Iterable[Sequence[int]], size: int) -> np.ndarray:
-    """Whether two classes are of one group, or the same, bool (size, size)."""
-    together = np.eye(size, dtype=bool)
-    for group in groups:
-        together[np.ix_(group, group)] = True
-    return together

@@ -12,7 +12,7 @@ import pandas as pd
 from hcr.datasets import drawings_file as saved
 from hcr.datasets import unipen
 from hcr.errors import DataError
-from hcr.evaluation.decisions import alternatives
+from hcr.evaluation.confidence import alternatives
 from hcr.evaluation.scores import mean_interval, wilson
 from hcr.preprocessing import from_strokes, labels
 from hcr.preprocessing.synthesis import PLACEMENTS, place_on_pad
@@ -81,17 +81,14 @@ def score_drawings(
 ) -> pd.DataFrame:
     """Every drawing put on a pad in four ways and recognized as the pad does it.
 
-    Args:
-        recognizer: The model.
-        strokes: n drawings, lists of (k, 2) arrays, x right and y down, in any unit.
-        characters: What was drawn, n of 0-9, A-Z, a-z.
-        contributors: Who drew it, n names.
-        threshold: From this probability on a class is an alternative; None: no such columns.
+    `strokes` are n drawings, lists of (k, 2) arrays, x right and y down, in any unit; `characters`
+    what was drawn, of 0-9, A-Z, a-z; `contributors` who drew it. From the probability `threshold`
+    on a class is an alternative.
 
-    Returns:
-        A row a placement and contributor, and their `mean`: placement, contributor, n; the shares
-        exact, folded (right but for case), top 3 (folded), folded among digits, capitals and small
-        letters, covered (folded, among the alternatives); alternatives, their mean number.
+    Returns a row a placement and contributor, and their `mean`: placement, contributor, n; the
+    shares exact, folded (right but for case), top 3 (folded), folded among digits, capitals and
+    small letters; and with a threshold covered (folded, among the alternatives) and alternatives,
+    their mean number.
     """
     names, drawn = np.array(recognizer.labels), list(map(str, characters))
     wanted = np.array([c if c in recognizer.labels else labels.merge(c) for c in drawn])

@@ -40,12 +40,9 @@ def image_features(
 ) -> np.ndarray:
     """The first principal components of images: float32 (m, n), centered, all of one scale.
 
-    Args:
-        images: uint8 (m, 28, 28), at least one; may be a memory map.
-        n: How many components; fewer where there are fewer images.
-        seed: Of the sample that the axes are computed from.
-        sample: Its size.
-        of: `"pixels"`, blurred, or `"directions"` of edges, which tell characters apart better.
+    There are fewer where there are fewer `images`, uint8 (m, 28, 28), at least one. The axes are
+    computed from so many as `sample` says, drawn by `seed`: `of` `"pixels"`, blurred, or of the
+    `"directions"` of edges, which tell characters apart better.
     """
     from sklearn.decomposition import PCA
     from threadpoolctl import threadpool_limits
@@ -130,12 +127,12 @@ def nearest_neighbors(features: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
 
 
 def neighbor_pairs(
-    neighbors: pd.DataFrame, characters: Sequence[str], examples: int = 4
+    neighbors: pd.DataFrame, characters: Sequence[str]
 ) -> tuple[pd.DataFrame, list[np.ndarray]]:
     """A row for each two classes that `nearest_neighbors` confuses, the largest count first.
 
     Columns character, other, count (images whose neighbor is of the other), n (of both), share. And
-    for each row the indices of images and their neighbors, int (k, 2), the nearest first.
+    for each row the indices of four images, at most, and their neighbors, the nearest first.
     """
     sizes = np.bincount(neighbors["label"], minlength=len(characters))
     wrong = neighbors[neighbors["label"] != neighbors["other"]]
@@ -148,7 +145,7 @@ def neighbor_pairs(
         couples = group["neighbor"].reset_index().to_numpy()
         # Two that are each other's neighbor would be shown twice.
         _, once = np.unique(np.sort(couples, axis=1), axis=0, return_index=True)
-        shown.append(couples[np.sort(once)[:examples]])
+        shown.append(couples[np.sort(once)[:4]])
     return pd.DataFrame(rows, columns=["character", "other", "count", "n", "share"]), shown
 
 

@@ -17,16 +17,11 @@ def corruption_scores(
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """The accuracy on the same images as they are and under every corruption and strength.
 
-    Args:
-        predict: From uint8 (n, 28, 28) to probabilities, float (n, classes).
-        images: uint8 (n, 28, 28); see `corruptions.sample`.
-        labels: int (n,).
-        seed: Of the corruptions.
-
-    Returns:
-        A row a corruption and strength from 0, the images as they are, to 5: corruption, strength,
-        amplitude (NaN at 0), n, right (counts), accuracy, low, high (Wilson's), balanced. And which
-        images were right, bool (1 + 5 corruptions, n): as they are, then in the rows' order.
+    `predict` maps `images`, uint8 (n, 28, 28), to probabilities, float (n, classes); `labels` are
+    int (n,). Returns a row a corruption and strength from 0, the images as they are, to 5:
+    corruption, strength, amplitude (NaN at 0), n, right (counts), accuracy, low, high (Wilson's),
+    balanced. And which images were right, bool (1 + 5 corruptions, n): as they are, then in the
+    rows' order.
     """
 
     def scores(corrupted: np.ndarray) -> dict[str, float]:

@@ -28,18 +28,10 @@ def evaluate(
 ) -> pd.DataFrame:
     """The scores of a model's probabilities, float (n, classes), of images with `labels`, int (n,).
 
-    Args:
-        labels: Class indices.
-        probabilities: Rows sum to 1.
-        seed: Of the bootstrap.
-        writers: (n,), who wrote each image, where that is known.
-
-    Returns:
-        Columns value, low, high; rows accuracy, balanced_accuracy (the mean recall of the classes
-        present), top3 and top5 (where there are more classes), log_loss (nats), ece.
-
-    Raises:
-        DataError: Labels and probabilities are no such arrays, or don't fit together.
+    `seed` is that of the bootstrap; `writers`, (n,), wrote the images, where that is known. Returns
+    columns value, low, high; rows accuracy, balanced_accuracy (the mean recall of the classes
+    present), top3 and top5 (where there are more classes), log_loss (nats), ece. Raises `DataError`
+    where labels and probabilities are no such arrays, or don't fit together.
     """
     labels, probabilities = check(labels, probabilities)
     writers, classes = known_writers(writers), probabilities.shape[1]
@@ -48,13 +40,9 @@ def evaluate(
     order = np.argsort(-probabilities, axis=1, kind="stable")
     rank = (order == labels[:, None]).argmax(axis=1)
     losses = _losses(labels, probabilities)
-    rows = {
-        "accuracy": (np.mean(rank < 1), *share_interval(rank < 1, seed, writers)),
-        "balanced_accuracy": (
-            balanced_accuracy(labels, predicted),
-            *balanced_accuracy_interval(labels, predicted, seed, writers),
-        ),
-    }
+    rows = {"accuracy": (np.mean(rank < 1), *share_interval(rank < 1, seed, writers))}
+    interval = balanced_accuracy_interval(labels, predicted, seed, writers)
+    rows["balanced_accuracy"] = (balanced_accuracy(labels, predicted), *interval)
     for k in (3, 5):
         if k < classes:
             rows[f"top{k}"] = (np.mean(rank < k), *share_interval(rank < k, seed, writers))
@@ -213,10 +201,7 @@ def difference_interval(first: Any, second: Any) -> tuple[Any, Any]:
 
 
 def seed_interval(
-    values: np.ndarray,
-    labels: np.ndarray,
-    weights: np.ndarray,
-    scale: tuple[float, float],
+    values: np.ndarray, labels: np.ndarray, weights: np.ndarray, scale: tuple[float, float]
 ) -> tuple[float, float, float]:
     """A weighted mean of class means, averaged over seeds, with an interval for images and seeds.
 
@@ -225,11 +210,9 @@ def seed_interval(
     (1946), Biometrics Bulletin 2. For one class alone half an image at either end of the scale is
     added, so that a class without an error has an interval, too (Agresti and Coull 1998).
 
-    Args:
-        values: (seeds, n): 0 or 1 for wrong and right; -1, 0 or 1 for a difference of two models.
-        labels: int (n,).
-        weights: float (classes,), of sum 1; 0 for a class without images.
-        scale: The least and the largest value.
+    `values`, (seeds, n), are 0 or 1 for wrong and right, or -1, 0 or 1 for a difference of two
+    models, and `scale` their least and largest; `labels` are int (n,); `weights` float (classes,),
+    of sum 1, 0 for a class without images.
     """
     from scipy.stats import norm, t
 
