@@ -4,14 +4,9 @@ Nothing is shown and no file is written. Every plot has one look and one palette
 the color-blind; a color means the same in every notebook (`COLORS`). Images show ink dark on paper.
 """
 
-from hcr.plots.comparison import costs, histories, ranking, strategies
+# ruff: noqa: F401
+from hcr.plots.comparison import costs, curves, histories, ranking, strategies
 from hcr.plots.data import class_counts, image_map, ink_boxes, ink_by_class
 from hcr.plots.evaluation import confusion, per_class, reliability, risk_coverage, robustness
 from hcr.plots.images import drawings, groups, message, predictions, saliency, sheet
 from hcr.plots.look import COLORS, style
-from hcr.plots.training import curves
-
-__all__ = ["COLORS", "class_counts", "confusion", "costs", "curves", "drawings", "groups"]
-__all__ += ["histories", "image_map", "ink_boxes", "ink_by_class", "message"]
-__all__ += ["per_class", "predictions", "ranking", "reliability", "risk_coverage"]
-__all__ += ["robustness", "saliency", "sheet", "strategies", "style"]

@@ -60,7 +60,9 @@ def sheet(
         x = i % columns * step + gap // 2
         board[y : y + height, x : x + tile] = image
         if i < len(marked) and marked[i]:
-            _mark(ax, x - 0.5, y - 0.5, tile, height)
+            style = {"fill": False, "edgecolor": COLORS["wrong"], "clip_on": False}
+            style |= {"ls": (0, (4, 2)), "linewidth": 2}
+            ax.add_patch(Rectangle((x - 0.5, y - 0.5), tile, height, **style))
         if i < len(captions):
             down = 1.3 * (captions[i].count("\n") + 1) * size / 72 * inch
             style = {"color": colors[i] if i < len(colors) else TEXT["plain"], "size": size}
@@ -185,9 +187,3 @@ def _pen(strokes: Sequence[np.ndarray], pad: float | None) -> np.ndarray:
         for x, y in line:  # round joints and ends; a dot is a stroke of one point
             pen.circle((x, y), width / 2, fill=255)
     return np.asarray(board.reduce(finer), float)
-
-
-def _mark(ax: Axes, x: float, y: float, width: float, height: float) -> None:
-    """The dashed frame of a wrong prediction."""
-    style = {"fill": False, "edgecolor": COLORS["wrong"], "clip_on": False}
-    ax.add_patch(Rectangle((x, y), width, height, ls=(0, (4, 2)), linewidth=2, **style))

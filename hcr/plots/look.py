@@ -65,8 +65,6 @@ STYLE: dict[str, Any] = {
     "lines.linewidth": 2.0,
     # A label is text: "$" is a character to recognize, not a formula.
     "text.parse_math": False,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "hcr",
     # An SVG keeps the pixels as they are, and stays small and crisp.
     "image.interpolation": "none",
 }

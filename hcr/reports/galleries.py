@@ -51,9 +51,7 @@ def suspects(run: Run, split: Split, frame: pd.DataFrame) -> Shown:
 
     def draw(rows: np.ndarray) -> Axes:
         shown = frame.iloc[rows][["index", "given", "suggested"]]
-        captions = [
-            f"{given} → {other}\n{i:,}" for i, given, other in shown.itertuples(index=False)
-        ]
+        captions = [f"{a} → {b}\n{i:,}" for i, a, b in shown.itertuples(index=False)]
         return plots.sheet(split.images[shown["index"]], 10, captions)
 
     pairs = frame["given"], frame["suggested"]
@@ -63,12 +61,7 @@ def suspects(run: Run, split: Split, frame: pd.DataFrame) -> Shown:
     return _gallery(run, groups, draw, "suspects", caption)
 
 
-def mistakes(
-    run: Run,
-    split: Split,
-    answers: pd.DataFrame,
-    doubted: np.ndarray = (),
-) -> Shown:
+def mistakes(run: Run, split: Split, answers: pd.DataFrame, doubted: np.ndarray = ()) -> Shown:
     """The mistakes, by pair of characters; in a report, the most confident ones.
 
     `answers` has a row an image of `split`, and the columns true, predicted and probability;
@@ -100,16 +93,10 @@ def drawings(
 ) -> Shown:
     """Drawings as drawn, as the network sees them and as recognized; by hand, at a button.
 
-    Args:
-        run: The run that the notebook writes to.
-        load: Gives the drawings, lists of (k, 2) arrays each, and the character of each.
-        recognize: From a drawing to its likeliest characters with probabilities, best first.
-        name: Of the figure.
-        caption: Of the figure.
-        columns: Drawings in a row.
-        pad: The pad's side, where each is shown as large as it was drawn; see `plots.drawings`.
-        placement: Where on a pad each is put first, in `hcr.preprocessing.synthesis`.
-        headline: Whether the run's front page shows it.
+    `load` gives the drawings, lists of (k, 2) arrays each, and the character of each; `recognize`
+    maps a drawing to its likeliest characters with probabilities, best first. With `pad`, the pad's
+    side, each is shown as large as it was drawn; `placement` is where on a pad each is put first
+    (`hcr.preprocessing.synthesis`). The rest is as in `reports.figure`.
     """
 
     def draw() -> reports.Output:

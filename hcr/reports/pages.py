@@ -46,13 +46,10 @@ FRONT = "index.html"
 def notebook_html(
     notebook: Any, record: dict[str, Any], stage: str, declared: Sequence[Any] = ()
 ) -> str:
-    """One self-contained page of an executed notebook.
+    """One self-contained page of an executed notebook of a `stage`, as nbformat reads it.
 
-    Args:
-        notebook: The notebook, as nbformat reads it, with its outputs.
-        record: The run's `run.json`; keys that it lacks are left out of the page.
-        stage: The notebook's stage, as `"01_eda"`.
-        declared: The parameters that the stage declares, with `name`, `default` and `help`.
+    Of the run's `run.json`, the `record`, keys that it lacks are left out. The parameters that the
+    stage has `declared` have `name`, `default` and `help`.
     """
     notebook = copy.deepcopy(notebook)
     notebook.cells = list(_cells(notebook.cells))
@@ -88,14 +85,11 @@ def notebook_html(
 
 
 def index_html(record: dict[str, Any], folder: Path) -> str:
-    """The page that leads to a run's reports.
+    """The page that leads to a run's reports; sections that its `run.json` lacks are left out.
 
-    Args:
-        record: The run's `run.json`; sections that it lacks are left out.
-        folder: The run's folder, which the headline figures are read from. One that is missing,
-            or that lies elsewhere, is left out.
+    So are headline figures that are missing, or do not lie in the run's `folder`.
     """
-    stages, folder = record.get("stages") or {}, Path(folder)
+    stages = record.get("stages") or {}
     shown: list[Markup] = []
     parameters: dict[tuple[str, str], list[str]] = {}  # the stages of each name and value
     for stage, entry in stages.items():
@@ -277,13 +271,12 @@ def facts(record: dict[str, Any], entry: dict[str, Any], stage: str | None) -> l
     trained = [each["model"] for each in before if each.get("model")][-1:]
     parameters, machine = entry.get("parameters") or {}, record.get("hardware") or {}
     pretrained = parameters.get("pretrained", "run")
+    models = entry.get("models") or (trained if pretrained == "run" else [pretrained])
     cores = f"{machine['cores']} cores" if machine.get("cores") else ""
     rows = {
         "Run": record.get("run", "") if stage else "",
         "Data": f"{title}; training split cut: {', '.join(cuts)}" if cuts else title,
-        "Model": ", ".join(
-            entry.get("models") or (trained if pretrained == "run" else [pretrained])
-        ),
+        "Model": ", ".join(models),
         "Seed": parameters.get("seed", record.get("seed")),
         "Date": moment(entry.get("finished") or entry.get("started")),
         "Took": runs.clock(entry["seconds"]) if entry.get("seconds") is not None else "",

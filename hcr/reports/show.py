@@ -186,22 +186,13 @@ def environment(run: runs.Run) -> Output:
 
 
 def figure(
-    run: runs.Run,
-    drawn: Any,
-    name: str,
-    caption: str,
-    headline: bool = False,
-    raster: bool = False,
+    run: runs.Run, drawn: Any, name: str, caption: str, headline: bool = False, raster: bool = False
 ) -> Output:
     """Save a Matplotlib figure as `figures/<NN>_<name>.svg` or `.png`, close it, and show it.
 
-    Args:
-        run: The run to save it in.
-        drawn: A `Figure`, an `Axes`, an array of `Axes`, or a seaborn grid.
-        name: For the file's name.
-        caption: One line of plain text.
-        headline: Whether the run's front page shows it.
-        raster: Whether it is made of images, so that a PNG suits it better.
+    `drawn` is a `Figure`, an `Axes`, an array of `Axes`, or a seaborn grid; the `caption` is one
+    line of plain text. The run's front page shows a `headline`; `raster` says that it is made of
+    images, so that a PNG suits it better.
     """
     from matplotlib import pyplot
 
@@ -283,14 +274,8 @@ def table(
     """Save `frame` as `tables/<NN>_<name>.csv` and, as it is shown, as `.tex`; show it.
 
     The columns `low` and `high`, or `x_low` and `x_high`, are shown as one, `95 %` or `x, 95 %`.
-
-    Args:
-        run: The run to save it in.
-        frame: The table. Its index is kept where it has a name or is no plain range.
-        name: For the file's name.
-        caption: One line of plain text.
-        formats: For a column, a format as `".1%"`, where `FORMATS` has none or another.
-        shown: What is shown of `frame`; all of it where None.
+    The index is kept where it has a name or is no plain range. `formats` are those of columns, as
+    `".1%"`, where `FORMATS` has none or another; `shown` is what is shown of `frame`, None for all.
     """
     caption, stem = _with_caveat(run, caption), f"tables/{run.number}_{name}"
     shown, formats = frame if shown is None else shown, FORMATS | dict(formats or {})
