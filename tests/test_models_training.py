@@ -15,7 +15,7 @@ from scipy.special import log_softmax
 from hcr import models
 from hcr.datasets import Split, balancing
 from hcr.errors import ModelError, ParameterError, RunError
-from hcr.models import backend, checkpoint, objective, training
+from hcr.models import backend, objective, training
 from hcr.models.augment import Switch
 from hcr.recognizer import Recognizer
 
@@ -167,16 +167,16 @@ def other_weights(path: Path) -> None:
 @pytest.mark.parametrize("damage", [cut, other_weights, lambda path: path.write_bytes(b"")])
 def test_a_damaged_checkpoint_and_one_of_another_training_are_left_out(tmp_path, damage):
     path = tmp_path / "checkpoint.npz"
-    progress = checkpoint.Progress([{"epoch": 1, "loss": 2.0}], 1, [np.arange(3.0)])
-    assert checkpoint.load(path, "key") is None
-    checkpoint.save(path, "key", progress, [np.arange(4.0)])
-    loaded, variables = checkpoint.load(path, "key")
+    progress = training.Progress([{"epoch": 1, "loss": 2.0}], 1, [np.arange(3.0)])
+    assert training.load_checkpoint(path, "key") is None
+    training.save_checkpoint(path, "key", progress, [np.arange(4.0)])
+    loaded, variables = training.load_checkpoint(path, "key")
     assert (loaded.rows, loaded.best_epoch) == (progress.rows, 1)
     np.testing.assert_array_equal(loaded.best[0], progress.best[0])
     np.testing.assert_array_equal(variables[0], np.arange(4.0))
-    assert checkpoint.load(path, "other") is None
+    assert training.load_checkpoint(path, "other") is None
     damage(path)
-    assert checkpoint.load(path, "key") is None
+    assert training.load_checkpoint(path, "key") is None
 
 
 def test_a_full_disk_is_reported_and_training_goes_on_later(tmp_path):

@@ -6,7 +6,6 @@ A plan is indices and weights over the training split, never images.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,9 +13,6 @@ from numpy.typing import ArrayLike
 from hcr.datasets.files import read_npz
 from hcr.errors import DataError, HcrError, ParameterError, nearest
 from hcr.runs import Run, files
-
-if TYPE_CHECKING:
-    pass
 
 # Name to what it does; read as text where parameters are checked, so it stays a literal.
 STRATEGIES = {

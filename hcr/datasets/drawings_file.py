@@ -106,16 +106,12 @@ def append(
 ) -> Drawing:
     """Append a drawing to the person's own file, whole or not at all; returns it.
 
-    Args:
-        character: What was meant, one printable character.
-        strokes: (k, 2) arrays or lists of points, in pad pixels, x right and y down. They are
-            kept to a hundredth of a pixel; empty ones are dropped.
-        writer: Who drew it; None is whoever uses this machine: `me-` and a random number, which is
-            made once for the folder, so that two such people are never taken for one.
-        size: The pad's side in pixels.
+    The `strokes`, (k, 2) arrays or lists of points, are in pad pixels, x right and y down; they are
+    kept to a hundredth of a pixel, and empty ones are dropped. `writer` None is whoever uses this
+    machine: `me-` and a random number, which is made once for the folder, so that two such people
+    are never taken for one. `size` is the pad's side in pixels.
 
-    Raises:
-        DataError: It is no drawing, or the file cannot be written; then it is as it was before.
+    Raises `DataError` where it is no drawing, or the file cannot be written and is as it was.
     """
     drawing = create(character, strokes, "me" if writer is None else writer, size)
     target = path()

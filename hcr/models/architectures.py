@@ -24,11 +24,9 @@ MOMENTUM = 0.9
 def build(name: str, n_classes: int, seed: int | None = None, start: str | None = None) -> Model:
     """A network from uint8 (n, 28, 28) to float32 (n, n_classes), rows that sum to 1.
 
-    Args:
-        name: A key of `MODELS`, or `module:function`: a function of the number of classes.
-        n_classes: At least 2.
-        seed: Everything random is seeded with it first, the initial weights included.
-        start: A trained model whose weights it takes; see `hcr.models.convert.copy_weights`.
+    `name` is a key of `MODELS`, or `module:function`: a function of the number of classes. First
+    everything random is seeded with `seed`, the initial weights included. `start` is a trained
+    model whose weights it takes; see `hcr.models.convert.copy_weights`.
 
     Raises `ModelError` where there is no such network, it is another kind, or `start` does not fit.
     """

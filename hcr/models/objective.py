@@ -45,15 +45,13 @@ def loss(recipe: Recipe, plan: Plan, train: Split, n_classes: int) -> "str | Cro
 
 
 class CrossEntropy(keras.losses.Loss):
-    """Cross-entropy of probabilities with labels.
+    """Cross-entropy of probabilities with labels, as `labels` gives them.
 
-    Args:
-        smoothing: Share of each label that is spread over all classes (Szegedy et al. 2016,
-            Rethinking the Inception architecture for computer vision).
-        shift: (sources, classes), added to the logits, or None. With the logarithm of the training
-            prior this is the balanced softmax (Ren et al. 2020, Balanced meta-softmax for
-            long-tailed visual recognition): the probabilities, which are without it, are then those
-            for classes of equal share. Labels are as `labels` gives them.
+    The share `smoothing` of each label is spread over all classes (Szegedy et al. 2016, Rethinking
+    the Inception architecture for computer vision). `shift`, (sources, classes), is added to the
+    logits: with the logarithm of the training prior this is the balanced softmax (Ren et al. 2020,
+    Balanced meta-softmax for long-tailed visual recognition), and the probabilities, which are
+    without it, are those for classes of equal share.
     """
 
     def __init__(self, smoothing: float = 0.0, shift: np.ndarray | None = None):
@@ -67,9 +65,8 @@ class CrossEntropy(keras.losses.Loss):
         labels = ops.cast(ops.reshape(y_true, (-1,)), "int32")
         logits = ops.log(ops.maximum(ops.cast(y_pred, "float32"), LEAST))
         if self.shift is not None:
-            logits = logits + ops.take(
-                ops.convert_to_tensor(self.shift), labels // n_classes, axis=0
-            )
+            shift = ops.convert_to_tensor(self.shift)
+            logits = logits + ops.take(shift, labels // n_classes, axis=0)
         targets = ops.cast(ops.one_hot(labels % n_classes, n_classes), "float32")
         spread = ops.sum(targets, axis=-1, keepdims=True) / n_classes
         targets = (1 - self.smoothing) * targets + self.smoothing * spread

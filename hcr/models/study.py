@@ -20,25 +20,15 @@ BASELINE = "none"
 
 @dataclass(frozen=True)
 class Study:
-    """Which validation images each strategy's networks predict right.
+    """Which validation images each strategy's networks predict right."""
 
-    Attributes:
-        right: Strategy to bool (seeds, n); `none` comes first.
-        seeds: The seeds.
-        labels: int64 (n,), of the validation split.
-        characters: The classes' names.
-        shares: float64 (classes,), the class shares of the training split before balancing.
-        rare: The characters whose recall is a measure of its own.
-        trained: How many networks were trained now; the others had been before.
-    """
-
-    right: dict[str, np.ndarray]
+    right: dict[str, np.ndarray]  # strategy to bool (seeds, n); `none` comes first
     seeds: tuple[int, ...]
-    labels: np.ndarray
-    characters: tuple[str, ...]
-    shares: np.ndarray
-    rare: tuple[str, ...] = ()
-    trained: int = 0
+    labels: np.ndarray  # int64 (n,), of the validation split
+    characters: tuple[str, ...]  # the classes' names
+    shares: np.ndarray  # float64 (classes,), of the training split before balancing
+    rare: tuple[str, ...] = ()  # the characters whose recall is a measure of its own
+    trained: int = 0  # how many networks were trained now; the others had been before
 
     @cached_property
     def measures(self) -> dict[str, np.ndarray]:
@@ -101,19 +91,14 @@ def compare_strategies(
     taken from `folder`, so a study that was stopped goes on. Plans that are the same share a
     training: `logit_adjust` corrects the answers of `none`.
 
-    Args:
-        data: The dataset.
-        strategies: Keys of `balancing.STRATEGIES`; `none`, the baseline, is added and comes first.
-        seeds: Of the plans, initialization, order and augmentation.
-        folder: Where each training's probabilities are kept, 4 bytes a class and image.
-        recipe: How each network is trained; its seed is replaced.
-        steps: Steps of each training.
-        rare: Characters whose recall is a measure; None for the two with the fewest images.
-        options: Of `balancing.plans`: per_class, beta, tau.
+    `strategies` are keys of `balancing.STRATEGIES`; `none`, the baseline, is added and comes first.
+    The `seeds` are those of the plans, initialization, order and augmentation, and replace that of
+    the `recipe`; the probabilities in `folder` take 4 bytes a class and image. The recalls of the
+    `rare` characters are measures, too; None for the two with the fewest images. The `options` are
+    those of `balancing.plans`: per_class, beta, tau.
 
-    Raises:
-        ParameterError: A strategy or character is unknown, or a number is out of its range.
-        ModelError: A network gives something that is no number.
+    Raises `ParameterError` where a strategy or character is unknown, or a number out of its range,
+    and `ModelError` where a network gives something that is no number.
     """
     names, n_classes = list(dict.fromkeys([BASELINE, *strategies])), len(data.characters)
     counts = np.bincount(data.train.labels, minlength=n_classes)

@@ -1,10 +1,13 @@
 """The training loop: an epoch of Keras' fit, then validation, a checkpoint and a line of report."""
 
 import inspect
+import json
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -13,11 +16,10 @@ from hcr import evaluation
 from hcr.datasets import Dataset, Split, balancing
 from hcr.datasets.balancing import Plan
 from hcr.errors import ModelError
-from hcr.models import checkpoint, objective
+from hcr.models import objective
 from hcr.models.architectures import build, builder
 from hcr.models.augment import Switch, augmentation
 from hcr.models.backend import check, keras, precision, predict, seed_everything
-from hcr.models.checkpoint import Progress
 from hcr.models.convert import copied, teacher
 from hcr.models.recipe import Recipe
 from hcr.runs import files
@@ -27,25 +29,28 @@ Loss = keras.losses.Loss | str
 
 
 @dataclass
+class Progress:
+    """The history, a dict an epoch; the epoch whose weights are kept, and these."""
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    best: list[np.ndarray] | None = None
+
+
+@dataclass
 class TrainingResult:
     """A trained network and its history.
 
-    Attributes:
-        net: With the weights of the chosen epoch.
-        history: One row an epoch: epoch (from 1), loss, accuracy, val_loss, val_accuracy,
-            val_balanced_accuracy, learning_rate, epoch_seconds.
-        best_epoch: The epoch whose weights are kept; 0 for the parent's.
-        best: Its val_loss, val_accuracy and val_balanced_accuracy.
-        trained: How many epochs were trained now; the others come from the checkpoint.
-        parent: What the recipe's start, if any, predicts on validation, int64 (n,).
+    That has a row an epoch: epoch (from 1), loss, accuracy, val_loss, val_accuracy,
+    val_balanced_accuracy, learning_rate, epoch_seconds.
     """
 
-    net: keras.Model
+    net: keras.Model  # with the weights of the chosen epoch
     history: pd.DataFrame
-    best_epoch: int
-    best: dict[str, float]
-    trained: int
-    parent: np.ndarray | None = None
+    best_epoch: int  # the epoch whose weights are kept; 0 for the parent's
+    best: dict[str, float]  # its val_loss, val_accuracy and val_balanced_accuracy
+    trained: int  # how many epochs were trained now; the others come from the checkpoint
+    parent: np.ndarray | None = None  # what the start, if any, predicts on validation, int64 (n,)
 
 
 def train(
@@ -98,7 +103,7 @@ def train(
         text = "val_loss {val_loss:.4f}  val_accuracy {val_accuracy:.4f}".format(**scores[0])
         print(f"starts from {recipe.start}  {text}", flush=True)
     path = None if folder is None else folder / "checkpoint.npz"
-    saved = None if path is None else checkpoint.load(path, key)
+    saved = None if path is None else load_checkpoint(path, key)
     if saved is not None:
         progress, values = saved
         for variable, value in zip(_variables(trainer), values, strict=True):
@@ -128,7 +133,7 @@ def train(
         progress.rows.append(row)
         if path is not None:
             values = [ops.convert_to_numpy(each) for each in _variables(trainer)]
-            checkpoint.save(path, key, progress, values)
+            save_checkpoint(path, key, progress, values)
         print(
             f"epoch {epoch}/{recipe.epochs}  loss {row['loss']:.4f}  "
             f"accuracy {row['accuracy']:.4f}  val_loss {row['val_loss']:.4f}  "
@@ -182,6 +187,43 @@ def validate(net: keras.Model, split: Split) -> tuple[dict[str, float], np.ndarr
         "val_balanced_accuracy": evaluation.balanced_accuracy(split.labels, predicted),
     }
     return scores, probabilities
+
+
+def save_checkpoint(
+    path: Path, key: str, progress: Progress, variables: Sequence[np.ndarray]
+) -> None:
+    """Write `path`, an `.npz` file, whole or not at all.
+
+    `key` is what the training follows from; `variables` are all that it changes. Raises `RunError`
+    where the disk is full or cannot be written.
+    """
+    arrays = {f"best_{i}": each for i, each in enumerate(progress.best)}
+    arrays |= {f"variable_{i}": each for i, each in enumerate(variables)}
+    state = {"key": key, "rows": progress.rows, "best_epoch": progress.best_epoch}
+    state["seal"] = files.digest(state, *(each.tobytes() for each in arrays.values()))
+    with files.writing(path) as aside:
+        np.savez(aside, state=json.dumps(state), **arrays)
+
+
+def load_checkpoint(path: Path, key: str) -> tuple[Progress, list[np.ndarray]] | None:
+    """What was saved in `path` under `key`; None where there is nothing, or it was changed."""
+    try:
+        # Opened here, because NumPy leaves a file open where its archive is damaged.
+        with open(path, "rb") as file, np.load(file) as saved:
+            state = json.loads(str(saved["state"]))
+            arrays = {name: saved[name] for name in saved.files if name != "state"}
+        seal = state.pop("seal")
+        if seal != files.digest(state, *(each.tobytes() for each in arrays.values())):
+            raise ValueError("a changed file")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
+        print(f"the checkpoint is damaged ({error}): left out", flush=True)
+        return None
+    if state["key"] != key:
+        return None
+    best = [each for name, each in arrays.items() if name.startswith("best")]
+    return Progress(state["rows"], state["best_epoch"], best), list(arrays.values())[len(best) :]
 
 
 def code_digest(model: str) -> str:

@@ -69,26 +69,17 @@ SHORT.maxlevel, SHORT.maxlist, SHORT.maxdict, SHORT.maxstring = 2, 20, 10, 80
 
 @dataclass(frozen=True)
 class Parameter:
-    """One line of a parameters cell.
-
-    Attributes:
-        type: `int`, `float`, `str`, `bool`, one of them in `list[...]`, or `dict`.
-        optional: Whether null is allowed.
-        range: The rule where it is a range, as `[0..1)`.
-        choices: The strings allowed; none for any.
-        open_choices: Whether `package.module:function` is allowed, too.
-        fields: What a dict may hold.
-    """
+    """One line of a parameters cell."""
 
     name: str
-    type: str
-    optional: bool
+    type: str  # `int`, `float`, `str`, `bool`, one of them in `list[...]`, or `dict`
+    optional: bool  # whether null is allowed
     default: Any = field(hash=False)
     help: str
-    range: str = ""
-    choices: tuple[str, ...] = ()
-    open_choices: bool = False
-    fields: tuple["Parameter", ...] = ()
+    range: str = ""  # the rule where it is a range, as `[0..1)`
+    choices: tuple[str, ...] = ()  # the strings allowed; none for any
+    open_choices: bool = False  # whether `package.module:function` is allowed, too
+    fields: tuple["Parameter", ...] = ()  # what a dict may hold
 
     @property
     def item(self) -> str:

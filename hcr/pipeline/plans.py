@@ -18,29 +18,17 @@ COMPARE = "06_compare"
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What is to be run.
+    """What is to be run."""
 
-    Attributes:
-        name: The run's name; a suite's name and a slash may stand before it.
-        parameters: Every parameter of every stage, without `run`.
-        stages: All stages.
-        chosen: The names of those that are to run now.
-        command: What a reader types to have this run again.
-        params_file: The file that it comes from, for the record.
-        force: Run the chosen stages even where their results stand.
-        accept_code: Keep finished stages though the code has changed.
-        kind: `runs.COMPARISON` where it is a page across runs; empty for a run.
-    """
-
-    name: str
-    parameters: dict[str, dict[str, Any]]
-    stages: dict[str, Stage]
-    chosen: tuple[str, ...]
-    command: str
-    params_file: str
-    force: bool = False
-    accept_code: bool = False
-    kind: str = ""
+    name: str  # the run's; a suite's name and a slash may stand before it
+    parameters: dict[str, dict[str, Any]]  # every parameter of every stage, without `run`
+    stages: dict[str, Stage]  # all stages
+    chosen: tuple[str, ...]  # the names of those that are to run now
+    command: str  # what a reader types to have this run again
+    params_file: str  # the file that it comes from, for the record
+    force: bool = False  # run the chosen stages even where their results stand
+    accept_code: bool = False  # keep finished stages though the code has changed
+    kind: str = ""  # `runs.COMPARISON` where it is a page across runs; empty for a run
 
     def __post_init__(self) -> None:
         """Hold what is named against what there is, before any kernel starts."""

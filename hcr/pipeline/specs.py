@@ -26,24 +26,15 @@ Stages = Mapping[str, Sequence[Parameter]]
 
 @dataclass(frozen=True)
 class Spec:
-    """A params file of a run or a suite, not yet held against the notebooks.
-
-    Attributes:
-        name: The run's or the suite's.
-        shared: Values of all stages; a suite's are over its runs' own.
-        stages: Values by stage.
-        runs: A suite's runs, whose files lie beside its own; a run has none.
-        seeds: Each run of the suite is done once a seed; None where the runs' own seed holds.
-        then: The notebook that ends the suite, as `06_compare`, or None.
-    """
+    """A params file of a run or a suite, not yet held against the notebooks."""
 
     path: Path
-    name: str
-    shared: dict[str, Any] = field(default_factory=dict)
-    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
-    runs: tuple["Spec", ...] = ()
-    seeds: list[int] | None = None
-    then: str | None = None
+    name: str  # the run's or the suite's
+    shared: dict[str, Any] = field(default_factory=dict)  # of all stages; a suite's go first
+    stages: dict[str, dict[str, Any]] = field(default_factory=dict)  # values by stage
+    runs: tuple["Spec", ...] = ()  # a suite's, whose files lie beside its own; a run has none
+    seeds: list[int] | None = None  # each run is done once a seed; None: the runs' own seed
+    then: str | None = None  # the notebook that ends the suite, as `06_compare`
 
     def expand(self) -> list[tuple[str, "Spec", int | None]]:
         """The runs: each one's name below `outputs/`, its params, and its seed or None."""
@@ -141,14 +132,9 @@ def resolve(
     """Every stage's complete parameters, without `run`; and a note for each key of an old name.
 
     A cell's default yields to the file's `shared`, that to the file's stage, those to the suite's
-    `shared` and `seed`, all of them to `-p shared.key`, and that to `-p STAGE.key`.
-
-    Args:
-        spec: The run's params file.
-        stages: Every stage's declarations, from `read_cell`; all stages, run or not.
-        overrides: The command line's, from `parse_overrides`.
-        suite: The params file that names the run: its suite's, or its own.
-        seed: The suite's seed for this run.
+    `shared` and `seed`, all of them to `-p shared.key`, and that to `-p STAGE.key`. `stages` are
+    all, run or not, as `read_cell` declares them; `overrides` as `parse_overrides` gives them. The
+    params file that names the run is its `suite`'s, or its own.
 
     Raises `ParameterError`, naming the file or the option, the stage and the nearest valid name.
     """

@@ -24,15 +24,11 @@ SCHEMA = 1  # of `run.json`
 
 
 class Run:
-    """One stage's view of a run's folder.
+    """One stage's view of a run's folder, `outputs/<name>`.
 
-    Attributes:
-        name: The run's name; a suite's runs have their suite's name and a slash before it.
-        stage: The stage, as `"01_eda"`.
-        folder: The run's folder, `outputs/<name>`.
-        by_hand: Whether the notebook was opened by hand rather than by `run_all.py`.
-        source: The folder that the files of earlier stages are read from, or None.
-        caveat: What must stand beside every figure of this run's data, as `"synthetic"`; or empty.
+    A suite's runs have its name and a slash before theirs. `by_hand` says whether the notebook was
+    opened by hand rather than by `run_all.py`; `source` is the folder that the files of earlier
+    stages are read from, or None; `caveat` must stand beside every figure, as `"synthetic"`.
     """
 
     def __init__(self, name: str, stage: str, folder: Path, by_hand: bool):
@@ -95,16 +91,11 @@ def open(name: str, stage: str, needs: Sequence[str] = (), required: bool = True
 
     Under `run_all.py` that is the run `name`. A notebook opened by hand writes to the run `lab`,
     and reads the files that it `needs` from one folder: `lab` where it has all of them, else the
-    newest finished run that has; it prints one line that says so.
+    newest finished run that has; it prints one line that says so. Unless such a folder is
+    `required`, `Run.source` may be None.
 
-    Args:
-        name: The notebook's parameter `run`.
-        stage: The notebook's name, as `"03_train"`.
-        needs: The files of earlier stages that it reads.
-        required: Whether there must be such a folder; otherwise `Run.source` may be None.
-
-    Raises:
-        RunError: A needed file is missing, or a notebook opened by hand names another run.
+    Raises `RunError` where a needed file is missing, or a notebook opened by hand names another run
+    in `name`, its parameter `run`.
     """
     for part in str(name).split("/"):
         check_name(part)
