@@ -14,8 +14,8 @@ import pytest
 from conftest import PROJECT
 
 from hcr.datasets import drawings_file as drawings
-from hcr.datasets.drawings_command import main
 from hcr.errors import DataError, ParameterError
+from hcr.pipeline import cli
 from hcr.preprocessing import synthesis
 
 LINE = [[[10, 10], [10.25, 200]]]
@@ -26,6 +26,10 @@ def folder(tmp_path, monkeypatch) -> Path:
     """The folder of the person's own drawings."""
     monkeypatch.setenv("HCR_DRAWINGS", str(tmp_path / "drawings"))
     return tmp_path / "drawings"
+
+
+def main(arguments: list[str]) -> int:
+    return cli.main(["drawings", *arguments])
 
 
 def draw(characters: str, writer: str | None = None) -> list[drawings.Drawing]:

@@ -1,17 +1,16 @@
 """`python -m hcr drawings`: a person's own drawings, as kept in the pad."""
 
 import argparse
-import sys
 from collections import Counter
 
 from hcr.datasets import drawings_file as drawings
-from hcr.errors import HcrError, ParameterError
+from hcr.errors import ParameterError
 
 MERGED = "merged.jsonl"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
+    """Run the command; returns the exit code. Raises `DataError` and `ParameterError`."""
     parser = argparse.ArgumentParser(
         prog="python -m hcr drawings",
         description="Your own drawings, as kept in the pad.",
@@ -31,11 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     verb = verbs.add_parser("delete", help="delete all of yours")
     verb.add_argument("--yes", action="store_true", help="do not ask")
     options = vars(parser.parse_args(arguments))
-    try:
-        globals()[f"_{options.pop('verb')}"](**options)
-    except HcrError as error:
-        print(error, file=sys.stderr)
-        return 2 if isinstance(error, ParameterError) else 1
+    globals()[f"_{options.pop('verb')}"](**options)
     return 0
 
 

@@ -26,6 +26,7 @@ from hcr.runs import files
 
 ops = keras.ops
 Loss = keras.losses.Loss | str
+VALIDATED = "val_loss {val_loss:.4f}  val_accuracy {val_accuracy:.4f}"
 
 
 @dataclass
@@ -100,8 +101,7 @@ def train(
     if recipe.start is not None:
         scores[0], probabilities = validate(net, data.validation)
         progress.best, parent = net.get_weights(), probabilities.argmax(axis=1)
-        text = "val_loss {val_loss:.4f}  val_accuracy {val_accuracy:.4f}".format(**scores[0])
-        print(f"starts from {recipe.start}  {text}", flush=True)
+        print(f"starts from {recipe.start}  {VALIDATED.format(**scores[0])}", flush=True)
     path = None if folder is None else folder / "checkpoint.npz"
     saved = None if path is None else load_checkpoint(path, key)
     if saved is not None:
@@ -135,9 +135,8 @@ def train(
             values = [ops.convert_to_numpy(each) for each in _variables(trainer)]
             save_checkpoint(path, key, progress, values)
         print(
-            f"epoch {epoch}/{recipe.epochs}  loss {row['loss']:.4f}  "
-            f"accuracy {row['accuracy']:.4f}  val_loss {row['val_loss']:.4f}  "
-            f"val_accuracy {row['val_accuracy']:.4f}  ({row['epoch_seconds']:.1f} s)",
+            f"epoch {epoch}/{recipe.epochs}  loss {row['loss']:.4f}  accuracy "
+            f"{row['accuracy']:.4f}  {VALIDATED.format(**row)}  ({row['epoch_seconds']:.1f} s)",
             flush=True,
         )
         after_epoch(pd.DataFrame(progress.rows))

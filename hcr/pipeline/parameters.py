@@ -20,6 +20,7 @@ from typing import Any
 
 from hcr import runs
 from hcr.errors import ParameterError, close
+from hcr.models.recipe import Levers
 
 # Names of an earlier release, accepted with a note: `STAGE.key` to the same, perhaps in another
 # stage or in a dict (`STAGE.recipe.key`). To "": ignored, and so is `STAGE.key=value`, which asks
@@ -30,20 +31,14 @@ RENAMED = {
         for stage in ("02_balance", "03_train", "04_evaluate")
         for key in ("dataset", "path", "orientation", "limit", "imbalance_factor")
     },
-    "01_eda.thin": "01_eda.class_profile",
+    **{
+        f"{stage}.thin": "01_eda.class_profile"
+        for stage in ("01_eda", "02_balance", "03_train", "04_evaluate")
+    },
     "01_eda.neighbour_sample": "01_eda.neighbor_sample",
-    "02_balance.thin": "01_eda.class_profile",
-    "03_train.thin": "01_eda.class_profile",
-    "04_evaluate.thin": "01_eda.class_profile",
     "03_train.plain_epochs": "03_train.final_epochs_without_augmentation",
     "03_train.taught": "03_train.recipe.distillation_weight",
-    **{
-        f"03_train.{key}": f"03_train.recipe.{key}"
-        for key in ("label_smoothing", "clipnorm", "plateau_patience", "plateau_factor")
-    },
-    "03_train.patience": "03_train.recipe.patience",
-    "03_train.teacher": "03_train.recipe.teacher",
-    "03_train.keep": "03_train.recipe.keep",
+    **{f"03_train.{key}": f"03_train.recipe.{key}" for key in Levers.__dataclass_fields__},
     "03_train.gradient_norms": "",
     "03_train.mixing=none": "",
     "03_train.mixing_alpha": "",

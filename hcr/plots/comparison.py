@@ -29,7 +29,7 @@ MARK = {"color": COLORS["mark"], "linewidth": 1.2, "linestyle": "-."}
 LEGEND = {"loc": "outside lower center", "ncols": 3, "columnspacing": 1.2}
 
 
-@look.styled
+@look.style()
 def curves(history: "pd.DataFrame", chosen: int | None = None) -> Figure:
     """Loss and accuracy over the epochs, training and validation, the space between shaded.
 
@@ -58,7 +58,7 @@ def curves(history: "pd.DataFrame", chosen: int | None = None) -> Figure:
     return figure
 
 
-@look.styled
+@look.style()
 def ranking(frame: "pd.DataFrame") -> Axes:
     """A row a recipe, in the frame's order: validation above test, each with its interval.
 
@@ -84,7 +84,7 @@ def ranking(frame: "pd.DataFrame") -> Axes:
     return ax
 
 
-@look.styled
+@look.style()
 def costs(frame: "pd.DataFrame") -> Figure:
     """Accuracy on validation against each cost that is known: a panel a cost.
 
@@ -118,7 +118,7 @@ def costs(frame: "pd.DataFrame") -> Figure:
     return figure
 
 
-@look.styled
+@look.style()
 def histories(frame: "pd.DataFrame") -> Axes:
     """The class-balanced accuracy on validation by epoch, a line for each recipe.
 
@@ -145,7 +145,7 @@ def histories(frame: "pd.DataFrame") -> Axes:
     return ax
 
 
-@look.styled
+@look.style()
 def strategies(frame: "pd.DataFrame") -> Figure:
     """One panel a measure, one row a strategy: value, interval, and the difference to the first.
 

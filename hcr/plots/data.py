@@ -31,7 +31,7 @@ INKS = ("#4477AA", "#AA3377", "#117733", "#BB5522", "#332288")
 INKS += ("#0E7C86", "#882255", "#7A6A00", "#CC3311", "#444444")
 
 
-@look.styled
+@look.style()
 def class_counts(counts: Mapping[str, np.ndarray], characters: Sequence[str]) -> Axes:
     """Bars: the number of images of each class, (classes,), for each key of `counts`.
 
@@ -53,7 +53,7 @@ def class_counts(counts: Mapping[str, np.ndarray], characters: Sequence[str]) ->
     return ax
 
 
-@look.styled
+@look.style()
 def ink_by_class(table: "pd.DataFrame") -> Figure:
     """Ink, line width, slant, width and height by class: a row a class, a panel a measure.
 
@@ -83,7 +83,7 @@ def ink_by_class(table: "pd.DataFrame") -> Figure:
     return figure
 
 
-@look.styled
+@look.style()
 def ink_boxes(coverage: np.ndarray, frame: "pd.DataFrame") -> Figure:
     """Where the ink lies: how often a pixel is in its bounding box, and the centers of mass.
 
@@ -114,7 +114,7 @@ def ink_boxes(coverage: np.ndarray, frame: "pd.DataFrame") -> Figure:
     return figure
 
 
-@look.styled
+@look.style()
 def image_map(
     images: np.ndarray, places: np.ndarray, labels: np.ndarray, characters: Sequence[str]
 ) -> Axes:

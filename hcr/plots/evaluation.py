@@ -23,7 +23,7 @@ FEWEST = 0.05  # coverage below which a curve, which is rough there, has no say 
 POINTS = 600  # of a curve that are drawn: as many as a screen has
 
 
-@look.styled
+@look.style()
 def confusion(
     counts: np.ndarray, characters: Sequence[str], groups: Sequence[Sequence[int]]
 ) -> Axes:
@@ -64,7 +64,7 @@ def confusion(
     return ax
 
 
-@look.styled
+@look.style()
 def per_class(frame: "pd.DataFrame") -> Axes:
     """Each class's recall with its interval, the worst on top; a line marks their mean.
 
@@ -87,7 +87,7 @@ def per_class(frame: "pd.DataFrame") -> Axes:
     return ax
 
 
-@look.styled
+@look.style()
 def reliability(tables: "Mapping[str, pd.DataFrame]", split: str = "test") -> Figure:
     """Accuracy against confidence, each bin with its interval: a panel a table.
 
@@ -118,7 +118,7 @@ def reliability(tables: "Mapping[str, pd.DataFrame]", split: str = "test") -> Fi
     return figure
 
 
-@look.styled
+@look.style()
 def risk_coverage(curve: "pd.DataFrame", goal: float, point: "pd.Series") -> Axes:
     """The accuracy on the images that are accepted, the least confident being rejected first.
 
@@ -151,7 +151,7 @@ def risk_coverage(curve: "pd.DataFrame", goal: float, point: "pd.Series") -> Axe
     return ax
 
 
-@look.styled
+@look.style()
 def robustness(frame: "pd.DataFrame") -> Figure:
     """The accuracy at every strength, 0 for the images as they are: a panel a corruption.
 

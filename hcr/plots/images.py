@@ -20,7 +20,7 @@ FAINT = 0.05  # log-odds: a saliency map without more shows nothing
 FOR, AGAINST = (1.0, 0.52, 0.0), (0.0, 0.52, 1.0)  # orange, blue: as the pad has it
 
 
-@look.styled
+@look.style()
 def sheet(
     images: np.ndarray,
     columns: int = 10,
@@ -76,7 +76,7 @@ def sheet(
     return ax
 
 
-@look.styled
+@look.style()
 def message(text: str) -> Axes:
     """Axes that hold one line of text, where there is nothing to draw."""
     ax = look.axes(1.0)
@@ -85,7 +85,7 @@ def message(text: str) -> Axes:
     return ax
 
 
-@look.styled
+@look.style()
 def groups(
     images: np.ndarray,
     groups: Sequence[Sequence[int] | np.ndarray],
@@ -110,7 +110,7 @@ def groups(
     return sheet(tiles, columns, captions, marked=marked)
 
 
-@look.styled
+@look.style()
 def predictions(
     images: np.ndarray, answers: pd.DataFrame, columns: int = 5, titles: Sequence[str] = ()
 ) -> Axes:
@@ -130,7 +130,7 @@ def predictions(
     return sheet(images, columns, captions, titles=titles, colors=colors, marked=marked, size=10.5)
 
 
-@look.styled
+@look.style()
 def saliency(
     images: np.ndarray, maps: np.ndarray, captions: Sequence[str], columns: int = 5
 ) -> Axes:
@@ -147,7 +147,7 @@ def saliency(
     return sheet(tiles, columns, captions)
 
 
-@look.styled
+@look.style()
 def drawings(
     strokes: Sequence[Sequence[np.ndarray]],
     images: np.ndarray,

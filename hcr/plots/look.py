@@ -1,8 +1,7 @@
 """One look for every figure: the style, the colors, the canvas and the axes."""
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
-from functools import cache, wraps
+from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -70,20 +69,9 @@ STYLE: dict[str, Any] = {
 }
 
 
-def style() -> AbstractContextManager[None]:
-    """A context in which every figure has the look of this package."""
+def style() -> Any:
+    """A context, or a decorator, with the look of this package, whatever the notebook has set."""
     return mpl.rc_context(STYLE)
-
-
-def styled(plot: Callable[..., Any]) -> Callable[..., Any]:
-    """Draw `plot` in this package's style, whatever the notebook has set."""
-
-    @wraps(plot)
-    def draw(*args: Any, **kwargs: Any) -> Any:
-        with style():
-            return plot(*args, **kwargs)
-
-    return draw
 
 
 def canvas(height: float, width: float = WIDTH) -> Figure:
