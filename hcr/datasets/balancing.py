@@ -116,9 +116,7 @@ def plan(
         seed: Random seed of the draws.
         data: The dataset's digest, kept in the plan.
 
-    Raises:
-        ParameterError: `strategy` is unknown, `per_class` below 1 or without use, `beta` or `tau`
-            out of range, or no writer known.
+    Raises `ParameterError` where an argument is out of its range or without use.
     """
     if strategy not in STRATEGIES:
         raise ParameterError(f"There is no strategy {strategy!r}.{nearest(strategy, STRATEGIES)}")

@@ -1,10 +1,7 @@
 """A person's own drawings, or those of many people: what the pad has kept (`drawings_file`).
 
-    datasets.load("drawings")                     # yours
-    datasets.load("drawings", path="class.jsonl") # a file of `python -m hcr drawings merge`
-
-Pictures are made from the strokes by `from_strokes`, so they are what the pad has shown
-the network. Of drawings with equal strokes and character the first is kept.
+Images are made from the strokes by `from_strokes`, so they are what the pad has shown the network.
+Of drawings with equal strokes and character the first is kept.
 
 Where there are three writers or more, the splits keep writers apart: a writer's place among all
 names, by a hash, decides, 0.6, 0.2 and 0.2 of all; so drawings that are added later move nobody,

@@ -91,16 +91,6 @@ class Kernel(AsyncKernelManager):
         return KernelSpec(argv=command + options, display_name="Python 3", language="python")
 
 
-class _Client(PapermillNotebookClient):
-    """Papermill's client, which notes the cell that runs and its kernel's process."""
-
-    cell = process = None
-
-    def begin(self, cell, cell_index) -> None:
-        """A cell starts."""
-        self.cell, self.process = cell, self.km.provisioner.process
-
-
 class _Engine(NBClientEngine):
     """Papermill's engine with our kernel, environment and reporter."""
 
@@ -111,13 +101,17 @@ class _Engine(NBClientEngine):
         # Where it is set, each kernel would compile TensorFlow again: ten seconds.
         env = {**os.environ, **options["variables"], "PYTHONDONTWRITEBYTECODE": ""}
         code = [cell for cell in nb_man.nb.cells if cell.cell_type == "code"]
+        running: dict[str, Any] = {}  # the cell, and its kernel's process
+
+        def begun(cell, cell_index) -> None:
+            running.update(cell=cell, process=client.km.provisioner.process)
 
         def executed(cell, cell_index, execute_reply) -> None:
             reporter.cell(sum(each.execution_count is not None for each in code), len(code))
 
         # A second time, because the ports that were free when they were chosen may be taken by now.
         for last in (False, True):
-            client = _Client(
+            client = PapermillNotebookClient(
                 nb_man,
                 kernel_name=kernel_name,
                 kernel_manager_class=Kernel,
@@ -127,9 +121,9 @@ class _Engine(NBClientEngine):
                 # All is written by now, and a kernel in the midst of training hears nothing.
                 shutdown_kernel="immediate",
                 stdout_file=reporter,
+                on_cell_execute=begun,
                 on_cell_executed=executed,
             )
-            client.on_cell_execute = client.begin
             client.log.disabled = True
             try:
                 with open(log, "ab") as stream:
@@ -138,17 +132,15 @@ class _Engine(NBClientEngine):
             except Exception as error:
                 lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
                 words = [each for each in lines if each.strip() and "[IPKernelApp] W" not in each]
-                text = (
-                    f"{str(error).splitlines()[0]}; last words: {(words or ['none'])[-1].strip()}"
-                )
-                if client.cell is not None:
+                last_words = (words or ["none"])[-1].strip()
+                text = f"{str(error).splitlines()[0]}; last words: {last_words}"
+                if running:
                     # As if the cell had raised it: the notebook and its page show where.
-                    ending = f"exit code {client.process.poll()} (-9: memory may have run out)"
+                    ending = f"exit code {running['process'].poll()} (-9: memory may have run out)"
                     text = f"{ending}. {text}"
-                    name, trace = type(error).__name__, [text, *words[-20:]]
-                    client.cell.outputs.append(
-                        new_output("error", ename=name, evalue=text, traceback=trace)
-                    )
+                    raised = {"ename": type(error).__name__, "evalue": text}
+                    raised["traceback"] = [text, *words[-20:]]
+                    running["cell"].outputs.append(new_output("error", **raised))
                     break
                 if last:
                     raise RunError(

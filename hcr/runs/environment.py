@@ -4,7 +4,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -99,12 +99,10 @@ def hardware() -> dict[str, Any]:
     import psutil
 
     cpu = {}
-    try:
+    with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             key, _, value = line.partition(":")
             cpu[key.strip()] = value.strip()
-    except OSError:
-        pass
     flags = set(cpu.get("flags", cpu.get("Features", "")).split())
     # Rather than waiting for TensorFlow.
     gpus = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
