@@ -228,8 +228,5 @@ def stratified_sample(labels: np.ndarray, limit: int, seed: int, n_classes: int)
     while quota.sum() > limit:
         quota[np.argmax(quota)] -= 1
     rng = np.random.default_rng([seed, SPLIT_SEED])
-    chosen = [
-        rng.permutation(np.flatnonzero(labels == label))[: quota[label]]
-        for label in range(n_classes)
-    ]
+    chosen = [rng.permutation(np.flatnonzero(labels == i))[:n] for i, n in enumerate(quota)]
     return np.sort(np.concatenate(chosen))

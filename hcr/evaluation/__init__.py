@@ -14,8 +14,8 @@ _NAMES = {
     "confidence": "alternatives alternatives_threshold apply_temperature fit_temperature "
     "rejection_threshold reliability risk_coverage score_alternatives",
     "confusable": "confusable_groups score_groups swapped_labels warnings worst_confusions",
-    "robustness": "corruption_scores corruption_summary",
-    "drawings": "drawing_intervals load_drawings score_drawings validation_drawings",
+    "robustness": "corruption_scores corruption_summary drawing_intervals load_drawings "
+    "score_drawings validation_drawings",
     "label_audit": "check_orientation edge_directions find_duplicates "
     "image_features near_duplicates nearest_neighbors neighbor_pairs sample_indices "
     "suspected_labels",

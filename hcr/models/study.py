@@ -133,15 +133,9 @@ def compare_strategies(
                 shares = balancing.prior(plan.counts(data.train.labels, n_classes))
                 probabilities = balancing.adjust(probabilities, shares, plan.tau)
             right[name].append(probabilities.argmax(axis=1) == data.validation.labels)
-    return Study(
-        {name: np.array(networks) for name, networks in right.items()},
-        tuple(seeds),
-        data.validation.labels,
-        tuple(data.characters),
-        balancing.prior(counts),
-        tuple(rare),
-        trained,
-    )
+    right, shares = {name: np.array(each) for name, each in right.items()}, balancing.prior(counts)
+    known = data.validation.labels, data.characters
+    return Study(right, tuple(seeds), *known, shares, tuple(rare), trained)
 
 
 def _read(path: Path) -> np.ndarray | None:

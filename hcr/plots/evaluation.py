@@ -41,16 +41,9 @@ def confusion(
     ax = look.axes(width * 0.87, width)
     bar = {"shrink": 0.6, "ticks": [0, 0.01, 0.05, 0.2, 0.5, 1], "label": "Share of the row"}
     numbers = [[f"{100 * v:.{int(v < 0.0995)}f}" if v else "" for v in row] for row in share]
-    sns.heatmap(
-        share,
-        ax=ax,
-        cmap=SHARE,
-        norm=PowerNorm(0.4, vmin=0, vmax=1),
-        annot=np.array(numbers) if size <= 16 else None,
-        fmt="",
-        linewidths=0.4,
-        cbar_kws=bar,
-    )
+    annot = {"annot": np.array(numbers), "fmt": ""} if size <= 16 else {}
+    norm = PowerNorm(0.4, vmin=0, vmax=1)
+    sns.heatmap(share, ax=ax, cmap=SHARE, norm=norm, linewidths=0.4, cbar_kws=bar, **annot)
     look.percents(ax.collections[0].colorbar.ax.yaxis)
     start = 0
     for n in map(len, blocks):
@@ -141,9 +134,8 @@ def risk_coverage(curve: "pd.DataFrame", goal: float, point: "pd.Series") -> Axe
         label = f"{percent(1 - x)} rejected: {percent(y, 2)}"
         ax.plot([x], [y], "o", color=COLORS["mark"], label=label, markersize=7, zorder=4)
     images = curve["accepted"].iloc[-1]
-    ax.set(
-        xlabel=f"Coverage: share of the images accepted, n = {images:,}", ylabel="Accuracy of these"
-    )
+    ax.set_xlabel(f"Coverage: share of the images accepted, n = {images:,}")
+    ax.set_ylabel("Accuracy of these")
     look.percents(ax.xaxis)
     look.percents(ax.yaxis)
     ax.grid()
