@@ -225,7 +225,7 @@ def test_images_without_ink_are_left_out_counted_and_named(tmp_path, capsys):
 
 def test_parts_of_ones_own_are_kept(tmp_path):
     folder(tmp_path / "train", n=8)
-    refused(tmp_path, "no test")
+    assert sum(map(len, read(tmp_path))) == 16
     folder(tmp_path / "test", n=3, start=20)
     train, validation, test = read(tmp_path)
     assert (len(train) + len(validation), set(validation.labels)) == (16, {0, 1})
@@ -299,6 +299,23 @@ def test_paths_and_forms_that_are_none(tmp_path, monkeypatch):
 
     monkeypatch.setattr(own_forms, "_folders", denied)
     refused(tmp_path / "set", "Permission denied")
+
+
+# CSV of pixels
+
+
+def test_emnist_as_csv_is_transposed(tmp_path, capsys):
+    """The label of B in EMNIST Letters is 2."""
+    images, labels = arrays("ABC", 5)
+    pixels = images.swapaxes(1, 2).reshape(-1, 784)
+    for part, rows in {"train": range(12), "test": range(12, 15)}.items():
+        lines = [",".join(map(str, [labels[i] + 1, *pixels[i]])) for i in rows]
+        (tmp_path / f"emnist-letters-{part}.csv").write_text("\n".join(lines))
+    assert together(tmp_path)["B"] == expected("B", 5)
+    assert together(tmp_path / "emnist-letters-train.csv")["B"] == expected("B", 4)
+    assert "transposed" in capsys.readouterr().err
+    (tmp_path / "train.csv").write_bytes((tmp_path / "emnist-letters-train.csv").read_bytes())
+    refused(tmp_path, "give one")
 
 
 # A pair of IDX files

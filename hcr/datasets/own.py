@@ -32,7 +32,7 @@ ORIENTATIONS = {
 SHARES = (0.7, 0.15, 0.15)  # training, validation, test
 OF_TRAINING = (0.9, 0.1)  # training, validation, where only the test images are given
 NAMED = 3  # of the images that are left out, so many are named
-FORM = "a folder character/picture.png, a folder with a pair of IDX files, or an .npz of arrays"
+FORM = "a folder character/picture.png, a folder with a pair of IDX files, a CSV, or an .npz"
 REMEDY = "Mend it (docs/own_data.md), or give another path."
 
 
@@ -89,8 +89,8 @@ def _path(options: Options) -> Path:
 def _split(source: Source, orientation: str) -> tuple[Split, Split, Split]:
     parts = _with_ink(source, _upright(source, orientation))
     characters = source.characters
-    if "all" in parts:
-        train, validation, test = _divide(parts["all"], SHARES, characters)
+    if len(parts) == 1:
+        train, validation, test = _divide(*parts.values(), SHARES, characters)
         return train, validation, test
     missing = [c for i, c in enumerate(characters) if i not in parts["train"].labels]
     if missing:
@@ -119,7 +119,9 @@ def _upright(source: Source, orientation: str) -> dict[str, Split]:
         if len(small) and np.median(small[:, border]) >= 128:
             for part, pixels in parts.items():
                 pixels[framed[part]] ^= 255
-    if orientation.startswith("transposed"):
+    if source.transposed and not orientation.startswith("transposed"):
+        print("Taken as transposed, as EMNIST's own files are.", file=sys.stderr)
+    if source.transposed or orientation.startswith("transposed"):
         parts = {k: np.ascontiguousarray(v.swapaxes(1, 2)) for k, v in parts.items()}
     return {part: Split(pixels, source.labels[part]) for part, pixels in parts.items()}
 
@@ -180,8 +182,10 @@ def _divide(split: Split, shares: Sequence[float], characters: Sequence[str]) ->
         part[indices] = i
     for label, character in enumerate(characters):
         theirs = np.flatnonzero(owner == label)
-        if len(theirs) < 2:
-            raise ValueError(f"{len(theirs)} different images of {character!r}; it needs two")
+        if not len(theirs):
+            raise ValueError(f"0 different images of {character!r}; it needs two")
+        if len(theirs) == 1:
+            print(f"Of {character} there is one image, for training only.", file=sys.stderr)
         needed = [0, *range(n - 1, 0, -1)][: len(theirs)]
         if np.isin(needed, part[theirs]).all():
             continue

@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from hcr.datasets.files import MOST, MOST_IMAGES, read_idx
+from hcr.datasets.tables import PixelTable, pixel_table
 from hcr.preprocessing import read_picture
-from hcr.preprocessing.labels import LABEL_SETS, LETTERS, parse_mapping
+from hcr.preprocessing.labels import DIGITS, LABEL_SETS, LETTERS, parse_mapping
 from hcr.preprocessing.pictures import MOST_PIXELS
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".pgm", ".ppm"}
@@ -43,6 +44,7 @@ class Source:
     images: Callable[[str], np.ndarray | Iterable[np.ndarray]]
     name: Callable[[str, int], str]  # of an image, for people, by its part and its place there
     of_files: bool = False  # whether each image is a file, so that they may come from all over
+    transposed: bool = False  # by the name of a file of EMNIST's
 
 
 def scan(path: Path) -> Source:
@@ -51,6 +53,8 @@ def scan(path: Path) -> Source:
         source = _archive(path)
     elif path.is_dir() and _named(path, "images", "idx3"):
         source = _idx_files(path)
+    elif tables := _tables(path):
+        source = _pixels(tables)
     elif path.is_dir() and _folders(path):
         source = _folder(path)
     else:
@@ -58,7 +62,7 @@ def scan(path: Path) -> Source:
     if len(source.characters) < 2:
         raise ValueError(f"less than two characters: {''.join(source.characters) or 'none'}")
     missing = [part for part in ("train", "test") if not len(source.labels.get(part, ()))]
-    if missing and "all" not in source.labels:
+    if missing and set(source.labels) not in ({"all"}, {"train"}):
         raise ValueError(f"some of train, test and validation, and no {' and no '.join(missing)}")
     return source
 
@@ -118,9 +122,7 @@ def _folders(path: Path) -> list[Path]:
 def _idx_files(path: Path) -> Source:
     files: dict[str, list[Path]] = {}
     for file in [*_named(path, "images", "idx3"), *_named(path, "labels", "idx1")]:
-        words = re.split(r"[^a-z0-9]+", file.name.lower())
-        part = next((PARTS[word] for word in words if word in PARTS), "all")
-        files.setdefault(part, []).append(file)
+        files.setdefault(_part_of(file), []).append(file)
     kinds = [["labels" in file.name.lower() for file in pair] for pair in files.values()]
     mappings = _named(path, "mapping", ".txt")
     if any(kind != [False, True] for kind in kinds) or len(mappings) > 1 or {"all"} < set(files):
@@ -148,6 +150,43 @@ def _named(path: Path, word: str, form: str) -> list[Path]:
         if re.search(f"{word}.*{re.escape(form)}", file.name.lower()) and file.is_file():
             named.setdefault(file.name.removesuffix(".gz"), file)
     return list(named.values())
+
+
+def _part_of(file: Path) -> str:
+    """The split whose name is a word of a file's name, else "all"."""
+    words = re.split(r"[^a-z0-9]+", file.name.lower())
+    return next((PARTS[word] for word in words if word in PARTS), "all")
+
+
+# CSV of pixels
+
+
+def _tables(path: Path) -> dict[Path, PixelTable]:
+    """The CSVs at a path, or in a folder, that have labels and pixels."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    names = re.compile(r"(?!\.).*\.csv(\.gz|\.zip)?")
+    tables = {f: pixel_table(f) for f in files if names.fullmatch(f.name.lower())}
+    return {f: table for f, table in tables.items() if table and table.labels is not None}
+
+
+def _pixels(tables: dict[Path, PixelTable]) -> Source:
+    parts = {_part_of(file): file for file in tables}
+    if len(parts) < len(tables) or {"all"} < parts.keys():
+        names = ", ".join(file.name for file in tables)
+        raise ValueError(f"{names}; give one, or a folder with one of train and one of test")
+    first = next(iter(tables)).name.lower()
+    emnist = re.match("emnist-(balanced|by[a-z]+|letters|digits|mnist)", first)
+    known = emnist and LABEL_SETS.get(emnist[1], DIGITS)
+    values = {part: _whole(tables[file].labels) for part, file in parts.items()}
+    characters, labels = _meaning(values, known, int(known == LETTERS))
+    return Source(
+        files=list(tables),
+        characters=characters,
+        labels=labels,
+        images=lambda part: tables[parts[part]].images(),
+        name=lambda part, i: f"image {i} of {parts[part].name}",
+        transposed=bool(emnist),
+    )
 
 
 # An archive of arrays
