@@ -49,7 +49,8 @@ def main(options: argparse.Namespace) -> None:
     seconds = time.perf_counter() - begun
 
     def predict_scans(images: np.ndarray) -> np.ndarray:
-        return predict(np.stack([from_picture(image) for image in images]))
+        framing = recognizer.framing
+        return predict(np.stack([from_picture(image, framing=framing) for image in images]))
 
     scans = evaluation.corruption_scores(predict_scans, fewer.images, fewer.labels, SEED)
     hardware = environment.facts()["hardware"]

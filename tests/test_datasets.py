@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hcr import datasets
-from hcr.datasets import Options, Split, Strokes, mnist, split, synthetic
+from hcr.datasets import Options, Split, Strokes, leaks, mnist, split, synthetic
 from hcr.datasets.choice import DataChoice
 from hcr.datasets.profiles import AZ_COUNTS, MNIST_COUNTS, apply_profile, long_tailed
 from hcr.errors import DataError, ParameterError
-from hcr.preprocessing import PEN, check_images, from_strokes, synthesis
+from hcr.preprocessing import FRAMINGS, PEN, check_images, from_strokes, synthesis
+from hcr.preprocessing.ink import measure_framing
 from hcr.preprocessing.labels import ALPHANUMERIC, BALANCED, DIGITS, LETTERS
 
 # Every user's splits are these; another digest means that no earlier figure can be compared.
@@ -124,6 +125,24 @@ def test_options_are_checked_before_anything_is_read(tmp_path):
     ):
         with pytest.raises(ParameterError, match=word):
             choice.check()
+
+
+def test_a_dataset_may_get_emnists_framing(sample, small, monkeypatch):
+    framed = datasets.load("mnist-sample", framing="emnist")
+    assert measure_framing(sample.train.images) == FRAMINGS["mnist"]
+    assert measure_framing(framed.train.images) == FRAMINGS["emnist"]
+    assert framed.digest != sample.digest
+    assert (framed.train.labels == sample.train.labels).all()
+    # A model that has learned from the original has learned from these.
+    hashes = leaks.pixel_hashes(sample.test.images)
+    assert leaks.unseen(framed.test.take(np.arange(5)), {"one": hashes[2:]})[1] == 3
+    # What is framed so already stays as it is.
+    monkeypatch.setattr(synthetic, "read", lambda name, options: small)
+    monkeypatch.setattr(datasets, "UNCACHED", ("pen-strokes",))
+    again = datasets.load("pen-strokes", framing="emnist")
+    assert again.digest == datasets.load("pen-strokes").digest
+    with pytest.raises(ParameterError, match="framing"):
+        datasets.load("mnist-sample", framing="mnist")
 
 
 @pytest.mark.parametrize("act", [datasets.load, datasets.sources, datasets.info])

@@ -8,7 +8,8 @@ from scipy.spatial.distance import cdist
 
 from hcr import evaluation
 from hcr.errors import ParameterError
-from hcr.preprocessing import from_strokes, synthesis
+from hcr.preprocessing import FRAMINGS, Framing, from_strokes, synthesis
+from hcr.preprocessing.ink import measure_framing
 
 DIGITS = "0123456789"
 
@@ -118,7 +119,7 @@ def test_suspects_need_classes_folds_and_images(digits):
         evaluation.suspected_labels(digits[0][:3], digits[1][:3], 10)
 
 
-# Orientation
+# Framing and orientation
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +129,24 @@ def drawn():
         from_strokes(synthesis.character(c, seed)) for c in characters for seed in range(100, 108)
     ]
     return np.array(images), np.repeat(np.arange(len(characters)), 8), characters
+
+
+def test_digits_and_letters_framed_in_two_ways_are_found():
+    def framed(characters, framing):
+        drawn = [synthesis.character(c, seed) for c in characters for seed in range(12)]
+        return [from_strokes(each, framing) for each in drawn]
+
+    characters, labels = "2345ABCDEF", np.repeat(np.arange(10), 12)
+    for small in (*FRAMINGS.values(), Framing(18, "box")):
+        images = np.array(framed("2345", small) + framed("ABCDEF", FRAMINGS["emnist"]))
+        texts = evaluation.check_framing(images, labels, characters)
+        assert len(texts) == (small.centering == "mass")
+        assert all("2345 " in text and "framing=emnist" in text for text in texts)
+        measured = measure_framing(images[:48])
+        assert (measured.side, measured.centering) == (
+            pytest.approx(small.side, abs=0.5),
+            small.centering,
+        )
 
 
 @pytest.mark.parametrize(

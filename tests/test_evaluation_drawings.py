@@ -11,7 +11,7 @@ from conftest import run_all
 from hcr import evaluation, runs
 from hcr.datasets import drawings_file as drawings
 from hcr.errors import DataError
-from hcr.preprocessing import corruptions, synthesis
+from hcr.preprocessing import FRAMINGS, corruptions, synthesis
 from hcr.preprocessing.synthesis import PLACEMENTS
 from hcr.recognizer import Recognizer
 
@@ -54,6 +54,7 @@ class Corner:
     """Predicts `a` where ink reaches the image's upper left part, else `B`; `0` is the second."""
 
     labels = ("a", "B", "0")
+    framing = FRAMINGS["emnist"]
 
     def predict(self, images):
         there = images[:, :14, :14].any(axis=(1, 2))

@@ -17,7 +17,7 @@ from scipy.special import softmax
 
 from hcr import datasets, recognizer, runs
 from hcr.errors import DataError, ModelError, ParameterError, PictureWarning
-from hcr.preprocessing import from_picture, from_strokes, synthesis
+from hcr.preprocessing import FRAMINGS, Framing, from_picture, from_strokes, synthesis
 from hcr.recognizer import PRETRAINED, Recognizer
 from hcr.recognizer.network import BATCH
 from hcr.runs import files
@@ -125,8 +125,9 @@ def test_threads_get_their_own_answers(model, pictures):
 def test_strokes_are_recognized_as_their_image(model):
     strokes = seven()
     found = model.recognize(strokes=strokes)
-    expected = model.predict(from_strokes(strokes)[None])[0]
-    assert (found.image == from_strokes(strokes)).all()
+    image = from_strokes(strokes, FRAMINGS["mnist"])
+    expected = model.predict(image[None])[0]
+    assert (found.image == image).all()
     assert found.best == found.ranked[0][0] == found.alternatives[0] == "7"
     assert dict(found.ranked) == pytest.approx(dict(zip(DIGITS, expected.tolist(), strict=True)))
     chances = [chance for _, chance in found.ranked]
@@ -138,13 +139,39 @@ def test_strokes_are_recognized_as_their_image(model):
 @pytest.mark.parametrize("form", ["array", "negative", "image", "path", "text"])
 def test_a_picture_is_recognized_whatever_it_comes_as(model, tmp_path, form):
     picture = scan(synthesis.character("7", 1), *((255, 0) if form == "negative" else (0, 255)))
-    expected = model.predict(from_picture(picture)[None])[0]
+    expected = model.predict(from_picture(picture, framing=model.framing)[None])[0]
     Image.fromarray(picture).save(tmp_path / "seven.png")
     given = {"image": Image.fromarray(picture), "path": tmp_path / "seven.png"}
     given |= {"text": str(tmp_path / "seven.png")}
     found = model.read_image(given.get(form, picture))
     assert found[0] == ("7", pytest.approx(float(expected.max())))
     assert len(found) == 10
+
+
+def test_pictures_of_mnist_are_recognized_as_well_as_its_arrays(model):
+    split = datasets.load("mnist-sample").validation.take(np.arange(200))
+    arrays = (model.predict(split.images).argmax(axis=1) == split.labels).mean()
+    for pictures in (split.images, 255 - split.images):
+        best = [model.recognize(picture).best for picture in pictures]
+        assert np.mean(np.array(best) == split.labels.astype(str)) >= arrays - 0.01
+
+
+def test_a_model_says_how_its_images_were_framed_or_is_told(run, capsys):
+    path, mnist = run / "model.tflite", FRAMINGS["mnist"]
+    assert Recognizer.load(path, DIGITS).framing == FRAMINGS["emnist"]
+    assert "EMNIST" in capsys.readouterr().err
+    for told in ("mnist", mnist):
+        assert Recognizer.load(path, DIGITS, framing=told).framing == mnist
+    with pytest.raises(ModelError, match="framing"):
+        Recognizer.load(path, DIGITS, framing="minst")
+    facts = {"characters": DIGITS, "framing": {"side": 24.5, "centering": "box"}}
+    files.write_json(run / "labels.json", facts)
+    assert Recognizer.load(run).framing == Framing(24.5, "box")
+    assert not capsys.readouterr().err
+    for broken in ({"side": 99, "centering": "box"}, {"side": 20}, "mnist"):
+        files.write_json(run / "labels.json", facts | {"framing": broken})
+        with pytest.raises(ModelError, match="framing"):
+            Recognizer.load(run)
 
 
 @pytest.mark.parametrize("empty", [[], [np.zeros((0, 2))]])

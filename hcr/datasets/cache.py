@@ -21,7 +21,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 CODE = ("datasets", "preprocessing")  # what the images of an entry depend on, besides its sources
 KEPT = 3  # entries of one dataset: checkouts, or data of one's own, may take turns
 RECORD = "entry.json"
-ARRAYS = ("images", "labels", "writers", "sources")
+ARRAYS = ("images", "labels", "writers", "sources", "originals")
 STROKES = ("points", "stroke_ptr", "sample_ptr")
 
 

@@ -28,6 +28,7 @@ class DataChoice:
     imbalance_factor: float = 1.0  # largest class over smallest of a long tail
     class_profile: str = "none"  # a key of `hcr.datasets.profiles.CLASS_PROFILES`
     seed: int = 0  # of the random choice of training images
+    framing: str = "original"  # or "emnist": every image is framed as EMNIST's
 
     @property
     def source(self) -> dict[str, Any]:

@@ -32,9 +32,14 @@ def pixel_hashes(images: np.ndarray) -> np.ndarray:
     return np.frombuffer(joined, "<u8").astype(np.uint64, copy=False)
 
 
+def hashes_of(split: Split) -> np.ndarray:
+    """The `pixel_hashes` of a split's images as their makers framed them."""
+    return pixel_hashes(split.images) if split.originals is None else split.originals
+
+
 def guard(train: Split, validation: Split, test: Split) -> tuple[Split, Split, Split, dict]:
     """The splits, without the images of later ones in earlier ones, and how many there were."""
-    hashes = [pixel_hashes(split.images) for split in (train, validation, test)]
+    hashes = [hashes_of(split) for split in (train, validation, test)]
     in_validation, in_test = np.isin(hashes[0], hashes[1]), np.isin(hashes[0], hashes[2])
     leaked, late = in_validation | in_test, np.isin(hashes[1], hashes[2])
     report = {
@@ -57,7 +62,7 @@ def unseen(split: Split, learned: Mapping[str, np.ndarray | None]) -> tuple[Spli
     `DataError` where none is left.
     """
     known = [hashes for hashes in learned.values() if hashes is not None]
-    seen = np.isin(pixel_hashes(split.images), np.concatenate([np.zeros(0, np.uint64), *known]))
+    seen = np.isin(hashes_of(split), np.concatenate([np.zeros(0, np.uint64), *known]))
     if seen.all():
         raise DataError(
             f"A model is measured on images that it has not learned from. Received: {len(split):,} "
@@ -91,8 +96,7 @@ def write_learned(folder: Path, data: Dataset, parents: Iterable[Path] = ()) -> 
     began from or learned from; where it is not known what these learned from, nothing is written.
     """
     (folder / LEARNED).unlink(missing_ok=True)
-    images = np.concatenate([data.train.images, data.validation.images])
-    hashes = [pixel_hashes(images), *map(learned_from, parents)]
+    hashes = [hashes_of(data.train), hashes_of(data.validation), *map(learned_from, parents)]
     if any(each is None for each in hashes):
         return
     together = np.unique(np.concatenate(hashes))

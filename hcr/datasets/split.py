@@ -59,12 +59,13 @@ class Split:
     strokes: Strokes | None = None  # the n drawings that the images were made from
     writers: np.ndarray | None = None  # str (n,)
     sources: np.ndarray | None = None  # int64 (n,), which of the datasets that were joined
+    originals: np.ndarray | None = None  # uint64 (n,), hashes of the images before `reframed`
 
     def __post_init__(self) -> None:
         form = f"{self.images.dtype} {self.images.shape}"
         if self.images.dtype != np.uint8 or self.images.shape[1:] != (28, 28):
             raise DataError(f"Images must be uint8 of shape (n, 28, 28). Received: {form}.")
-        for values in (self.labels, self.strokes, self.writers, self.sources):
+        for values in (self.labels, self.strokes, self.writers, self.sources, self.originals):
             if values is not None and len(self.images) != len(values):
                 rule = "There must be one label, drawing, writer and source per image"
                 raise DataError(f"{rule}. Received: {len(values)} for {len(self.images)} images.")
@@ -75,7 +76,8 @@ class Split:
     def take(self, indices: np.ndarray) -> "Split":
         """The images at `indices`, int (m,), with all that belongs to them."""
         strokes = None if self.strokes is None else self.strokes.take(indices)
-        more = (None if each is None else each[indices] for each in (self.writers, self.sources))
+        more = (self.writers, self.sources, self.originals)
+        more = (None if each is None else each[indices] for each in more)
         return Split(self.images[indices], self.labels[indices], strokes, *more)
 
     @cached_property
@@ -92,6 +94,7 @@ class Options:
 
     path: str | None = None  # of the user's own data, or the A–Z file
     orientation: str = "upright"  # a key of `hcr.datasets.own.ORIENTATIONS`
+    framing: str = "original"  # or "emnist": every image gets EMNIST's
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from hcr.errors import ParameterError
 from hcr.preprocessing import from_strokes, synthesis
+from hcr.preprocessing.ink import measure_framing
 from hcr.runs import environment
 
 CHUNK = 4096  # images at a time: what is computed of them stays below 100 MB
@@ -257,6 +258,21 @@ LOOKED_AT, DRAWINGS = 20, 12  # images and drawings of a character, at most
 BRIGHT = 128  # an image whose border's median is at least this is inverted
 SURE = 0.95  # one-sided, Student's t over the characters
 SLACK = 0.01  # of a score: what drawings and people's writing differ by in any case
+
+
+def check_framing(images: np.ndarray, labels: np.ndarray, characters: Sequence[str]) -> list[str]:
+    """A warning where some classes are centered by box and others by mass, as two datasets are."""
+    found = {"box": "", "mass": ""}
+    for label, character in enumerate(characters):
+        some = images[np.flatnonzero(labels == label)[:LOOKED_AT]]
+        if len(some) >= 10:
+            found[measure_framing(some).centering] += character
+    if min(map(len, found.values())) < 3:
+        return []
+    return [
+        f"{found['mass']} are framed otherwise than {found['box']}: place and size tell them "
+        "apart, and no picture fits both. Give all of them one framing, with framing=emnist."
+    ]
 
 
 def check_orientation(

@@ -14,7 +14,7 @@ from hcr.datasets import unipen
 from hcr.errors import DataError
 from hcr.evaluation.confidence import alternatives
 from hcr.evaluation.scores import balanced_accuracy, mean_interval, wilson
-from hcr.preprocessing import from_strokes, labels
+from hcr.preprocessing import EMNIST, Framing, from_strokes, labels
 from hcr.preprocessing.corruptions import CORRUPTIONS, corrupt
 from hcr.preprocessing.synthesis import PLACEMENTS, place_on_pad
 from hcr.recognizer import Recognizer
@@ -29,7 +29,7 @@ MEAN = "mean"
 
 
 def validation_drawings(
-    run: Run, characters: Sequence[str]
+    run: Run, characters: Sequence[str], framing: Framing = EMNIST
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """The drawings of `characters` by UNIPEN's validation contributors; None without that file.
 
@@ -45,7 +45,7 @@ def validation_drawings(
     if not len(chosen):
         return None
     run.append("data_also", unipen.CREDIT, same="name")
-    return np.stack([from_strokes(strokes[i]) for i in chosen]), np.array(labels_)[chosen]
+    return np.stack([from_strokes(strokes[i], framing) for i in chosen]), np.array(labels_)[chosen]
 
 
 def load_drawings(run: Run, which: str) -> tuple[list, np.ndarray, np.ndarray]:
@@ -97,7 +97,8 @@ def score_drawings(
     right = folds == np.array([labels.fold_case(c) for c in drawn])[:, None]
     tables = []
     for placement in PLACEMENTS:
-        drawings = [from_strokes(place_on_pad(each, placement)) for each in strokes]
+        placed = [place_on_pad(each, placement) for each in strokes]
+        drawings = [from_strokes(each, recognizer.framing) for each in placed]
         probabilities = recognizer.predict(np.stack(drawings))
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :3]
         top = np.take_along_axis(right, order, axis=1)

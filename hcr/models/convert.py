@@ -17,6 +17,7 @@ from hcr.errors import HcrError, ModelError
 from hcr.models import backend
 from hcr.models.backend import keras, predict
 from hcr.models.recipe import Recipe
+from hcr.preprocessing import ink
 from hcr.recognizer import Recognizer, keras2, keras_files, named
 from hcr.recognizer.sources import SHAPES, Scaling, parse_scaling
 from hcr.runs import Run, environment, files
@@ -45,6 +46,7 @@ def save(run: Run, net: keras.Model, data: Dataset, recipe: Recipe, **facts) -> 
     keras_file, litert_file = run.path("model.keras"), run.path("model.tflite")
     difference = export(net, keras_file, litert_file, data.validation.images[:1000])
     facts = {"characters": list(data.characters), **facts, "data": data.digest}
+    facts["framing"] = vars(ink.measure_framing(data.train.images))
     facts |= {"start": recipe.start} if recipe.start else {}
     files.write_sealed(run.path("labels.json"), facts, keras_file, litert_file)
     parents = keras_files(recipe.start) + keras_files(recipe.teacher)

@@ -22,6 +22,11 @@ class Framing:
     side: float  # px: the longer side of the ink, at half brightness
     centering: str  # "box": its box is in the middle; "mass": its center of mass is
 
+    def __post_init__(self) -> None:
+        if not (4 <= self.side <= SIDE and self.centering in ("box", "mass")):
+            rule = f"A framing has a side of 4 to {SIDE} px and the centering box or mass"
+            raise ValueError(f"{rule}. Received: {self.side}, {self.centering!r}.")
+
     @property
     def scale(self) -> float:
         """Its lengths over EMNIST's: lines are as much finer as characters are smaller.

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hcr.preprocessing.images import EMNIST, FRAMINGS, SIDE, Framing
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 CHUNK = 128
 COLUMNS = ("ink", "stroke", "slant", "width", "height", "aspect", "left", "top", "x", "y")
 BY_CLASS = COLUMNS[:6]
+SAMPLE = 2000  # images that a framing is measured on
 
 
 def measure(images: np.ndarray) -> "pd.DataFrame":
@@ -75,6 +78,26 @@ def by_class(
     }
     table |= {f"{name}{end}": spans[end][name].to_numpy() for name in BY_CLASS for end in spans}
     return pd.DataFrame(table)
+
+
+def measure_framing(images: np.ndarray) -> Framing:
+    """The framing of images, uint8 (n, 28, 28), as measured on `SAMPLE` of them.
+
+    What varies less is in the middle, the box or the center of mass: by class the boxes' places
+    vary 1.5 to 3.6 times as much as those of the mass in MNIST, 0.1 to 0.9 times in EMNIST. Within
+    a pixel of a known framing it is that one, and of images without ink EMNIST's.
+    """
+    some = np.unique(np.linspace(0, len(images) - 1, SAMPLE).astype(int))
+    table = measure(images[some]).dropna()
+    if table.empty:
+        return EMNIST
+    size = table[["width", "height"]]
+    boxes = table[["left", "top"]] + size.to_numpy() / 2
+    spread = [float(np.hypot(*places.std(ddof=0))) for places in (boxes, table[["x", "y"]])]
+    centering = "mass" if spread[0] > 1.2 * spread[1] else "box"
+    side = float(np.clip(size.max(axis=1).median(), 4, SIDE))
+    known = (one for one in FRAMINGS.values() if one.centering == centering)
+    return next((one for one in known if abs(one.side - side) <= 1), Framing(side, centering))
 
 
 def mean_and_spread(

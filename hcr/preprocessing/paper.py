@@ -146,8 +146,8 @@ def frame(ink: np.ndarray, framing: Framing = EMNIST) -> np.ndarray:
     sigma = np.sqrt(max((BLUR * framing.scale) ** 2 - pixels**2 / 6, 0)) / pixels
     ink = ndimage.gaussian_filter(ink, sigma) if sigma > 0.2 else ink
     x, y = (left + right) / 2 + pads[0], (top + bottom) / 2 + pads[1]
-    box = (x - reach[0][0], y - reach[1][0], x + reach[0][1], y + reach[1][1])
-    small = np.clip(_resized(ink, (SIDE, SIDE), box), 0, None)
+    window = (x - reach[0][0], y - reach[1][0], x + reach[0][1], y + reach[1][1])
+    small = np.clip(_resized(ink, (SIDE, SIDE), window), 0, None)
     return np.rint(small * (255 / small.max())).astype(np.uint8)
 
 

@@ -45,12 +45,12 @@ class PageCharacter:
 
 
 def read_lines(
-    ink: np.ndarray, predict: Callable[[np.ndarray], np.ndarray]
+    ink: np.ndarray, predict: Callable[[list], np.ndarray]
 ) -> list[list[tuple[Box, np.ndarray]]]:
     """The characters of an ink map, float32 (h, w) of 0..1, line by line.
 
-    `predict` gives probabilities (n, n_labels) of uint8 (n, 28, 28). Returns of each character its
-    box in pixels of the map, and its probabilities.
+    `predict` gives probabilities (n, n_labels) of n ink maps of one character. Returns of each
+    character its box in pixels of the map, and its probabilities.
     """
     from hcr.preprocessing.pieces import find_pieces  # imports SciPy
 
@@ -64,7 +64,7 @@ def read_lines(
     ]
 
 
-def count_in_row(ink: np.ndarray, predict: Callable[[np.ndarray], np.ndarray]) -> int:
+def count_in_row(ink: np.ndarray, predict: Callable[[list], np.ndarray]) -> int:
     """How many characters the ink map of a picture surely shows: 1 where it may be one."""
     from hcr.preprocessing.pieces import find_pieces  # imports SciPy
 
@@ -104,13 +104,11 @@ def _has_neighbors(ink: np.ndarray) -> bool:
 
 
 def _scored(
-    pieces: "Pieces", predict: Callable[[np.ndarray], np.ndarray]
+    pieces: "Pieces", predict: Callable[[list], np.ndarray]
 ) -> tuple[dict[Run, float], dict[Run, np.ndarray]]:
     """The scores and the probabilities of all runs that may be a character."""
-    from hcr.preprocessing import paper  # imports SciPy
-
     runs = [run for line in pieces.lines for run in runs_of(pieces, line)]
-    found = predict(np.stack([paper.frame(pieces.crop(*run)) for run in runs]))
+    found = predict([pieces.crop(*run) for run in runs])
     rows = np.array([features(pieces, *run, p) for run, p in zip(runs, found, strict=True)])
     return (
         dict(zip(runs, (rows @ WEIGHTS).tolist(), strict=True)),

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 
 from hcr import preprocessing, runs
 from hcr.errors import ModelError, PictureWarning
+from hcr.preprocessing import EMNIST, Framing
 from hcr.preprocessing.labels import subset
 from hcr.recognizer import page, sources
 from hcr.recognizer.network import Network
@@ -47,13 +48,14 @@ class Recognizer:
         recognizer = Recognizer.load("outputs/quick")
         recognizer.recognize("scan.png").ranked      # [("7", 0.98), ("1", 0.01), ...]
 
-    `temperature`, `groups` and `thresholds` are those of its `About`.
+    `temperature`, `groups`, `thresholds` and `framing` are those of its `About`.
     """
 
     def __init__(self, path: Path, about: About | Iterable[str], scaling: Scaling | None = None):
         about = about if isinstance(about, About) else About(sources.check_labels(about))
         self.path, self.labels, self.groups = Path(path), about.characters, about.groups
         self.temperature, self.thresholds = about.temperature, about.alternatives
+        self.framing = about.framing or EMNIST
         self._network = Network(self.path, len(self.labels), scaling)
         self._columns = np.arange(len(self.labels))  # of the network's outputs, those of `labels`
 
@@ -63,6 +65,7 @@ class Recognizer:
         what: Path | str | None = None,
         labels: Iterable[str] | Path | None = None,
         scaling: str | None = None,
+        framing: Framing | str | None = None,
         *,
         only: str | Iterable[str] | None = None,
     ) -> "Recognizer":
@@ -78,13 +81,17 @@ class Recognizer:
             scaling: For a model that does not take uint8 (n, 28, 28), ink 255 on 0: its numbers for
                 ground and ink, as `"0..1"`, then `inverted` for dark ink on light ground, and
                 `transposed` for images as EMNIST's files hold them.
+            framing: How its training images had the ink: a key of `hcr.preprocessing.FRAMINGS`, as
+                `"mnist"`, or a `Framing`; by default the model's own. A foreign model has none:
+                then it is EMNIST's, and a line on standard error says so.
             only: The characters among which it answers, as `among` takes them; None is all.
 
-        Raises `ModelError` where there is no such model, it is no whole one, or its labels or its
-        scaling do not fit, `ParameterError` for characters in `only` that it lacks.
+        Raises `ModelError` where there is no such model, it is no whole one, or its labels, its
+        scaling or its framing do not fit, `ParameterError` for characters in `only` that it lacks.
         """
         numbers = sources.parse_scaling(scaling)
         path, known = sources.find(what, labels)
+        known = replace(known, framing=sources.framing_of(path, known, framing))
         if path.suffix.lower() in sources.KERAS:
             from hcr.recognizer import keras2
 
@@ -141,13 +148,13 @@ class Recognizer:
         """
         found: dict[str, str] = {}
         if strokes is not None:
-            seen = preprocessing.from_strokes(strokes)
+            seen = preprocessing.from_strokes(strokes, self.framing)
         else:
             from hcr.preprocessing import paper  # imports SciPy
 
             ink, found = preprocessing.read_ink(image)
-            seen = paper.frame(ink)
-            if (n := page.count_in_row(ink, self.predict)) > 1:
+            seen = paper.frame(ink, self.framing)
+            if (n := page.count_in_row(ink, self._predict_inks)) > 1:
                 found["several"] = f"{n} characters: use recognize_page."
         if not seen.any():
             return Recognition(image=seen, warnings=found)
@@ -169,7 +176,7 @@ class Recognizer:
         height, width = np.array(pixels.shape[:2]) / ink.shape
         threshold = self.thresholds.get("images")
         lines = []
-        for line in page.read_lines(ink, self.predict):
+        for line in page.read_lines(ink, self._predict_inks):
             lines.append([])
             for (left, top, right, bottom), probabilities in line:
                 box = (left * width, top * height, right * width, bottom * height)
@@ -177,6 +184,12 @@ class Recognizer:
                 alternatives = self._alternatives(ranked, threshold)
                 lines[-1].append(page.PageCharacter(tuple(map(round, box)), ranked, alternatives))
         return lines
+
+    def _predict_inks(self, inks: list[np.ndarray]) -> np.ndarray:
+        """`predict` of n ink maps, float32 (h, w) of 0..1, of one character each."""
+        from hcr.preprocessing import paper  # imports SciPy
+
+        return self.predict(np.stack([paper.frame(ink, self.framing) for ink in inks]))
 
     def read_image(self, picture: Any) -> Ranked:
         """`recognize(picture).ranked`: empty for blank paper or several characters.
@@ -244,12 +257,11 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
     return scaled / scaled.sum(axis=1, keepdims=True)
 
 
-def load_for(
-    run: runs.Run, model: str, labels: str | None = None, scaling: str | None = None
-) -> Recognizer:
+def load_for(run: runs.Run, model: str, *options: str | None) -> Recognizer:
     """The model of a stage; a line says which where it is not the run's own.
 
-    `model` is `run` for its own, or what `located` takes. A notebook opened by hand, for which no
+    `model` is `run` for its own, or what `located` takes; then `options` are the labels, scaling
+    and framing of `Recognizer.load`. A notebook opened by hand, for which no
     run has a model, takes the first pretrained one. Raises `ModelError` where there is no such
     model, `RunError` where the run lacks its own.
     """
@@ -258,7 +270,7 @@ def load_for(
         if not run.by_hand or (path and path.is_file()):
             return Recognizer.load(run.input("model.tflite"), run.input("labels.json"))
         model = next(iter(PRETRAINED))
-    recognizer = Recognizer.load(located(model), labels, scaling)
+    recognizer = Recognizer.load(located(model), *options)
     kind = "pretrained model" if model in PRETRAINED else "model"
     print(f"Predictions by the {kind} {model}, {len(recognizer.labels)} classes.")
     return recognizer

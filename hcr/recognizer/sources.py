@@ -1,6 +1,7 @@
 """Which model a name, a folder or a file means, and what the `labels.json` beside it says."""
 
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hcr.errors import ModelError, RunError, nearest
+from hcr.preprocessing import EMNIST, FRAMINGS, Framing
 from hcr.runs import environment, files
 
 # The first is what `Recognizer.load()` gives. A folder holds model.tflite and labels.json.
@@ -15,6 +17,8 @@ PRETRAINED = {
     name: Path(__file__).resolve().parents[1] / "pretrained" / name
     for name in ("emnist", "mnist", "mnist_nist_all", "mnist_nist_1000")
 }
+# The framing of those whose labels.json does not say it.
+FRAMED = dict.fromkeys(PRETRAINED.values(), EMNIST) | {PRETRAINED["mnist"]: FRAMINGS["mnist"]}
 KERAS = (".keras", ".h5", ".hdf5")
 FEW = 1000  # validation images: fewer tell neither how sure a network may be nor what it confuses
 SHAPES = ((28, 28), (28, 28, 1), (1, 28, 28), (784,))  # that a foreign model may take
@@ -70,6 +74,7 @@ class About:
     groups: tuple[tuple[str, ...], ...] = ()  # characters that it confused on validation
     # The probability from which a character is an alternative, for images and for drawings.
     alternatives: Mapping[str, float] = field(default_factory=dict)
+    framing: Framing | None = None  # of its training images; None where nothing tells
     start: str | None = None  # the network that its training began from
     sha256: Mapping[str, str] = field(default_factory=dict)  # of its files, by name
 
@@ -90,6 +95,7 @@ def about(path: Path | str, model: Path | None = None) -> About:
             float(facts.get("temperature", 1)),
             tuple(map(tuple, facts.get("groups", ()))),
             dict(facts.get("alternatives", {})),
+            Framing(**facts["framing"]) if "framing" in facts else None,
             facts.get("start"),
             facts.get("sha256", {}),
         )
@@ -98,8 +104,8 @@ def about(path: Path | str, model: Path | None = None) -> About:
         right = False
     if not right:
         raise ModelError(
-            f"{path} must hold characters, temperature, groups and alternatives as 03_train "
-            f"writes them. Received: {str(facts)[:200]}. Train the model again."
+            f"{path} must hold characters, temperature, groups, alternatives and framing as "
+            f"03_train writes them. Received: {str(facts)[:200]}. Train the model again."
         )
     if model and known.sha256.get(model.name) not in (None, files.sha256(model)):
         raise ModelError(
@@ -149,6 +155,22 @@ def find(what: Path | str | None, labels: Iterable[str] | Path | None) -> tuple[
     if not isinstance(labels, Path):
         return path, About(check_labels(labels))
     return path, about(labels, path if labels == beside else None)
+
+
+def framing_of(path: Path, known: About, framing: Framing | str | None) -> Framing:
+    """The framing of a model: what is passed, or its own, or EMNIST's, of which a line tells."""
+    if isinstance(framing, str):
+        if framing not in FRAMINGS:
+            raise ModelError(f"There is no framing {framing!r}.{nearest(framing, FRAMINGS)}")
+        return FRAMINGS[framing]
+    framing = framing or known.framing or FRAMED.get(path.parent)
+    if framing is None:
+        print(
+            f"How the images were framed that {path} was trained on is not known: EMNIST's framing "
+            "is taken. If they were as MNIST's, load it with framing='mnist'.",
+            file=sys.stderr,
+        )
+    return framing or EMNIST
 
 
 def located(what: str) -> Path:

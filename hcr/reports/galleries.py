@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from hcr import plots, reports
 from hcr.datasets import Split
-from hcr.preprocessing import from_strokes
+from hcr.preprocessing import EMNIST, Framing, from_strokes
 from hcr.preprocessing.synthesis import place_on_pad
 from hcr.runs import Run
 
@@ -90,13 +90,14 @@ def drawings(
     pad: float | None = None,
     placement: str | None = None,
     headline: bool = False,
+    framing: Framing = EMNIST,
 ) -> Shown:
     """Drawings as drawn, as the network sees them and as recognized; by hand, at a button.
 
     `load` gives the drawings, lists of (k, 2) arrays each, and the character of each; `recognize`
     maps a drawing to its likeliest characters with probabilities, best first. With `pad`, the pad's
     side, each is shown as large as it was drawn; `placement` is where on a pad each is put first
-    (`hcr.preprocessing.synthesis`). The rest is as in `reports.figure`.
+    (`hcr.preprocessing.synthesis`), `framing` the network's. The rest is as in `reports.figure`.
     """
 
     def draw() -> reports.Output:
@@ -104,7 +105,7 @@ def drawings(
         if not len(strokes):
             return reports.Output("<p>No drawing.</p>", "No drawing.")
         strokes = [place_on_pad(each, placement) for each in strokes] if placement else strokes
-        images = np.stack([from_strokes(each) for each in strokes])
+        images = np.stack([from_strokes(each, framing) for each in strokes])
         best = [recognize(each)[0] for each in strokes]
         axes = plots.drawings(strokes, images, best, true, columns, pad=pad)
         return reports.figure(run, axes, name, caption, headline=headline, raster=True)
