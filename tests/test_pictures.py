@@ -107,6 +107,16 @@ def half_in_shadow(gray):
     return gray * (1 - 0.4 / (1 + np.exp((0.4 - columns) / 0.02)))
 
 
+def wide(gray):
+    return np.pad(gray, 60, mode="edge")
+
+
+def fallen_off(gray):
+    """Light that falls off by 70 % to the right, and by half to the corners."""
+    rows, columns = (np.linspace(-1, 1, n) for n in gray.shape)
+    return gray * (0.65 - 0.35 * columns) * (1 - 0.25 * (rows[:, None] ** 2 + columns**2))
+
+
 def specked(gray):
     return np.where(np.random.default_rng(0).random(gray.shape) < 0.002, 0, gray)
 
@@ -125,6 +135,7 @@ CHANGES = {
     "shaded paper": lambda gray: noisy(0.02)(shaded(0.2 + 0.7 * gray)),
     "shaded, light on dark": lambda gray: noisy(0.02)(1 - shaded(0.2 + 0.7 * gray)),
     "a shadow's edge": lambda gray: noisy(0.02)(half_in_shadow(0.2 + 0.7 * gray)),
+    "much shade": lambda gray: noisy(0.01)(fallen_off(wide(0.3 + 0.6 * gray))),
     "specks": specked,
     "out of focus": blurred,
 }

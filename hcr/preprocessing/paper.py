@@ -2,7 +2,10 @@
 
 Ink and paper are parted by Otsu's threshold (Otsu 1979, IEEE Transactions on Systems, Man and
 Cybernetics 9(1), 62-66). Paper may be uneven, and is then what is left when all that is finer than
-half the picture is closed (a morphological closing of the grays).
+a half or a quarter of the picture is closed (a morphological closing of the grays); beyond the
+picture its slope goes on, and ink is measured by the light there (as Gatos, Pratikakis and
+Perantonis 2006, Pattern Recognition 39(3), 317-327, divide by an estimate of the background). Which
+of these papers it is, the steepness of the ink's rim and Otsu's measure say.
 
 A picture is blank where nothing on it has the form of ink. Soft or tightly cropped ink has no sharp
 edge, but more form than shade, which a polynomial of the third degree in row and column follows;
@@ -17,6 +20,11 @@ from hcr.preprocessing.images import EMNIST, SIDE, Framing
 from hcr.preprocessing.strokes import BLUR, PEN
 
 _PAPER = 64  # px: the finest grid on which uneven paper is looked for
+_REACHES = (0.5, 0.25)  # of the picture: what is finer may be ink on uneven paper
+_SURER = 1.2  # times: so much steeper must ink's rim be on paper that was taken to be uneven
+_APART = 0.045  # of Otsu's measure: by so much uneven paper must part the two more
+_MARGINAL = 0.03  # of the border: less ink may be a speck, and the character has a margin
+_DIM = 0.1  # of white: light that even black paper is taken to have
 _FAINT = 0.06  # of white: a picture with less between ink and paper is blank
 _MIXED = 0.78  # Otsu's measure: below it much ink and paper are one lump, such as noise (0.71)
 _STEEPNESS = 1.5  # of the cut between ink and paper: grays below a third of Otsu's are paper
@@ -24,6 +32,7 @@ _FORM = 16  # px: the grid on which form is told from shade
 _SHADE = 0.2  # of the spread on that grid: less is left of shade, more of ink (0.23 and more)
 _LUMP = 0.04  # of white: the spread that form must have where the grays are one lump
 _LITTLE = 0.1  # of the picture: so little ink may escape Otsu's threshold
+_FEW = 3  # px: so few edges are noise
 _TOUCHED = 0.1  # of the border: ink that covers less of it may have a margin
 _DARK = 0.1  # of the border: by so much light ink must be likelier than dark ink
 _LOW = 0.12  # of white: less between ink and paper is warned of
@@ -72,11 +81,11 @@ def ink(gray: np.ndarray, inverted: bool | None, seen: np.ndarray | None = None)
     soft = ndimage.gaussian_filter(gray, 0.7) if min(gray.shape) > 2 * SIDE else gray
     sides = [inverted]
     if inverted is None:
-        likely = _is_inverted(reduced(soft, _PAPER))
+        likely = _is_inverted(reduced(soft, 2 * _PAPER))
         sides = [likely, not likely]
     noise = _noise(gray)
     for is_dark in sides:
-        level = _light_ink(-soft if is_dark else soft, noise)
+        level = _light_ink(1 - soft if is_dark else soft, is_dark, noise)
         if seen is not None:
             level = np.where(seen, level, 0)
         if level.any():
@@ -166,9 +175,12 @@ def _box(ink: np.ndarray) -> tuple[float, float, float, float]:
     return left, top, right, bottom
 
 
-def _light_ink(soft: np.ndarray, noise: float) -> np.ndarray:
-    """`ink` of what has light ink on dark paper, where pixels have so much `noise`."""
-    above, form = _above_paper(soft), _form(soft, noise)
+def _light_ink(soft: np.ndarray, is_dark: bool, noise: float) -> np.ndarray:
+    """`ink` of what has light ink on dark paper, where pixels have so much `noise`.
+
+    Where the ink `is_dark`, `soft` is one less the lightness.
+    """
+    (above, gain), form = _above_paper(soft, is_dark), _form(soft, noise)
     threshold, apart, contrast = _otsu(above)
     mask = above > threshold
     if apart < _MIXED and mask.mean() > 0.2:
@@ -176,13 +188,13 @@ def _light_ink(soft: np.ndarray, noise: float) -> np.ndarray:
     else:
         # A bar that is cut out tightly is nothing but ink and a rim.
         solid = apart > 0.9 and mask.mean() > 0.8
-        is_ink = solid or form > 0 or bool(_edges(above).any())
+        is_ink = solid or form > 0 or np.sum(_edges(above / gain)) > _FEW
     if is_ink and contrast >= _FAINT:
         return _cut(above, threshold)
     # So little ink that Otsu's threshold parts shade or noise.
     above = np.maximum(soft - _uneven(soft), 0)
     edges = _edges(above)
-    if edges.any():
+    if edges.sum() > _FEW:
         threshold = float(np.median(above[edges])) / 2
         if (above > threshold).mean() < _LITTLE:
             return _cut(above, threshold)
@@ -240,8 +252,8 @@ def _is_inverted(soft: np.ndarray) -> bool:
     """Whether dark ink lies on light paper: paper has the border, and ink hangs together."""
     # Ink without a margin may have most of the border; then what would be ink if it were the paper
     # lies in pieces: notches, corners and what is enclosed. Where that is close, ink is dark.
-    dark, of_dark = _as_ink(_above_paper(-soft))
-    light, of_light = _as_ink(_above_paper(soft))
+    dark, of_dark = _as_ink(_above_paper(1 - soft, True)[0])
+    light, of_light = _as_ink(_above_paper(soft, False)[0])
     evidence = light - dark
     if min(dark, light) > _TOUCHED:
         evidence += of_dark - of_light
@@ -253,15 +265,57 @@ def _as_ink(above: np.ndarray) -> tuple[float, float]:
     mask = above > _otsu(above)[0]
     pieces, _ = ndimage.label(mask, structure=np.ones((3, 3)))
     areas = np.bincount(pieces.ravel())[1:]
-    border = np.concatenate([mask[0], mask[-1], mask[1:-1, 0], mask[1:-1, -1]])
-    return float(border.mean()), float(areas.max(initial=0) / max(areas.sum(), 1))
+    return float(_border(mask).mean()), float(areas.max(initial=0) / max(areas.sum(), 1))
 
 
-def _above_paper(soft: np.ndarray) -> np.ndarray:
-    """By how much light ink is lighter than paper, which is flat or uneven, as parts them more."""
+def _above_paper(soft: np.ndarray, is_dark: bool) -> tuple[np.ndarray, np.ndarray]:
+    """By how much ink is above paper, flat or uneven, as parts them more; and times what."""
     flat = np.median(soft[soft <= _otsu(soft)[0]])
-    both = (np.maximum(soft - paper, 0) for paper in (flat, _uneven(soft)))
-    return max(both, key=lambda above: _otsu(above)[1])
+    above = [np.maximum(soft - paper, 0) for paper in (flat, _uneven(soft))]
+    best = max(above, key=lambda above: _otsu(above)[1])
+    if max(soft.shape) <= 2 * SIDE:
+        return best, np.ones_like(soft)
+    found = [(best, np.ones_like(soft))]
+    for share in _REACHES:
+        paper = _local(soft, share)
+        # Ink takes its share of the light that the paper has there.
+        light = np.clip(1 - paper if is_dark else paper + _DIM, 0.05, None)
+        gain = np.median(light) / light
+        found.append((np.maximum(soft - paper, 0) * gain, gain))
+    slope = np.hypot(*np.gradient(soft)) * gain
+    apart, steep, masks = zip(*(_parted(above, slope) for above, _ in found), strict=True)
+    # Where ink touches the border it may be broad, and taken for paper.
+    if max(_border(mask).mean() for mask in masks[1:]) < _MARGINAL:
+        choice = max(range(len(steep)), key=lambda i: steep[i] * (1.02 if i == 0 else 1))
+    else:
+        choice = max(range(len(steep)), key=lambda i: steep[i] * (_SURER if i == 0 else 1))
+    if not is_dark or choice == 0:
+        choice = max(range(len(apart)), key=lambda i: apart[i] + (_APART if i == 0 else 0))
+    return found[choice]
+
+
+def _parted(above: np.ndarray, slope: np.ndarray) -> tuple[float, float, np.ndarray]:
+    """How far ink and paper are apart by Otsu's measure; how steep the rim; and where ink is."""
+    threshold, apart, _ = _otsu(above)
+    mask = above > threshold
+    rim = ndimage.binary_dilation(mask) & ~ndimage.binary_erosion(mask, border_value=1)
+    return apart, float(slope[rim].mean()) if rim.any() else 0.0, mask
+
+
+def _border(mask: np.ndarray) -> np.ndarray:
+    return np.concatenate([mask[0], mask[-1], mask[1:-1, 0], mask[1:-1, -1]])
+
+
+def _local(soft: np.ndarray, share: float) -> np.ndarray:
+    """The paper at each place: `soft` without what is finer than `share` of the picture."""
+    small = ndimage.gaussian_filter(reduced(soft, _PAPER), 0.7)
+    reach = 2 * int(max(small.shape) * share / 2) + 1
+    # Beyond the picture a slope goes on.
+    pads = [(min(reach, n - 1),) * 2 for n in small.shape]
+    wide = np.pad(small, pads, mode="reflect", reflect_type="odd")
+    paper = ndimage.gaussian_filter(ndimage.grey_opening(wide, size=(reach, reach)), reach / 6)
+    (y, _), (x, _) = pads
+    return _resized(paper[y : y + small.shape[0], x : x + small.shape[1]], soft.shape[::-1])
 
 
 def _uneven(soft: np.ndarray) -> np.ndarray:
