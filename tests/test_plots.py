@@ -219,7 +219,7 @@ def test_counts_are_the_bars_heights():
 def test_saliency_is_orange_for_and_blue_against():
     maps = np.zeros((1, 28, 28))
     maps[0, 0, 0], maps[0, 0, 1] = 2, -2
-    board = plots.saliency(np.zeros((1, 28, 28), np.uint8), maps, ["a"], 1).images[0].get_array()
+    board = plots.saliency(np.zeros((1, 28, 28), np.uint8), maps, ["a"]).images[0].get_array()
     orange, blue = board[2, 32:34]
     assert orange[0] > orange[2]
     assert blue[2] > blue[0]

@@ -65,8 +65,7 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     strokes = Strokes.of(each.strokes for each in saved)
     images = np.stack([from_strokes(each.strokes) for each in saved])
     whole = Split(images, values, strokes, writers)
-    train, validation, test = (whole.take(np.flatnonzero(parts == part)) for part in range(3))
-    return train, validation, test
+    return tuple(whole.take(np.flatnonzero(parts == part)) for part in range(3))
 
 
 def by_writer(writers: np.ndarray) -> np.ndarray:

@@ -55,10 +55,7 @@ def sources(name: str, options: Options) -> list[Path]:
 
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     """Draw the three splits: the same drawings for every user, class by class in turn."""
-    train, validation, test = (
-        _drawn(CHARACTERS[name], size, part) for part, size in enumerate(SIZES)
-    )
-    return train, validation, test
+    return tuple(_drawn(CHARACTERS[name], size, part) for part, size in enumerate(SIZES))
 
 
 def _drawn(characters: str, size: int, part: int) -> Split:

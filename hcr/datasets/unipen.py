@@ -78,8 +78,7 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
         values = np.array([index[each] for each in characters[chosen].tolist()])
         pixels = np.stack([from_strokes(each) for each in drawings])
         splits.append(Split(pixels, values, drawings, contributors[chosen]))
-    train, validation, test = splits
-    return train, validation, test
+    return tuple(splits)
 
 
 def drawings_of(names: Iterable[str]) -> tuple[list[list[np.ndarray]], np.ndarray, np.ndarray]:

@@ -49,8 +49,7 @@ class RunPlan:
     @property
     def data(self) -> choice.DataChoice | None:
         """The choice of data; None where no stage declares one."""
-        given, names = self.parameters.get(DATA, {}), choice.DataChoice.__dataclass_fields__
-        options = {key: value for key, value in given.items() if key in names}
+        options = runs.parameters(choice.DataChoice, self.parameters.get(DATA, {}))
         return choice.DataChoice(**options) if "dataset" in options else None
 
     @property

@@ -202,11 +202,10 @@ class _Runner:
         if failure is None and missing:
             text = f"RunError: it says that it writes {missing}, and did not"
             failure = {"heading": "", "exception": text, "source": ""}
-        ended = {"finished": runs.now(), "seconds": seconds}
-        if failure is None:
-            self._note(stage, status="done", fingerprint=now, outputs=wrote, **ended)
-        else:
-            self._note(stage, status="failed", error=failure, **ended)
+        ended = {"status": "done", "fingerprint": now, "outputs": wrote}
+        if failure is not None:
+            ended = {"status": "failed", "error": failure}
+        self._note(stage, finished=runs.now(), seconds=seconds, **ended)
         self._write_page(stage, again=True)
         for warning in self._entry(stage)["warnings"]:
             self.reporter.say(f"warning: {' '.join(warning['text'].split())}")
@@ -296,9 +295,8 @@ class _Runner:
 
         record = runs.update(self.folder, change)
         stands = (self.before.get("look"), self.before.get("status")) == (look, status)
-        if not self.plan.kind and not (
-            stands and self.reporter is None and self.plan.page.exists()
-        ):
+        stands = stands and self.reporter is None and self.plan.page.exists()
+        if not (self.plan.kind or stands):
             from hcr import reports
 
             files.write_text(self.plan.page, reports.index_html(record, self.folder))

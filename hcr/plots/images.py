@@ -131,9 +131,7 @@ def predictions(
 
 
 @look.style()
-def saliency(
-    images: np.ndarray, maps: np.ndarray, captions: Sequence[str], columns: int = 5
-) -> Axes:
+def saliency(images: np.ndarray, maps: np.ndarray, captions: Sequence[str]) -> Axes:
     """Images, each beside what speaks for a prediction (orange) and against it (blue).
 
     `maps` are (n, 28, 28), in log-odds, as `Recognizer.saliency` gives them.
@@ -144,7 +142,7 @@ def saliency(
     hues = np.array([FOR, AGAINST])[(maps < 0).astype(int)]
     seam = np.ones((len(images), images.shape[1], SEAM, 3))
     tiles = np.concatenate([gray, seam, gray + 0.8 * strength * (hues - gray)], axis=2)
-    return sheet(tiles, columns, captions)
+    return sheet(tiles, 5, captions)
 
 
 @look.style()

@@ -35,8 +35,7 @@ COLORS = {
 }
 # The same on paper, dark enough for small text.
 TEXT = {"plain": "#222222", "right": "#00674b", "wrong": "#a84400", "quiet": "#555555"}
-# How much there is of a thing that has no color of its own, and the bar of an interval.
-AMOUNT, INTERVAL = "#3F5B6B", "#9fb8c9"
+INTERVAL = "#9fb8c9"  # the bar of an interval
 # Models and runs, by their place or rank. Paul Tol (2021), Colour schemes, "muted".
 SERIES = ("#332288", "#CC6677", "#117733", "#AA4499", "#44AA99", "#882255", "#999933", "#88CCEE")
 DASHES = ("-", "--", "-.", ":")

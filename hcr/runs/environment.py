@@ -85,10 +85,8 @@ def facts() -> dict[str, Any]:
     changes = _output("git", "-C", str(root()), "status", "--porcelain") if commit else None
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):
             versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
     dirty = None if changes is None else bool(changes)
     return {"commit": commit, "dirty": dirty, "versions": versions, "hardware": hardware()}
 

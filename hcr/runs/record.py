@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -205,12 +205,10 @@ def finished(folder: Path | None = None) -> list[Path]:
     folder = folder or environment.outputs_folder()
     runs = []
     for path in [*folder.glob("*/run.json"), *folder.glob("*/*/run.json")]:
-        try:
+        with suppress(RunError):
             record = read(path.parent)
-        except RunError:
-            continue
-        if record.get("status") == "done" and path.parent.name != LAB and "kind" not in record:
-            runs.append((str(record.get("finished") or ""), path.parent))
+            if record.get("status") == "done" and path.parent.name != LAB and "kind" not in record:
+                runs.append((str(record.get("finished") or ""), path.parent))
     return [path for _, path in sorted(runs, reverse=True)]
 
 
