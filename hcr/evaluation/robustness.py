@@ -67,9 +67,8 @@ def load_drawings(run: Run, which: str) -> tuple[list, np.ndarray, np.ndarray]:
             f"There must be drawings of yours in {saved.path()}. Received: none. Draw some in "
             "notebooks/05_draw.ipynb, and say what you meant."
         )
-    characters, writers = (
-        np.array([getattr(drawing, name) for drawing in own]) for name in ("character", "writer")
-    )
+    characters = np.array([drawing.character for drawing in own])
+    writers = np.array([drawing.writer for drawing in own])
     return [list(drawing.strokes) for drawing in own], characters, writers
 
 
@@ -158,9 +157,8 @@ def corruption_scores(
         hits.append(predicted == labels)
         right, n = int(hits[-1].sum()), len(labels)
         low, high = wilson(right, n)
-        balanced = balanced_accuracy(labels, predicted)
         row = {"n": n, "right": right, "accuracy": right / n, "low": low, "high": high}
-        return row | {"balanced": balanced}
+        return row | {"balanced": balanced_accuracy(labels, predicted)}
 
     hits: list[np.ndarray] = []
     plain, rows = scores(images), []

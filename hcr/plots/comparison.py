@@ -70,8 +70,7 @@ def ranking(frame: "pd.DataFrame") -> Axes:
     for split, (marker, shift) in SPLITS.items():
         part = frame[frame["split"] == split]
         places = np.array([recipes.index(recipe) for recipe in part["recipe"]]) + shift
-        style = {"marker": marker, "label": split}
-        look.intervals(ax, part, "value", places, COLORS[split], **style)
+        look.intervals(ax, part, "value", places, COLORS[split], marker=marker, label=split)
         for place, values in zip(places, part["each"], strict=True):
             if len(values) > 1:
                 ax.plot(values, [place] * len(values), "|", color=TEXT["plain"], zorder=4)

@@ -32,7 +32,7 @@ def root() -> Path:
     return Path(__file__).resolve().parents[2]
 
 
-def placed(folder: str) -> Path:
+def placed(folder: str | Path) -> Path:
     """The absolute path of a `folder` that a person names.
 
     A relative one counts from the project's top wherever in it one works, so that it means the
@@ -44,18 +44,15 @@ def placed(folder: str) -> Path:
 
 def cache_folder() -> Path:
     """The folder for downloads and whatever can be rebuilt: `HCR_CACHE`, or the user's cache."""
-    folder = os.environ.get(CACHE_VARIABLE)
-    if folder:
-        return placed(folder)
     import platformdirs
 
-    return platformdirs.user_cache_path("hcr", appauthor=False)
+    usual = platformdirs.user_cache_path("hcr", appauthor=False)
+    return placed(os.environ.get(CACHE_VARIABLE) or usual)
 
 
 def outputs_folder() -> Path:
     """The folder that holds the runs: `HCR_OUTPUTS`, or `outputs/` at the project's top."""
-    folder = os.environ.get(OUTPUTS_VARIABLE)
-    return placed(folder) if folder else root() / "outputs"
+    return placed(os.environ.get(OUTPUTS_VARIABLE) or root() / "outputs")
 
 
 def drawings_folder() -> Path:
@@ -63,17 +60,16 @@ def drawings_folder() -> Path:
 
     Raises `ParameterError` where it lies among the runs: who deletes these would lose the drawings.
     """
-    folder = os.environ.get(DRAWINGS_VARIABLE)
-    if not folder:
-        import platformdirs
+    import platformdirs
 
-        return platformdirs.user_data_path("hcr", appauthor=False)
-    if placed(folder).is_relative_to(outputs_folder()):
+    usual = platformdirs.user_data_path("hcr", appauthor=False)
+    folder = placed(os.environ.get(DRAWINGS_VARIABLE) or usual)
+    if folder.is_relative_to(outputs_folder()):
         raise ParameterError(
             f"{DRAWINGS_VARIABLE} must name a folder outside that of the runs, {outputs_folder()}, "
             f"so that deleting runs loses no drawing. Received: {folder}. Choose another."
         )
-    return placed(folder)
+    return folder
 
 
 def facts() -> dict[str, Any]:
