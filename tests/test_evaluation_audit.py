@@ -37,7 +37,8 @@ def test_features_of_directions_tell_the_direction():
     assert (neighbors["label"] == neighbors["other"]).all()
 
 
-def test_features_of_a_sample_fit_all_images(digits):
+def test_features_of_a_sample_fit_all_images(digits, monkeypatch):
+    monkeypatch.setattr("hcr.evaluation.label_audit.CHUNK", 256)
     images = digits[0]
     whole = evaluation.image_features(images, 20)
     some = evaluation.image_features(images, 20, sample=1000)

@@ -51,7 +51,8 @@ def image_features(
     kind = {"pixels": _pixels, "directions": edge_directions}[of]
     chosen = sample_indices(len(images), sample, seed)
     parts = [slice(i, i + CHUNK) for i in range(0, len(images), CHUNK)]
-    basis = np.concatenate([kind(images[chosen[part]]) for part in parts])
+    some = [chosen[part] for part in parts[: -(-len(chosen) // CHUNK)]]
+    basis = np.concatenate([kind(images[part]) for part in some])
     # One thread: for matrices of this size more only wait for each other on a busy machine. Where
     # all images are equal, shares of a variance of 0 are computed, and not used.
     with threadpool_limits(1), np.errstate(invalid="ignore"):
