@@ -1,6 +1,9 @@
 """How rows of characters are recognized: `recognize_page` beside the same characters alone.
 
     HCR_DATA=FOLDER uv run benchmarks/pages.py [--lines 500] [--seed 0] [--split validation]
+    HCR_DATA=FOLDER uv run benchmarks/pages.py --fit --lines 300 --seed 11 --split train
+    HCR_DATA=FOLDER uv run benchmarks/pages.py --several --lines 2000
+    HCR_DATA=FOLDER uv run benchmarks/pages.py --speed
 
 Lines of 3 to 10 characters, digits, letters or both, are made of EMNIST's images and UNIPEN's
 drawings of a split. Printed are, for each condition, the character error rate (CER: edits by
@@ -9,16 +12,19 @@ the boxes' F1 at an IoU of 0.5.
 """
 
 import argparse
+import time
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
+from scipy.optimize import minimize
 
-from hcr import datasets
+from hcr import datasets, preprocessing
 from hcr.datasets import unipen
 from hcr.preprocessing import labels
-from hcr.recognizer import Recognizer
+from hcr.recognizer import Recognizer, page
 
 CONDITIONS = ("clean", "light", "slant", "touching")
 SMALL, LOW = "acemnorsuvwxz", "gjpqy"  # letters without ascender; with descender
@@ -82,16 +88,17 @@ class Characters:
         for ink, low in glyphs:
             top = round(2.5 * height + low * height) - len(ink)
             left = end + max(0.05, close + rng.normal(0, 0.06)) * height
+            window, solid = slice(top, top + len(ink)), ink > 0.2
+            inked = solid.any(1)
             if condition == "touching" and places and rng.random() < 0.5:
-                first = np.where((ink > 0.5).any(1), np.argmax(ink > 0.5, 1), np.inf)
-                room = (first - edge[top : top + len(ink)]).min()
-                left = -room - rng.integers(0, 3) if np.isfinite(room) else left
-                left = max(left, places[-1][0] + 0.3 * (end - places[-1][0]))
+                room = (np.argmax(solid, 1) - edge[window])[inked].min()
+                # A third of the one before may be above or below it.
+                least = places[-1][0] + 0.67 * (end - places[-1][0])
+                left = max(-room - rng.integers(0, 3), least)
             left = max(0, round(left))
             places.append((left, top))
-            last = ink.shape[1] - 1 - np.argmax(ink[:, ::-1] > 0.5, 1)
-            last = np.where((ink > 0.5).any(1), left + last, -np.inf)
-            edge[top : top + len(ink)] = np.maximum(edge[top : top + len(ink)], last)
+            last = left + ink.shape[1] - np.argmax(solid[:, ::-1], 1)
+            edge[window] = np.maximum(edge[window], np.where(inked, last, -np.inf))
             end = max(end, left + ink.shape[1])
         layers = np.zeros((len(glyphs), 4 * height, end), np.float32)
         for layer, (ink, _), (left, top) in zip(layers, glyphs, places, strict=True):
@@ -212,14 +219,108 @@ def measure(recognizer: Recognizer, rows, condition: str) -> None:
     )
 
 
+def several(recognizer: Recognizer, characters: Characters, n: int, seed: int) -> None:
+    """Print how often one character is taken for a row, and a pair 10 % apart for one."""
+    for length, condition in ((1, "clean"), (1, "slant"), (2, "clean"), (2, "slant")):
+        warned = total = 0
+        for row in characters.rows(n, condition, seed, (length, length)):
+            if length == 2:
+                height = max(bottom - top for _, top, _, bottom in row.boxes)
+                if row.boxes[1][0] - row.boxes[0][2] < 0.1 * height:
+                    continue
+            total += 1
+            warned += "several" in recognizer.recognize(row.picture).warnings
+        print(f"{length} in a picture, {condition}: `several` for {warned} of {total}", flush=True)
+
+
+def speed(recognizer: Recognizer, characters: Characters, seed: int) -> None:
+    """Print how long a page of 200 characters takes."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    while len(rows) < 10:
+        text = rng.choice(list(labels.BALANCED), 20).tolist()
+        row = characters.row(text, "clean", rng).picture
+        if np.median(row) > 128:
+            rows.append(row / np.median(row) * 220)
+    width = max(row.shape[1] for row in rows)
+    sheet = [np.pad(e, ((0, 0), (0, width - e.shape[1])), constant_values=220) for e in rows]
+    sheet = np.concatenate(sheet)
+    sheet = np.clip(sheet + rng.normal(0, 2, sheet.shape), 0, 255).astype(np.uint8)
+    spent = []
+    for _ in range(7):
+        start = time.perf_counter()
+        n = sum(map(len, recognizer.recognize_page(sheet)))
+        spent.append(time.perf_counter() - start)
+    print(f"{n} characters, {sheet.shape}: {min(spent):.2f} s, median {np.median(spent):.2f} s")
+
+
+def learned(recognizer: Recognizer, characters: Characters, n: int, seed: int) -> np.ndarray:
+    """The weights of `page.features` under which the right ways through `n` lines are likeliest.
+
+    A conditional random field of segments (Sarawagi and Cohen 2004, NIPS 17), by L-BFGS.
+    """
+    lines = []
+    for condition in CONDITIONS:
+        for row in characters.rows(n, condition, seed):
+            ink, _ = preprocessing.read_ink(row.picture, longest=page.LONGEST)
+            found = page.lattice(recognizer, ink)
+            right = None if found is None else truth(row, found)
+            if right:
+                runs = np.array(list(found.probabilities))
+                each = [page.features(found.pieces, *r, p) for r, p in found.probabilities.items()]
+                lines.append((np.array(each), runs, [tuple(r) in right for r in runs.tolist()]))
+    print(f"{len(lines)} of {n * len(CONDITIONS)} lines")
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        total, slope = 1e-3 * weights @ weights, 2e-3 * weights
+        for each, runs, right in lines:
+            scores, n = each @ weights, runs[:, 1].max() + 1
+            before, behind = np.full((2, n + 1), -np.inf)
+            before[0] = behind[n] = 0
+            for (first, last), score in zip(runs, scores, strict=True):
+                before[last + 1] = np.logaddexp(before[last + 1], before[first] + score)
+            for (first, last), score in zip(runs[::-1], scores[::-1], strict=True):
+                behind[first] = np.logaddexp(behind[first], behind[last + 1] + score)
+            odds = before[runs[:, 0]] + scores + behind[runs[:, 1] + 1] - before[n]
+            total += (before[n] - scores[right].sum()) / len(lines)
+            slope = slope + each.T @ (np.exp(odds) - right) / len(lines)
+        return total, slope
+
+    options = {"jac": True, "method": "L-BFGS-B", "options": {"maxiter": 100}}
+    return minimize(loss, np.zeros(len(page.WEIGHTS)), **options).x
+
+
+def truth(row: Row, found: page.Lattice) -> set[page.Run] | None:
+    """The runs that are the characters of a row; None where its pieces do not show them."""
+    numbers = found.pieces.numbers
+    inked = (numbers > 0) & (row.owner > 0)
+    counts = np.zeros((len(found.pieces.boxes), len(row.text) + 1), int)
+    np.add.at(counts, (numbers[inked] - 1, row.owner[inked]), 1)
+    owners = counts.argmax(axis=1)
+    starts = [0, *(np.flatnonzero(np.diff(owners)) + 1).tolist(), len(owners)]
+    runs = {(first, stop - 1) for first, stop in pairwise(starts)}
+    right = owners[starts[:-1]].tolist() == list(range(1, len(row.text) + 1))
+    return runs if right and runs <= set(found.scores) and len(found.pieces.lines) == 1 else None
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lines", type=int, default=500, help="of each condition")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--split", choices=("train", "validation"), default="validation")
+    parser.add_argument("--fit", action="store_true", help="print the weights instead")
+    parser.add_argument("--several", action="store_true", help="measure that warning instead")
+    parser.add_argument("--speed", action="store_true", help="measure a page of 200 instead")
     options = parser.parse_args()
     characters, recognizer = Characters(options.split), Recognizer.load()
+    if options.fit:
+        weights = learned(recognizer, characters, options.lines, options.seed)
+        return print(np.round(weights, 2).tolist())
+    if options.several:
+        return several(recognizer, characters, options.lines, options.seed)
+    if options.speed:
+        return speed(recognizer, characters, options.seed)
     for condition in CONDITIONS:
         measure(recognizer, characters.rows(options.lines, condition, options.seed), condition)
 

@@ -154,7 +154,7 @@ class Recognizer:
 
             ink, found = preprocessing.read_ink(image)
             seen = paper.frame(ink, self.framing)
-            if (n := page.count_in_row(ink, self._predict_inks)) > 1:
+            if (n := page.count_in_row(self, ink)) > 1:
                 found["several"] = f"{n} characters: use recognize_page."
         if not seen.any():
             return Recognition(image=seen, warnings=found)
@@ -173,23 +173,18 @@ class Recognizer:
         """
         pixels = preprocessing.pixels_of(picture)
         ink, _ = preprocessing.read_ink(pixels, longest=page.LONGEST)
+        if (found := page.lattice(self, ink)) is None:
+            return []
+        # To pixels of the picture.
         height, width = np.array(pixels.shape[:2]) / ink.shape
-        threshold = self.thresholds.get("images")
-        lines = []
-        for line in page.read_lines(ink, self._predict_inks):
-            lines.append([])
-            for (left, top, right, bottom), probabilities in line:
-                box = (left * width, top * height, right * width, bottom * height)
-                ranked = self._ranked(probabilities)
-                alternatives = self._alternatives(ranked, threshold)
-                lines[-1].append(page.PageCharacter(tuple(map(round, box)), ranked, alternatives))
-        return lines
 
-    def _predict_inks(self, inks: list[np.ndarray]) -> np.ndarray:
-        """`predict` of n ink maps, float32 (h, w) of 0..1, of one character each."""
-        from hcr.preprocessing import paper  # imports SciPy
+        def character(run: page.Run) -> page.PageCharacter:
+            box = np.rint(np.multiply(found.pieces.box(*run), [width, height] * 2))
+            ranked = self._ranked(found.probabilities[run])
+            alternatives = self._alternatives(ranked, self.thresholds.get("images"))
+            return page.PageCharacter(tuple(box.astype(int).tolist()), ranked, alternatives)
 
-        return self.predict(np.stack([paper.frame(ink, self.framing) for ink in inks]))
+        return [[character(run) for run in found.path(line)] for line in found.pieces.lines]
 
     def read_image(self, picture: Any) -> Ranked:
         """`recognize(picture).ranked`: empty for blank paper or several characters.
