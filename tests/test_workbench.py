@@ -78,6 +78,22 @@ def test_five_notebooks_leave_five_reports_and_their_record(small_run: Finished)
     assert evaluated["accuracy"] == pytest.approx((expected == data.test.labels).mean())
 
 
+def test_pictures_are_shown_step_by_step_without_a_run(tmp_path):
+    words = ("--only", "07_pictures", "-p", "07_pictures.page=true")
+    done = run_all(*words, outputs=tmp_path)
+    assert done.code == 0, done.text
+    folder = tmp_path / "07_pictures"
+    found = runs.read_metrics(folder)["07_pictures"]
+    assert (found["pictures"], found["broken"]) == (14, 0)
+    assert found["answered"] >= 11
+    names = {path.name for path in (folder / "figures").iterdir()}
+    assert names == {"07_steps.png"} | {f"07_page_{i}.png" for i in range(1, 15)}
+    outputs = outputs_of(folder / "07_pictures.ipynb")
+    assert [each for each in outputs if each.output_type == "error"] == []
+    assert "shadow.jpg" in (folder / "07_pictures.html").read_text(encoding="utf-8")
+    assert run_all(*words, "--run", "x", outputs=tmp_path).code == 2
+
+
 @pytest.mark.browser
 def test_the_reports_open_without_a_network(small_run: Finished):
     """Every page, on a desk and on a phone: nothing is fetched, fails or overflows."""

@@ -15,7 +15,7 @@ from hcr import runs
 from hcr.errors import HcrError, ParameterError
 from hcr.pipeline import specs
 from hcr.pipeline.parameters import RUN, shown
-from hcr.pipeline.stages import ACROSS, STAGES, load_stages, selected
+from hcr.pipeline.stages import ACROSS, ALONE, STAGES, load_stages, selected
 from hcr.runs import environment
 
 DEFAULT = "params/quick.yaml"
@@ -81,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
         "--run NAME": "another name for the run",
         "--from STAGE": "begin with this stage",
         "--to STAGE": "end with this stage",
-        "--only STAGE": "this stage alone",
+        "--only STAGE": "this stage alone; 07_pictures needs no run",
         "--force": "run stages that are up to date, too",
         "--accept-code": "after an update, keep finished stages whose parameters and files are the "
         "same",
@@ -96,7 +96,7 @@ def parser() -> argparse.ArgumentParser:
     for option, text in texts.items():
         name, _, value = option.partition(" ")
         kind = {"metavar": value} if value else {"action": "store_true"}
-        stage = {"choices": STAGES} if value == "STAGE" else {}
+        stage = {"choices": (*STAGES, *ALONE)} if value == "STAGE" else {}
         parser.add_argument(name, help=text, **kind, **stage)
     text = "a page that compares these runs or suites, by default all finished ones; runs none"
     parser.add_argument("--compare", nargs="*", metavar="RUN", help=text)
@@ -124,7 +124,7 @@ def _dispatch(options: argparse.Namespace) -> int:
 def _plans(options: argparse.Namespace) -> list[Any]:
     """Everything that is to be run, the page that a suite ends in behind its runs; all checked."""
     # Here, because --help and --list need no dataset.
-    from hcr.pipeline.plans import RunPlan, comparison
+    from hcr.pipeline.plans import RunPlan, alone, comparison
 
     overrides = specs.parse_overrides(options.p)
     words = [word for each in options.p for word in ("-p", each)]
@@ -134,6 +134,12 @@ def _plans(options: argparse.Namespace) -> list[Any]:
             raise ParameterError("--compare runs nothing and stands alone, but for -p and --check.")
         command = shlex.join(["uv", "run", "run_all.py", "--compare", *options.compare, *words])
         return [comparison(options.compare, overrides, command, "--compare")]
+    if options.only in ALONE:
+        apart = ("files", "run", "from", "to")
+        if any(vars(options)[name] for name in apart):
+            raise ParameterError(f"--only {options.only} stands alone, but for -p and --check.")
+        command = shlex.join(["uv", "run", "run_all.py", "--only", options.only, *words])
+        return [alone(options.only, overrides, command)]
     stages = load_stages()
     chosen = selected(vars(options)["from"], options.to, options.only)
     declared = {name: stage.parameters for name, stage in stages.items()}
@@ -208,7 +214,7 @@ def _print_parameters() -> None:
     from rich.table import Table
 
     console = Console(width=100, highlight=False)
-    for name, stage in load_stages((*STAGES, *ACROSS)).items():
+    for name, stage in load_stages((*STAGES, *ACROSS, *ALONE)).items():
         console.print(f"\n{name}  {stage.title}", markup=False)
         table = Table("name", "type", "default", "allowed", "help", box=None, pad_edge=False)
         rows = [(each.name, each) for each in stage.parameters if each.name != RUN]

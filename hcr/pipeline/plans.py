@@ -28,7 +28,7 @@ class RunPlan:
     params_file: str  # the file that it comes from, for the record
     force: bool = False  # run the chosen stages even where their results stand
     accept_code: bool = False  # keep finished stages though the code has changed
-    kind: str = ""  # `runs.COMPARISON` where it is a page across runs; empty for a run
+    kind: str = ""  # `runs.COMPARISON`, or the name of a notebook that stands alone; no run's
 
     def __post_init__(self) -> None:
         """Hold what is named against what there is, before any kernel starts."""
@@ -98,6 +98,16 @@ def comparison(
     chosen = {COMPARE: notebooks[COMPARE]}
     return RunPlan(
         name, resolved, chosen, (COMPARE,), command, file, force=True, kind=runs.COMPARISON
+    )
+
+
+def alone(name: str, overrides: Mapping[str, Mapping[str, Any]], command: str) -> RunPlan:
+    """The plan of a notebook that needs no other; its folder in `outputs/` has its name."""
+    notebooks = load_stages((name,))
+    declared = {name: notebooks[name].parameters}
+    resolved, _ = specs.resolve(specs.Spec(Path(f"--only {name}"), name), declared, overrides)
+    return RunPlan(
+        name, resolved, notebooks, (name,), command, f"--only {name}", force=True, kind=name
     )
 
 

@@ -26,6 +26,8 @@ PAGES = ("plots", "reports", "pad")
 # Notebooks across runs. They are no stages: each has a folder of its own, and a suite may end in
 # one of them, which it names under `then`.
 ACROSS = ("06_compare",)
+# Notebooks that need no data and no other stage: `--only` runs one, in a folder of its own.
+ALONE = ("07_pictures",)
 
 
 @dataclass(frozen=True)
