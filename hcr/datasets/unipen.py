@@ -22,6 +22,7 @@ import numpy as np
 
 from hcr.datasets import files
 from hcr.datasets.split import Info, Options, Split, Strokes
+from hcr.errors import DataError
 from hcr.preprocessing import from_strokes, labels
 
 FILE = "unipen_chars.npz"
@@ -58,7 +59,12 @@ def info(name: str, options: Options) -> Info:
 
 def sources(name: str, options: Options) -> list[Path]:
     """The file. Raises `DataError` where it is nowhere."""
-    return [files.need("unipen", FILE, f"Make it of {URL} in the form of hcr/datasets/unipen.py.")]
+    path = files.find("unipen", FILE)
+    if path is None:
+        rule = f"unipen is read from {FILE} in the folder unipen below {files.DATA_VARIABLE}"
+        remedy = f"Make it of {URL} in the form of hcr/datasets/unipen.py."
+        raise DataError(f"{rule}. Received: no such file. {remedy}")
+    return [path]
 
 
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:

@@ -18,7 +18,7 @@ _NAMES = {
     "score_drawings validation_drawings",
     "label_audit": "check_framing check_orientation edge_directions find_duplicates "
     "image_features near_duplicates nearest_neighbors neighbor_pairs sample_indices "
-    "suspected_labels",
+    "suspected_labels ORIENTATIONS",
     "comparison": "compare compare_pairs compare_runs find_runs mcnemar save_predictions",
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
