@@ -1,6 +1,7 @@
 """Data as other packages keep them: CSV of pixels, EMNIST's `.mat`, folders of IDX files."""
 
 import gzip
+import zipfile
 
 import numpy as np
 import pytest
@@ -57,6 +58,11 @@ def test_a_csv_that_is_damaged(tmp_path):
     path.write_text("\n".join([*lines[:7], lines[7][:-1] + "x", *lines[8:]]))
     with pytest.raises(ValueError, match="row 8"):
         tables.pixel_table(path).images()
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("train.csv", "test.csv"):
+            archive.write(path, name)
+    with pytest.raises(ValueError, match="unpack"):
+        tables.pixel_table(tmp_path / "a.zip")
     path.write_text("picture,label\na.png,A\n")
     assert tables.pixel_table(path) is None
 

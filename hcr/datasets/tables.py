@@ -126,7 +126,10 @@ def _rows(path: Path, header: bool, separator: str, n: int) -> Iterator[tuple[in
 def _open(path: Path) -> IO[bytes]:
     if path.suffix.lower() == ".zip":
         archive = zipfile.ZipFile(path)
-        return archive.open(archive.namelist()[0])
+        names = [name for name in archive.namelist() if name.lower().endswith((".csv", ".tsv"))]
+        if len({name.rpartition("/")[2].lstrip("._") for name in names}) != 1:
+            raise ValueError(f"a .zip of {len(names)} CSVs: unpack it first")
+        return archive.open(names[0])
     return (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb")
 
 
