@@ -376,6 +376,7 @@ def _parameters(folder: Path, stages: dict[str, dict[str, Any]]) -> dict[str, An
     # The choice of data, which older runs' 03_train had among its parameters.
     options = stages.get("01_eda", {}) | stages.get("03_train", {})
     options.setdefault("class_profile", options.get("thin", "none"))
+    options.setdefault("framing", "original")
     if (folder / choice.FILE).is_file():
         options = asdict(choice.choice_of(folder))
     names = [field.name for field in fields(choice.DataChoice)]
