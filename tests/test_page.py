@@ -1,6 +1,7 @@
 """Rows of characters: their order, their boxes, and what is one character."""
 
 import warnings
+from copy import copy
 
 import numpy as np
 import pytest
@@ -93,3 +94,13 @@ def test_a_character_among_specks_is_no_row(model):
     assert "several" not in model.recognize(picture).warnings
     with warnings.catch_warnings(action="error", category=PictureWarning):
         assert model.read_image(picture)[0][0] == "7"
+
+
+def test_a_character_of_another_script_may_have_its_parts_side_by_side(model):
+    picture, _ = page("743")
+    answer = model.recognize(picture)
+    assert "several" in answer.warnings
+    assert answer.ranked[0][1] > 0.5
+    other = copy(model)
+    other.labels = tuple("い" if label == answer.best else label for label in model.labels)
+    assert "several" not in other.recognize(picture).warnings
