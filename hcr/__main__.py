@@ -1,4 +1,4 @@
-"""`python -m hcr COMMAND`: serve, drawings."""
+"""`python -m hcr COMMAND`: recognize, serve, drawings."""
 
 import sys
 

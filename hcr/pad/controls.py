@@ -56,12 +56,11 @@ class Models:
     def refresh(self) -> None:
         """Show the menus that leave something to choose."""
         labels = [self.load(name).labels for name in self.chosen]
-        kinds = [
-            kind
-            for kind, has in KINDS.items()
-            if all(any(map(has, each)) for each in labels)
-            and (kind == "all" or not all(all(map(has, each)) for each in labels))
-        ]
+        kinds = ["all"]
+        for kind, has in KINDS.items():
+            leaves = [sum(map(has, each)) for each in labels]
+            if all(leaves) and leaves != list(map(len, labels)):
+                kinds.append(kind)
         if self._only.options != tuple(kinds):
             kept = self._only.value if self._only.value in kinds else "all"
             self._only.options = kinds

@@ -26,12 +26,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         "python -m hcr", epilog="The notebooks are run by: uv run run_all.py"
     )
-    text = "serve: a model over HTTP; drawings: yours, as kept in the pad"
-    parser.add_argument("command", choices=("serve", "drawings"), help=text)
+    text = "recognize: pictures; serve: a model over HTTP; drawings: yours, as kept in the pad"
+    parser.add_argument("command", choices=("recognize", "serve", "drawings"), help=text)
     parser.add_argument("options", nargs=argparse.REMAINDER, help="of the command; see its --help")
     given = parser.parse_args(arguments)
     # Here, because each needs other packages, and the pipeline none of them.
-    if given.command == "serve":
+    if given.command == "recognize":
+        from hcr.recognizer.command import main as run
+    elif given.command == "serve":
         from hcr.recognizer.service import main as run
     else:
         from hcr.datasets.drawings_command import main as run
@@ -62,8 +64,7 @@ def guarded(function: Callable[[Any], int], argument: Any) -> int:
         return 0
     except KeyboardInterrupt:
         print(
-            "\nInterrupted: the kernels are ended and the files are whole. "
-            "Go on with the same command.",
+            "\nInterrupted: kernels are ended and files are whole. Go on with the same command.",
             file=sys.stderr,
         )
         return 130

@@ -1,0 +1,177 @@
+"""`python -m hcr recognize`: what pictures show, on the command line."""
+
+import argparse
+import csv
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hcr.errors import DataError, HcrError, ParameterError
+from hcr.preprocessing import labels
+from hcr.preprocessing.pictures import MOST_BYTES, SUFFIXES
+from hcr.recognizer.recognizer import Recognizer
+from hcr.recognizer.sources import PRETRAINED
+
+LABELED = "a folder of folders that are named by their character, or a CSV of picture and label"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Recognize; the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m hcr recognize",
+        description="What characters pictures show: scans, photos or cut-outs, of one each.",
+        epilog="Exit codes: 0 done, 1 a picture or the model cannot be read, 2 wrong arguments.",
+    )
+    add = parser.add_argument
+    text = "a picture, a folder of pictures, or - for standard input"
+    add("pictures", nargs="*", metavar="PICTURE", type=Path, help=text)
+    text = f"a pretrained model's name, a run's folder or a file; default: {next(iter(PRETRAINED))}"
+    add("--model", help=text)
+    add("--labels", metavar="CHARACTERS", help="of a file: those in the order of its outputs")
+    add("--scaling", metavar="NUMBERS", help="of a file: those for ground and ink, such as 0..1")
+    add("--framing", metavar="NAME", help="of a file: emnist or mnist, as its training images")
+    text = "those that are possible: digits, letters, capitals, or these themselves"
+    add("--only", metavar="CHARACTERS", help=text)
+    add("--page", action="store_true", help="a picture shows lines of separate characters")
+    add("--top", metavar="K", type=int, help="the K likeliest; default: the best, in JSON five")
+    add("--json", action="store_true", help="a line of JSON for each picture")
+    add("--expect", metavar="LABELS", type=Path, help=f"print the accuracy; {LABELED}")
+    options = parser.parse_args(arguments)
+    if options.page and options.expect:
+        raise ParameterError("--expect is for pictures of one character. Received: --page, too.")
+    if options.top is not None and options.top < 1:
+        raise ParameterError(f"--top must be 1 or more. Received: {options.top}. Leave it out.")
+    labeled = _labeled(options.expect) if options.expect else {}
+    expected = {path.resolve(): character for path, character in labeled.items()}
+    pictures = _pictures(options.pictures or list(labeled))
+    foreign = options.labels, options.scaling, options.framing
+    model = Recognizer.load(options.model, *foreign, only=options.only)
+    right, broken = [], False
+    for picture in _progress(pictures):
+        name = str(picture) if str(picture).isprintable() else ascii(str(picture))
+        try:
+            facts = _facts(model, picture, options)
+        except HcrError as error:
+            facts, broken = {"error": str(error)}, True
+            text = str(error) if name in str(error) else f"{name}: {error}"
+            print(text, file=sys.stderr, flush=True)
+        wanted = expected.get(picture.resolve())
+        if wanted is not None and "error" not in facts:
+            # A letter that the model lacks may be counted as its capital.
+            meant = wanted if wanted in model.labels else labels.merge(wanted)
+            right.append([each["character"] for each in facts["answers"][:1]] == [meant])
+            facts |= {"expected": wanted, "right": right[-1]}
+        if options.json:
+            print(json.dumps({"picture": str(picture), **facts}), flush=True)
+        elif "error" not in facts:
+            print(*(f"{name}:{line}" for line in _lines(facts, options.top or 1)), sep="\n")
+    if options.expect:
+        _accuracy(right, len(pictures) - len(right), options.json)
+    return int(broken)
+
+
+def _pictures(given: list[Path]) -> list[Path]:
+    """The files that are named, and those in folders that are pictures by their suffix."""
+    pictures: dict[Path, None] = {}
+    passed: Counter[str] = Counter()
+    for path in given:
+        for file in sorted(path.rglob("[!.]*")) if path.is_dir() else [path]:
+            kind = file.suffix.lower()
+            if file == path or kind in SUFFIXES:
+                pictures[file] = None
+            elif file.is_file():
+                passed[kind or "without a suffix"] += 1
+    if passed:
+        kinds = ", ".join(f"{n:,} {kind}" for kind, n in passed.most_common())
+        print(f"Passed over: {kinds}.", file=sys.stderr)
+    if not pictures:
+        raise ParameterError(
+            "There must be a picture, a folder of pictures, or - for standard input. "
+            f"Received: {', '.join(map(str, given)) or 'none'}."
+        )
+    return list(pictures)
+
+
+def _progress(pictures: list[Path]) -> Iterator[Path]:
+    """`pictures`, with a progress bar on a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console, disable = Console(stderr=True), len(pictures) < 2 or not sys.stderr.isatty()
+    # What goes to a terminal is written above the bar, and what goes to a file stays there.
+    redirect = {"redirect_stdout": sys.stdout.isatty()}
+    with Progress(console=console, transient=True, disable=disable, **redirect) as bar:
+        yield from bar.track(pictures, description="Recognizing")
+
+
+def _facts(model: Recognizer, picture: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """What a picture shows, as JSON has it."""
+    source = sys.stdin.buffer.read(MOST_BYTES + 1) if picture == Path("-") else picture
+    if not options.page:
+        answer = model.recognize(source)
+        if "several" in answer.warnings:  # none of them is the answer
+            return {"answers": [], "alternatives": [], "warnings": answer.warnings}
+        return _answered(answer, options) | {"warnings": answer.warnings}
+    page = model.recognize_page(source)
+    return {"lines": [[_answered(x, options) | {"box": x.box} for x in line] for line in page]}
+
+
+def _answered(answer: Any, options: argparse.Namespace) -> dict[str, Any]:
+    ranked = answer.ranked[: options.top or 5]
+    answers = [{"character": label, "probability": p} for label, p in ranked]
+    return {"answers": answers, "alternatives": answer.alternatives}
+
+
+def _lines(facts: dict[str, Any], top: int) -> list[str]:
+    """The text after a picture's name: one line, or one for each of a page's."""
+    if "lines" in facts:
+        texts = ["".join(e["answers"][0]["character"] for e in line) for line in facts["lines"]]
+        return [f"{i}: {text}" for i, text in enumerate(texts, 1)] or [" no answer"]
+    ranked = [f"{e['character']} {100 * e['probability']:.1f} %" for e in facts["answers"][:top]]
+    others = facts["alternatives"][1:] if top == 1 else []
+    text = (", ".join(ranked) or "no answer") + (f" or {', '.join(others)}" if others else "")
+    text += "" if facts.get("right", True) else f", not {facts['expected']}"
+    lines = [line.replace("recognize_page", "--page") for line in facts["warnings"].values()]
+    return [" " + ". ".join([text, *lines])]
+
+
+def _labeled(path: Path) -> dict[Path, str]:
+    """The characters of pictures, by their files."""
+    # Here, because nothing else needs them.
+    from hcr.datasets.files import reading
+    from hcr.datasets.own_forms import scan
+
+    with reading(path, LABELED, "Mend it (docs/own_data.md), or give another."):
+        if path.is_file():
+            text = path.read_text("utf-8-sig")
+            rows = csv.reader(text.splitlines(), delimiter=max(",;\t", key=text.count))
+            pairs = [(Path(name), label.strip()) for name, label in filter(None, rows)]
+            first = not pairs or pairs[0][0].suffix.lower() in SUFFIXES  # else a heading
+            return {path.parent / name: label for name, label in pairs[not first :]}
+        source = scan(path)
+        if not source.of_files:
+            raise ValueError("arrays")
+    return {
+        Path(source.name(part, i)): source.characters[label]
+        for part, of_part in source.labels.items()
+        for i, label in enumerate(of_part)
+    }
+
+
+def _accuracy(right: list[bool], others: int, as_json: bool) -> None:
+    """Print the share that is right, with Wilson's interval."""
+    from scipy.stats import binomtest
+
+    if not right:
+        raise DataError("--expect must have the label of a picture that is read. Received: none.")
+    n, k = len(right), sum(right)
+    low, high = binomtest(k, n).proportion_ci(method="wilson")
+    facts = {"n": n, "right": k, "accuracy": k / n, "interval": [low, high]}
+    share, low, high = (f"{100 * x:.1f}" for x in (k / n, low, high))
+    text = f"Accuracy: {k:,} of {n:,} right, {share} % (95 % interval {low} to {high})"
+    print(json.dumps(facts) if as_json else text)
+    if others:
+        print(f"Not counted: {others:,} without a label or not readable.", file=sys.stderr)
