@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import shutil
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -12,6 +13,7 @@ from dataset_files import idx_bytes, made
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from scipy.io import savemat
 
 from hcr import datasets
 from hcr.datasets import Split, files, own, own_forms
@@ -19,6 +21,7 @@ from hcr.datasets.leaks import pixel_hashes
 from hcr.datasets.split import Options
 from hcr.errors import HcrError, ParameterError
 from hcr.preprocessing import from_picture, from_strokes, synthesis
+from hcr.preprocessing.labels import parse_characters
 
 
 def drawn(char: str, seed: int) -> np.ndarray:
@@ -109,13 +112,31 @@ def test_a_folder_by_its_characters(tmp_path):
         (("4a", "5A", "30"), "0JZ"),
         (("ä", "o\u0308", "_"), "_äö"),
         (("A", "U+0041", "B"), "AB"),
+        (("zero", "Two", "nine"), "029"),
+        (("Sample001", "Sample011", "Sample62"), "0Az"),
+        (("A_upper", "a_lower", "क्ष", "क"), ("A", "a", "क", "क्ष")),
+        (("36", "37", "40", "46"), "abft"),
+        (("9", "10", "11"), "9AB"),
     ],
 )
 def test_names_of_folders(tmp_path, names, meant):
     for place, name in enumerate(names):
         for seed in range(3):
             save(drawn("ABCDEF"[place], seed), tmp_path / name / f"{seed}.png")
-    assert characters(tmp_path) == meant
+    assert datasets.info("own", path=str(tmp_path)).characters == tuple(meant)
+
+
+def test_classes_by_a_table(tmp_path, capsys):
+    for i, name in enumerate(("alpha", "sin", "B")):
+        folder(tmp_path, "AB"[i % 2], 4, 4 * i)
+        (tmp_path / "AB"[i % 2]).rename(tmp_path / name)
+    refused(tmp_path, "classes.csv")
+    assert "folder,character\nB,B\nalpha,\nsin,\n" in capsys.readouterr().err
+    (tmp_path / "classes.csv").write_text("folder;character\nalpha;U+00F7\nsin;sin\n")
+    data = datasets.load("own", path=str(tmp_path))
+    assert data.characters == ("B", "sin", "÷")
+    assert parse_characters("÷sin, B", data.characters) == [2, 1, 0]
+    assert data.facts()["characters"] == "B sin ÷"
 
 
 @pytest.mark.parametrize("name", ["AB", "U+110000", "U+0020", "1f", "30"])
@@ -226,6 +247,9 @@ def test_images_without_ink_are_left_out_counted_and_named(tmp_path, capsys):
 def test_parts_of_ones_own_are_kept(tmp_path):
     folder(tmp_path / "train", n=8)
     assert sum(map(len, read(tmp_path))) == 16
+    folder(tmp_path / "validation", n=3, start=60)
+    refused(tmp_path, "no test")
+    shutil.rmtree(tmp_path / "validation")
     folder(tmp_path / "test", n=3, start=20)
     train, validation, test = read(tmp_path)
     assert (len(train) + len(validation), set(validation.labels)) == (16, {0, 1})
@@ -283,7 +307,7 @@ def test_paths_and_forms_that_are_none(tmp_path, monkeypatch):
     refused(tmp_path / "nowhere", "nowhere")
     refused(tmp_path, "a folder character/picture.png")
     (tmp_path / "a.zip").touch()
-    refused(tmp_path / "a.zip", "unpack")
+    refused(tmp_path / "a.zip", "zip file")
     (tmp_path / "set" / "A").mkdir(parents=True)
     refused(tmp_path / "set", "pictures of A")
     save(drawn("A", 0), tmp_path / "set" / "A" / "0.png")
@@ -301,21 +325,89 @@ def test_paths_and_forms_that_are_none(tmp_path, monkeypatch):
     refused(tmp_path / "set", "Permission denied")
 
 
-# CSV of pixels
+# Tables
 
 
-def test_emnist_as_csv_is_transposed(tmp_path, capsys):
-    """The label of B in EMNIST Letters is 2."""
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["image,label", "Img/{0}.png,{1}"],
+        ["{1};{0}"],
+        ["id,class,file", "{0},{1},C:\\data\\{0}.png"],
+    ],
+)
+def test_pictures_with_a_table(tmp_path, lines, capsys):
+    (tmp_path / "Img").mkdir()
+    rows = [lines[-1].format(i, "AB"[i % 2]) for i in range(12)]
+    for i in range(13):
+        save(drawn("AB"[i % 2], i), tmp_path / "Img" / f"{i}.png")
+    (tmp_path / "english.csv").write_text("\n".join([*lines[:-1], *rows]))
+    assert together(tmp_path) == {
+        c: {drawn(c, i).tobytes() for i in range(12) if "AB"[i % 2] == c} for c in "AB"
+    }
+    assert "1 pictures that no CSV names" in capsys.readouterr().err
+    (tmp_path / "english.csv").write_text(
+        "\n".join([*lines[:-1], *rows, rows[-1].replace("11", "99")])
+    )
+    refused(tmp_path, "no picture")
+
+
+def test_emnist_as_csv_and_mat(tmp_path, capsys):
+    """Both hold their images transposed; the labels of B in EMNIST Letters are 2."""
     images, labels = arrays("ABC", 5)
     pixels = images.swapaxes(1, 2).reshape(-1, 784)
     for part, rows in {"train": range(12), "test": range(12, 15)}.items():
         lines = [",".join(map(str, [labels[i] + 1, *pixels[i]])) for i in rows]
         (tmp_path / f"emnist-letters-{part}.csv").write_text("\n".join(lines))
-    assert together(tmp_path)["B"] == expected("B", 5)
-    assert together(tmp_path / "emnist-letters-train.csv")["B"] == expected("B", 4)
-    assert "transposed" in capsys.readouterr().err
-    (tmp_path / "train.csv").write_bytes((tmp_path / "emnist-letters-train.csv").read_bytes())
-    refused(tmp_path, "give one")
+    path = tmp_path / "mat" / "emnist-letters.mat"
+    path.parent.mkdir()
+    part = {"images": pixels, "labels": labels[:, None] + 1, "writers": labels[:, None]}
+    mapping = [[1, 65, 97], [2, 66, 98], [3, 67, 99]]
+    savemat(path, {"dataset": {"train": part, "test": part, "mapping": mapping}})
+    for form in (tmp_path, path, path.parent):
+        assert together(form)["B"] == expected("B", 5)
+    assert {*read(path)[0].writers} == {"0", "1", "2"}
+    said = capsys.readouterr().err
+    assert "transposed" in said
+    assert "3 in both" in said
+
+
+# What others have
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("x.npy", "np.load"),
+        ("data/b.parquet", "read_parquet"),
+        ("tfds/emnist/1.0/e.tfrecord-00000-of-00001", "tfds.load"),
+        ("data.pkl", "pickle"),
+        ("a.tar.gz", "unpack"),
+        ("scans/1.png", "without labels"),
+        ("MNIST/raw/a.bin", "no pictures"),
+    ],
+)
+def test_what_is_not_read_says_how_it_can_be(tmp_path, name, word):
+    for place in (name, "EMNIST/raw/b.bin") if "bin" in name else (name,):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).touch()
+    refused(tmp_path / name if "/" not in name else tmp_path, word)
+
+
+def test_layouts_of_folders(tmp_path, capsys):
+    for names in (
+        ("training_set", "test_set"),
+        ("Train", "Test"),
+        ("train-images", "VAL", "testing"),
+    ):
+        top = tmp_path / names[0] / "my data é"
+        for i, name in enumerate(names):
+            folder(top / name, n=6, start=10 * i)
+        (top / names[0] / "A" / "notes.doc").touch()
+        assert together(top.parent)["A"] == set().union(
+            *(expected("A", 6, 10 * i) for i in range(len(names)))
+        )
+        assert "1 .doc" in capsys.readouterr().err
 
 
 # A pair of IDX files
@@ -453,7 +545,7 @@ def test_arrays_of_other_ranges_and_labels_of_other_forms(tmp_path, images, labe
         ({"images": np.zeros((12, 101), np.uint8)}, "shape"),
         ({"images": np.zeros((11, 28, 28), np.uint8)}, "12 for 11"),
         ({"labels": np.full(12, 0.5)}, "float64"),
-        ({"labels": np.array(["A", "B", "CD"] * 4)}, "'CD'"),
+        ({"labels": np.array(["A", "B", "scan 1.png\n"] * 4)}, "scan 1"),
         ({"labels": np.array([None] * 12)}, "Object"),
         ({"labels": np.arange(12) % 5}, "from 0 to 4"),
         ({"labels": np.arange(12) % 3 - 1}, "from -1"),

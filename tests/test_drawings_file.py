@@ -69,7 +69,7 @@ def test_a_line_has_the_documented_form():
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (("AB", LINE), "character"),
+        (("A" * 17, LINE), "character"),
         ((7, LINE), "character"),
         (("A", []), "two differ"),
         (("A", [[[1, 1], [1.001, 1]]]), "two differ"),

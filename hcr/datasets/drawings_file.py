@@ -23,6 +23,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from hcr.errors import DataError, RunError
+from hcr.preprocessing.labels import is_class
 from hcr.runs import environment, files
 
 VERSION = 1
@@ -62,8 +63,8 @@ def create(
 ) -> Drawing:
     """A checked `Drawing`; `when` is now where it is None. Raises `DataError` for anything else."""
     name = unicodedata.normalize("NFC", character) if isinstance(character, str) else ""
-    if len(name) != 1 or not name.isprintable() or name.isspace():
-        raise _refusal("character must be one printable character", character)
+    if not is_class(name):
+        raise _refusal("character must be printable, one or the short name of a class", character)
     if size is not None and (type(size) is not int or size < 1):
         raise _refusal("size must be the pad's side in pixels, an integer, or None", size)
     try:

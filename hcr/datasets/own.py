@@ -32,7 +32,7 @@ ORIENTATIONS = {
 SHARES = (0.7, 0.15, 0.15)  # training, validation, test
 OF_TRAINING = (0.9, 0.1)  # training, validation, where only the test images are given
 NAMED = 3  # of the images that are left out, so many are named
-FORM = "a folder character/picture.png, a folder with a pair of IDX files, a CSV, or an .npz"
+FORM = "a folder character/picture.png, a CSV, IDX files, a .mat or an .npz (or a .zip of these)"
 REMEDY = "Mend it (docs/own_data.md), or give another path."
 
 
@@ -51,11 +51,12 @@ def sources(name: str, options: Options) -> list[Path]:
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     """Read, orient and split the images.
 
-    Arrays are scaled to 0..255 from the range that all of them have together. A gray image of
-    28 x 28 is taken to be framed already and only oriented; among picture files,
+    The grays of arrays are scaled to 0..255 from the range that they have in all parts together. A
+    gray image of 28 x 28 is taken to be framed already and only oriented; among picture files,
     light and dark are swapped in all such where all of their borders' pixels together have a
     bright median. Any other image goes through `from_picture`. An orientation with `inverted` says
-    that ink is dark in every image. Those without ink are left out and named on standard error.
+    that ink is dark in every image. Those without ink are left out and named on standard error,
+    where it also says how the data were taken, in so far as more than one way is possible.
 
     Raises `DataError` where an image is broken, labels and images don't fit together, or a
     character has too few images.
@@ -102,28 +103,40 @@ def _split(source: Source, orientation: str) -> tuple[Split, Split, Split]:
 
 def _upright(source: Source, orientation: str) -> dict[str, Split]:
     """All images, as the contract has them, by part."""
-    inverted = orientation.endswith("inverted")
+    notes, inverted = list(source.notes), orientation.endswith("inverted")
+    transposed = orientation.startswith("transposed")
+    if source.transposed and not transposed:
+        transposed = True
+        notes.append("Taken as transposed, as EMNIST's own files are.")
     raw = {part: source.images(part) for part in source.labels}
     arrays = [each for each in raw.values() if isinstance(each, np.ndarray)]
-    if arrays and (bounds := gray_range(*arrays)) != (0, 255):
-        print("The grays are taken to be in {:g}..{:g}.".format(*bounds), file=sys.stderr)
-    raw = {part: to_gray_levels(raw[part], bounds)[0] for part in raw} if arrays else raw
+    if arrays:
+        bounds = gray_range(*arrays)
+        if bounds != (0, 255) or any(each.dtype != np.uint8 for each in arrays):
+            notes.append("The grays are taken to be in {:g}..{:g}.".format(*bounds))
+            raw = {part: to_gray_levels(each, bounds)[0] for part, each in raw.items()}
     parts, framed = {}, {}
     for part in source.labels:
         parts[part], framed[part] = _contract(raw.pop(part), inverted)
-    if source.of_files and not inverted:
+    if not inverted:
         # One by one a bold character without a margin would be mistaken.
         small = np.concatenate([parts[part][framed[part]] for part in parts])
         border = np.ones((SIDE, SIDE), bool)
         border[1:-1, 1:-1] = False
         if len(small) and np.median(small[:, border]) >= 128:
-            for part, pixels in parts.items():
-                pixels[framed[part]] ^= 255
-    if source.transposed and not orientation.startswith("transposed"):
-        print("Taken as transposed, as EMNIST's own files are.", file=sys.stderr)
-    if source.transposed or orientation.startswith("transposed"):
+            if source.of_files:
+                for part, pixels in parts.items():
+                    pixels[framed[part]] ^= 255
+            else:
+                notes.append("Most borders are bright: dark ink needs orientation=inverted.")
+    if transposed:
         parts = {k: np.ascontiguousarray(v.swapaxes(1, 2)) for k, v in parts.items()}
-    return {part: Split(pixels, source.labels[part]) for part, pixels in parts.items()}
+    for note in notes:
+        print(note, file=sys.stderr)
+    return {
+        part: Split(pixels, source.labels[part], writers=source.writers.get(part))
+        for part, pixels in parts.items()
+    }
 
 
 def _contract(

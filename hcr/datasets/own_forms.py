@@ -1,18 +1,20 @@
-"""The forms of a person's own data: a folder of pictures, a pair of IDX files, or an `.npz`.
+"""The forms of a person's own data: pictures in folders or with a table, and files of arrays.
 
-docs/own_data.md describes them. A folder inside a folder of pictures is named by its character, by
-the character's code, `U+0041`, or all of them by two hexadecimal digits, `41`, as NIST's by_class
-is. Without a mapping, labels are those of the label set with as many classes: 0 to 9 are the
-digits. A character that has no image at all is left out.
+docs/own_data.md lists them. A folder of pictures is named as `characters_of` knows it, or by a line
+of `classes.csv`.
 
 What is wrong is a `ValueError` here; `hcr.datasets.own` makes an error for the user of it.
 """
 
+import csv
 import os
 import re
+import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from math import isqrt
 from operator import itemgetter
 from pathlib import Path
@@ -21,16 +23,31 @@ from typing import Any
 import numpy as np
 
 from hcr.datasets.files import MOST, MOST_IMAGES, read_idx
-from hcr.datasets.tables import PixelTable, pixel_table
+from hcr.datasets.tables import LABELS, pixel_table, read_mat
+from hcr.preprocessing import labels as classes
 from hcr.preprocessing import read_picture
-from hcr.preprocessing.labels import DIGITS, LABEL_SETS, LETTERS, parse_mapping
 from hcr.preprocessing.pictures import MOST_PIXELS
+from hcr.preprocessing.pictures import SUFFIXES as PICTURES
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".pgm", ".ppm"}
-SUFFIXES |= {".avif", ".pbm"}
+HEIC = set() if find_spec("pillow_heif") else {".heic", ".heif"}  # that cannot be decoded
+SUFFIXES = PICTURES - HEIC
+CLASSES = "classes.csv"
 # A split's name by its name in the files.
 PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test", "t10k": "test"}
 PARTS |= dict.fromkeys(("validation", "valid", "val"), "validation")
+# How images and labels are had from other files, x.
+SAVE = "np.savez('my.npz', images=images, labels=labels)"
+ARRAYS = {
+    ".npy": "images, labels = np.load(x), np.load('labels.npy')",
+    ".parquet": "t = pd.read_parquet(x); labels = t.label; "
+    'images = [np.asarray(Image.open(io.BytesIO(i["bytes"]))) for i in t.image]',
+    ".tfrecord": 'd = tfds.as_numpy(tfds.load("emnist/balanced", split="train", batch_size=-1)); '
+    'images, labels = d["image"], d["label"]',
+    ".pt": "images, labels = map(np.asarray, torch.load(x, weights_only=True)[:2])",
+    ".pkl": "images, labels = pickle.load(open(x, 'rb'))",
+}
+
+Rows = dict[str, list[tuple[str, Path]]]  # characters and their pictures, by part
 
 
 @dataclass(frozen=True)
@@ -44,70 +61,135 @@ class Source:
     images: Callable[[str], np.ndarray | Iterable[np.ndarray]]
     name: Callable[[str, int], str]  # of an image, for people, by its part and its place there
     of_files: bool = False  # whether each image is a file, so that they may come from all over
-    transposed: bool = False  # by the name of a file of EMNIST's
+    transposed: bool = False  # as EMNIST's files are
+    writers: dict[str, np.ndarray] = field(default_factory=dict)  # str (n,) by part
+    notes: Sequence[str] = ()  # how it was taken, where more was meant or something else
 
 
 def scan(path: Path) -> Source:
     """What lies at `path`, a folder or file that exists."""
-    if path.is_file() and path.suffix.lower() == ".npz":
-        source = _archive(path)
-    elif path.is_dir() and _named(path, "images", "idx3"):
-        source = _idx_files(path)
-    elif tables := _tables(path):
-        source = _pixels(tables)
-    elif path.is_dir() and _folders(path):
-        source = _folder(path)
-    else:
-        raise ValueError("none of these; unpack an archive first")
+    source = _folder(path) if path.is_dir() else _file(path)
     if len(source.characters) < 2:
         raise ValueError(f"less than two characters: {''.join(source.characters) or 'none'}")
-    missing = [part for part in ("train", "test") if not len(source.labels.get(part, ()))]
-    if missing and set(source.labels) not in ({"all"}, {"train"}):
+    labels = {part: values for part, values in source.labels.items() if len(values)}
+    missing = [part for part in ("train", "test") if part not in labels]
+    if missing and set(labels) not in ({"all"}, {"train"}):
         raise ValueError(f"some of train, test and validation, and no {' and no '.join(missing)}")
+    if set(labels) == {"train"}:
+        note = "No labeled test images: all three splits are drawn from train."
+        source = replace(source, labels=labels, notes=[*source.notes, note])
     return source
 
 
-# A folder of pictures
+def _file(path: Path) -> Source:
+    kind = Path(path.name.lower().removesuffix(".gz")).suffix
+    if reader := {".npz": _archive, ".mat": _matlab}.get(kind):
+        return reader(path)
+    if kind in (".csv", ".tsv", ".zip"):
+        if source := _pixel_tables([path]) or _listed(path.parent, [path]):
+            return source
+        raise ValueError("a CSV of neither labels and pixels nor names of pictures and labels")
+    raise ValueError(_other(path.name) or "none of these; unpack an archive first")
+
+
+def _other(name: str) -> str:
+    """How an .npz is made of a file that is not read here; empty for any other."""
+    line = next((line for key, line in ARRAYS.items() if key in name.lower()), "")
+    line = line.replace("(x", f"({name!r}")
+    return line and f"{name}; make an .npz of it: {line}; {SAVE}"
+
+
+# Folders
 
 
 def _folder(path: Path) -> Source:
-    tops = {part: top for top in _folders(path) if (part := PARTS.get(top.name.lower()))}
-    tops = tops or {"all": path}
-    pictures = {part: sorted(_pictures(top), key=itemgetter(0)) for part, top in tops.items()}
-    characters = tuple(sorted({char for part in pictures.values() for char, _ in part}))
-    return Source(
-        files=[file for part in pictures.values() for _, file in part],
-        characters=characters,
-        labels={
-            part: np.array([characters.index(char) for char, _ in files], np.int64)
-            for part, files in pictures.items()
-        },
-        images=lambda part: (read_picture(file) for _, file in pictures[part]),
-        name=lambda part, i: str(pictures[part][i][1]),
-        of_files=True,
+    if _named_files(path, "images", "idx3"):
+        return _idx_files(path)
+    files = sorted(each for each in path.iterdir() if each.is_file() and each.name[0] != ".")
+    csvs = [f for f in files if re.search(r"\.[ct]sv(\.gz|\.zip)?$", f.name.lower())]
+    csvs = [file for file in csvs if file.name.lower() != CLASSES]
+    if source := _pixel_tables(csvs):
+        return source
+    folders = _folders(path)
+    tops = {part: top for top in folders if (part := _part(top.name))} or {"all": path}
+    inside = {part: _folders(top) for part, top in tops.items()}
+    names = {_normal(folder.name) for part in inside.values() for folder in part}
+    tables = [top / CLASSES for top in {path, *tops.values()} if (top / CLASSES).is_file()]
+    known = {name: char for table in tables for name, char in _class_table(table).items()}
+    meanings, how = classes.characters_of(names - known.keys())
+    meanings |= known
+    if not names or not names <= meanings.keys():
+        return _listed(path, csvs) or _unnamed(path, files, names, meanings)
+    passed: Counter[str] = Counter()
+    pictures = {}
+    for part, top in tops.items():
+        loose = sum(file.suffix.lower() in SUFFIXES for file in top.iterdir())
+        passed["pictures in no character's folder"] += loose
+        rows = [(meanings[_normal(each.name)], each) for each in inside[part]]
+        rows = [(char, file) for char, each in rows for file in _pictures(each, char, passed)]
+        pictures[part] = sorted(rows, key=itemgetter(0))
+    return _of_pictures(pictures, tables, [how] if how else [], passed)
+
+
+def _unnamed(path: Path, files: list[Path], names: set[str], meanings: dict[str, str]) -> Source:
+    """A folder whose folders aren't those of characters. Raises `ValueError` with what to do."""
+    folders = _folders(path)
+    single = [file for file in files if file.suffix.lower() in (".mat", ".npz", ".zip")]
+    if not folders and len(single) == 1:
+        return _file(single[0])
+    if other := next(filter(None, (_other(file.name) for file in files)), None):
+        raise ValueError(other)
+    if len(folders) == 1 and not _part(folders[0].name):
+        return _folder(folders[0])
+    if any(file.suffix.lower() in SUFFIXES for file in files):
+        raise ValueError("pictures without labels; add a CSV image,label, or a folder a character")
+    if not names:
+        raise ValueError("none of these; unpack an archive first")
+    if not any(file.suffix.lower() in SUFFIXES for file in _walk(path)):
+        places = sorted({str(file.parent) for file in _walk(path)})
+        raise ValueError(f"no pictures; give the folder of one dataset: {', '.join(places[:5])}")
+    rows = [f"{name},{meanings.get(name, '')}" for name in sorted(names)]
+    print("folder,character", *rows, sep="\n", file=sys.stderr)
+    raise ValueError(
+        f"a folder {min(names - meanings.keys())!r}, which is no character, nor a code such as "
+        f"U+0041; fill in the lines above, such as {rows[0]!r}, and save them there as {CLASSES}"
     )
 
 
-def _pictures(top: Path) -> Iterator[tuple[str, Path]]:
-    """Characters and picture files, in the order of the names."""
-    inside = _folders(top)
-    names = [unicodedata.normalize("NFC", folder.name) for folder in inside]
-    hexadecimal = all(re.fullmatch("[2-7][0-9a-fA-F]", name) for name in names)
-    for folder, name in zip(inside, names, strict=True):
-        code = re.fullmatch(r"[Uu]\+(0?[0-9a-fA-F]{4,5}|10[0-9a-fA-F]{4})", name)
-        code = name if hexadecimal else code and code[1]
-        character = chr(int(code, 16)) if code else name
-        if len(character) != 1 or not character.isprintable() or character.isspace():
-            raise ValueError(f"a folder {name!r}, which is no character, nor a code such as U+0041")
-        files = [
-            Path(place, file)
-            for place, _, files in sorted(os.walk(folder))
-            for file in sorted(files)
-            if Path(file).suffix.lower() in SUFFIXES and not file.startswith(".")
-        ]
-        if not files:
-            raise ValueError(f"no pictures of {character}, {', '.join(sorted(SUFFIXES))}")
-        yield from ((character, file) for file in files)
+def _of_pictures(pictures: Rows, more: list[Path], notes: list[str], passed: Counter) -> Source:
+    """The source of picture files and their characters, by part, and of the tables `more`."""
+    characters = tuple(sorted({char for part in pictures.values() for char, _ in part}))
+    index = {character: i for i, character in enumerate(characters)}
+    needed = {kind: f'{kind} (pip install "hcr[heic]")' for kind in HEIC}
+    if kinds := ", ".join(f"{n:,} {needed.get(kind, kind)}" for kind, n in passed.items() if n):
+        notes = [*notes, f"Passed over: {kinds}."]
+    return Source(
+        files=[*(file for part in pictures.values() for _, file in part), *more],
+        characters=characters,
+        labels={k: np.array([index[c] for c, _ in v], np.int64) for k, v in pictures.items()},
+        images=lambda part: (read_picture(file) for _, file in pictures[part]),
+        name=lambda part, i: str(pictures[part][i][1]),
+        of_files=True,
+        notes=notes,
+    )
+
+
+def _pictures(folder: Path, character: str, passed: Counter[str]) -> list[Path]:
+    """The picture files in a character's folder; the suffixes of others are counted."""
+    files = list(_walk(folder))
+    pictures = [file for file in files if file.suffix.lower() in SUFFIXES]
+    if not pictures:
+        raise ValueError(f"no pictures of {character}, {', '.join(sorted(SUFFIXES))}")
+    passed.update(f.suffix.lower() or f.name for f in files if f.suffix.lower() not in SUFFIXES)
+    return pictures
+
+
+def _walk(top: Path) -> Iterator[Path]:
+    """All files in `top`, in the order of the names, but those that systems leave."""
+    for place, _, files in sorted(os.walk(top)):
+        for file in sorted(files):
+            if not file.startswith(".") and file.lower() not in ("thumbs.db", "desktop.ini"):
+                yield Path(place, file)
 
 
 def _folders(path: Path) -> list[Path]:
@@ -116,119 +198,263 @@ def _folders(path: Path) -> list[Path]:
     return sorted(each for each in folders if not each.name.startswith((".", "__")))
 
 
-# A pair of IDX files
+def _part(name: str) -> str | None:
+    """The split that a folder is named by, as `Train` or `test_set`."""
+    return PARTS.get(re.sub(r"[ _-]?(set|data|images)$", "", name.lower()))
+
+
+def _class_table(file: Path) -> dict[str, str]:
+    """The characters of names, as `classes.csv` has them; its heading does no harm."""
+    lines = list(filter(str.strip, file.read_text("utf-8-sig").splitlines()))
+    rows = list(csv.reader(lines, delimiter=max(",;\t", key="".join(lines[:1]).count)))
+    for i, row in enumerate(rows, 1):
+        if len(row) != 2 or not classes.is_class(row[1]):
+            raise ValueError(f"{','.join(row)!r} in line {i} of {file.name}, not folder,character")
+    codes = {
+        char: classes.characters_of([char])[0].get(char, char) for _, char in rows if "+" in char
+    }
+    return {_normal(name): codes.get(char, _normal(char)) for name, char in rows}
+
+
+def _part_of(name: str) -> str:
+    """The split whose name is a word of a file's name, else "all"."""
+    words = re.split(r"[^a-z0-9]+", name.lower())
+    return next((PARTS[word] for word in words if word in PARTS), "all")
+
+
+def _by_part(files: list[Path]) -> dict[str, Path]:
+    """The files by the part that their names say, one for each."""
+    parts = {_part_of(file.name): file for file in files}
+    if len(parts) < len(files) or {"all"} < parts.keys():
+        names = ", ".join(file.name for file in files)
+        raise ValueError(f"{names}; give one, or a folder with one of train and one of test")
+    return parts
+
+
+def _meanings_of(names: set[str], known: dict[str, str]) -> tuple[dict[str, str], list[str]]:
+    """The characters of labels; a name that says none is a class itself. Then notes."""
+    if wrong := [name for name in names if not classes.is_class(name)]:
+        raise ValueError(f"labels {', '.join(map(repr, wrong[:5]))}, not a character or name each")
+    found, how = classes.characters_of(names - known.keys())
+    return {name: name for name in names} | found | known, [how] * bool(how)
+
+
+def _normal(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+# Pictures with a table
+
+
+def _listed(path: Path, files: list[Path]) -> Source | None:
+    """Pictures below `path` with labels in CSVs; None where no CSV has names of pictures."""
+    import pandas as pd
+
+    index: dict[str, Path | None] = {}
+    pictures = [f for f in _walk(path) if f.suffix.lower() in SUFFIXES] if files else []
+    for picture in pictures:
+        name = picture.relative_to(path).as_posix()
+        for key in {_normal(key) for key in (name, picture.name, picture.stem)}:
+            index[key] = None if key in index else picture  # None: of several
+
+    def find(name: str) -> Path | None:
+        name = _normal(name.strip().replace("\\", "/")).removeprefix("./")
+        return index.get(name) or index.get(name.rpartition("/")[2])
+
+    listed, notes = {}, []
+    for file in files if pictures else ():
+        _limit("bytes", file.stat().st_size, MOST)
+        rows = pd.read_csv(
+            file, sep=None, engine="python", header=None, dtype=str, keep_default_na=False
+        )
+        column = next((i for i in rows if any(map(find, rows[i].iloc[:9]))), None)
+        if column is None:
+            continue
+        head = 0 if find(rows[column][0]) else 1
+        others = [i for i in rows if i != column]
+        named = [i for i in others if head and rows[i][0].strip().lower() in LABELS] or others
+        if not others:
+            notes.append(f"Passed over: {file.name}, which has no labels.")
+            continue
+        if len(named) > 1:
+            heads = ", ".join(rows.iloc[0])
+            raise ValueError(f"columns {heads} in {file.name}: call the one of characters 'label'")
+        listed[file] = []
+        for line, row in enumerate(zip(rows[named[0]], rows[column], strict=True), 1):
+            label, picture = _normal(row[0].strip()), find(row[1])
+            if line > head and not (label and picture):
+                raise ValueError(f"line {line:,} of {file.name}: no label, or no picture {row[1]}")
+            listed[file] += [(label, picture)] if line > head else []
+    if not listed:
+        return None
+    table = [path / CLASSES] if (path / CLASSES).is_file() else []
+    known = _class_table(table[0]) if table else {}
+    parts = {part: listed[file] for part, file in _by_part(list(listed)).items()}
+    meanings, how = _meanings_of({label for rows in parts.values() for label, _ in rows}, known)
+    rows = {
+        part: sorted(((meanings[label], file) for label, file in rows), key=itemgetter(0))
+        for part, rows in parts.items()
+    }
+    passed = Counter({"pictures that no CSV names": len(pictures) - sum(map(len, rows.values()))})
+    return _of_pictures(rows, [*listed, *table], notes + how, passed)
+
+
+# Arrays
+
+
+def _of_arrays(
+    files: list[Path],
+    where: dict[str, str],
+    values: dict[str, np.ndarray],
+    images: Callable[[str], np.ndarray],
+    known: Sequence[str] | None = None,
+    first: int | None = None,
+    **more: Any,
+) -> Source:
+    """The source of arrays: `where` says for people where the images of a part are.
+
+    `known` are the characters of the labels from `first` up, from 0 or 1 where that is None; None:
+    those of the label set that has as many as there are labels.
+    """
+    if all(each.dtype.kind == "U" for each in values.values()):
+        words = {part: _strings(each) for part, each in values.items()}
+        found, notes = _meanings_of(set().union(*words.values()), {})
+        characters = tuple(sorted(set(found.values())))
+        places = {name: characters.index(character) for name, character in found.items()}
+        labels = {part: np.array([places[x] for x in each]) for part, each in words.items()}
+    else:
+        whole = {part: _whole(each) for part, each in values.items()}
+        present, notes = np.unique(np.concatenate(list(whole.values()))), []
+        low, high = int(present[0]), int(present[-1])
+        if known is None:
+            known = {len(each): each for each in classes.LABEL_SETS.values()}.get(len(present), "")
+            first = int(low == 1 and len(present) == len(classes.LETTERS))
+        elif first is None:
+            first = int((low, high) == (1, len(known)))
+            notes = [f"Labels count from 1, which is {known[0]}."] if first else []
+        if low < first or high >= first + len(known) or len(set(known)) < len(known):
+            raise ValueError(
+                f"{len(present)} labels from {low} to {high} and {len(known)} characters "
+                f"{''.join(known)}: each label needs one, from mapping.txt or the key characters"
+            )
+        characters = tuple(known[label - first] for label in present)
+        labels = {part: np.searchsorted(present, each) for part, each in whole.items()}
+    return Source(
+        files=files,
+        characters=characters,
+        labels=labels,
+        images=lambda part: _checked(images(part)),
+        name=lambda part, i: f"image {i} of {where[part]}",
+        notes=[*more.pop("notes", ()), *notes],
+        **more,
+    )
+
+
+def _pixel_tables(files: list[Path]) -> Source | None:
+    """CSVs of pixels, one for each part; None where there is none."""
+    tables = {file: table for file in files if (table := pixel_table(file))}
+    labeled = [file for file, table in tables.items() if table.labels is not None]
+    if not labeled:
+        return None
+    parts = _by_part(labeled)
+    emnist = re.match("emnist-(balanced|by[a-z]+|letters|digits|mnist)", labeled[0].name.lower())
+    return _of_arrays(
+        labeled,
+        {part: file.name for part, file in parts.items()},
+        {part: tables[file].labels for part, file in parts.items()},
+        lambda part: tables[parts[part]].images(),
+        emnist and classes.LABEL_SETS.get(emnist[1], classes.DIGITS),
+        int(emnist[1] == "letters") if emnist else None,
+        transposed=bool(emnist),
+        notes=[f"Passed over: {f.name}, which has no labels." for f in tables if f not in labeled],
+    )
+
+
+def _matlab(path: Path) -> Source:
+    """EMNIST's `.mat`, and how many writers train and test share."""
+    parts, mapping = read_mat(path)
+    writers = {part: each[2] for part, each in parts.items() if each[2] is not None}
+    notes = []
+    if len(writers) == 2:
+        train, test = (set(writers[part].tolist()) for part in ("train", "test"))
+        both = f"{len(train & test):,} in both"
+        notes = [f"Writers: {len(train):,} in train, {len(test):,} in test, {both}."]
+    return _of_arrays(
+        [path],
+        {part: f"{path.name}, {part}" for part in parts},
+        {part: labels for part, (_, labels, _) in parts.items()},
+        lambda part: parts[part][0],
+        [mapping[label] for label in sorted(mapping)] or None,
+        min(mapping, default=None),
+        transposed=True,
+        writers=writers,
+        notes=notes,
+    )
 
 
 def _idx_files(path: Path) -> Source:
     files: dict[str, list[Path]] = {}
-    for file in [*_named(path, "images", "idx3"), *_named(path, "labels", "idx1")]:
-        files.setdefault(_part_of(file), []).append(file)
+    for file in [*_named_files(path, "images", "idx3"), *_named_files(path, "labels", "idx1")]:
+        files.setdefault(_part_of(file.name), []).append(file)
     kinds = [["labels" in file.name.lower() for file in pair] for pair in files.values()]
-    mappings = _named(path, "mapping", ".txt")
+    mappings = _named_files(path, "mapping", ".txt")
     if any(kind != [False, True] for kind in kinds) or len(mappings) > 1 or {"all"} < set(files):
-        names = ", ".join(file.name for pair in [*files.values(), mappings] for file in pair)
-        raise ValueError(f"{names}: not one pair, or one for each of train and test")
-    values = {part: _whole(read_idx(labels)) for part, (_, labels) in files.items()}
+        names = [file.name for pair in [*files.values(), mappings] for file in pair]
+        names = sorted({re.split("-?(?:train|test|t10k)", name)[0] or name for name in names})
+        rule = "not one pair, or one for each of train and test; move those of one into a folder"
+        raise ValueError(f"files of {', '.join(names)}: {rule}")
     known, first = None, 0
     if mappings:
         text = mappings[0].read_text(encoding="utf-8", errors="replace")
-        known, first = parse_mapping(text), int(text.split()[0])
-    characters, labels = _meaning(values, known, first)
-    return Source(
-        files=[*(file for pair in files.values() for file in pair), *mappings],
-        characters=characters,
-        labels=labels,
-        images=lambda part: _checked(read_idx(files[part][0])),
-        name=lambda part, i: f"image {i} of {files[part][0].name}",
+        known, first = classes.parse_mapping(text), int(text.split()[0])
+    return _of_arrays(
+        [*(file for pair in files.values() for file in pair), *mappings],
+        {part: images.name for part, (images, _) in files.items()},
+        {part: read_idx(labels) for part, (_, labels) in files.items()},
+        lambda part: read_idx(files[part][0]),
+        known,
+        first,
     )
 
 
-def _named(path: Path, word: str, form: str) -> list[Path]:
+def _named_files(path: Path, word: str, form: str) -> list[Path]:
     """The files in `path` whose name holds `word` and, later, `form`; plain before `.gz`."""
     named: dict[str, Path] = {}
-    for file in sorted(path.iterdir()):
+    # Kaggle's lie in folders of their own names.
+    for file in [*sorted(path.iterdir()), *sorted(path.glob("*idx*/*idx*"))]:
         if re.search(f"{word}.*{re.escape(form)}", file.name.lower()) and file.is_file():
-            named.setdefault(file.name.removesuffix(".gz"), file)
+            key = file.name.lower().removesuffix(".gz").replace(".idx", "-idx")
+            named.setdefault(key, file)
     return list(named.values())
-
-
-def _part_of(file: Path) -> str:
-    """The split whose name is a word of a file's name, else "all"."""
-    words = re.split(r"[^a-z0-9]+", file.name.lower())
-    return next((PARTS[word] for word in words if word in PARTS), "all")
-
-
-# CSV of pixels
-
-
-def _tables(path: Path) -> dict[Path, PixelTable]:
-    """The CSVs at a path, or in a folder, that have labels and pixels."""
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    names = re.compile(r"(?!\.).*\.csv(\.gz|\.zip)?")
-    tables = {f: pixel_table(f) for f in files if names.fullmatch(f.name.lower())}
-    return {f: table for f, table in tables.items() if table and table.labels is not None}
-
-
-def _pixels(tables: dict[Path, PixelTable]) -> Source:
-    parts = {_part_of(file): file for file in tables}
-    if len(parts) < len(tables) or {"all"} < parts.keys():
-        names = ", ".join(file.name for file in tables)
-        raise ValueError(f"{names}; give one, or a folder with one of train and one of test")
-    first = next(iter(tables)).name.lower()
-    emnist = re.match("emnist-(balanced|by[a-z]+|letters|digits|mnist)", first)
-    known = emnist and LABEL_SETS.get(emnist[1], DIGITS)
-    values = {part: _whole(tables[file].labels) for part, file in parts.items()}
-    characters, labels = _meaning(values, known, int(known == LETTERS))
-    return Source(
-        files=list(tables),
-        characters=characters,
-        labels=labels,
-        images=lambda part: tables[parts[part]].images(),
-        name=lambda part, i: f"image {i} of {parts[part].name}",
-        transposed=bool(emnist),
-    )
-
-
-# An archive of arrays
 
 
 def _archive(path: Path) -> Source:
     names = {name.lower(): name for name in _from_archive(path, lambda arrays: list(arrays.files))}
     keys: dict[str, tuple[str, str]] = {}
     for word, part in ({"": "all"} | PARTS).items():
-        for pair in ((f"{word}_images", f"{word}_labels"), (f"x_{word}", f"y_{word}")):
+        pairs = [(f"{word}_images", f"{word}_labels"), (f"x_{word}", f"y_{word}")]
+        for pair in pairs:
             pair = tuple(name.strip("_") for name in pair)
             if names.keys() >= set(pair):
                 keys.setdefault(part, (names[pair[0]], names[pair[1]]))
     if not keys:
-        raise ValueError(f"no images and labels among {', '.join(names.values()) or 'nothing'}")
-    if "all" in keys:
-        keys = {"all": keys["all"]}
+        there = ", ".join(names.values()) or "nothing"
+        raise ValueError(f"no images and labels among {there}; put both into one: {SAVE}")
+    keys = {"all": keys["all"]} if "all" in keys else keys
 
     def array(key: str) -> np.ndarray:
         return _from_archive(path, lambda arrays: arrays[key])
 
-    values = {part: array(key) for part, (_, key) in keys.items()}
-    if all(each.dtype.kind == "U" for each in values.values()):
-        strings = {part: _strings(each) for part, each in values.items()}
-        characters = tuple(sorted(set().union(*strings.values())))
-        if any(len(character) != 1 for character in characters):
-            raise ValueError(f"labels {', '.join(map(repr, characters[:5]))}, not a character each")
-        labels = {part: np.searchsorted(characters, each) for part, each in strings.items()}
-    else:
-        known = None
-        if "characters" in names:
-            known = tuple("".join(_strings(array(names["characters"]))))
-        whole = {part: _whole(each) for part, each in values.items()}
-        present = np.concatenate(list(whole.values()))
-        first = int(known is not None and (present.min(), present.max()) == (1, len(known)))
-        characters, labels = _meaning(whole, known, first)
-    return Source(
-        files=[path],
-        characters=characters,
-        labels=labels,
-        images=lambda part: _checked(array(keys[part][0])),
-        name=lambda part, i: f"image {i} of {keys[part][0]}",
+    known = None
+    if "characters" in names:
+        strings = _strings(array(names["characters"]))
+        known = strings if len(strings) > 1 else "".join(strings)
+    return _of_arrays(
+        [path],
+        {part: images for part, (images, _) in keys.items()},
+        {part: array(labels) for part, (_, labels) in keys.items()},
+        lambda part: array(keys[part][0]),
+        known,
     )
 
 
@@ -246,10 +472,7 @@ def _strings(values: np.ndarray) -> list[str]:
     """Strings, normalized."""
     _limit("strings", values.size, MOST_IMAGES)
     _limit("bytes of strings", values.nbytes, MOST // 8)
-    return [unicodedata.normalize("NFC", each) for each in values.reshape(-1).tolist()]
-
-
-# Labels and images of either
+    return [_normal(each) for each in values.reshape(-1).tolist()]
 
 
 def _limit(what: str, n: int, most: int) -> None:
@@ -268,28 +491,6 @@ def _whole(values: np.ndarray) -> np.ndarray:
     if values.ndim != 1 or not len(values) or not whole:
         raise ValueError(f"labels {values.dtype} of shape {values.shape}, not whole numbers (n,)")
     return values.astype(np.int64)
-
-
-def _meaning(
-    values: dict[str, np.ndarray], known: tuple[str, ...] | None, first: int
-) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
-    """The characters that occur, and labels as indices into them.
-
-    `known` are the characters of the labels from `first` up; None: those of the label set that has
-    as many as there are labels.
-    """
-    present = np.unique(np.concatenate(list(values.values())))
-    low, high = int(present[0]), int(present[-1])
-    if known is None:
-        known = tuple({len(each): each for each in LABEL_SETS.values()}.get(len(present), ""))
-        first = int(low == 1 and len(present) == len(LETTERS))
-    if low < first or high >= first + len(known) or len(set(known)) < len(known):
-        raise ValueError(
-            f"{len(present)} labels from {low} to {high} and {len(known)} characters "
-            f"{''.join(known)}: each label needs one, from mapping.txt or the key characters"
-        )
-    characters = tuple(known[label - first] for label in present)
-    return characters, {part: np.searchsorted(present, each) for part, each in values.items()}
 
 
 def _checked(pixels: np.ndarray) -> np.ndarray:

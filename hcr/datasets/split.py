@@ -165,6 +165,7 @@ class Dataset:
 
     def facts(self) -> dict[str, Any]:
         """What `run.json` says of the data."""
+        names = self.characters
         return {
             "name": self.name,
             "title": self.info.title,
@@ -172,7 +173,7 @@ class Dataset:
             "digest": self.digest,
             "validation_digest": self.validation.digest,
             "classes": len(self.characters),
-            "characters": "".join(self.characters),
+            "characters": ("" if all(len(c) == 1 for c in names) else " ").join(names),
             "counts": {split: int(counts.sum()) for split, counts in self.counts.items()},
             "leaks": self.leaks,
             "changed": self.changed,

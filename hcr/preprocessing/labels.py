@@ -1,5 +1,7 @@
 """Which character an index means, for every label set, and the rule that merges cases."""
 
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 from hcr.errors import DataError, ParameterError, close
@@ -23,6 +25,10 @@ LABEL_SETS = {
     "balanced": BALANCED,
     "byclass": BYCLASS,
 }
+
+WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+LONGEST_CLASS = 16  # code points
+JOINERS = "\u200c\u200d"  # zero width, not printable, and part of some conjuncts
 
 # Names for some of a model's characters, in any script; a class that is a word is only in `all`.
 KINDS = {
@@ -60,7 +66,8 @@ def parse_characters(text: str, known: Sequence[str], name: str = "saliency_for"
     Raises `ParameterError` where one is not known, or there is none; `name` is the parameter's.
     """
     place = {character: i for i, character in enumerate(known)}
-    characters = [char for char in text if char in place or char not in " ,"]
+    longest = sorted(map(re.escape, place), key=len, reverse=True)
+    characters = re.findall("|".join([*longest, "[^ ,]"]), text)
     if not characters or not set(characters) <= set(place):
         raise ParameterError(
             f"{name} must hold characters of the dataset ({''.join(known)}), one after the other. "
@@ -79,7 +86,7 @@ def fold_case(character: str) -> str:
 
 def merge(character: str) -> str:
     """The character as EMNIST's 47 classes name it: the 15 letters of `MERGED` as capitals."""
-    return character.upper() if character in MERGED else character
+    return character.upper() if character in tuple(MERGED) else character
 
 
 def parse_mapping(text: str) -> tuple[str, ...]:
@@ -103,3 +110,64 @@ def parse_mapping(text: str) -> tuple[str, ...]:
             f"characters, such as '10 65'. Received: {text[:60]!r}. Take EMNIST's own."
         )
     return characters
+
+
+def characters_of(names: Iterable[str]) -> tuple[dict[str, str], str]:
+    """The characters that names of classes mean, as far as they say one, and how they were taken.
+
+    A character, conjuncts such as क्ष too, or its code, `U+0041`; `zero` to `nine`; `A_upper` and
+    `a_lower`; `Sample001` to `Sample062` of Chars74K; all of them NIST's hexadecimal codes, `30` to
+    `7a`; or all of them label numbers of EMNIST, where some are above 9.
+    """
+    names = sorted(names, key=lambda name: (len(name), name))
+    decimal = all(re.fullmatch("[0-9]{1,3}", name) for name in names)
+    codes = [chr(int(name, 16)) for name in names if re.fullmatch("[2-7][0-9a-fA-F]", name)]
+    how = ""
+    if not names:
+        return {}, how
+    if len(codes) == len(names) and (not decimal or all(map(str.isalnum, codes))):
+        found, how = dict(zip(names, codes, strict=True)), "hexadecimal codes"
+    elif decimal and any(len(name) > 1 for name in names):
+        found, how = _numbered(names), "label numbers of EMNIST"
+    else:
+        found = {name: _character(name) for name in names}
+    found = {name: found[name] for name in names if is_class(found.get(name, ""))}
+    shown = [f"{name} is {found[name]}" for name in (names[0], names[-1]) if name in found]
+    return found, f"Names taken as {how}: {', '.join(shown)}." if how and decimal and shown else ""
+
+
+def is_class(name: str) -> bool:
+    """Whether a string can be a class: printable, without blanks around, not long."""
+    printable = all(point.isprintable() or point in JOINERS for point in name)
+    return printable and 0 < len(name.strip()) == len(name) <= LONGEST_CLASS
+
+
+def _numbered(names: Sequence[str]) -> dict[str, str]:
+    """The characters of label numbers; none where nothing tells their label set."""
+    numbers = set(map(int, names))
+    low, high, n = min(numbers), max(numbers), len(numbers)
+    if low < 2 and n == high - low + 1 == len(LETTERS):
+        known = " " * low + LETTERS
+    elif high >= len(BYCLASS) or (low == 1 and high == n):  # is 10 the digit 0, as in MATLAB?
+        return {}
+    else:
+        known = BALANCED if high < len(BALANCED) else BYCLASS
+    return {name: known[int(name)] for name in names}
+
+
+def _character(name: str) -> str:
+    """The character that a name means by itself; empty for none."""
+    if code := re.fullmatch(r"[Uu]\+(0?[0-9a-fA-F]{4,5}|10[0-9a-fA-F]{4})", name):
+        return chr(int(code[1], 16))
+    if name.lower() in WORDS:
+        return str(WORDS.index(name.lower()))
+    if (sample := re.fullmatch("[Ss]ample[ _-]?0*([1-9][0-9]?)", name)) and int(sample[1]) <= 62:
+        return BYCLASS[int(sample[1]) - 1]
+    if case := re.fullmatch("([a-z])[ _-](upper|capital|lower|small)([ _-]?case)?", name.lower()):
+        return case[1].upper() if case[2] in ("upper", "capital") else case[1]
+    # Marks belong to the character before; a virama or a joiner also joins the one behind.
+    bases, joined = 0, False
+    for point in name:
+        bases += not (joined or unicodedata.category(point)[0] == "M" or point in JOINERS)
+        joined = unicodedata.combining(point) == 9 or point == JOINERS[1]
+    return name if bases == 1 or len(name) == 1 else ""
