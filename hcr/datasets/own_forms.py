@@ -1,9 +1,7 @@
 """The forms of a person's own data: pictures in folders or with a table, and files of arrays.
 
-docs/own_data.md lists them. A folder of pictures is named as `characters_of` knows it, or by a line
-of `classes.csv`.
-
-What is wrong is a `ValueError` here; `hcr.datasets.own` makes an error for the user of it.
+docs/own_data.md lists them. What is wrong is a `ValueError` here; `hcr.datasets.own` makes an error
+for the user of it.
 """
 
 import csv
@@ -43,7 +41,6 @@ ARRAYS = {
     'images = [np.asarray(Image.open(io.BytesIO(i["bytes"]))) for i in t.image]',
     ".tfrecord": 'd = tfds.as_numpy(tfds.load("emnist/balanced", split="train", batch_size=-1)); '
     'images, labels = d["image"], d["label"]',
-    ".pt": "images, labels = map(np.asarray, torch.load(x, weights_only=True)[:2])",
     ".pkl": "images, labels = pickle.load(open(x, 'rb'))",
 }
 
@@ -120,8 +117,7 @@ def _folder(path: Path) -> Source:
     meanings |= known
     if not names or not names <= meanings.keys():
         return _listed(path, csvs) or _unnamed(path, files, names, meanings)
-    passed: Counter[str] = Counter()
-    pictures = {}
+    passed, pictures = Counter(), {}
     for part, top in tops.items():
         loose = sum(file.suffix.lower() in SUFFIXES for file in top.iterdir())
         passed["pictures in no character's folder"] += loose
@@ -218,7 +214,7 @@ def _class_table(file: Path) -> dict[str, str]:
 
 def _part_of(name: str) -> str:
     """The split whose name is a word of a file's name, else "all"."""
-    words = re.split(r"[^a-z0-9]+", name.lower())
+    words = re.findall("[a-z0-9]+", name.lower())
     return next((PARTS[word] for word in words if word in PARTS), "all")
 
 
@@ -226,8 +222,7 @@ def _by_part(files: list[Path]) -> dict[str, Path]:
     """The files by the part that their names say, one for each."""
     parts = {_part_of(file.name): file for file in files}
     if len(parts) < len(files) or {"all"} < parts.keys():
-        names = ", ".join(file.name for file in files)
-        raise ValueError(f"{names}; give one, or a folder with one of train and one of test")
+        raise ValueError(f"{', '.join(f.name for f in files)}; give one, or one train and one test")
     return parts
 
 
@@ -277,8 +272,7 @@ def _listed(path: Path, files: list[Path]) -> Source | None:
             notes.append(f"Passed over: {file.name}, which has no labels.")
             continue
         if len(named) > 1:
-            heads = ", ".join(rows.iloc[0])
-            raise ValueError(f"columns {heads} in {file.name}: call the one of characters 'label'")
+            raise ValueError(f"{len(others)} columns beside names in {file.name}: call one label")
         listed[file] = []
         for line, row in enumerate(zip(rows[named[0]], rows[column], strict=True), 1):
             label, picture = _normal(row[0].strip()), find(row[1])
@@ -287,8 +281,8 @@ def _listed(path: Path, files: list[Path]) -> Source | None:
             listed[file] += [(label, picture)] if line > head else []
     if not listed:
         return None
-    table = [path / CLASSES] if (path / CLASSES).is_file() else []
-    known = _class_table(table[0]) if table else {}
+    table = list(filter(Path.is_file, [path / CLASSES]))
+    known = _class_table(*table) if table else {}
     parts = {part: listed[file] for part, file in _by_part(list(listed)).items()}
     meanings, how = _meanings_of({label for rows in parts.values() for label, _ in rows}, known)
     rows = {
@@ -377,8 +371,8 @@ def _matlab(path: Path) -> Source:
     notes = []
     if len(writers) == 2:
         train, test = (set(writers[part].tolist()) for part in ("train", "test"))
-        both = f"{len(train & test):,} in both"
-        notes = [f"Writers: {len(train):,} in train, {len(test):,} in test, {both}."]
+        counts = len(train), len(test), len(train & test)
+        notes = ["Writers: {:,} in train, {:,} in test, {:,} in both.".format(*counts)]
     return _of_arrays(
         [path],
         {part: f"{path.name}, {part}" for part in parts},
