@@ -430,6 +430,52 @@ def test_no_picture(wrong, received):
     assert "\n" not in str(error.value)
 
 
+def ruled(gray, lines, width=4):
+    """Dark lines over a picture: each the side that it is parallel to, and its distance from it."""
+    gray = gray.copy()
+    for side, at in lines:
+        turned = np.rot90(gray, "tlbr".index(side))  # a view
+        turned[at : at + width] = 0.1
+    return gray
+
+
+LINES = {
+    "a box at the edge": [(side, 0) for side in "tlbr"],
+    "two sides of a cell": [("t", 0), ("l", 0)],
+    "a line below": [("b", 20)],
+    "ruled paper": [("t", 12), ("b", 20), ("b", 5)],
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_lines_are_no_ink_and_an_empty_cell_is_blank(name):
+    # Wide enough that no line touches the character; turned a little, as in a photo.
+    paper = {char: np.pad(gray, 10, constant_values=1) for char, gray in SCANS.items()}
+    for char, gray in paper.items():
+        found = from_picture(bytes_of(ruled(gray, LINES[name])))
+        assert likeness(found, AS_DRAWN[char]) > 0.97, char
+    empty = bytes_of(ruled(np.ones((220, 180)), LINES[name]))
+    assert set(read_ink(empty)[1]) == {"blank"}
+
+
+def test_a_box_inside_the_picture_is_no_ink():
+    for char, gray in SCANS.items():
+        boxed = ruled(np.pad(gray, 10, constant_values=1), LINES["a box at the edge"])
+        boxed = np.pad(boxed, 15, constant_values=1)
+        assert likeness(from_picture(bytes_of(boxed)), AS_DRAWN[char]) > 0.97, char
+        tilted = Image.fromarray(bytes_of(boxed)).rotate(2, Image.Resampling.BICUBIC, fillcolor=255)
+        assert likeness(from_picture(tilted), AS_DRAWN[char]) > 0.9, char
+
+
+@pytest.mark.parametrize("char", "TEHIFZ17")
+def test_bars_of_a_character_in_a_fine_pen_are_no_lines(char):
+    strokes = synthesis.character(char)
+    gray = scan(strokes, size=190, pen=5, canvas=(220, 220), at=(12, 12))
+    rows, columns = np.nonzero(gray < 0.5)
+    tight = gray[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    assert likeness(from_picture(bytes_of(tight)), from_strokes(strokes)) > 0.9
+
+
 GRAYS = bytes_of(SCANS["R"]).astype(int)
 RANGES = {
     "0..1": (GRAYS > 127).astype(np.uint8),

@@ -17,6 +17,7 @@ from PIL import Image
 from scipy import ndimage
 
 from hcr.preprocessing.images import EMNIST, SIDE, Framing
+from hcr.preprocessing.lines import without_lines
 from hcr.preprocessing.strokes import BLUR, PEN
 
 _PAPER = 64  # px: the finest grid on which uneven paper is looked for
@@ -32,6 +33,7 @@ _FORM = 16  # px: the grid on which form is told from shade
 _SHADE = 0.2  # of the spread on that grid: less is left of shade, more of ink (0.23 and more)
 _LUMP = 0.04  # of white: the spread that form must have where the grays are one lump
 _LITTLE = 0.1  # of the picture: so little ink may escape Otsu's threshold
+_FRAMED = 0.3  # of the border: if ink's share differs so much farther in, a line is there
 _FEW = 3  # px: so few edges are noise
 _TOUCHED = 0.1  # of the border: ink that covers less of it may have a margin
 _DARK = 0.1  # of the border: by so much light ink must be likelier than dark ink
@@ -89,7 +91,7 @@ def ink(gray: np.ndarray, inverted: bool | None, seen: np.ndarray | None = None)
         if seen is not None:
             level = np.where(seen, level, 0)
         if level.any():
-            break
+            return without_lines(level)
     return level
 
 
@@ -265,7 +267,12 @@ def _as_ink(above: np.ndarray) -> tuple[float, float]:
     mask = above > _otsu(above)[0]
     pieces, _ = ndimage.label(mask, structure=np.ones((3, 3)))
     areas = np.bincount(pieces.ravel())[1:]
-    return float(_border(mask).mean()), float(areas.max(initial=0) / max(areas.sum(), 1))
+    step = max(mask.shape) // 32
+    depths = [depth * step for depth in range(4) if min(mask.shape) > 8 * depth * step]
+    rings = [_border(mask[n : len(mask) - n, n : mask.shape[1] - n]).mean() for n in depths]
+    # A line along the border, or not far from it, is in one of them.
+    border = np.median(rings) if abs(np.median(rings) - rings[0]) > _FRAMED else rings[0]
+    return float(border), float(areas.max(initial=0) / max(areas.sum(), 1))
 
 
 def _above_paper(soft: np.ndarray, is_dark: bool) -> tuple[np.ndarray, np.ndarray]:
