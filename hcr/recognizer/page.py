@@ -132,8 +132,8 @@ def _has_neighbors(ink: np.ndarray) -> bool:
 
     step = -(-max(ink.shape) // _SMALL)
     padded = np.pad(ink, [(0, -side % step) for side in ink.shape])
-    height, width = padded.shape
-    small = padded.reshape(height // step, step, width // step, step).max(axis=(1, 3)) >= 0.5
+    rows = padded.reshape(-1, step, padded.shape[1]).max(axis=1)
+    small = rows.reshape(len(rows), -1, step).max(axis=2) >= 0.5
     found = ndimage.find_objects(ndimage.label(small, structure=np.ones((3, 3)))[0])
     least = _HIGH * max((y.stop - y.start for y, _ in found), default=0)
     high = sorted((x.start, x.stop) for y, x in found if y.stop - y.start >= least)
