@@ -1,6 +1,7 @@
 """What `Recognizer.load` takes: names, folders, files, models of Keras 2 and of others."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,12 +13,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.special import softmax
 
 from hcr import recognizer
 from hcr.errors import ModelError, RunError
 from hcr.recognizer import PRETRAINED, Recognizer, keras2
-from hcr.recognizer.sources import Scaling, parse_scaling
+from hcr.recognizer.sources import Scaling, kind_of, parse_scaling
 from hcr.runs import files
 
 DIGITS = tuple("0123456789")
@@ -98,12 +100,39 @@ def test_what_is_nowhere_is_one_line(what, word):
     one_line(error)
 
 
-@pytest.mark.parametrize("name", ["model", "net.onnx"])
-def test_another_kind_of_file_is_one_line(run, name):
-    shutil.copy(run / "model.tflite", run / name)
-    with pytest.raises(ModelError, match="must be a .tflite") as error:
-        Recognizer.load(run / name)
-    one_line(error, run / name)
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("net.weights.h5", "load_weights"),
+        ("model.ckpt.index", "load_weights"),
+        ("model.pkl", "pickle"),
+        ("net.pt", "torch.onnx.export"),
+        ("model.json", "tensorflowjs_converter"),
+        ("saved/saved_model.pb", "tf.saved_model.load"),
+        ("net.mlmodel", "docs"),
+        ("empty/notes.md", "no model"),
+    ],
+)
+def test_another_kind_of_file_is_one_line_that_says_what_to_do(tmp_path, name, word):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"x")
+    path = path.parent if path.parent != tmp_path else path
+    for what in (path, str(path)):
+        with pytest.raises(ModelError, match=word) as error:
+            Recognizer.load(what, DIGITS)
+        one_line(error, path)
+        assert not re.search("(?i)delete|train it again", str(error.value))
+
+
+def test_a_file_is_known_by_its_content(run, tmp_path):
+    keras_3 = (run / "model.keras").read_bytes()
+    for name in ("MODEL.TFLITE", "model", "net.onnx"):
+        shutil.copy(run / "model.tflite", tmp_path / name)
+        assert Recognizer.load(tmp_path / name, DIGITS).labels == DIGITS
+    for name in ("NET.KERAS", "net.h5", "net", "net.keras.zip"):
+        (tmp_path / name).write_bytes(keras_3)
+        assert kind_of(tmp_path / name) == "keras"
 
 
 def test_labels_lie_beside_a_file_or_are_passed(run):
@@ -121,11 +150,32 @@ def test_labels_lie_beside_a_file_or_are_passed(run):
     one_line(error, moved)
 
 
-@pytest.mark.parametrize("labels", ["012345678", "0123456788", [0, 1], 7, "", Path("nowhere.json")])
+@pytest.mark.parametrize(
+    "labels",
+    [
+        "012345678",
+        "0123456788",
+        [0, 1],
+        7,
+        "",
+        Path("nowhere.json"),
+    ],
+)
 def test_labels_that_do_not_fit_are_one_line(run, labels):
     with pytest.raises(ModelError, match="Received|no file") as error:
         Recognizer.load(run / "model.tflite", labels)
     one_line(error)
+
+
+def test_outputs_without_a_character_are_left_out(run):
+    whole = Recognizer.load(run / "model.tflite", DIGITS)
+    some = Recognizer.load(run / "model.tflite", ["", *"123", "", *"5678", ""])
+    assert some.labels == tuple("1235678")
+    kept = whole.predict(PICTURES)[:, [1, 2, 3, 5, 6, 7, 8]]
+    np.testing.assert_allclose(some.predict(PICTURES), kept / kept.sum(1, keepdims=True), 1e-4)
+    with pytest.raises(ModelError, match=r'labels=\[""') as error:
+        Recognizer.load(run / "model.tflite", DIGITS[1:])
+    one_line(error, run / "model.tflite")
 
 
 @pytest.mark.parametrize("change", ["model", "labels"])
@@ -186,7 +236,7 @@ def test_what_is_no_whole_model_is_one_line(run, content):
         whole = path.read_bytes()
         content = whole[: int(content * len(whole)) if isinstance(content, float) else content]
     path.write_bytes(content)
-    with pytest.raises(ModelError, match="LiteRT") as error:
+    with pytest.raises(ModelError, match="LiteRT|archive") as error:
         Recognizer.load(run)
     one_line(error, path)
 
@@ -226,10 +276,9 @@ def exported(path: Path, shape=(28, 28), dtype="uint8", ends="softmax", outputs=
 @pytest.mark.parametrize(
     ("form", "received"),
     [
-        ({"shape": (32, 32)}, r"uint8 \(n, 32, 32\)"),
+        ({"shape": (28, 32)}, r"uint8 \(n, 28, 32\)"),
         ({"dtype": "float32"}, "scaling"),
         ({"outputs": 2}, r"\) and float32"),
-        ({"ends": None}, "sum to 1"),
     ],
 )
 def test_a_network_of_another_form_is_one_line(tmp_path, form, received):
@@ -239,10 +288,11 @@ def test_a_network_of_another_form_is_one_line(tmp_path, form, received):
     one_line(error, tmp_path / "other.tflite")
 
 
-def test_a_network_for_one_image_at_a_time_answers_for_many_and_one_for_four_does_not(tmp_path):
+def test_a_network_for_a_fixed_number_of_images_answers_for_any(tmp_path):
     import tensorflow as tf
 
     weights = np.random.default_rng(0).normal(0, 0.01, (784, 10)).astype(np.float32)
+    expected = softmax(PICTURES.reshape(-1, 784) / 255 @ weights, axis=1)
     for batch in (1, 4):
 
         def call(pictures, batch=batch):
@@ -253,11 +303,9 @@ def test_a_network_for_one_image_at_a_time_answers_for_many_and_one_for_four_doe
         function = tf.function(call).get_concrete_function(spec)
         content = tf.lite.TFLiteConverter.from_concrete_functions([function]).convert()
         (tmp_path / f"{batch}.tflite").write_bytes(content)
-    expected = softmax(PICTURES.reshape(-1, 784) / 255 @ weights, axis=1)
-    found = Recognizer.load(tmp_path / "1.tflite", DIGITS).predict(PICTURES)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    with pytest.raises(ModelError, match=r"\(4, 28, 28\)"):
-        Recognizer.load(tmp_path / "4.tflite", DIGITS)
+        found = Recognizer.load(tmp_path / f"{batch}.tflite", DIGITS)
+        np.testing.assert_allclose(found.predict(PICTURES), expected, atol=1e-5)
+        np.testing.assert_allclose(found.predict(PICTURES[3:4])[0], expected[3], atol=1e-5)
 
 
 # Models that take numbers
@@ -297,6 +345,42 @@ def expected_of(net, scaling: str) -> np.ndarray:
     return softmax(values.reshape(len(plain), 784) @ kernel + bias, axis=1)
 
 
+def test_images_are_resized_and_repeated_as_a_model_takes_them(tmp_path):
+    plain = PICTURES.astype(np.float32) / 255
+    large = [np.asarray(Image.fromarray(one).resize((32, 32), 2)) for one in plain]
+    small = [np.asarray(Image.fromarray(one).resize((14, 14), 2)) for one in plain]
+    colors = np.repeat(plain[..., None], 3, axis=3)
+    forms = {(1, 32, 32): large, (14, 14, 1): small, (28, 28, 3): colors, (784, 1): plain}
+    forms[3, 28, 28] = colors.transpose(0, 3, 1, 2)
+    for shape, inputs in forms.items():
+        kernel, bias = exported(tmp_path / "mine.tflite", shape, "float32").get_weights()
+        model = Recognizer.load(tmp_path / "mine.tflite", DIGITS, "0..1")
+        expected = softmax(np.reshape(inputs, (len(plain), -1)) @ kernel + bias, axis=1)
+        np.testing.assert_allclose(model.predict(PICTURES), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int8"])
+def test_a_quantized_file_takes_the_scaling_of_its_training_or_its_own(tmp_path, kind, capsys):
+    import tensorflow as tf
+
+    net, path = exported(tmp_path / "mine.tflite", (28, 28, 1), "float32"), tmp_path / "mine.tflite"
+    converter = tf.lite.TFLiteConverter.from_keras_model(net)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    samples = np.random.default_rng(1).random((20, 1, 28, 28, 1), np.float32)
+    samples[:, :, :9], samples[:, :, 20:] = 0, 1
+    converter.representative_dataset = lambda: ([sample] for sample in samples)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.as_dtype(kind)
+    path.write_bytes(converter.convert())
+    for scaling in ("0..1", None):
+        model = Recognizer.load(path, DIGITS, scaling)
+        np.testing.assert_allclose(model.predict(PICTURES), expected_of(net, "0..1"), atol=0.03)
+        np.testing.assert_allclose(model.predict(PICTURES).sum(axis=1), 1, atol=1e-5)
+    assert "0..1" in capsys.readouterr().err
+    with pytest.raises(ModelError, match="scaling='0..1'"):
+        Recognizer.load(path, DIGITS, "0..255")
+
+
 @pytest.mark.parametrize("shape", [(28, 28, 1), (784,)])
 def test_a_litert_file_that_takes_numbers(tmp_path, shape):
     net = exported(tmp_path / "mine.tflite", shape, "float32")
@@ -314,8 +398,8 @@ def converted(path: Path, scaling: str | None, labels) -> Recognizer:
     from hcr.models.convert import convert
 
     target = path.with_suffix(".tflite")
-    convert(path, target, parse_scaling(scaling))
-    return Recognizer(target, labels)
+    convert(path, target)
+    return Recognizer(target, labels, parse_scaling(scaling))
 
 
 @pytest.mark.parametrize(
@@ -324,6 +408,7 @@ def converted(path: Path, scaling: str | None, labels) -> Recognizer:
         ((28, 28, 1), "softmax", "0..1"),
         ((28, 28), "softmax", "-1..1"),
         ((784,), None, "0..1 inverted"),
+        ((28, 28, 1), "sigmoid", "0..1"),
     ],
 )
 def test_a_keras_file_that_takes_numbers(tmp_path, shape, ends, scaling):
@@ -336,8 +421,7 @@ def test_a_keras_file_that_takes_numbers(tmp_path, shape, ends, scaling):
     ("form", "scaling", "word"),
     [
         ({"dtype": "float32"}, None, "scaling"),
-        ({"shape": (28, 28, 3), "dtype": "float32"}, "0..1", "28, 3"),
-        ({"dtype": "float32", "ends": "sigmoid"}, "0..1", "probabilities"),
+        ({"shape": (28, 28, 2), "dtype": "float32"}, "0..1", "28, 2"),
     ],
 )
 def test_a_keras_file_of_another_form_is_one_line(tmp_path, form, scaling, word):
@@ -345,6 +429,18 @@ def test_a_keras_file_of_another_form_is_one_line(tmp_path, form, scaling, word)
     with pytest.raises(ModelError, match=word) as error:
         converted(tmp_path / "mine.keras", scaling, DIGITS)
     one_line(error, tmp_path)
+
+
+def test_recurrent_layers_and_fixed_batches_in_a_keras_file(tmp_path):
+    from hcr.models.convert import keras
+
+    both = keras.layers.Bidirectional(keras.layers.LSTM(3))
+    ends = keras.layers.Dense(10, "softmax")
+    net = keras.Sequential([keras.Input((28, 28), batch_size=4), both, ends])
+    net.save(tmp_path / "mine.keras")
+    expected = net.predict(PICTURES[:4] / 255, batch_size=4, verbose=0)
+    model = converted(tmp_path / "mine.keras", "0..1", DIGITS)
+    np.testing.assert_allclose(model.predict(PICTURES)[:4], expected, atol=1e-5)
 
 
 # Conversion
@@ -365,7 +461,7 @@ def test_a_keras_file_is_converted_once_by_its_content(tmp_path, monkeypatch):
     # Damaged, and still a whole LiteRT file: rebuilt.
     content = model.path.read_bytes()
     model.path.write_bytes(content[:-40000] + bytes(20000) + content[-20000:])
-    monkeypatch.setattr(keras2, "_run", lambda source, target, scaling: target.write_bytes(b"new"))
+    monkeypatch.setattr(keras2, "_run", lambda source, target: target.write_bytes(b"new"))
     found = keras2.convert(path)
     assert found.read_bytes() == b"new"
     assert list(model.path.parent.iterdir()) == [found]
@@ -471,12 +567,17 @@ def test_a_conversion_that_answers_otherwise_is_refused(tmp_path, monkeypatch):
         ("sequential", "0..1", "bare"),
         ("functional", "-1..1 inverted transposed", "whole"),
         ("convolution", "0..1", "no input layer"),
+        ("convolution", "0..1", "augmented"),
     ],
 )
 def test_a_model_of_keras_2_answers_as_it_did_there(keras_2, name, scaling, form):
     folder, answers = keras_2
     path = folder / f"{name}.h5"
-    if form != "whole":  # as Keras wrote it before 2.3
+    if form == "augmented":
+        zoom = {"class_name": "RandomZoom", "config": {"name": "zoom"}}
+        zoom = {"class_name": "Sequential", "config": {"name": "all", "layers": [zoom]}}
+        changed(path, lambda config: config["config"]["layers"].insert(1, zoom))
+    elif form != "whole":  # as Keras wrote it before 2.3
         changed(path, lambda config: config["config"]["layers"].pop(0))
     if form == "bare":  # before 2.2.3
         changed(path, lambda config: config.update(config=config["config"]["layers"]))
@@ -484,16 +585,14 @@ def test_a_model_of_keras_2_answers_as_it_did_there(keras_2, name, scaling, form
     np.testing.assert_allclose(model.predict(PICTURES), answers[name], atol=1e-5)
 
 
-def test_an_h5_file_is_loaded_as_any_other_and_kept_by_its_scaling(keras_2, monkeypatch):
+def test_an_h5_file_is_loaded_as_any_other_and_converted_once(keras_2, monkeypatch):
     folder, answers = keras_2
     monkeypatch.setenv("HCR_CACHE", str(folder / "cache"))
     path = folder / "sequential.h5"
     model = Recognizer.load(path, "vwxyz", "0..1")
     np.testing.assert_allclose(model.predict(PICTURES), answers["sequential"], atol=1e-5)
     monkeypatch.setattr("subprocess.run", None)
-    assert Recognizer.load(path, "abcde", scaling="0..1").path == model.path
-    with pytest.raises(TypeError):
-        Recognizer.load(path, "abcde", scaling="0..1 transposed")
+    assert Recognizer.load(path, "abcde", "0..1 transposed").path == model.path
 
 
 def changed(path: Path, change) -> Path:

@@ -1,12 +1,14 @@
 """Keras models from files, and Keras models as LiteRT.
 
-    python -m hcr.models.convert SOURCE TARGET.tflite [SCALING]
+    python -m hcr.models.convert SOURCE TARGET.tflite
 
 SOURCE is a `.keras` file, or an `.h5` file of Keras 2. `hcr.recognizer` runs this in a process of
 its own, whose memory and time it limits.
 """
 
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +20,9 @@ from hcr.models import backend
 from hcr.models.backend import keras, predict
 from hcr.models.recipe import Recipe
 from hcr.preprocessing import ink
-from hcr.recognizer import Recognizer, keras2, keras_files, named
-from hcr.recognizer.sources import SHAPES, Scaling, parse_scaling
+from hcr.recognizer import keras2, keras_files, named
+from hcr.recognizer.network import Network
+from hcr.recognizer.sources import Scaling, kind_of
 from hcr.runs import Run, environment, files
 
 MOST_DIFFERENT = 1e-3  # in a probability, between Keras and LiteRT
@@ -56,43 +59,48 @@ def save(run: Run, net: keras.Model, data: Dataset, recipe: Recipe, **facts) -> 
     return pd.DataFrame({"file": names, "kB": sizes, "difference": [np.nan, difference]})
 
 
-def convert(source: Path, target: Path, scaling: Scaling | None = None) -> None:
+def convert(source: Path, target: Path) -> None:
     """Write the Keras model in `source` to `target` as LiteRT, and check that both agree.
 
-    Only what Keras' safe mode allows is loaded: no code comes out of a file. A `scaling`, for a
-    model that does not keep the image contract, becomes the first layers of what is written; where
-    the model ends in logits, a softmax becomes the last.
-
-    Raises `ModelError` where it is no such model, does not keep the contract, or the two differ.
+    Only what Keras' safe mode allows is loaded: no code comes out of a file. Batches become free,
+    recurrent layers are unrolled. Raises `ModelError` where it is no model, or the two differ.
     """
     net = load(source)
-    if scaling is not None:
-        net = _adapted(source, net, scaling)
-    remedy = "Make scaling a layer of it, or pass how it was trained, as scaling='0..1'."
-    backend.check(net, source, remedy=remedy)
+    if any(len(getattr(net, side, None) or ()) != 1 for side in ("inputs", "outputs")):
+        raise ModelError(
+            f"{source} must have one input of a known shape and one output. "
+            f"Received: {_line(backend.signature(net))}. Begin it with keras.Input, and save again."
+        )
+    for layer in net._flatten_layers():
+        if getattr(layer, "unroll", None) is False:
+            layer.unroll = True
+    entry = keras.Input(net.inputs[0].shape[1:], dtype=net.inputs[0].dtype)
     images = np.random.default_rng(0).integers(0, 256, (9, 28, 28), np.uint8)
     images[0] = 0
-    _write_litert(net, target, images)
+    scaling = Scaling(0, 1) if "float" in str(entry.dtype) else None
+    _write_litert(keras.Model(entry, net(entry)), target, images, scaling, source)
 
 
 def load(source: Path) -> keras.Model:
-    """The Keras model in `source`, loaded in safe mode. Raises `ModelError` where there is none.
+    """The Keras model in `source`, loaded in safe mode; in an `.h5` file, rebuilt layer by layer.
 
-    A model in an `.h5` file is rebuilt layer by layer.
+    Raises `ModelError` where there is none.
     """
     try:
-        if source.suffix in (".h5", ".hdf5"):
+        if kind_of(source) == "h5":
             return _rebuilt(keras2.read(source))
         keras2.check_archive(source)
-        with environment.quiet_stderr():
-            return keras.saving.load_model(source, compile=False, safe_mode=True)
+        with environment.quiet_stderr(), tempfile.TemporaryDirectory() as folder:
+            # Keras reads no other suffix.
+            path = Path(shutil.copy(source, Path(folder) / "model.keras"))
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
     except HcrError:
         raise
     # A stranger's file may break at any place of Keras or h5py, with any exception.
     except Exception as error:
         raise ModelError(
-            f"{source} must be a whole Keras model that safe mode can load. "
-            f"Received: {_line(error)}. Save it again, from layers of Keras alone."
+            f"{source} must be a whole Keras model that safe mode can load. Received: "
+            f"{_line(error)[:160]}. {keras2.TRUSTED.format(str(source))}"
         ) from error
 
 
@@ -175,36 +183,16 @@ def _trained(what: str, n_classes: int) -> keras.Model:
     return net
 
 
-def _adapted(source: Path, net: keras.Model, scaling: Scaling) -> keras.Model:
-    """`net` behind layers that scale images, and before a softmax where it gives logits.
-
-    Raises `ModelError` where it has other than one input of `SHAPES` and one output of classes.
-    """
-    inputs, outputs = (
-        [tuple(x.shape) for x in getattr(net, side, [])] for side in ("inputs", "outputs")
-    )
-    if inputs not in [[(None, *shape)] for shape in SHAPES] or list(map(len, outputs)) != [2]:
-        raise ModelError(
-            f"{source} must take (n, 28, 28), (n, 28, 28, 1) or (n, 784), and give (n, classes). "
-            f"Received: {_line(backend.signature(net))}. Models of other sizes are not supported."
-        )
-    images = keras.Input((28, 28), dtype="uint8", name="images")
-    values = keras.layers.Rescaling(scaling.factor, scaling.paper)(images)
-    if scaling.transposed:
-        values = keras.layers.Permute((2, 1))(values)
-    probabilities = net(keras.layers.Reshape(inputs[0][1:])(values))
-    if getattr(net.layers[-1], "activation", None) is keras.activations.linear:
-        probabilities = keras.layers.Softmax()(probabilities)
-    return keras.Model(images, probabilities)
-
-
-def _write_litert(net: keras.Model, target: Path, images: np.ndarray) -> float:
+def _write_litert(
+    net: keras.Model, target: Path, images: np.ndarray, scaling: Scaling | None = None, name=None
+) -> float:
     """Write `net` as LiteRT; the largest difference of both's probabilities of `images`."""
     with files.writing(target) as aside, environment.quiet_stderr():
         # Keras 3.13 takes no Path here.
         net.export(str(aside), format="litert", verbose=False)
-    recognizer = Recognizer(target, map(str, range(net.output_shape[1])))
-    difference = float(np.abs(predict(net, images) - recognizer.predict(images)).max())
+    network = Network(target, scaling, name)
+    expected = network.probabilities(predict(net, network.entry(images)))
+    difference = float(np.abs(expected - network(images)).max())
     if not difference <= MOST_DIFFERENT:
         raise ModelError(
             f"The LiteRT file must give Keras' probabilities within {MOST_DIFFERENT:g}. "
@@ -218,6 +206,4 @@ def _line(value: object) -> str:
 
 
 if __name__ == "__main__":
-    convert(
-        Path(sys.argv[1]), Path(sys.argv[2]), parse_scaling(sys.argv[3] if sys.argv[3:] else None)
-    )
+    convert(Path(sys.argv[1]), Path(sys.argv[2]))

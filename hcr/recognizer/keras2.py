@@ -1,4 +1,4 @@
-"""Keras files: their conversion to LiteRT, and `.h5` files of Keras 2 as a list of layers.
+"""Keras files: their conversion to LiteRT, and those of Keras 2 as a list of layers.
 
 Keras 3 refuses some files of Keras 2 ("Kernel shape must have the same length as input"). So names,
 numbers and weights are taken from them, no code, and `hcr.models.convert` builds the layers again.
@@ -6,6 +6,7 @@ numbers and weights are taken from them, no code, and `hcr.models.convert` build
 
 import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from hcr.errors import ModelError
+from hcr.recognizer.sources import WEIGHTS, kind_of
 from hcr.runs import environment, files
 
 # Run as a program: this module must neither import TensorFlow nor know the one that does.
@@ -29,19 +31,24 @@ SECONDS = 600  # a conversion takes about 15
 MEMORY = 4 << 30  # bytes; TensorFlow takes 0.9 GB, and eight times the weights
 CORES = 4  # that it may use: each thread's stack counts as memory
 MOST = 512 << 20  # bytes of a model's weights; one for such small images has far fewer
+TRUSTED = (
+    "If you trust its code: import keras; keras.models.load_model({0!r}, compile=False, "
+    "safe_mode=False).export('net.tflite', format='litert')"
+)
 MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 
 KINDS = {"Activation", "Add", "Average", "AveragePooling2D", "BatchNormalization", "Concatenate"}
-KINDS |= {"Conv2D", "Cropping2D", "Dense", "DepthwiseConv2D", "ELU", "Flatten", "LeakyReLU"}
+KINDS |= {"Conv2D", "Cropping2D", "Dense", "DepthwiseConv2D", "ELU", "Flatten", "GRU", "LSTM"}
 KINDS |= {"GlobalAveragePooling2D", "GlobalMaxPooling2D", "LayerNormalization", "MaxPooling2D"}
-KINDS |= {"Maximum", "Multiply", "PReLU", "Permute", "ReLU", "Rescaling", "Reshape"}
+KINDS |= {"LeakyReLU", "Maximum", "Multiply", "PReLU", "Permute", "ReLU", "Rescaling", "Reshape"}
 KINDS |= {"SeparableConv2D", "Softmax", "ZeroPadding2D"}
 # What is taken of a layer's configuration: what decides its answers.
 OPTIONS = {"activation", "alpha", "axis", "center", "cropping", "depth_multiplier", "dilation_rate"}
 OPTIONS |= {"dims", "epsilon", "filters", "kernel_size", "keepdims", "max_value", "negative_slope"}
 OPTIONS |= {"offset", "padding", "pool_size", "scale", "shared_axes", "strides", "target_shape"}
+OPTIONS |= {"go_backwards", "recurrent_activation", "reset_after", "return_sequences"}
 OPTIONS |= {"threshold", "units", "use_bias"}
-# These change nothing in a network that is trained.
+# These change nothing in a network that is trained, as those of augmentation: Random...
 SILENT = {"ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout"}
 SILENT |= {"GaussianNoise", "SpatialDropout2D"}
 
@@ -75,15 +82,18 @@ def read(path: Path) -> Plan:
     import h5py
 
     try:
+        remedy = TRUSTED
         with h5py.File(path, "r") as file:
-            config = file.attrs["model_config"]  # which weights alone lack
-            return _plan(json.loads(config), _Weights(file))
+            if "model_config" not in file.attrs:
+                remedy = WEIGHTS.partition(". ")[2]
+                raise ValueError("weights alone")
+            return _plan(json.loads(file.attrs["model_config"]), _Weights(file))
     # A stranger's file may break at any place of h5py, with any exception.
     except Exception as error:
         reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
         raise ModelError(
-            f"{path} must be a whole model of Keras 2 in an .h5 file, Sequential or functional, of "
-            f"plain layers. Received: {reason}. Save such a model."
+            f"{path} must be a whole model of Keras 2, Sequential or functional, of plain layers. "
+            f"Received: {reason}. {remedy.format(str(path))}"
         ) from error
 
 
@@ -157,7 +167,9 @@ def _plan(model: dict, weights: _Weights) -> Plan:
 def _layer(entry: dict, sources: tuple[str, ...], weights: _Weights) -> Layer | None:
     """The layer of an entry; None where it changes nothing."""
     kind, config = entry["class_name"], entry["config"]
-    if kind in SILENT or kind == "InputLayer":
+    inside = config["layers"] if kind == "Sequential" else [entry]
+    kinds = {layer["class_name"] for layer in inside} - SILENT
+    if all(re.match("InputLayer|Random(?!Crop)", each) for each in kinds):
         return None
     name = config["name"]
     if kind not in KINDS:
@@ -172,8 +184,9 @@ def _layer(entry: dict, sources: tuple[str, ...], weights: _Weights) -> Layer | 
     if activation == "softmax_v2":
         options["activation"] = "softmax"
     # A name alone runs no code; that of hard_sigmoid means something else in Keras 3.
-    elif not isinstance(activation, str | None) or activation == "hard_sigmoid":
-        raise ValueError(f"the activation {activation!r:.80} of {name!r}")
+    for activation in (options.get("activation"), options.get("recurrent_activation")):
+        if not isinstance(activation, str | None) or activation == "hard_sigmoid":
+            raise ValueError(f"the activation {activation!r:.80} of {name!r}")
     if kind == "BatchNormalization" and isinstance(options.get("axis"), list):
         options["axis"] = options["axis"][0]
     return Layer(kind, name, sources, options, weights.of(name))
@@ -211,19 +224,17 @@ def _input_shape(layer: dict) -> list | None:
 # stranger's file of a few kB may ask for all the memory there is.
 
 
-def convert(path: Path, scaling: str | None = None) -> Path:
+def convert(path: Path) -> Path:
     """The Keras model in `path`, `.keras` or `.h5`, as a LiteRT file in the cache folder.
 
-    It is converted the first time that a file of this content is seen with this scaling. The name
-    holds the digests of both files: what was damaged is rebuilt. Raises `ModelError` where it is no
-    Keras model, wants more than safe mode allows, does not keep the image contract, or cannot be
-    converted within `MEMORY` and `SECONDS`; `RunError` where the cache folder cannot be written.
+    It is converted the first time that a file of this content is seen. The name holds the digests
+    of both files: what was damaged is rebuilt. Raises `ModelError` where it is no Keras model,
+    wants more than safe mode allows, or cannot be converted within `MEMORY` and `SECONDS`;
+    `RunError` where the cache folder cannot be written.
     """
-    if path.suffix.lower() == ".keras":
+    if kind_of(path) == "keras":
         check_archive(path)
     key = files.sha256(path)
-    if scaling is not None:
-        key = files.digest([key, scaling])
     folder = environment.cache_folder() / "models"
     for target in sorted(folder.glob(f"{key}-*.tflite")):
         if files.sha256(target).startswith(target.stem.split("-")[1]):
@@ -233,7 +244,7 @@ def convert(path: Path, scaling: str | None = None) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".converting-", dir=folder) as aside:
             fresh = Path(aside) / "model.tflite"
-            _run(path, fresh, scaling)
+            _run(path, fresh)
             target = folder / f"{key}-{files.sha256(fresh)[:16]}.tflite"
             os.replace(fresh, target)
     except OSError as error:
@@ -241,9 +252,8 @@ def convert(path: Path, scaling: str | None = None) -> Path:
     return target
 
 
-def _run(path: Path, target: Path, scaling: str | None) -> None:
-    words = [] if scaling is None else [scaling]
-    command = [sys.executable, "-c", MAIN, str(MEMORY), PROGRAM, str(path), str(target), *words]
+def _run(path: Path, target: Path) -> None:
+    command = [sys.executable, "-c", MAIN, str(MEMORY), PROGRAM, str(path), str(target)]
     # Only this backend writes LiteRT; a GPU's driver reserves more memory than is allowed.
     variables = {**os.environ, "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
     try:
@@ -258,7 +268,7 @@ def _run(path: Path, target: Path, scaling: str | None) -> None:
         raise ModelError(last.partition(": ")[2])
     raise ModelError(
         f"{path} must be converted once, in at most {MEMORY >> 20:,} MiB, which needs TensorFlow. "
-        f"Received: {last[:200]}. Use the .tflite file that 03_train writes beside it."
+        f"Received: {last[:200]}. Convert it to .tflite where it was trained."
     )
 
 
@@ -270,7 +280,7 @@ def main(memory: str, program: str, source: str, *words: str) -> None:
         with suppress(ValueError):  # a lower one is set
             resource.setrlimit(resource.RLIMIT_DATA, (int(memory), int(memory)))
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
-    if not source.lower().endswith(".keras"):
+    if kind_of(Path(source)) == "h5":
         read(Path(source))  # What is no model is reported without waiting for TensorFlow.
     sys.argv[1:] = [source, *words]
     runpy.run_module(program, run_name="__main__", alter_sys=True)
@@ -289,4 +299,4 @@ def check_archive(path: Path) -> None:
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         reason = f"no whole archive ({error})"
     if reason:
-        raise ModelError(f"{path} must be a .keras file. Received: {reason}. Save it again.")
+        raise ModelError(f"{path} must be a .keras file. Received: {reason}. Copy it again.")

@@ -1,5 +1,6 @@
-"""A LiteRT file as a fast function of images."""
+"""A model's file as a fast function of images, whatever form its numbers have."""
 
+import math
 import os
 import threading
 import weakref
@@ -8,43 +9,56 @@ from pathlib import Path
 import numpy as np
 
 from hcr.errors import ModelError
-from hcr.recognizer.sources import SHAPES, Scaling
+from hcr.recognizer.sources import Scaling, Tensor
 from hcr.runs import environment
 
 # Images at a time. Each takes as long among 8 as among 256 (`benchmarks/recognizer.py`), and the
 # buffers of 64 are small.
 BATCH = 64
+ENDS = {"logits": "logits: a softmax is added", "sigmoid": "sigmoids: their odds are normalized"}
 
 
 class Network:
-    """What `path` holds, from uint8 (n, 28, 28) to float32 (n, n_classes).
+    """What the model in `path` makes of images: probabilities, float32 (n, n_classes).
 
-    A network that takes float32 images gets them as `scaling` says. Raises `ModelError` where the
+    `notes` says what was done for it, in a line each. Raises `ModelError`, under `name`, where the
     file is no such network.
     """
 
-    def __init__(self, path: Path, n_classes: int, scaling: Scaling | None = None):
+    def __init__(self, path: Path, scaling: Scaling | None = None, name: object = None):
+        name = name or path
         try:
             # In memory: a file that is overwritten beneath its map ends the process.
             self._content = path.read_bytes()
-            first = _Interpreter(self._content, 1)
-            _check_form(path, first, n_classes, scaling)
+            self._engine = LiteRT
+            first = self._engine(self._content, 1)
+            sides = [" and ".join(map(str, side)) for side in (first.inputs, first.outputs)]
+            if [len(first.inputs), len(first.outputs)] != [1, 1]:
+                raise ValueError(f"{' to '.join(sides)}, where one of each is taken")
+            self._gives, self.entry = first.outputs[0], Entry(name, first.inputs[0], scaling)
+            self._batch = first.inputs[0].shape[0] or BATCH
+            self._fixed = first.inputs[0].shape[0] is not None
             self._interpreters = {True: first}  # for one image, and for many
-            self._scaling = scaling
-            self._shape = tuple(int(size) for size in first.input["shape"][1:])
-            self._batch = 1 if int(first.input["shape_signature"][0]) == 1 else BATCH
             # The first call is slower, and tells what no description does.
-            answer = self._invoke(np.zeros((1, 28, 28), np.uint8))
-        except (OSError, ValueError, RuntimeError, IndexError) as error:
+            probes = np.random.default_rng(0).integers(0, 256, (4, 28, 28), np.uint8)
+            probes[0] = 0
+            answers = np.concatenate([self._numbers(probe[None]) for probe in probes])
+            if len(answers) != len(probes) or not np.isfinite(answers).all():
+                raise ValueError(f"{sides[1]}, which is no number per class")
+        except ModelError:
+            raise
+        except Exception as error:  # A stranger's file may break with any.
             reason = " ".join(str(error).split())[:200].rstrip(".")
             raise ModelError(
-                f"{path} must be a LiteRT model. Received: {reason}. Train it again."
+                f"{name} must be a whole LiteRT model, from one image to its classes. "
+                f"Received: {reason}. Copy or export it again."
             ) from error
-        if not (answer.min() >= 0 and abs(answer.sum() - 1) < 1e-3):
-            raise ModelError(
-                f"{path} must give probabilities, which sum to 1. Received: numbers from "
-                f"{answer.min():g} to {answer.max():g}. End the network in a softmax."
-            )
+        self.n_classes, self.notes, self._ends = answers.shape[1], self.entry.notes, "softmax"
+        # Of a quantized softmax each number is off by half a step at most.
+        rounding = max(1e-3, self.n_classes * self._gives.scale / 2)
+        if answers.min() < 0 or np.abs(answers.sum(axis=1) - 1).max() > rounding:
+            self._ends = "sigmoid" if answers.min() >= 0 and answers.max() <= 1 else "logits"
+            self.notes.append(f"{name} gives {ENDS[self._ends]}.")
         # An interpreter has one set of buffers: two threads must not fill them at once.
         self._lock = threading.Lock()
         _opened.add(self)
@@ -53,16 +67,32 @@ class Network:
         """The probabilities, float32 (n, n_classes), of uint8 (n, 28, 28), n from 1 up."""
         starts = range(0, len(images), self._batch)
         with self._lock:
-            return np.concatenate([self._invoke(images[i : i + self._batch]) for i in starts])
+            numbers = [self._numbers(images[i : i + self._batch]) for i in starts]
+        return self.probabilities(np.concatenate(numbers))
 
-    def _invoke(self, images: np.ndarray) -> np.ndarray:
-        if self._scaling is not None:
-            images = self._scaling.apply(images, self._shape)
-        one = len(images) == 1
+    def probabilities(self, numbers: np.ndarray) -> np.ndarray:
+        """The probabilities that the model's numbers, float32 (n, n_classes), mean."""
+        if self._ends == "softmax" and not self._gives.scale:
+            return numbers
+        if self._ends == "sigmoid":  # Of one class alone, the odds are in proportion.
+            numbers = np.clip(numbers, 1e-6, 1 - 1e-6)
+            numbers = np.log(numbers / (1 - numbers))
+        if self._ends != "softmax":
+            numbers = np.exp(numbers - numbers.max(axis=1, keepdims=True))
+        return numbers / numbers.sum(axis=1, keepdims=True)
+
+    def _numbers(self, images: np.ndarray) -> np.ndarray:
+        """What the model gives, float32 (n, n_classes)."""
+        n, one = len(images), len(images) == 1
+        if self._fixed and n < self._batch:
+            images = np.concatenate([images, np.zeros((self._batch - n, 28, 28), np.uint8)])
         if one not in self._interpreters:
             # A second thread must be woken and waited for, which one image is not worth.
-            self._interpreters[one] = _Interpreter(self._content, 1 if one else environment.cores())
-        return self._interpreters[one](images)
+            self._interpreters[one] = self._engine(self._content, 1 if one else environment.cores())
+        numbers = self._interpreters[one](self.entry(images)).astype(np.float32, copy=False)
+        if self._gives.scale:
+            numbers = (numbers - self._gives.zero) * self._gives.scale
+        return numbers.reshape(len(images), -1)[:n]
 
 
 _opened: "weakref.WeakSet[Network]" = weakref.WeakSet()
@@ -80,7 +110,67 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-class _Interpreter:
+class Entry:
+    """Images, uint8 (n, 28, 28), ink 255 on 0, as a model's input.
+
+    That is a square image, flat or with axes of size 1 anywhere, or three times for three colors;
+    of another side than 28 it is resized by a triangle filter, as Pillow's bilinear one.
+    """
+
+    def __init__(self, name: object, takes: Tensor, scaling: Scaling | None):
+        self.notes: list[str] = []
+        free = 784 if len(takes.shape) == 2 else 28
+        self._shape = tuple(free if size is None else size for size in takes.shape[1:])
+        sizes = [size for size in self._shape if size != 1]
+        self._colors = len(sizes) == 3 and 3 in sizes and (1 if sizes[0] == 3 else 3)
+        if self._colors:
+            sizes.remove(3)
+        side = math.isqrt(math.prod(sizes))
+        if sizes not in ([side, side], [side**2]) or not 8 <= side <= 256:
+            raise ModelError(
+                f"{name} must take square images of one or three colors, as (n, 28, 28, 1), "
+                f"(n, 1, 32, 32) or (n, 784). Received: {takes}. Export it so."
+            )
+        right, remedy = scaling is not None, "'0..1', '-1..1' or '0..255', as it was trained"
+        if takes.dtype.kind != "f":
+            self._limits = np.iinfo(takes.dtype).min, np.iinfo(takes.dtype).max
+            own = Scaling(0, 255)
+            if takes.scale:  # It was calibrated on pixels, so that a byte has their range.
+                own = Scaling(*((end - takes.zero) * takes.scale for end in self._limits))
+            if takes.scale and takes.dtype.itemsize == 1 and scaling is None:
+                self.notes.append(f"{name} is quantized: scaling='{own}' is taken from it.")
+                scaling = own
+            right = scaling is not None and 0.5 < abs(scaling.factor / own.factor) < 2
+            right, remedy = right or not (takes.scale or scaling), f"'{own}', or that inverted"
+        if not right:
+            raise ModelError(
+                f"{name} takes {takes}: the scaling must say what ground and ink are in it. "
+                f"Received: {scaling or 'none'}. Pass scaling={remedy}."
+            )
+        self._takes, self._scaling, self._resize = takes, scaling, None
+        if side != 28:
+            self.notes.append(f"{name} takes {side} pixels: images are resized from 28.")
+            at = (np.arange(side) + 0.5)[:, None] * 28 / side - 0.5
+            weights = np.maximum(0, 1 - np.abs(at - np.arange(28)) / max(1, 28 / side))
+            self._resize = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """The input, (n, *shape), of uint8 (n, 28, 28)."""
+        scaling, takes = self._scaling, self._takes
+        if scaling is not None:
+            images = images.transpose(0, 2, 1) if scaling.transposed else images
+            images = images * np.float32(scaling.factor) + np.float32(scaling.paper)
+        if self._resize is not None:
+            images = self._resize @ images.astype(np.float32) @ self._resize.T
+        if takes.dtype.kind != "f" and images.dtype.kind == "f":
+            stored = images / takes.scale + takes.zero if takes.scale else images
+            images = np.clip(np.rint(stored), *self._limits)
+        if self._colors:
+            images = np.stack([images] * 3, axis=self._colors)
+        return images.astype(takes.dtype, copy=False).reshape(len(images), *self._shape)
+
+
+class LiteRT:
     """LiteRT's interpreter of a file's content, for any number of images."""
 
     def __init__(self, content: bytes, threads: int):
@@ -90,39 +180,26 @@ class _Interpreter:
         with environment.quiet_stderr():
             self._interpreter = Interpreter(model_content=content, num_threads=threads)
             self._interpreter.allocate_tensors()
-        self.inputs = self._interpreter.get_input_details()
-        self.outputs = self._interpreter.get_output_details()
-        self.input = self.inputs[0]
-        self._allocated = int(self.input["shape"][0])
+        details = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        self.inputs, self.outputs = ([_tensor(one) for one in side] for side in details)
+        self._in, self._out = (side[0]["index"] for side in details)
+        self._allocated = tuple(details[0][0]["shape"])
 
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        index = self.input["index"]
-        if len(images) != self._allocated:
-            self._interpreter.resize_tensor_input(index, images.shape)
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """The output of a batch of inputs."""
+        if values.shape != self._allocated:
+            self._interpreter.resize_tensor_input(self._in, values.shape)
             self._interpreter.allocate_tensors()
-            self._allocated = len(images)
-        self._interpreter.set_tensor(index, np.ascontiguousarray(images))
+            self._allocated = values.shape
+        self._interpreter.set_tensor(self._in, np.ascontiguousarray(values))
         self._interpreter.invoke()
-        return self._interpreter.get_tensor(self.outputs[0]["index"])
+        return self._interpreter.get_tensor(self._out)
 
 
-def _check_form(path: Path, network: _Interpreter, n_classes: int, scaling: Scaling | None) -> None:
-    """Raise `ModelError` where a network takes or gives something else than it should."""
-
-    def form(details: list[dict]) -> str:
-        parts = []
-        for tensor in details:
-            batch, *sizes = tensor["shape_signature"]
-            sizes = ["n" if batch in (-1, 1) else str(batch), *map(str, sizes)]
-            parts.append(f"{tensor['dtype'].__name__} ({', '.join(sizes)})")
-        return " and ".join(parts)
-
-    takes, gives = form(network.inputs), form(network.outputs)
-    foreign = [f"float32 (n, {', '.join(map(str, shape))})" for shape in SHAPES]
-    known = ["uint8 (n, 28, 28)"] if scaling is None else foreign
-    if takes not in known or gives != f"float32 (n, {n_classes})":
-        raise ModelError(
-            f"{path} must take {' or '.join(known)} {'with' if scaling else 'without'} a scaling, "
-            f"and give float32 (n, {n_classes}). Received: {takes} to {gives}. Pass a scaling, as "
-            "'0..1', for a model that takes numbers, and for no other; and the model's own labels."
-        )
+def _tensor(details: dict) -> Tensor:
+    scale, zero = details["quantization"]
+    sizes = details["shape_signature"]
+    if not len(sizes):  # of a shape that never varies
+        sizes = details["shape"]
+    shape = tuple(None if size < 0 else int(size) for size in sizes)
+    return Tensor(np.dtype(details["dtype"]), shape, float(scale), int(zero))

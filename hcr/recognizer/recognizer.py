@@ -1,5 +1,6 @@
 """A trained model as a function of images, strokes or pictures, without TensorFlow."""
 
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
@@ -51,13 +52,18 @@ class Recognizer:
     `temperature`, `groups`, `thresholds` and `framing` are those of its `About`.
     """
 
-    def __init__(self, path: Path, about: About | Iterable[str], scaling: Scaling | None = None):
+    def __init__(
+        self, path: Path, about: About | Iterable[str], scaling: Scaling | None = None, name=None
+    ):
         about = about if isinstance(about, About) else About(sources.check_labels(about))
-        self.path, self.labels, self.groups = Path(path), about.characters, about.groups
+        self.path, self.groups = Path(path), about.groups
         self.temperature, self.thresholds = about.temperature, about.alternatives
         self.framing = about.framing or EMNIST
-        self._network = Network(self.path, len(self.labels), scaling)
-        self._columns = np.arange(len(self.labels))  # of the network's outputs, those of `labels`
+        self._network = Network(self.path, scaling, name)
+        labels = sources.fitting(about.characters, self._network.n_classes, name or path)
+        self.labels = tuple(filter(None, labels))  # Outputs without one mean nothing.
+        # Of the network's outputs, those of `labels`.
+        self._columns = np.array([i for i, label in enumerate(labels) if label])
 
     @classmethod
     def load(
@@ -73,11 +79,10 @@ class Recognizer:
 
         Args:
             what: The name of a pretrained one (a key of `PRETRAINED`; None is the first of them,
-                47 classes), a run's folder, a `.tflite` or `.keras` file, or an `.h5` file of
-                Keras 2. The last two are converted without running code of theirs, which needs
-                TensorFlow and some ten seconds once.
-            labels: The characters in the order of the outputs, or the path of a `labels.json`; by
-                default the one beside the model.
+                47 classes), a run's folder, a `.tflite`, `.keras` or `.h5` file. The last two are
+                converted without running code of theirs, in some ten seconds once, by TensorFlow.
+            labels: The characters in the order of the outputs, "" for one that means nothing, or
+                the path of a `labels.json`; by default the one beside the model.
             scaling: For a model that does not take uint8 (n, 28, 28), ink 255 on 0: its numbers for
                 ground and ink, as `"0..1"`, then `inverted` for dark ink on light ground, and
                 `transposed` for images as EMNIST's files hold them.
@@ -90,14 +95,16 @@ class Recognizer:
         scaling or its framing do not fit, `ParameterError` for characters in `only` that it lacks.
         """
         numbers = sources.parse_scaling(scaling)
-        path, known = sources.find(what, labels)
-        known = replace(known, framing=sources.framing_of(path, known, framing))
-        if path.suffix.lower() in sources.KERAS:
+        name, known = sources.find(what, labels)
+        known = replace(known, framing=sources.framing_of(name, known, framing))
+        path = name
+        if sources.kind_of(name) in ("keras", "h5"):
             from hcr.recognizer import keras2
 
-            # What is converted scales the images itself.
-            path, numbers = keras2.convert(path, scaling), None
-        model = cls(path, known, numbers)
+            path = keras2.convert(name)
+        model = cls(path, known, numbers, name)
+        for line in model._network.notes:
+            print(line, file=sys.stderr)
         return model if only is None else model.among(only)
 
     def among(self, only: str | Iterable[str]) -> "Recognizer":

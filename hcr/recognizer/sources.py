@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,9 +20,27 @@ PRETRAINED = {
 }
 # The framing of those whose labels.json does not say it.
 FRAMED = dict.fromkeys(PRETRAINED.values(), EMNIST) | {PRETRAINED["mnist"]: FRAMINGS["mnist"]}
-KERAS = (".keras", ".h5", ".hdf5")
+SUFFIXES = {".tflite": "tflite", ".keras": "keras", ".h5": "h5", ".hdf5": "h5"}
+BEGINNINGS = {b"\x89HDF": "h5", b"PK\3\4": "keras"}
+WEIGHTS = (
+    "weights alone. Build the network in Python, then: net.load_weights({0!r}); "
+    "net.save('net.keras')"
+)
+# Others: the ends of their names, what they are, and how {0}, in the folder {1}, is converted.
+OTHERS = {
+    r"weights\.h5|ckpt.*|checkpoint|index|data-\d.*": WEIGHTS,
+    "pkl|pickle|joblib|sav|pt|pth|bin": "a pickle, which may run any code. Where it was trained: "
+    "net.save('net.keras') in Keras, or in PyTorch torch.onnx.export(net.eval(), "
+    "(torch.zeros(1, 1, 28, 28),), 'net.onnx', external_data=False)",
+    "json": "a TensorFlow.js model. Convert it: tensorflowjs_converter "
+    "--input_format=tfjs_layers_model --output_format=keras {0} net.h5",
+    # from_saved_model leaves the variables of Keras 3 uninitialized; here they become constants.
+    "pb": "a SavedModel. Convert it: import tensorflow as tf; net = tf.saved_model.load({1!r}); "
+    "lite = tf.lite.TFLiteConverter.from_concrete_functions([net.signatures['serving_default']], "
+    "net); open('net.tflite', 'wb').write(lite.convert())",
+    "": "another file. docs/recognizer.md says how others are converted",
+}
 FEW = 1000  # validation images: fewer tell neither how sure a network may be nor what it confuses
-SHAPES = ((28, 28), (28, 28, 1), (1, 28, 28), (784,))  # that a foreign model may take
 
 
 @dataclass(frozen=True)
@@ -37,12 +56,21 @@ class Scaling:
         """What a pixel of 0..255 is multiplied by."""
         return (self.ink - self.paper) / 255
 
-    def apply(self, images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        """uint8 (n, 28, 28) images, ink 255 on 0, as the model takes them: float32 (n, *shape)."""
-        if self.transposed:
-            images = images.transpose(0, 2, 1)
-        values = images.astype(np.float32) * np.float32(self.factor) + np.float32(self.paper)
-        return values.reshape(len(images), *shape)
+    def __str__(self):
+        return f"{self.paper:g}..{self.ink:g}{' transposed' * self.transposed}"
+
+
+class Tensor(NamedTuple):
+    """An input or output of a model: number = scale * (stored - zero) where it is quantized."""
+
+    dtype: np.dtype
+    shape: tuple[int | None, ...]  # of a batch; None for a size that is free
+    scale: float = 0.0
+    zero: int = 0
+
+    def __str__(self):
+        sizes = ("n" if size is None else str(size) for size in self.shape)
+        return f"{self.dtype} ({', '.join(sizes)})"
 
 
 def parse_scaling(text: str | None) -> Scaling | None:
@@ -88,7 +116,8 @@ def about(path: Path | str, model: Path | None = None) -> About:
     try:
         facts = files.read_sealed(path, required=False)
     except RunError as error:
-        raise ModelError(f"{error} Its run's 03_train writes it.") from error
+        reason = str(error).removesuffix(" Delete it.")
+        raise ModelError(f"{reason} Copy it again, or pass labels.") from error
     try:
         known = About(
             check_labels(facts["characters"]),
@@ -105,7 +134,7 @@ def about(path: Path | str, model: Path | None = None) -> About:
     if not right:
         raise ModelError(
             f"{path} must hold characters, temperature, groups, alternatives and framing as "
-            f"03_train writes them. Received: {str(facts)[:200]}. Train the model again."
+            f"03_train writes them. Received: {str(facts)[:200]}. Copy it again, or pass labels."
         )
     if model and known.sha256.get(model.name) not in (None, files.sha256(model)):
         raise ModelError(
@@ -116,10 +145,14 @@ def about(path: Path | str, model: Path | None = None) -> About:
 
 
 def check_labels(labels: Iterable[str]) -> tuple[str, ...]:
-    """`labels` as a tuple. Raises `ModelError` where they are not strings, none of them twice."""
+    """`labels` as a tuple, "" for an output that means nothing.
+
+    Raises `ModelError` where they are not strings, or one is there twice.
+    """
     checked = tuple(labels) if isinstance(labels, Iterable) else ()
+    names = [label for label in checked if label != ""]
     strings = all(isinstance(label, str) for label in checked)
-    if not checked or not strings or len(set(checked)) < len(checked):
+    if not names or not strings or len(set(names)) < len(names):
         raise ModelError(
             "Labels must be the characters in the order of the model's outputs, each once, or the "
             f"path of a labels.json. Received: {str(checked or labels)[:80]}."
@@ -127,7 +160,19 @@ def check_labels(labels: Iterable[str]) -> tuple[str, ...]:
     return checked
 
 
-def find(what: Path | str | None, labels: Iterable[str] | Path | None) -> tuple[Path, About]:
+def fitting(characters: Sequence[str], n: int, name: object) -> tuple[str, ...]:
+    """The labels of the `n` outputs of the model `name`. Raises `ModelError` for another number."""
+    if len(characters) == n + 1 and not characters[0]:
+        characters = characters[1:]  # They count from 1, and the outputs from 0.
+    if len(characters) != n:
+        raise ModelError(
+            f"{name} has {n} outputs, and must have as many labels. Received: {len(characters)}. "
+            'Pass its own, with "" for an output that means nothing: labels=["", *"ABC"].'
+        )
+    return tuple(characters)
+
+
+def find(what: Path | str | None, labels: Any) -> tuple[Path, About]:
     """The file that `Recognizer.load(what, labels)` means, and what is known of it.
 
     Raises `ModelError` where there is none, or where nothing tells its labels.
@@ -135,16 +180,13 @@ def find(what: Path | str | None, labels: Iterable[str] | Path | None) -> tuple[
     what = next(iter(PRETRAINED)) if what is None else what
     # A folder of the same name is meant by a `Path`, or by "./mnist".
     path = PRETRAINED[what] if isinstance(what, str) and what in PRETRAINED else Path(what)
-    path = path / "model.tflite" if path.is_dir() else path
-    suffix = path.suffix.lower()
-    if not path.is_file():
-        hint = nearest(str(what), PRETRAINED) if not suffix else ""
+    if path.is_dir():
+        saved = (path / "saved_model.pb").is_file()
+        path = path / ("saved_model.pb" if saved else "model.tflite")
+    if not path.is_file() and not path.with_name(f"{path.name}.index").is_file():  # a checkpoint's
+        hint = nearest(str(what), PRETRAINED) if not path.suffix else ""
         raise ModelError(f"There is no model {path}.{hint} Train one with: uv run run_all.py")
-    if suffix not in (".tflite", *KERAS):
-        raise ModelError(
-            f"A model's file must be a .tflite, a .keras or an .h5 file. Received: {path}. "
-            "Load its run's folder; docs/recognizer.md says how ONNX and PyTorch's are converted."
-        )
+    kind_of(path)
     beside = path.with_name("labels.json")
     if labels is None and not beside.is_file():
         raise ModelError(
@@ -155,6 +197,22 @@ def find(what: Path | str | None, labels: Iterable[str] | Path | None) -> tuple[
     if not isinstance(labels, Path):
         return path, About(check_labels(labels))
     return path, about(labels, path if labels == beside else None)
+
+
+def kind_of(path: Path) -> str:
+    """A file's value of `SUFFIXES`, by its content first. Raises `ModelError` for another kind."""
+    start, name = b"", path.name.lower()
+    if path.is_file():
+        with path.open("rb") as file:
+            start = file.read(8)
+    if start[4:] == b"TFL3":
+        return "tflite"
+    other = next(end for end in OTHERS if not end or re.search(rf"(^|\.)({end})$", name))
+    kind = BEGINNINGS.get(start[:4]) or SUFFIXES.get(path.suffix.lower())
+    if other or not kind:
+        what = OTHERS[other].format(str(path), str(path.parent))
+        raise ModelError(f"{path} must be a .tflite, .keras or .h5 file. Received: {what}.")
+    return kind
 
 
 def framing_of(path: Path, known: About, framing: Framing | str | None) -> Framing:
