@@ -81,13 +81,16 @@ def ink(gray: np.ndarray, inverted: bool | None, seen: np.ndarray | None = None)
     ink but where it is `seen`, bool (h, w).
     """
     soft = ndimage.gaussian_filter(gray, 0.7) if min(gray.shape) > 2 * SIDE else gray
-    sides = [inverted]
+    small, sides = reduced(soft, 2 * _PAPER), [inverted]
     if inverted is None:
-        likely = _is_inverted(reduced(soft, 2 * _PAPER))
+        papers = {is_dark: _paper(small, is_dark) for is_dark in (True, False)}
+        likely = _is_inverted(small, papers)
         sides = [likely, not likely]
+    else:
+        papers = {inverted: _paper(small, inverted)}
     noise = _noise(gray)
     for is_dark in sides:
-        level = _light_ink(1 - soft if is_dark else soft, is_dark, noise)
+        level = _light_ink(1 - soft if is_dark else soft, *papers[is_dark], noise)
         if seen is not None:
             level = np.where(seen, level, 0)
         if level.any():
@@ -177,12 +180,14 @@ def _box(ink: np.ndarray) -> tuple[float, float, float, float]:
     return left, top, right, bottom
 
 
-def _light_ink(soft: np.ndarray, is_dark: bool, noise: float) -> np.ndarray:
+def _light_ink(soft: np.ndarray, paper: np.ndarray, gain: np.ndarray, noise: float) -> np.ndarray:
     """`ink` of what has light ink on dark paper, where pixels have so much `noise`.
 
-    Where the ink `is_dark`, `soft` is one less the lightness.
+    Where ink is dark, `soft` is one less the lightness; `paper` and `gain` are as `_paper` gives.
     """
-    (above, gain), form = _above_paper(soft, is_dark), _form(soft, noise)
+    size, form = soft.shape[::-1], _form(soft, noise)
+    gain = _resized(gain, size)
+    above = np.maximum(soft - _resized(paper, size), 0) * gain
     threshold, apart, contrast = _otsu(above)
     mask = above > threshold
     if apart < _MIXED and mask.mean() > 0.2:
@@ -241,21 +246,27 @@ def _noise(gray: np.ndarray) -> float:
     """The standard deviation of the noise from pixel to pixel."""
     # The mask of Immerkaer 1996 (Computer Vision and Image Understanding 64(2), 300-302), which
     # passes over slopes and straight edges; the median, for lines are few.
-    weights = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
-    return _spread(ndimage.convolve(gray, weights))
+    if min(gray.shape) < 3:
+        return 0.0
+    down = gray[:-2] - 2 * gray[1:-1] + gray[2:]
+    return _spread((down[:, :-2] - 2 * down[:, 1:-1] + down[:, 2:]) / 6)
 
 
 def _spread(values: np.ndarray) -> float:
     """The standard deviation of most of `values`: of a normal distribution, 1.48 of the median."""
+    step = 1 + max(values.shape) // 256
+    values = values[::step, ::step]
     return 1.48 * float(np.median(np.abs(values - np.median(values))))
 
 
-def _is_inverted(soft: np.ndarray) -> bool:
+def _is_inverted(soft: np.ndarray, papers: dict[bool, tuple[np.ndarray, np.ndarray]]) -> bool:
     """Whether dark ink lies on light paper: paper has the border, and ink hangs together."""
     # Ink without a margin may have most of the border; then what would be ink if it were the paper
     # lies in pieces: notches, corners and what is enclosed. Where that is close, ink is dark.
-    dark, of_dark = _as_ink(_above_paper(1 - soft, True)[0])
-    light, of_light = _as_ink(_above_paper(soft, False)[0])
+    paper, gain = papers[True]
+    dark, of_dark = _as_ink(np.maximum(1 - soft - paper, 0) * gain)
+    paper, gain = papers[False]
+    light, of_light = _as_ink(np.maximum(soft - paper, 0) * gain)
     evidence = light - dark
     if min(dark, light) > _TOUCHED:
         evidence += of_dark - of_light
@@ -275,30 +286,36 @@ def _as_ink(above: np.ndarray) -> tuple[float, float]:
     return float(border), float(areas.max(initial=0) / max(areas.sum(), 1))
 
 
-def _above_paper(soft: np.ndarray, is_dark: bool) -> tuple[np.ndarray, np.ndarray]:
-    """By how much ink is above paper, flat or uneven, as parts them more; and times what."""
-    flat = np.median(soft[soft <= _otsu(soft)[0]])
-    above = [np.maximum(soft - paper, 0) for paper in (flat, _uneven(soft))]
-    best = max(above, key=lambda above: _otsu(above)[1])
-    if max(soft.shape) <= 2 * SIDE:
-        return best, np.ones_like(soft)
-    found = [(best, np.ones_like(soft))]
-    for share in _REACHES:
-        paper = _local(soft, share)
-        # Ink takes its share of the light that the paper has there.
-        light = np.clip(1 - paper if is_dark else paper + _DIM, 0.05, None)
-        gain = np.median(light) / light
-        found.append((np.maximum(soft - paper, 0) * gain, gain))
-    slope = np.hypot(*np.gradient(soft)) * gain
-    apart, steep, masks = zip(*(_parted(above, slope) for above, _ in found), strict=True)
-    # Where ink touches the border it may be broad, and taken for paper.
-    if max(_border(mask).mean() for mask in masks[1:]) < _MARGINAL:
-        choice = max(range(len(steep)), key=lambda i: steep[i] * (1.02 if i == 0 else 1))
-    else:
-        choice = max(range(len(steep)), key=lambda i: steep[i] * (_SURER if i == 0 else 1))
-    if not is_dark or choice == 0:
-        choice = max(range(len(apart)), key=lambda i: apart[i] + (_APART if i == 0 else 0))
-    return found[choice]
+def _paper(small: np.ndarray, is_dark: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The paper's gray, flat or uneven, as parts it from ink more; and what ink is multiplied by.
+
+    Where ink is dark, the gray is one less the lightness.
+    """
+    large, small = max(small.shape) > 2 * SIDE, 1 - small if is_dark else small
+    flat = float(np.median(small[small <= _otsu(small)[0]]))
+    papers = [np.full_like(small, flat), _uneven(small)]
+    papers.sort(key=lambda paper: _otsu(np.maximum(small - paper, 0))[1])
+    papers = papers[1:]
+    if large:
+        papers += [_local(small, share) for share in _REACHES]
+    # Ink takes its share of the light that the paper has there.
+    lights = [np.clip(1 - paper if is_dark else paper + _DIM, 0.05, None) for paper in papers]
+    gains = [np.ones_like(small), *(np.median(light) / light for light in lights[1:])]
+    choice = 0
+    if len(papers) > 1:
+        slope = np.hypot(*np.gradient(small)) * gains[-1]
+        found = (
+            _parted(np.maximum(small - paper, 0) * gain, slope)
+            for paper, gain in zip(papers, gains, strict=True)
+        )
+        apart, steep, masks = map(list, zip(*found, strict=True))
+        # Where ink touches the border it may be broad, and taken for paper.
+        margin = max(_border(mask).mean() for mask in masks[1:]) < _MARGINAL
+        steep[0] *= 1.02 if margin else _SURER
+        apart[0] += _APART
+        choice = int(np.argmax(steep)) if is_dark else 0
+        choice = choice or int(np.argmax(apart))
+    return papers[choice], gains[choice]
 
 
 def _parted(above: np.ndarray, slope: np.ndarray) -> tuple[float, float, np.ndarray]:
@@ -338,7 +355,9 @@ def _otsu(values: np.ndarray) -> tuple[float, float, float]:
     low, high = float(values.min()), float(values.max())
     if high - low < 1e-6:
         return low, 0.0, 0.0
-    counts, edges = np.histogram(values, bins=128, range=(low, high))
+    edges = np.linspace(low, high, 129)
+    bins = ((values - low) * (127.999 / (high - low))).astype(np.uint8)
+    counts = np.bincount(bins.ravel(), minlength=128)
     middles = (edges[1:] + edges[:-1]) / 2
     below, total = np.cumsum(counts)[:-1], counts.sum()
     sums = np.cumsum(counts * middles)
