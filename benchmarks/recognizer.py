@@ -10,6 +10,7 @@ that `Recognizer.load()` gives, else outputs/quick. Printed are
 - answer: milliseconds from strokes to the sorted answer, drawing by drawing; the drawings are
   UNIPEN's (training contributors) where `HCR_DATA` has them, else synthetic ones, which have more
   points;
+- pictures: milliseconds from a picture to the answer, of 512 pixels and of a photo's 12 megapixels;
 - beside Keras: the same picture to both in turn, in one process, and the ratio of each pair;
 - batches: milliseconds a picture by how many are given at once to the LiteRT interpreter;
 - pauses: milliseconds of one picture, 10 ms after the one before, where the machine has nothing
@@ -28,6 +29,7 @@ in place of 0.6. With int8 weights the network takes less than half the time of 
 quarter of the bytes; float16 weights halve the bytes.
 """
 
+import io
 import json
 import subprocess
 import sys
@@ -36,6 +38,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from hcr import datasets
 from hcr.errors import HcrError
@@ -76,6 +79,7 @@ def main() -> None:
     recognizer.read_strokes(drawings[0])
     say("answer", spread(timed(lambda i: recognizer.read_strokes(drawings[i]), len(drawings))))
     pictures = np.stack([from_strokes(each) for each in drawings])
+    photos(recognizer, pictures[:20])
     batches(recognizer.path, pictures)
     pauses(recognizer.path, pictures)
     with tempfile.TemporaryDirectory() as aside:
@@ -128,6 +132,21 @@ def some_drawings() -> list[list[np.ndarray]]:
     say("drawings", "UNIPEN, training contributors")
     indices = np.random.default_rng(0).choice(len(strokes), 500, replace=False)
     return [strokes[int(i)] for i in indices]
+
+
+def photos(recognizer: Recognizer, pictures: np.ndarray) -> None:
+    """Milliseconds from a picture, dark on light and noisy, to the answer."""
+    rng = np.random.default_rng(0)
+    for name, side in (("512 pixels", 512), ("12 megapixels, JPEG", 3464)):
+        files = []
+        for picture in pictures if side == 512 else pictures[:5]:
+            large = np.asarray(Image.fromarray(230 - picture // 2).resize((side, side)), np.int16)
+            noisy = np.clip(large + rng.integers(-4, 5, large.shape), 0, 255).astype(np.uint8)
+            file = io.BytesIO()
+            Image.fromarray(noisy).convert("RGB").save(file, "JPEG" if side > 512 else "BMP")
+            files.append(file.getvalue())
+        times = timed(lambda i, files=files: recognizer.recognize(files[i]), len(files))
+        say(f"pictures, {name}", spread(times))
 
 
 def batches(path: Path, pictures: np.ndarray) -> None:
