@@ -11,13 +11,15 @@ What is wrong is a `ValueError`; `hcr.datasets.files.reading` makes an error for
 """
 
 import gzip
+import io
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from math import isqrt
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -26,8 +28,7 @@ from hcr.datasets.split import Split
 
 LABELS = {"label", "labels", "class", "target", "character", "char", "letter", "digit", "y"}
 INDICES = {"", "id", "index", "unnamed: 0"}
-MOST_LINE = 1 << 20  # bytes of a row
-ROWS = 2048  # that are parsed at once
+MOST_LINE = 1 << 20  # characters of the first row
 SMALLEST = 8  # px a side
 
 
@@ -35,51 +36,17 @@ SMALLEST = 8  # px a side
 class PixelTable:
     """A CSV, plain or packed, with an image a row and its label in the first or last column."""
 
-    path: Path
-    separator: str
-    header: bool
-    before: int  # cells before the pixels
-    after: int
-    side: int  # px
     labels: np.ndarray | None  # int64 or str (n,); None: there are none
-    n: int
-
-    def images(self) -> np.ndarray:
-        """(n, side, side) as stored: uint8 where all are whole numbers in 0..255, else float32."""
-        import pandas as pd
-
-        images, start = np.empty((self.n, self.side**2), np.uint8), 0
-        with _open(self.path) as file:
-            pieces = pd.read_csv(
-                file, sep=self.separator, header=None, skiprows=int(self.header), chunksize=ROWS,
-                usecols=[*range(self.before, self.before + self.side**2)], low_memory=False,
-            )  # fmt: skip
-            for piece in pieces:
-                if (values := piece.to_numpy()).dtype.kind not in "iuf":
-                    values = piece.apply(pd.to_numeric, errors="coerce").to_numpy()
-                whole = values.min() >= 0 and values.max() <= 255
-                if values.dtype.kind == "f":
-                    finite = np.isfinite(values).all(axis=1)
-                    if not finite.all():
-                        row = start + int(finite.argmin()) + 1
-                        raise ValueError(f"a pixel that is no number in row {row:,}")
-                    whole = whole and not (values % 1).any()
-                if not whole and images.dtype == np.uint8:
-                    images = images.astype(np.float32)
-                images[start : start + len(values)] = values
-                start += len(values)
-        return images.reshape(-1, self.side, self.side)
+    # Reads (n, side, side) as stored: uint8 where all are whole numbers in 0..255, else float32.
+    images: Callable[[], np.ndarray]
 
 
 def pixel_table(path: Path) -> PixelTable | None:
-    """The table at `path`, its labels read; None where its columns are not a square of pixels.
-
-    Raises `ValueError` with the number of a line that has more or fewer cells than the first.
-    """
+    """The table at `path`, its labels read; None where its columns are not a square of pixels."""
     with _open(path) as file:
-        first = file.readline(MOST_LINE).decode("utf-8-sig", "replace")
+        first = file.readline(MOST_LINE)
     separator = max(",;\t", key=first.count)
-    names = [name.strip(' "\r\n').lower() for name in first.split(separator)]
+    names = [name.strip(' "\n').lower() for name in first.split(separator)]
     # Names differ, as those do that pandas makes ("0", "0.1", "0.2", ...); a row's grays repeat.
     header = len(set(names)) == len(names) or not names[len(names) // 2].replace(".", "").isdigit()
     before, after = int(not _square(len(names))), 0
@@ -89,48 +56,56 @@ def pixel_table(path: Path) -> PixelTable | None:
         after = int(names[-1] in LABELS)
     if not _square(len(names) - before - after):
         return None
-    ends: tuple[list[str], list[str]] = [], []
-    for _, line in _rows(path, header, separator, len(names)):
-        ends[0].append(line.split(separator, before)[max(before - 1, 0)].strip())
-        ends[1].append(line.rsplit(separator, 1)[1].strip())
-        if len(ends[0]) > min(MOST_IMAGES, MOST // len(names)):
-            raise ValueError(f"more than {len(ends[0]) - 1:,} rows: make picture files of it")
-    labeled = bool(LABELS & set(names)) if named else before
-    # Without a header the label is the first, unless this is a corner that never has ink.
-    if not header and labeled and len(set(ends[0])) == 1 < len(set(ends[1])):
-        before, after = 0, 1
-    labels = np.array(ends[after]) if labeled else None
-    try:
-        numbers = labels.astype(np.float64) if labeled else None
-        labels = numbers.astype(np.int64) if labeled and not (numbers % 1).any() else labels
-    except ValueError:
-        pass  # characters
-    side = isqrt(len(names) - before - after)
-    return PixelTable(path, separator, header, before, after, side, labels, len(ends[0]))
-
-
-def _rows(path: Path, header: bool, separator: str, n: int) -> Iterator[tuple[int, str]]:
-    """The lines that hold data, each of `n` cells, and their numbers."""
+    most, head = min(MOST_IMAGES, MOST // len(names)), int(header)
     with _open(path) as file:
-        number = 0
-        while line := file.readline(MOST_LINE).decode("utf-8-sig", "replace"):
-            number += 1
-            if (header and number == 1) or not line.strip():
-                continue
-            line = line.replace('"', "")
-            if (cells := line.count(separator) + 1) != n:
-                raise ValueError(f"{cells} cells in line {number:,}, and {n} in the first")
-            yield number, line
+        lines = islice(filter(str.strip, islice(file, head, None)), most + 1)
+        ends = [
+            (line.split(separator, 2)[: max(before, 1)][-1], line.rpartition(separator)[2])
+            for line in lines
+        ]
+    if not 0 < len(ends) <= most:
+        raise ValueError(f"{len(ends):,} rows, not 1 to {most:,}: make picture files of it")
+    labels = None
+    if bool(LABELS & set(names)) if named else before:
+        first, last = np.char.strip(np.array(ends), ' "\n').T
+        # Without a header the label is the first, unless this is a corner that never has ink.
+        if not header and (first == first[0]).all() and (last != last[0]).any():
+            before, after = 0, 1
+        labels = last if after else first
+        with suppress(ValueError):  # characters
+            numbers = labels.astype(np.float64)
+            labels = labels if (numbers % 1).any() else numbers.astype(np.int64)
+    pixels = slice(before, len(names) - after)
+    others = {i: lambda _: 0 for i in {*range(len(names))} - {*range(len(names))[pixels]}}
+
+    def read(kind: type) -> np.ndarray:
+        with _open(path) as file:
+            form = {"comments": None, "quotechar": '"', "skiprows": head, "ndmin": 2}
+            cells = np.loadtxt(file, kind, delimiter=separator, converters=others, **form)
+        side = isqrt(pixels.stop - pixels.start)
+        return cells[:, pixels].reshape(-1, side, side)
+
+    def images() -> np.ndarray:
+        try:
+            return read(np.uint8)
+        except ValueError:
+            values = read(np.float32)
+            whole = ((values >= 0) & (values <= 255) & (values % 1 == 0)).all()
+            return values.astype(np.uint8) if whole else values
+
+    return PixelTable(labels, images)
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> io.TextIOWrapper:
     if path.suffix.lower() == ".zip":
         archive = zipfile.ZipFile(path)
         names = [name for name in archive.namelist() if name.lower().endswith((".csv", ".tsv"))]
         if len({name.rpartition("/")[2].lstrip("._") for name in names}) != 1:
             raise ValueError(f"a .zip of {len(names)} CSVs: unpack it first")
-        return archive.open(names[0])
-    return (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb")
+        file = archive.open(names[0])
+    else:
+        file = (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb")
+    return io.TextIOWrapper(file, "utf-8-sig", "replace")
 
 
 def _square(n: int) -> bool:
