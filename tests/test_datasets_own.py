@@ -309,7 +309,7 @@ def test_paths_and_forms_that_are_none(tmp_path, monkeypatch):
     (tmp_path / "a.zip").touch()
     refused(tmp_path / "a.zip", "zip file")
     (tmp_path / "set" / "A").mkdir(parents=True)
-    refused(tmp_path / "set", "pictures of A")
+    refused(tmp_path / "set", "pictures in A")
     save(drawn("A", 0), tmp_path / "set" / "A" / "0.png")
     refused(tmp_path / "set", "two characters")
     folder(tmp_path / "set")

@@ -3,10 +3,8 @@
     datasets.load("own", path="my_letters")
 
 Where the files don't say which images are for training, validation and test, an image's hash
-decides, 0.7, 0.15 and 0.15 of all: copies of one image are never in two parts, and images that are
-added later move no other. A character that would so have no image in some part has its own images
-cut by the rank of their hash instead, so that three different ones suffice for all three parts.
-docs/own_data.md tells more.
+decides, 0.7, 0.15 and 0.15 of all. A character that would so have no image in some part has its own
+images cut by the rank of their hash: three different ones suffice. docs/own_data.md tells more.
 """
 
 import sys
@@ -49,17 +47,11 @@ def sources(name: str, options: Options) -> list[Path]:
 
 
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:
-    """Read, orient and split the images.
+    """Read, orient and split the images; says on standard error how they were taken.
 
-    The grays of arrays are scaled to 0..255 from the range that they have in all parts together. A
-    gray image of 28 x 28 is taken to be framed already and only oriented; among picture files,
-    light and dark are swapped in all such where all of their borders' pixels together have a
-    bright median. Any other image goes through `from_picture`. An orientation with `inverted` says
-    that ink is dark in every image. Those without ink are left out and named on standard error,
-    where it also says how the data were taken, in so far as more than one way is possible.
-
-    Raises `DataError` where an image is broken, labels and images don't fit together, or a
-    character has too few images.
+    A gray image of 28 x 28 is taken to be framed already and only oriented, any other goes through
+    `from_picture`. Raises `DataError` where an image is broken, labels and images don't fit
+    together, or a character has too few images.
     """
     path, orientation = _path(options), options.orientation
     if orientation not in ORIENTATIONS:
@@ -77,24 +69,21 @@ def _scanned(path: Path) -> Source:
 
 def _path(options: Options) -> Path:
     """Where the data lie."""
-    candidates = files.from_here(options.path) if options.path else []
-    path = next((path.resolve() for path in candidates if path.exists()), None)
-    if path is None:
-        raise DataError(
-            f"own is read from {FORM}, where path says. Received: nothing at {options.path}. "
-            "Give it, as in -p shared.path=my_letters."
-        )
-    return path
+    for path in files.from_here(options.path) if options.path else ():
+        if path.exists():
+            return path.resolve()
+    raise DataError(
+        f"own is read from {FORM}, where path says. Received: nothing at {options.path}. "
+        "Give it, as in -p shared.path=my_letters."
+    )
 
 
 def _split(source: Source, orientation: str) -> tuple[Split, Split, Split]:
     parts = _with_ink(source, _upright(source, orientation))
     characters = source.characters
     if len(parts) == 1:
-        train, validation, test = _divide(*parts.values(), SHARES, characters)
-        return train, validation, test
-    missing = [c for i, c in enumerate(characters) if i not in parts["train"].labels]
-    if missing:
+        return tuple(_divide(*parts.values(), SHARES, characters))
+    if missing := [c for i, c in enumerate(characters) if i not in parts["train"].labels]:
         raise ValueError(f"none of {' '.join(missing)} in train, though other parts have them")
     if "validation" not in parts:
         parts["train"], parts["validation"] = _divide(parts["train"], OF_TRAINING, characters)
@@ -110,11 +99,10 @@ def _upright(source: Source, orientation: str) -> dict[str, Split]:
         notes.append("Taken as transposed, as EMNIST's own files are.")
     raw = {part: source.images(part) for part in source.labels}
     arrays = [each for each in raw.values() if isinstance(each, np.ndarray)]
-    if arrays:
-        bounds = gray_range(*arrays)
-        if bounds != (0, 255) or any(each.dtype != np.uint8 for each in arrays):
-            notes.append("The grays are taken to be in {:g}..{:g}.".format(*bounds))
-            raw = {part: to_gray_levels(each, bounds)[0] for part, each in raw.items()}
+    bounds = gray_range(*arrays) if arrays else (0, 255)
+    if bounds != (0, 255) or any(each.dtype != np.uint8 for each in arrays):
+        notes.append("The grays are taken to be in {:g}..{:g}.".format(*bounds))
+        raw = {part: to_gray_levels(each, bounds)[0] for part, each in raw.items()}
     parts, framed = {}, {}
     for part in source.labels:
         parts[part], framed[part] = _contract(raw.pop(part), inverted)
@@ -159,8 +147,7 @@ def _contract(
 
 def _framed(picture: np.ndarray) -> np.ndarray | None:
     """A picture of 28 x 28 grays, as `read_picture` gives it: uint8 (28, 28); None for others."""
-    if picture.dtype == bool:
-        picture = picture.astype(np.uint8) * np.uint8(255)
+    picture = picture * np.uint8(255) if picture.dtype == bool else picture
     if picture.shape[:2] != (SIDE, SIDE) or picture.dtype != np.uint8:
         return None
     channels = picture.reshape(SIDE, SIDE, -1)
@@ -171,12 +158,8 @@ def _framed(picture: np.ndarray) -> np.ndarray | None:
 
 def _with_ink(source: Source, parts: dict[str, Split]) -> dict[str, Split]:
     """`parts` without the images of one gray, which are named."""
-    blank = {
-        part: split.images.max(axis=(1, 2)) == split.images.min(axis=(1, 2))
-        for part, split in parts.items()
-    }
-    lost = [source.name(part, i) for part in parts for i in np.flatnonzero(blank[part]).tolist()]
-    if lost:
+    blank = {part: np.ptp(split.images, axis=(1, 2)) == 0 for part, split in parts.items()}
+    if lost := [source.name(part, i) for part in parts for i in np.flatnonzero(blank[part])]:
         n, names = sum(map(len, parts.values())), ", ".join(lost[:NAMED])
         text = f"Left out {len(lost):,} of {n:,} images, which show no ink: {names}"
         print(text + (", ..." if len(lost) > NAMED else "."), file=sys.stderr)

@@ -9,9 +9,11 @@ import os
 import re
 import sys
 import unicodedata
+import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.util import find_spec
 from math import isqrt
 from operator import itemgetter
@@ -92,11 +94,7 @@ def _file(path: Path) -> Source:
 def _other(name: str) -> str:
     """How an .npz is made of a file that is not read here; empty for any other."""
     line = next((line for key, line in ARRAYS.items() if key in name.lower()), "")
-    line = line.replace("(x", f"({name!r}")
-    return line and f"{name}; make an .npz of it: {line}; {SAVE}"
-
-
-# Folders
+    return line and f"{name}; make an .npz of it: {line.replace('(x', f'({name!r}')}; {SAVE}"
 
 
 def _folder(path: Path) -> Source:
@@ -121,9 +119,11 @@ def _folder(path: Path) -> Source:
     for part, top in tops.items():
         loose = sum(file.suffix.lower() in SUFFIXES for file in top.iterdir())
         passed["pictures in no character's folder"] += loose
-        rows = [(meanings[_normal(each.name)], each) for each in inside[part]]
-        rows = [(char, file) for char, each in rows for file in _pictures(each, char, passed)]
-        pictures[part] = sorted(rows, key=itemgetter(0))
+        pictures[part] = [
+            (meanings[_normal(each.name)], file)
+            for each in inside[part]
+            for file in _pictures(each, passed)
+        ]
     return _of_pictures(pictures, tables, [how] if how else [], passed)
 
 
@@ -154,6 +154,7 @@ def _unnamed(path: Path, files: list[Path], names: set[str], meanings: dict[str,
 
 def _of_pictures(pictures: Rows, more: list[Path], notes: list[str], passed: Counter) -> Source:
     """The source of picture files and their characters, by part, and of the tables `more`."""
+    pictures = {part: sorted(rows, key=itemgetter(0)) for part, rows in pictures.items()}
     characters = tuple(sorted({char for part in pictures.values() for char, _ in part}))
     index = {character: i for i, character in enumerate(characters)}
     needed = {kind: f'{kind} (pip install "hcr[heic]")' for kind in HEIC}
@@ -170,13 +171,16 @@ def _of_pictures(pictures: Rows, more: list[Path], notes: list[str], passed: Cou
     )
 
 
-def _pictures(folder: Path, character: str, passed: Counter[str]) -> list[Path]:
+def _pictures(folder: Path, passed: Counter[str]) -> list[Path]:
     """The picture files in a character's folder; the suffixes of others are counted."""
-    files = list(_walk(folder))
-    pictures = [file for file in files if file.suffix.lower() in SUFFIXES]
+    pictures = []
+    for file in _walk(folder):
+        if (suffix := file.suffix.lower()) in SUFFIXES:
+            pictures.append(file)
+        else:
+            passed[suffix or file.name] += 1
     if not pictures:
-        raise ValueError(f"no pictures of {character}, {', '.join(sorted(SUFFIXES))}")
-    passed.update(f.suffix.lower() or f.name for f in files if f.suffix.lower() not in SUFFIXES)
+        raise ValueError(f"no pictures in {folder.name}, {', '.join(sorted(SUFFIXES))}")
     return pictures
 
 
@@ -206,10 +210,8 @@ def _class_table(file: Path) -> dict[str, str]:
     for i, row in enumerate(rows, 1):
         if len(row) != 2 or not classes.is_class(row[1]):
             raise ValueError(f"{','.join(row)!r} in line {i} of {file.name}, not folder,character")
-    codes = {
-        char: classes.characters_of([char])[0].get(char, char) for _, char in rows if "+" in char
-    }
-    return {_normal(name): codes.get(char, _normal(char)) for name, char in rows}
+    codes = {char: classes.characters_of([char])[0] for _, char in rows if "+" in char}
+    return {_normal(name): codes.get(char, {}).get(char, _normal(char)) for name, char in rows}
 
 
 def _part_of(name: str) -> str:
@@ -238,9 +240,6 @@ def _normal(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-# Pictures with a table
-
-
 def _listed(path: Path, files: list[Path]) -> Source | None:
     """Pictures below `path` with labels in CSVs; None where no CSV has names of pictures."""
     import pandas as pd
@@ -259,9 +258,8 @@ def _listed(path: Path, files: list[Path]) -> Source | None:
     listed, notes = {}, []
     for file in files if pictures else ():
         _limit("bytes", file.stat().st_size, MOST)
-        rows = pd.read_csv(
-            file, sep=None, engine="python", header=None, dtype=str, keep_default_na=False
-        )
+        form = {"sep": None, "engine": "python", "header": None, "keep_default_na": False}
+        rows = pd.read_csv(file, dtype=str, **form)
         column = next((i for i in rows if any(map(find, rows[i].iloc[:9]))), None)
         if column is None:
             continue
@@ -281,43 +279,35 @@ def _listed(path: Path, files: list[Path]) -> Source | None:
             listed[file] += [(label, picture)] if line > head else []
     if not listed:
         return None
-    table = list(filter(Path.is_file, [path / CLASSES]))
+    table = [path / CLASSES] if (path / CLASSES).is_file() else []
     known = _class_table(*table) if table else {}
     parts = {part: listed[file] for part, file in _by_part(list(listed)).items()}
     meanings, how = _meanings_of({label for rows in parts.values() for label, _ in rows}, known)
-    rows = {
-        part: sorted(((meanings[label], file) for label, file in rows), key=itemgetter(0))
-        for part, rows in parts.items()
-    }
+    rows = {part: [(meanings[label], x) for label, x in rows] for part, rows in parts.items()}
     passed = Counter({"pictures that no CSV names": len(pictures) - sum(map(len, rows.values()))})
     return _of_pictures(rows, [*listed, *table], notes + how, passed)
 
 
-# Arrays
-
-
 def _of_arrays(
     files: list[Path],
-    where: dict[str, str],
-    values: dict[str, np.ndarray],
-    images: Callable[[str], np.ndarray],
+    parts: Mapping[str, tuple[str, np.ndarray, Callable[[], np.ndarray]]],
     known: Sequence[str] | None = None,
     first: int | None = None,
     **more: Any,
 ) -> Source:
-    """The source of arrays: `where` says for people where the images of a part are.
+    """The source of arrays: a part is the name of its images, its labels, and what reads images.
 
     `known` are the characters of the labels from `first` up, from 0 or 1 where that is None; None:
     those of the label set that has as many as there are labels.
     """
-    if all(each.dtype.kind == "U" for each in values.values()):
-        words = {part: _strings(each) for part, each in values.items()}
+    if all(values.dtype.kind == "U" for _, values, _ in parts.values()):
+        words = {part: _strings(values) for part, (_, values, _) in parts.items()}
         found, notes = _meanings_of(set().union(*words.values()), {})
         characters = tuple(sorted(set(found.values())))
         places = {name: characters.index(character) for name, character in found.items()}
         labels = {part: np.array([places[x] for x in each]) for part, each in words.items()}
     else:
-        whole = {part: _whole(each) for part, each in values.items()}
+        whole = {part: _whole(values) for part, (_, values, _) in parts.items()}
         present, notes = np.unique(np.concatenate(list(whole.values()))), []
         low, high = int(present[0]), int(present[-1])
         if known is None:
@@ -337,8 +327,8 @@ def _of_arrays(
         files=files,
         characters=characters,
         labels=labels,
-        images=lambda part: _checked(images(part)),
-        name=lambda part, i: f"image {i} of {where[part]}",
+        images=lambda part: _checked(parts[part][2]()),
+        name=lambda part, i: f"image {i} of {parts[part][0]}",
         notes=[*more.pop("notes", ()), *notes],
         **more,
     )
@@ -350,13 +340,14 @@ def _pixel_tables(files: list[Path]) -> Source | None:
     labeled = [file for file, table in tables.items() if table.labels is not None]
     if not labeled:
         return None
-    parts = _by_part(labeled)
+    parts = {
+        part: (file.name, tables[file].labels, tables[file].images)
+        for part, file in _by_part(labeled).items()
+    }
     emnist = re.match("emnist-(balanced|by[a-z]+|letters|digits|mnist)", labeled[0].name.lower())
     return _of_arrays(
         labeled,
-        {part: file.name for part, file in parts.items()},
-        {part: tables[file].labels for part, file in parts.items()},
-        lambda part: tables[parts[part]].images(),
+        parts,
         emnist and classes.LABEL_SETS.get(emnist[1], classes.DIGITS),
         int(emnist[1] == "letters") if emnist else None,
         transposed=bool(emnist),
@@ -366,8 +357,8 @@ def _pixel_tables(files: list[Path]) -> Source | None:
 
 def _matlab(path: Path) -> Source:
     """EMNIST's `.mat`, and how many writers train and test share."""
-    parts, mapping = read_mat(path)
-    writers = {part: each[2] for part, each in parts.items() if each[2] is not None}
+    stored, mapping = read_mat(path)
+    writers = {part: each[2] for part, each in stored.items() if each[2] is not None}
     notes = []
     if len(writers) == 2:
         train, test = (set(writers[part].tolist()) for part in ("train", "test"))
@@ -375,9 +366,10 @@ def _matlab(path: Path) -> Source:
         notes = ["Writers: {:,} in train, {:,} in test, {:,} in both.".format(*counts)]
     return _of_arrays(
         [path],
-        {part: f"{path.name}, {part}" for part in parts},
-        {part: labels for part, (_, labels, _) in parts.items()},
-        lambda part: parts[part][0],
+        {
+            k: (f"{path.name}, {k}", each[1], partial(itemgetter(0), each))
+            for k, each in stored.items()
+        },
         [mapping[label] for label in sorted(mapping)] or None,
         min(mapping, default=None),
         transposed=True,
@@ -403,9 +395,7 @@ def _idx_files(path: Path) -> Source:
         known, first = classes.parse_mapping(text), int(text.split()[0])
     return _of_arrays(
         [*(file for pair in files.values() for file in pair), *mappings],
-        {part: images.name for part, (images, _) in files.items()},
-        {part: read_idx(labels) for part, (_, labels) in files.items()},
-        lambda part: read_idx(files[part][0]),
+        {k: (x.name, read_idx(y), partial(read_idx, x)) for k, (x, y) in files.items()},
         known,
         first,
     )
@@ -423,43 +413,32 @@ def _named_files(path: Path, word: str, form: str) -> list[Path]:
 
 
 def _archive(path: Path) -> Source:
-    names = {name.lower(): name for name in _from_archive(path, lambda arrays: list(arrays.files))}
-    keys: dict[str, tuple[str, str]] = {}
+    with zipfile.ZipFile(path) as archive:
+        # What comes out of a member is no more than it declares.
+        _limit("bytes, unpacked", sum(x.file_size for x in archive.infolist()), MOST)
+        there = [name.removesuffix(".npy") for name in archive.namelist()]
+    names, keys = {name.lower(): name for name in there}, {}
     for word, part in ({"": "all"} | PARTS).items():
-        pairs = [(f"{word}_images", f"{word}_labels"), (f"x_{word}", f"y_{word}")]
-        for pair in pairs:
-            pair = tuple(name.strip("_") for name in pair)
-            if names.keys() >= set(pair):
-                keys.setdefault(part, (names[pair[0]], names[pair[1]]))
+        for pair in ((f"{word}_images", f"{word}_labels"), (f"x_{word}", f"y_{word}")):
+            found = [names.get(name.strip("_")) for name in pair]
+            if all(found):
+                keys.setdefault(part, found)
     if not keys:
-        there = ", ".join(names.values()) or "nothing"
+        there = ", ".join(there) or "nothing"
         raise ValueError(f"no images and labels among {there}; put both into one: {SAVE}")
     keys = {"all": keys["all"]} if "all" in keys else keys
 
     def array(key: str) -> np.ndarray:
-        return _from_archive(path, lambda arrays: arrays[key])
+        with open(path, "rb") as file:
+            return np.load(file)[key]
 
     known = None
     if "characters" in names:
         strings = _strings(array(names["characters"]))
         known = strings if len(strings) > 1 else "".join(strings)
     return _of_arrays(
-        [path],
-        {part: images for part, (images, _) in keys.items()},
-        {part: array(labels) for part, (_, labels) in keys.items()},
-        lambda part: array(keys[part][0]),
-        known,
+        [path], {k: (x, array(y), partial(array, x)) for k, (x, y) in keys.items()}, known
     )
-
-
-def _from_archive(path: Path, act: Callable) -> Any:
-    with open(path, "rb") as file:
-        arrays = np.load(file, allow_pickle=False)
-        if isinstance(arrays, np.ndarray):
-            raise ValueError("a single array")
-        # What comes out of a member is no more than it declares.
-        _limit("bytes, unpacked", sum(x.file_size for x in arrays.zip.infolist()), MOST)
-        return act(arrays)
 
 
 def _strings(values: np.ndarray) -> list[str]:

@@ -1,13 +1,8 @@
 """Data as other packages keep them: CSV of pixels, and EMNIST's `.mat`.
 
-Own data and the named datasets are both read with these:
-
-    table = pixel_table(Path("emnist-balanced-train.csv"))  # None where it is no such table
-    table.labels, table.images()  # as stored; EMNIST's are transposed: .swapaxes(1, 2)
-    parts, mapping = read_mat(Path("emnist-balanced.mat"))
-    images, labels, writers = parts["train"]  # images as stored, transposed too
-
-What is wrong is a `ValueError`; `hcr.datasets.files.reading` makes an error for the user of it.
+Own data and the named datasets are both read with these. Images come as they are stored; EMNIST's
+are transposed. What is wrong is a `ValueError`, which `hcr.datasets.files.reading` makes an error
+for the user of.
 """
 
 import gzip
@@ -115,8 +110,8 @@ def _square(n: int) -> bool:
 def read_mat(path: Path) -> tuple[dict[str, tuple], dict[int, str]]:
     """Read a `.mat` of EMNIST's MATLAB archive.
 
-    Returns: images, uint8 (n, 28, 28) as stored, that is transposed, labels, int64 (n,), and
-    writers, str (n,) or None, of "train" and "test"; the character of each label, if it says so.
+    Returns images, uint8 (n, 28, 28), labels, int64 (n,), and writers, str (n,) or None, of "train"
+    and "test"; the character of each label, if it says so.
     """
     from scipy.io import loadmat
 
