@@ -97,8 +97,8 @@ def make(folder: Path) -> None:
 def pool() -> tuple[np.ndarray, np.ndarray]:
     """Pictures as EMNIST stores them, and their labels."""
     names = [f"emnist-byclass-test-{kind}" for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")]
-    paths = [files.find("emnist", name) for name in names]
-    if all(paths):
+    paths = files.find("emnist", names)
+    if paths:
         split = tables.read_split(paths, "test", 62)
         return split.images, split.labels
     train, _, _ = mnist.read("mnist-sample", Options())

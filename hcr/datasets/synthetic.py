@@ -3,11 +3,10 @@
 Whatever is measured on them is *synthetic*: the forms of `synthesis`, varied as its writers vary
 them. For merged classes, capitals and small letters are drawn in turn, as C and c for the class C.
 
-A drawing's haste and the width of its pen are drawn at random. Both were set beside EMNIST's
-training images, 40 of each of the 47 classes of `emnist-subset`. Quartiles, EMNIST / ours: line
-2.40, 3.05, 3.60 / 2.43, 2.83, 3.42 px; slant (rightwards, covariance over variance of y) -0.03,
-0.17, 0.39 / -0.05, 0.11, 0.30; ink in all 108, 134, 162 / 116, 142, 175 pixels; width over height
-0.70, 0.90, 1.05 / 0.73, 0.91, 1.00. People vary more.
+A drawing's haste and the width of its pen are drawn at random, as set beside EMNIST's training
+images, 40 a class of `emnist-subset`. Quartiles, EMNIST / ours: line 2.40, 3.05, 3.60 / 2.43, 2.83,
+3.42 px; slant (covariance over variance of y) -0.03, 0.17, 0.39 / -0.05, 0.11, 0.30; ink in all
+108, 134, 162 / 116, 142, 175 pixels; width over height 0.70, 0.90, 1.05 / 0.73, 0.91, 1.00.
 """
 
 from functools import cache
@@ -29,23 +28,18 @@ SIZES = (400, 50, 100)  # drawings per class: training, validation, test
 HASTE = (1.1, 0.3)  # `variation` of synthesis: median, and spread of its logarithm
 WIDTH = (2.7, 0.24)  # px: the pen, median, and spread of its logarithm
 WIDTHS = (1.8, 4.2)  # px: the thinnest and the thickest pen
-CITATION = (
-    "A. V. Hershey. Calligraphy for computers. Report 2101, U.S. Naval Weapons Laboratory, 1967"
+TERMS = (
+    "drawn by this program, MIT; of forms of its own and of the Hershey fonts, which are in the "
+    "public domain (package Hershey-Fonts, MIT)",
+    "A. V. Hershey. Calligraphy for computers. Report 2101, U.S. Naval Weapons Laboratory, 1967",
+    "https://github.com/apshu/HersheyFonts",
 )
 
 
 def info(name: str, options: Options) -> Info:
     """What is known of `pen-strokes` and its kin."""
-    characters = CHARACTERS[name]
-    return Info(
-        f"Synthetic pen strokes, {len(characters)} classes",
-        tuple(characters),
-        "drawn by this program, MIT; of forms of its own and of the Hershey fonts, which are in "
-        "the public domain (package Hershey-Fonts, MIT)",
-        CITATION,
-        "https://github.com/apshu/HersheyFonts",
-        "synthetic",
-    )
+    title = f"Synthetic pen strokes, {len(CHARACTERS[name])} classes"
+    return Info(title, tuple(CHARACTERS[name]), *TERMS, "synthetic")
 
 
 def sources(name: str, options: Options) -> list[Path]:
@@ -64,20 +58,15 @@ def _drawn(characters: str, size: int, part: int) -> Split:
     for character in characters:
         # A stream of numbers of its own: a form added to one character leaves the others be.
         rng = np.random.default_rng([SPLIT_SEED, part, ord(character)])
-        cases = [character]
-        if merged and character.lower() in labels.MERGED:
-            cases.append(character.lower())
+        cases = character + character.lower() * (merged and character.lower() in labels.MERGED)
         for i in range(size):
             haste = HASTE[0] * np.exp(rng.normal(0, HASTE[1]))
             width = np.clip(WIDTH[0] * np.exp(rng.normal(0, WIDTH[1])), *WIDTHS)
             strokes = synthesis.character(cases[i % len(cases)], rng, haste, form=None)
             # Every other point is as many as a tablet has; images are made in half the time.
-            strokes = [
-                np.concatenate([stroke[:-1:2], stroke[-1:]]).astype(np.float32)
-                for stroke in strokes
-            ]
-            drawings.append(strokes)
-            pixels.append(with_pen(from_strokes(strokes), width))
+            thinned = [np.concatenate([stroke[:-1:2], stroke[-1:]]) for stroke in strokes]
+            drawings.append([stroke.astype(np.float32) for stroke in thinned])
+            pixels.append(with_pen(from_strokes(drawings[-1]), width))
     order = np.arange(len(drawings)).reshape(len(characters), size).T.ravel()
     return Split(
         np.stack([pixels[i] for i in order]),

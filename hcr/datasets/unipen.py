@@ -59,40 +59,31 @@ def info(name: str, options: Options) -> Info:
 
 def sources(name: str, options: Options) -> list[Path]:
     """The file. Raises `DataError` where it is nowhere."""
-    path = files.find("unipen", FILE)
-    if path is None:
+    paths = files.find("unipen", [FILE])
+    if not paths:
         rule = f"unipen is read from {FILE} in the folder unipen below {files.DATA_VARIABLE}"
         remedy = f"Make it of {URL} in the form of hcr/datasets/unipen.py."
         raise DataError(f"{rule}. Received: no such file. {remedy}")
-    return [path]
+    return paths
 
 
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:
-    """Training, validation and test split, with strokes and contributors (`Split.writers`).
-
-    Raises `DataError` for a file that is missing, cut short or of another form.
-    """
+    """The three splits, with strokes and contributors (`Split.writers`)."""
     strokes, characters, contributors, parts = _distinct()
     classes = CHARACTERS[name]
-    if classes == labels.BALANCED:
-        characters = np.array([labels.merge(each) for each in characters.tolist()])
-    index = {character: i for i, character in enumerate(classes)}
+    merge = labels.merge if classes == labels.BALANCED else str
+    values = np.array([classes.index(merge(each)) for each in characters.tolist()])
     splits = []
     for part in range(3):
         chosen = np.flatnonzero(parts == part)
         drawings = strokes.take(chosen)
-        values = np.array([index[each] for each in characters[chosen].tolist()])
         pixels = np.stack([from_strokes(each) for each in drawings])
-        splits.append(Split(pixels, values, drawings, contributors[chosen]))
+        splits.append(Split(pixels, values[chosen], drawings, contributors[chosen]))
     return tuple(splits)
 
 
 def drawings_of(names: Iterable[str]) -> tuple[list[list[np.ndarray]], np.ndarray, np.ndarray]:
-    """All drawings of the contributors `names`, none twice: n lists of (k, 2) strokes.
-
-    With their characters, str (n,), and their contributors, str (n,). Raises `DataError` where the
-    file is nowhere, or is broken.
-    """
+    """Drawings of the contributors `names`, with characters and contributors, each str (n,)."""
     strokes, characters, contributors, _ = _distinct()
     chosen = np.flatnonzero(np.isin(contributors, list(names)))
     return [strokes[i] for i in chosen.tolist()], characters[chosen], contributors[chosen]
@@ -103,11 +94,10 @@ def example_drawings(
 ) -> tuple[list[list[np.ndarray]], list[str]]:
     """A drawing of each class by the validation split's contributors, to look at.
 
-    Of 47 classes, `C` is what was drawn as `C` or `c`. Returns the drawings and the class of each,
-    of those classes that somebody drew; none where the file is nowhere. The pages of the
-    `hcr.runs.Run` that shows them then credit the dataset.
+    Returns the drawings and the class of each; none where the file is nowhere. The pages of `run`,
+    the `hcr.runs.Run` that shows them, then credit the dataset.
     """
-    if files.find("unipen", FILE) is None:
+    if not files.find("unipen", [FILE]):
         return [], []
     drawings, characters, _ = drawings_of(VALIDATION)
     drawn = np.array([c if c in classes else labels.merge(c) for c in characters.tolist()])
@@ -120,10 +110,7 @@ def example_drawings(
 
 
 def _distinct() -> tuple[Strokes, np.ndarray, np.ndarray, np.ndarray]:
-    """The drawings, without copies and those without extent.
-
-    Returns also their characters, str (n,), contributors, str (n,), and parts, int (n,).
-    """
+    """The drawings, without copies and dots, their characters, contributors, and parts, int."""
     (path,) = sources("unipen", Options())
     form = "UNIPEN's characters in the form of hcr/datasets/unipen.py"
     arrays = files.read_npz(path, KEYS, form, "Copy it again.")
