@@ -1,14 +1,9 @@
 """A person's own drawings, or those of many people: what the pad has kept (`drawings_file`).
 
-Images are made from the strokes by `from_strokes`, so they are what the pad has shown the network.
-Of drawings with equal strokes and character the first is kept.
-
-Where there are three writers or more, the splits keep writers apart: a writer's place among all
-names, by a hash, decides, 0.6, 0.2 and 0.2 of all; so drawings that are added later move nobody,
-and few are moved by a writer who joins. Where a part would be empty it gets the writer next to it.
-With fewer writers the drawings of each class take turns in the order of the file: training,
-validation, test, training, training, and so on. So a drawing stays in its part as well, three of a
-class suffice for all parts, and figures are those of a hand that was learned from.
+Images are what the pad has shown the network; copies count once. From three writers on the splits
+keep writers apart: a hash of the name decides, 0.6, 0.2 and 0.2 of all, so that drawings that are
+added move nobody, and a writer who joins moves few. Where a part would be empty it gets the writer
+next to it. With fewer writers the drawings of each class take turns in the order of the file.
 """
 
 import hashlib
@@ -32,8 +27,7 @@ REMEDY = "Draw some in notebooks/05_draw.ipynb, and say what you meant."
 
 def info(name: str, options: Options) -> Info:
     """What is known of the drawings."""
-    own = options.path is None
-    title = "Your drawings" if own else f"Drawings in {Path(options.path).name}"
+    title = f"Drawings in {Path(options.path).name}" if options.path else "Your drawings"
     return Info(title, tuple(CLASSES), "your own", "your own drawings", "")
 
 
@@ -46,10 +40,7 @@ def sources(name: str, options: Options) -> list[Path]:
 
 
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:
-    """Training, validation and test split, with strokes and writers.
-
-    Raises `DataError` for a file that is missing or is none of drawings, or for too few of them.
-    """
+    """The splits, with strokes and writers. Raises `DataError` for no file, or too few drawings."""
     (path,) = sources(name, options)
     saved = _usable(drawings.read(path), path)
     values = np.array([CLASSES.index(labels.merge(each.character)) for each in saved], np.int64)
@@ -74,10 +65,9 @@ def by_writer(writers: np.ndarray) -> np.ndarray:
     `writers`, str (n,), must name three or more.
     """
     names = sorted(set(writers.tolist()), key=_place)
-    place = np.array([_place(each) for each in names])
-    test = np.clip((place >= ENDS[1]).sum(), 1, len(names) - 2)
-    middle = ((place >= ENDS[0]) & (place < ENDS[1])).sum()
-    validation = np.clip(middle, 1, len(names) - 1 - test)
+    middle, last = np.searchsorted([_place(each) for each in names], ENDS)
+    test = np.clip(len(names) - last, 1, len(names) - 2)
+    validation = np.clip(last - middle, 1, len(names) - 1 - test)
     part = dict.fromkeys(names, 0)
     part |= dict.fromkeys(names[-test - validation :], 1) | dict.fromkeys(names[-test:], 2)
     return np.array([part[each] for each in writers.tolist()])
@@ -107,14 +97,14 @@ def _path(options: Options) -> Path:
 
 def _usable(saved: list[drawings.Drawing], path: Path) -> list[drawings.Drawing]:
     """The drawings of characters that there are classes for, each once."""
-    others = {each.character for each in saved} - set(labels.BYCLASS)
-    known = [each for each in saved if each.character not in others]
+    others = [each.character for each in saved if each.character not in tuple(labels.BYCLASS)]
     if others:
-        n = f"{len(saved) - len(known):,} of {len(saved):,} drawings of {path}"
-        text = f"Left out {n}, of characters that are no class: {' '.join(sorted(others))}."
+        n, names = f"{len(others):,} of {len(saved):,} drawings", " ".join(sorted(set(others)))
+        text = f"Left out {n} of {path}, of characters that are no class: {names}."
         print(text, file=sys.stderr)
     kept = {}
-    for each in known:
+    for each in saved:
         key = each.character, tuple(stroke.tobytes() for stroke in each.strokes)
-        kept.setdefault(key, each)
+        if each.character in tuple(labels.BYCLASS):
+            kept.setdefault(key, each)
     return list(kept.values())

@@ -64,9 +64,8 @@ def _delete(yes: bool) -> None:
         try:
             answer = input(f"Delete all drawings in {drawings.path()}? [y/N] ")
         except EOFError:
-            raise ParameterError(
-                "delete must be confirmed. Received: no answer. Add --yes."
-            ) from None
+            rule = "delete must be confirmed. Received: no answer"
+            raise ParameterError(f"{rule}. Add --yes.") from None
         if answer.strip().lower() not in ("y", "yes"):
             print("Nothing was deleted.")
             return

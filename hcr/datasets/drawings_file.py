@@ -39,22 +39,16 @@ class Drawing:
     """One character as somebody drew it, and what was meant."""
 
     character: str  # one printable character
-    strokes: tuple[np.ndarray, ...]  # float64 (k, 2) in px, x right, y down; two points differ
     writer: str  # 1 to 100 printable characters
     when: str  # UTC, ISO 8601, to the millisecond
-    size: int | None = None  # px: the pad's side, where it is known
+    size: int | None  # px: the pad's side, where it is known
+    strokes: tuple[np.ndarray, ...]  # float64 (k, 2) in px, x right, y down; two points differ
 
     @property
     def line(self) -> bytes:
         """The drawing as a line of a file, without its end."""
-        record = {
-            "version": VERSION,
-            "character": self.character,
-            "writer": self.writer,
-            "when": self.when,
-            "size": self.size,
-            "strokes": [stroke.tolist() for stroke in self.strokes],
-        }
+        strokes = [stroke.tolist() for stroke in self.strokes]
+        record = {"version": VERSION, **vars(self), "strokes": strokes}
         return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -75,7 +69,7 @@ def create(
     except (TypeError, ValueError, OverflowError):
         rule = "when must be a time with its zone, such as 2026-08-20T09:12:33.000+00:00"
         raise _refusal(rule, when) from None
-    return Drawing(name, _strokes(strokes), _writer(writer), when, size)
+    return Drawing(name, _writer(writer), when, size, _strokes(strokes))
 
 
 def parse(line: bytes) -> Drawing:
@@ -98,8 +92,8 @@ def path() -> Path:
 
 def located(place: Path | str | None) -> Path:
     """The file that `place` means: a file, or a folder with one; the person's own for None."""
-    target = environment.drawings_folder() if place is None else Path(place).expanduser()
-    return target / FILE if place is None or target.is_dir() else target
+    target = path() if place is None else Path(place).expanduser()
+    return target / FILE if target.is_dir() else target
 
 
 def append(
@@ -107,12 +101,9 @@ def append(
 ) -> Drawing:
     """Append a drawing to the person's own file, whole or not at all; returns it.
 
-    The `strokes`, (k, 2) arrays or lists of points, are in pad pixels, x right and y down; they are
-    kept to a hundredth of a pixel, and empty ones are dropped. `writer` None is whoever uses this
-    machine: `me-` and a random number, which is made once for the folder, so that two such people
-    are never taken for one. `size` is the pad's side in pixels.
-
-    Raises `DataError` where it is no drawing, or the file cannot be written and is as it was.
+    The `strokes`, (k, 2) arrays or lists of points, and `size`, the pad's side, are in pixels, x
+    right and y down. `writer` None is whoever uses this machine: `me-` and a random number, made
+    once for the folder. Raises `DataError` where it is no drawing, or the file cannot be written.
     """
     drawing = create(character, strokes, "me" if writer is None else writer, size)
     target = path()
@@ -126,10 +117,8 @@ def append(
 def read(place: Path | str | None = None) -> list[Drawing]:
     """The drawings of a file in their order; of the person's own one where `place` is None.
 
-    A line that is no drawing, such as one that a crash has cut short, is left out, with a note on
-    the standard error stream. The person's own file need not exist.
-
-    Raises `DataError` where another file does not exist, or no line of a file is a drawing.
+    Lines that are no drawings are left out, with a note on standard error. The person's own file
+    need not exist; raises `DataError` where another does not, or no line of a file is a drawing.
     """
     target = located(place)
     if place is None and not target.is_file():
@@ -141,21 +130,13 @@ def read(place: Path | str | None = None) -> list[Drawing]:
 
 
 def count() -> tuple[int, str]:
-    """How many drawings the person's own file holds, and a sentence on its other lines, or "".
-
-    Raises `DataError` where it cannot be read, or none of its lines is a drawing.
-    """
-    if not path().is_file():
-        return 0, ""
-    drawings, note = _drawings(path(), _content(path()))
+    """How many drawings the person's own file holds, and a sentence on its other lines, or ""."""
+    drawings, note = _drawings(path(), _content(path())) if path().is_file() else ([], "")
     return len(drawings), note
 
 
 def take_back(drawing: Drawing) -> bool:
-    """Take back a drawing that `append` has given; whether it was still there.
-
-    Whatever else has been appended stays. Raises `DataError` where the file cannot be written.
-    """
+    """Take back a drawing that `append` has given; whether it was still there. Others stay."""
     target = path()
     with _locked(target):
         content = target.read_bytes() if target.is_file() else b""
@@ -168,10 +149,9 @@ def take_back(drawing: Drawing) -> bool:
 
 
 def export(target: Path | str, writer: str | None = None) -> int:
-    """Write the person's own drawings to a new file; how many there are.
+    """Write the person's own drawings to a new file, with a `writer`'s name; how many there are.
 
-    `writer` is the name to give them; None keeps those that they have. Raises `DataError` where
-    there are no drawings, or the file is there or cannot be written.
+    Raises `DataError` where there are none, or the file is there or cannot be written.
     """
     target, drawings = Path(target).expanduser(), read()
     if not drawings or target.exists():
@@ -196,11 +176,8 @@ def delete() -> None:
 def merge(places: Iterable[Path | str], into: Path | str) -> tuple[dict[str, int], int]:
     """Put the drawings of several files into one; what is in that one already stays.
 
-    A drawing that several files have, or one has twice, counts once. Merging again what has grown
-    adds what is new. Returns how many drawings each writer has then, and how many copies were left
-    out.
-
-    Raises `DataError` where a file cannot be read, is no file of drawings, or cannot be written.
+    Returns how many drawings each writer has then, and how many copies were left out. Raises
+    `DataError` where a file cannot be read, is no file of drawings, or cannot be written.
     """
     target = Path(into).expanduser()
     drawings = [drawing for place in places for drawing in read(place)]
@@ -266,15 +243,13 @@ def _content(target: Path) -> bytes:
     """What a file holds. Raises `DataError` where it cannot be read."""
     try:
         content = target.read_bytes()
-        if content and not content.endswith(b"\n"):
-            # Perhaps somebody is appending just now.
+        if content[-1:] not in (b"", b"\n"):  # perhaps somebody is appending just now
             with suppress(DataError), _locked(target):
                 content = target.read_bytes()
         return content
     except OSError as error:
-        raise DataError(
-            f"{target} must be a file of drawings. Received: {error.strerror}. Give another."
-        ) from error
+        rule = f"{target} must be a file of drawings"
+        raise DataError(f"{rule}. Received: {error.strerror}. Give another.") from error
 
 
 def _write(target: Path, lines: list[bytes]) -> None:
@@ -284,10 +259,7 @@ def _write(target: Path, lines: list[bytes]) -> None:
 
 @contextmanager
 def _locked(target: Path) -> Iterator[None]:
-    """Hold the lock of the file `target`; no two processes do. It does not nest.
-
-    Raises `DataError` where the disk refuses, here or within, or another holds it for long.
-    """
+    """Hold the lock of the file `target`; no two processes do. It does not nest."""
     # One lock, by whatever link the file is reached.
     file = Path(os.path.realpath(target))
     try:
@@ -295,10 +267,8 @@ def _locked(target: Path) -> Iterator[None]:
         with FileLock(file.with_name(f".{file.name}.lock"), timeout=PATIENCE):
             yield
     except Timeout:
-        rule = f"{target} must be free within {PATIENCE:g} s"
-        raise DataError(
-            f"{rule}. Received: a locked file. End the program that holds it."
-        ) from None
+        rule = f"{target} must be free within {PATIENCE:g} s. Received: a locked file"
+        raise DataError(f"{rule}. End the program that holds it.") from None
     except (OSError, RunError) as error:
         reason = getattr(error.__cause__ or error, "strerror", None) or error
         raise DataError(
