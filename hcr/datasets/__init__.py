@@ -71,12 +71,12 @@ def load(
     """Read the dataset `name`.
 
     What makes the training split smaller is applied in the order class_profile, imbalance_factor,
-    limit; validation and test stay as they are.
+    limit; validation and test stay as they are, for every seed.
 
     Args:
         name: A key of `DATASETS`.
         limit: At most this many training images, drawn so that each class keeps its share.
-        seed: Of these draws. The splits themselves are the same for every seed.
+        seed: Of these draws.
         imbalance_factor: Largest class over smallest, at least 1, of a long-tailed training split
             (`hcr.datasets.profiles.long_tailed`); 1 leaves it as it is.
         class_profile: A key of `hcr.datasets.profiles.CLASS_PROFILES`.
@@ -128,10 +128,7 @@ def info(name: str, *, path: str | None = None, orientation: str = "upright") ->
 
 
 def sources(name: str, *, path: str | None = None, orientation: str = "upright") -> list[Path]:
-    """The files that `name` is read from, downloaded where they can be.
-
-    Raises `DataError` where one is missing.
-    """
+    """The files that `name` is read from, downloaded where they can be, else `DataError`."""
     return _module(name).sources(name, _options(name, path, orientation))
 
 

@@ -64,10 +64,7 @@ class Plan:
 
 
 def load(path: Path, data: str | None = None) -> Plan:
-    """Read a plan that `Plan.save` wrote.
-
-    Raises `DataError` where it isn't one, or was made for a dataset whose digest is not `data`.
-    """
+    """Read a plan. Raises `DataError` where it is none, or not for the dataset of digest `data`."""
     keys = "indices", "weights", "strategy", "data", "tau"
     arrays = read_npz(path, keys, "a balancing plan", "Run 02_balance again.")
     plan = Plan(*arrays[:2], *(each.item() for each in arrays[2:]))
@@ -78,10 +75,7 @@ def load(path: Path, data: str | None = None) -> Plan:
 
 
 def open_plan(run: Run, digest: str, labels: np.ndarray) -> Plan:
-    """The plan of `run` for the dataset of this `digest`, whose training labels are `labels`.
-
-    A notebook that was opened by hand, without one, takes each image once, and says so.
-    """
+    """The plan of `run` for this dataset; opened by hand, without one, each image once."""
     try:
         return load(run.input("balance.npz"), digest)
     except HcrError:
@@ -126,10 +120,8 @@ def plan(
             f"{per_class} with {strategy}. Drop it, or choose one of these."
         )
     if not (0 <= beta < 1 and 0 < tau < np.inf):
-        raise ParameterError(
-            "beta must be at least 0 and below 1, tau above 0. Received: "
-            f"{beta} and {tau}. 0.999 and 1 are usual."
-        )
+        rule = "beta must be at least 0 and below 1, tau above 0"
+        raise ParameterError(f"{rule}. Received: {beta} and {tau}. 0.999 and 1 are usual.")
     everything, labels = np.arange(len(labels)), np.asarray(labels)
     if strategy == "even_writers":
         return Plan(everything, _even_weights(writers), strategy, data)
@@ -143,12 +135,12 @@ def plan(
         draw = _undersampled if strategy == "undersample" and len(present) > 1 else _repeated
         indices = draw(labels, quotas, seed)
         return Plan(indices, np.ones(len(indices), np.float32), strategy, data)
-    weights = np.ones(len(present))
+    sizes = np.ones(len(present))
     if strategy == "class_weight":
-        weights = 1 / counts
+        sizes = counts
     elif strategy == "effective_number":
-        weights = 1 / effective_numbers(counts, beta)
-    weights = weights[inverse]
+        sizes = effective_numbers(counts, beta)
+    weights = (1 / sizes)[inverse]
     # Of mean 1 over the images, so that a learning rate means the same under every strategy.
     weights = (weights / weights.mean()).astype(np.float32)
     return Plan(everything, weights, strategy, data, tau if strategy == "logit_adjust" else 0.0)
@@ -162,11 +154,7 @@ def plans(
     writers: np.ndarray | None = None,
     **options: float,
 ) -> dict[str, Plan]:
-    """One plan for each of `strategies` (None: all that are `possible`); see `plan`.
-
-    `per_class` is that of `undersample` alone: with one number for all three, `cap` would differ
-    from it by nothing where every class has as many, and `oversample` from `none`.
-    """
+    """One plan for each of `strategies` (None: the `possible`); `per_class` is `undersample`'s."""
     names = possible(writers) if strategies is None else strategies
     number = {"undersample": per_class}
     return {
@@ -229,17 +217,11 @@ def _undersampled(labels: np.ndarray, quotas: Mapping[int, int], seed: int) -> n
 
 
 def _repeated(labels: np.ndarray, quotas: Mapping[int, int], seed: int) -> np.ndarray:
-    """Sorted indices of `quotas[label]` images of each class, in whole passes over the class.
-
-    No image is drawn twice before every one of its class was drawn once; drawing with replacement
-    would never repeat a third of a class that is doubled, and take others four times.
-    """
+    """Sorted indices of `quotas[label]` images of each class, in whole passes over the class."""
+    # Drawn with replacement, a third of a class that is doubled would never be repeated.
     rng = np.random.default_rng([seed, 2])
-    chosen = [
-        np.resize(rng.permutation(np.flatnonzero(labels == label)), quota)
-        for label, quota in quotas.items()
-    ]
-    return np.sort(np.concatenate(chosen))
+    orders = {label: rng.permutation(np.flatnonzero(labels == label)) for label in quotas}
+    return np.sort(np.concatenate([np.resize(orders[k], n) for k, n in quotas.items()]))
 
 
 def _even_weights(writers: np.ndarray | None) -> np.ndarray:

@@ -37,19 +37,16 @@ def load(
 ) -> tuple[Split, Split, Split, dict[str, int]]:
     """The splits in `folder`, from `place`, and the leak guard's report.
 
-    They are made with `read` where they are missing or damaged. The files of the split `check` are
-    hashed before they count as whole, others where their states changed. The images are mapped
-    into memory, read-only.
+    Made with `read` where they are missing or damaged; the images are mapped into memory. The files
+    of the split `check` are hashed before they count as whole, others where their states changed.
     """
-    entry = _open(folder, check)
-    if entry is not None:
+    if entry := _open(folder, check):
         return entry
     top, name = folder.parent, folder.name[:-17]
     try:
         top.mkdir(parents=True, exist_ok=True)
         with FileLock(top / f".{name}.lock"):
-            entry = _open(folder, check)
-            if entry is None:
+            if not (entry := _open(folder, check)):
                 if folder.exists():
                     print(f"{folder} was damaged: it is rebuilt.", file=sys.stderr)
                 *splits, report = leaks.guard(*read())
@@ -95,11 +92,10 @@ def _open(folder: Path, check: str) -> tuple[Split, Split, Split, dict[str, int]
 
 
 def _split(folder: Path, name: str, digests: dict[str, str]) -> Split:
-    paths = {what: folder / f"{name}-{what}.npy" for what in (*ARRAYS, *STROKES)}
     arrays = {
         what: np.load(path, mmap_mode="r", allow_pickle=False)
-        for what, path in paths.items()
-        if path.is_file()
+        for what in (*ARRAYS, *STROKES)
+        if (path := folder / f"{name}-{what}.npy").is_file()
     }
     drawn = [arrays.pop(what) for what in STROKES if what in arrays]
     arrays["labels"] = np.array(arrays["labels"])  # in memory: they are indexed all the time

@@ -36,10 +36,7 @@ class DataChoice:
         return {"path": self.path, "orientation": self.orientation}
 
     def check(self) -> None:
-        """Raise `ParameterError` where the options do not go with the dataset; reads no image.
-
-        The user's own data must be there; other files may be missing or have to be downloaded.
-        """
+        """Raise `ParameterError` where the options do not go with the dataset; reads no image."""
         try:
             characters = datasets.info(self.dataset, **self.source).characters
         except DataError as error:
@@ -70,11 +67,8 @@ def is_resolved(choice: DataChoice, folder: Path) -> bool:
 def resolve(choice: DataChoice, folder: Path) -> Dataset:
     """Load the data of `choice`, and describe them in `data.json` in `folder`.
 
-    The file holds the choice, the dataset's digest, title, source and license, and of each split
-    its size and digest; where training images were chosen, their indices in the whole training
-    split, too.
-
-    Raises `DataError` where files are missing or damaged, `ParameterError` for a wrong choice.
+    Of a split it has size and digest; where training images were chosen, their indices in the whole
+    training split. Raises `DataError` for files, `ParameterError` for a wrong choice.
     """
     choice.check()
     data = choice.load()
@@ -96,12 +90,7 @@ def choose(run: runs.Run, **options: Any) -> Dataset:
 
 
 def open_data(run: runs.Run) -> Dataset:
-    """The data of `run`, as they were chosen: what the stages after `01_eda` do.
-
-    Opened alone where no run has chosen any, they are those of the default choice.
-
-    Raises `DataError` where the files are no longer those that were chosen.
-    """
+    """The data of `run`, as chosen, else the default choice's. Raises `DataError` for others."""
     if run.source is None:
         return choose(run)
     data = choice_of(run.source).load()

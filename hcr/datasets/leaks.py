@@ -24,11 +24,9 @@ LEARNED = "learned.npz"
 def pixel_hashes(images: np.ndarray) -> np.ndarray:
     """The first 8 bytes, as a little-endian number, of the SHA-256 of each image: uint64 (n,).
 
-    `images` are uint8 (n, 28, 28), upright. Among a million images two different ones have the
-    same with a chance of about 3 in 100 million.
+    `images` are uint8 (n, 28, 28). Two of a million have the same by a chance of 3 in 100 million.
     """
-    rows = np.ascontiguousarray(images)
-    joined = b"".join(hashlib.sha256(row).digest()[:8] for row in rows)
+    joined = b"".join(hashlib.sha256(row).digest()[:8] for row in np.ascontiguousarray(images))
     return np.frombuffer(joined, "<u8").astype(np.uint64, copy=False)
 
 
@@ -56,11 +54,7 @@ def guard(train: Split, validation: Split, test: Split) -> tuple[Split, Split, S
 
 
 def unseen(split: Split, learned: Mapping[str, np.ndarray | None]) -> tuple[Split, int, list[str]]:
-    """`split` without the images that models, by name, have `learned_from`.
-
-    Returns what is left, how many images were removed, and what is to be said of that. Raises
-    `DataError` where none is left.
-    """
+    """`split` without what models, by name, have `learned_from`, how many that was, and texts."""
     known = [hashes for hashes in learned.values() if hashes is not None]
     seen = np.isin(hashes_of(split), np.concatenate([np.zeros(0, np.uint64), *known]))
     if seen.all():
@@ -77,10 +71,9 @@ def unseen(split: Split, learned: Mapping[str, np.ndarray | None]) -> tuple[Spli
 
 
 def learned_from(folder: Path) -> np.ndarray | None:
-    """The hashes of all images that the model in `folder` was trained or chosen on.
+    """The hashes of all images that the model in `folder`, a run's too, was trained or chosen on.
 
-    The folder is a pretrained model's, or a run's. Returns uint64 (n,), sorted, with those of the
-    models that it was trained from; None where the folder has no `learned.npz`.
+    With those of its parent models, uint64 (n,), sorted; None where there is no `learned.npz`.
     """
     path = folder / LEARNED
     if not path.is_file():
@@ -90,14 +83,10 @@ def learned_from(folder: Path) -> np.ndarray | None:
 
 
 def write_learned(folder: Path, data: Dataset, parents: Iterable[Path] = ()) -> None:
-    """Write `learned.npz` into `folder`: what the model there was trained and chosen on.
-
-    `data` are what it was trained and chosen on, `parents` the folders of the models that training
-    began from or learned from; where it is not known what these learned from, nothing is written.
-    """
+    """Write `learned.npz` into `folder`: what the model there was trained and chosen on, `data`."""
     (folder / LEARNED).unlink(missing_ok=True)
     hashes = [hashes_of(data.train), hashes_of(data.validation), *map(learned_from, parents)]
-    if any(each is None for each in hashes):
+    if any(each is None for each in hashes):  # not known of a parent model: nothing is claimed
         return
     together = np.unique(np.concatenate(hashes))
     # What comes with the package need not be written again.
@@ -110,9 +99,8 @@ def write_learned(folder: Path, data: Dataset, parents: Iterable[Path] = ()) -> 
 
 def listed(name: str) -> tuple[np.ndarray, np.ndarray, str]:
     """The hashes, uint64 (n,), labels, uint8 (n,), and digest of a file of `LISTED`."""
-    hashes, labels, digest = read_npz(
-        LISTED[name], ("hashes", "labels", "digest"), "a list of hashes", "Install hcr again."
-    )
+    keys = "hashes", "labels", "digest"
+    hashes, labels, digest = read_npz(LISTED[name], keys, "a list of hashes", "Install hcr again.")
     return hashes.astype(np.uint64), labels, str(digest)
 
 

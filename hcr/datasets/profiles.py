@@ -40,12 +40,11 @@ def apply_profile(
 
     A digit or capital keeps its count there times a factor, rounded: the largest factor that every
     letter has images for. All others stay. Returns their indices, int64 (m,), sorted, and the
-    factor in (0, 1]. Raises `ParameterError` where the profile is unknown, or there are no images
-    of a digit or capital.
+    factor in (0, 1]. Raises `ParameterError` as `check`.
     """
     counts = np.bincount(labels, minlength=len(characters))
     index = {character: label for label, character in enumerate(characters)}
-    check([char for char, n in zip(characters, counts, strict=True) if n], profile)
+    check([char for char, label in index.items() if counts[label]], profile)
     # In whole numbers, so that the scarcest letter keeps all it has.
     scarcest = min(LETTERS, key=lambda letter: counts[index[letter]] / AZ_COUNTS[letter])
     whole = AZ_COUNTS[scarcest]
@@ -94,10 +93,8 @@ def long_tailed(labels: np.ndarray, n_classes: int, factor: float, seed: int) ->
 
 def _draw(labels: np.ndarray, quotas: np.ndarray, seed: int) -> np.ndarray:
     """At most `quotas[label]` indices of each label; a class's draw depends on no other's."""
-    chosen = [
-        np.random.default_rng([seed, SPLIT_SEED, label]).permutation(
-            np.flatnonzero(labels == label)
-        )[:quota]
-        for label, quota in enumerate(quotas)
-    ]
+    chosen = []
+    for label, quota in enumerate(quotas):
+        rng = np.random.default_rng([seed, SPLIT_SEED, label])
+        chosen.append(rng.permutation(np.flatnonzero(labels == label))[:quota])
     return np.sort(np.concatenate(chosen)).astype(np.int64)

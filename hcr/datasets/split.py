@@ -154,14 +154,10 @@ class Dataset:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of characters, training and validation images and test labels.
-
-        The test images are left out, so that it can be had without opening them.
-        """
+        """SHA-256 of characters, training and validation images and test labels."""
         labels = self.test_labels.astype("<i8").tobytes()
-        return files.digest(
-            list(self.characters), self.train.digest, self.validation.digest, labels
-        )
+        parts = self.train.digest, self.validation.digest
+        return files.digest(list(self.characters), *parts, labels)
 
     def facts(self) -> dict[str, Any]:
         """What `run.json` says of the data."""
@@ -189,10 +185,8 @@ def by_hash(hashes: np.ndarray, shares: Sequence[float]) -> list[np.ndarray]:
     `hashes` are uint64 (n,), of `pixel_hashes`; `shares` are in (0, 1], together 1. Returns one
     sorted int64 array of indices per share.
     """
-    place = hashes.astype(np.float64) / 2.0**64
-    ends = np.cumsum([0.0, *shares])
-    ends[-1] = np.inf  # 2**64 - 1 rounds to 2**64
-    return [np.flatnonzero((place >= start) & (place < end)) for start, end in pairwise(ends)]
+    part = np.searchsorted(np.cumsum(shares[:-1]), hashes / 2.0**64, side="right")
+    return [np.flatnonzero(part == i) for i in range(len(shares))]
 
 
 def stratified(labels: np.ndarray, shares: Sequence[float], seed: int) -> list[np.ndarray]:
@@ -212,10 +206,7 @@ def stratified(labels: np.ndarray, shares: Sequence[float], seed: int) -> list[n
 
 
 def stratified_sample(labels: np.ndarray, limit: int, seed: int, n_classes: int) -> np.ndarray:
-    """Indices of at most `limit` of `labels`, every class with its share and at least one.
-
-    Raises `DataError` where `limit` is less than the number of classes.
-    """
+    """Indices of at most `limit` of `labels`, every class with its share and at least one."""
     if limit < n_classes:
         rule = f"limit must leave an image for each of the {n_classes} classes"
         raise DataError(f"{rule}. Received: {limit}. Give at least {n_classes}, or null for all.")

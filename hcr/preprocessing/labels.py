@@ -10,8 +10,7 @@ DIGITS = "0123456789"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ALPHANUMERIC = DIGITS + LETTERS
 # EMNIST's 47 classes: 15 small letters look like their capitals and are counted as these.
-BYMERGE = ALPHANUMERIC + "abdefghnqrt"
-BALANCED = BYMERGE
+BYMERGE = BALANCED = ALPHANUMERIC + "abdefghnqrt"
 BYCLASS = ALPHANUMERIC + LETTERS.lower()
 
 MERGED = "cijklmopsuvwxyz"  # the small letters that EMNIST counts as their capitals
@@ -42,8 +41,7 @@ KINDS = {
 def subset(only: str | Iterable[str], known: Sequence[str]) -> list[int]:
     """The indices in `known`, in its order, of the characters that `only` means.
 
-    `only` is a key of `KINDS`, or characters, each once. Raises `ParameterError` where `known`
-    lacks one of them, or where there is none.
+    It is a key of `KINDS`, or characters, each once. Raises `ParameterError` where there is none.
     """
     if isinstance(only, str) and only in KINDS:
         chosen = [label for label in known if KINDS[only](label)]
@@ -77,10 +75,7 @@ def parse_characters(text: str, known: Sequence[str], name: str = "saliency_for"
 
 
 def fold_case(character: str) -> str:
-    """The capital of a letter `a`-`z`, and any other character as it is.
-
-    Two predictions are equal but for case where their folds are equal.
-    """
+    """The capital of a letter `a`-`z`, and any other character as it is."""
     return character.upper() if "a" <= character <= "z" else character
 
 
@@ -92,24 +87,22 @@ def merge(character: str) -> str:
 def parse_mapping(text: str) -> tuple[str, ...]:
     """The characters of an EMNIST mapping file, in the order of the labels.
 
-    A line holds a label and the ASCII codes of its characters, such as `10 65`, or `1 65 97` in
-    EMNIST Letters, whose labels count from 1 and whose classes hold both cases: the first code,
-    the capital, names the class. Raises `DataError` for anything that is no such file.
+    A line holds a label, from 0 or 1 up, and the ASCII codes of its characters, such as `10 65`, or
+    `1 65 97`: the first names the class. Raises `DataError` for anything that is no such file.
     """
     try:
         rows = [[int(word) for word in line.split()] for line in text.splitlines() if line.strip()]
         characters = tuple(chr(codes[0]) for _, *codes in rows)
         right = all(33 <= code <= 126 for _, *codes in rows for code in codes)
-        right &= [label for label, *_ in rows] == list(range(rows[0][0], rows[0][0] + len(rows)))
-        right &= rows[0][0] in (0, 1) and len(set(characters)) == len(characters)
+        right &= [label - rows[0][0] for label, *_ in rows] == [*range(len(rows))]
+        if right and rows[0][0] in (0, 1) and len(set(characters)) == len(characters):
+            return characters
     except (IndexError, ValueError):
-        right = False
-    if not right:
-        raise DataError(
-            "A mapping file must count labels up from 0 or 1, each with the ASCII codes of new "
-            f"characters, such as '10 65'. Received: {text[:60]!r}. Take EMNIST's own."
-        )
-    return characters
+        pass
+    raise DataError(
+        "A mapping file must count labels up from 0 or 1, each with the ASCII codes of new "
+        f"characters, such as '10 65'. Received: {text[:60]!r}. Take EMNIST's own."
+    )
 
 
 def characters_of(names: Iterable[str]) -> tuple[dict[str, str], str]:
@@ -119,10 +112,9 @@ def characters_of(names: Iterable[str]) -> tuple[dict[str, str], str]:
     `a_lower`; `Sample001` to `Sample062` of Chars74K; all of them NIST's hexadecimal codes, `30` to
     `7a`; or all of them label numbers of EMNIST, where some are above 9.
     """
-    names = sorted(names, key=lambda name: (len(name), name))
+    names, how = sorted(names, key=lambda name: (len(name), name)), ""
     decimal = all(re.fullmatch("[0-9]{1,3}", name) for name in names)
     codes = [chr(int(name, 16)) for name in names if re.fullmatch("[2-7][0-9a-fA-F]", name)]
-    how = ""
     if not names:
         return {}, how
     if len(codes) == len(names) and (not decimal or all(map(str.isalnum, codes))):
