@@ -156,9 +156,12 @@ def test_labels_lie_beside_a_file_or_are_passed(run):
         "012345678",
         "0123456788",
         [0, 1],
+        range(20),
+        {"A": "0", "B": "1"},
         7,
         "",
         Path("nowhere.json"),
+        "nowhere.txt",
     ],
 )
 def test_labels_that_do_not_fit_are_one_line(run, labels):
@@ -167,15 +170,49 @@ def test_labels_that_do_not_fit_are_one_line(run, labels):
     one_line(error)
 
 
+@pytest.mark.parametrize(
+    "labels",
+    [
+        range(10),
+        np.array(DIGITS),
+        dict(enumerate(DIGITS)),
+        {label: i for i, label in reversed([*enumerate(DIGITS)])},
+        "digits",
+        "emnist-digits",
+        ("labels.json", json.dumps(DIGITS)),
+        ("labels.json", json.dumps({"characters": DIGITS})),
+        ("labels.json", json.dumps({i: str(i) for i in reversed(range(10))})),
+        ("LABELS.TXT", "\n".join(DIGITS)),
+        ("labels.txt", "".join(f"{i} {i}\r\n" for i in range(10))),
+        ("mapping.txt", "".join(f"{i} {48 + i}\n" for i in range(10))),
+    ],
+)
+def test_labels_in_the_forms_that_people_have(run, tmp_path, labels):
+    path = shutil.copy(run / "model.tflite", tmp_path)
+    if not isinstance(labels, tuple):
+        assert Recognizer.load(path, labels).labels == DIGITS
+        return
+    (tmp_path / labels[0]).write_text(labels[1])
+    for form in (tmp_path / labels[0], str(tmp_path / labels[0])):
+        assert Recognizer.load(path, form).labels == DIGITS
+    if labels[0] in ("labels.json", "labels.txt"):
+        assert Recognizer.load(path).labels == DIGITS
+
+
 def test_outputs_without_a_character_are_left_out(run):
     whole = Recognizer.load(run / "model.tflite", DIGITS)
-    some = Recognizer.load(run / "model.tflite", ["", *"123", "", *"5678", ""])
+    some = Recognizer.load(run / "model.tflite", ["?", *"123", "", *"5678", None])
     assert some.labels == tuple("1235678")
     kept = whole.predict(PICTURES)[:, [1, 2, 3, 5, 6, 7, 8]]
     np.testing.assert_allclose(some.predict(PICTURES), kept / kept.sum(1, keepdims=True), 1e-4)
+    # Labels that count from 1, of a model whose outputs count from 0.
+    counted = {i + 1: label for i, label in enumerate(DIGITS)}
+    assert Recognizer.load(run / "model.tflite", counted).labels == DIGITS
     with pytest.raises(ModelError, match=r'labels=\[""') as error:
         Recognizer.load(run / "model.tflite", DIGITS[1:])
     one_line(error, run / "model.tflite")
+    # Among others of its kind a question mark is a character.
+    assert "?" in Recognizer.load(run / "model.tflite", "?!.,;:-+=*").labels
 
 
 @pytest.mark.parametrize("change", ["model", "labels"])

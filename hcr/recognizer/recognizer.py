@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -69,7 +69,7 @@ class Recognizer:
     def load(
         cls,
         what: Path | str | None = None,
-        labels: Iterable[str] | Path | None = None,
+        labels: Iterable[str] | Mapping | Path | None = None,
         scaling: str | None = None,
         framing: Framing | str | None = None,
         *,
@@ -81,8 +81,9 @@ class Recognizer:
             what: The name of a pretrained one (a key of `PRETRAINED`; None is the first of them,
                 47 classes), a run's folder, a `.tflite`, `.keras` or `.h5` file. The last two are
                 converted without running code of theirs, in some ten seconds once, by TensorFlow.
-            labels: The characters in the order of the outputs, "" for one that means nothing, or
-                the path of a `labels.json`; by default the one beside the model.
+            labels: The characters in the order of the outputs, "" for one that means nothing, a
+                dict with their indices, a key of `LABEL_SETS`, or the path of a `.json` or `.txt`
+                file; by default the labels.json or labels.txt beside the model.
             scaling: For a model that does not take uint8 (n, 28, 28), ink 255 on 0: its numbers for
                 ground and ink, as `"0..1"`, then `inverted` for dark ink on light ground, and
                 `transposed` for images as EMNIST's files hold them.

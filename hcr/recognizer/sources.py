@@ -1,16 +1,21 @@
 """Which model a name, a folder or a file means, and what the `labels.json` beside it says."""
 
+import json
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
+from string import punctuation
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from hcr.errors import ModelError, RunError, nearest
+from hcr.errors import DataError, ModelError, RunError, nearest
 from hcr.preprocessing import EMNIST, FRAMINGS, Framing
+from hcr.preprocessing.labels import LABEL_SETS, parse_mapping
 from hcr.runs import environment, files
 
 # The first is what `Recognizer.load()` gives. A folder holds model.tflite and labels.json.
@@ -144,20 +149,62 @@ def about(path: Path | str, model: Path | None = None) -> About:
     return known
 
 
-def check_labels(labels: Iterable[str]) -> tuple[str, ...]:
-    """`labels` as a tuple, "" for an output that means nothing.
+def check_labels(labels: Any, name: str = "Labels") -> tuple[str, ...]:
+    """`labels` as a tuple of strings in the order of the outputs, "" for one that means nothing.
 
-    Raises `ModelError` where they are not strings, or one is there twice.
+    Takes strings and digits, in order or in a dict with their indices, either way round. Raises
+    `ModelError` for something else, and for a label twice.
     """
-    checked = tuple(labels) if isinstance(labels, Iterable) else ()
-    names = [label for label in checked if label != ""]
-    strings = all(isinstance(label, str) for label in checked)
+    ordered = _by_index(labels) if isinstance(labels, Mapping) else labels
+    ordered = list(ordered) if isinstance(ordered, Iterable) else []
+    digits = [i for i in ordered if isinstance(i, Integral) and 0 <= i <= 9]
+    checked = tuple("" if label is None else str(label) for label in ordered)
+    names = [label for label in checked if label]
+    strings = all(isinstance(label, str | None) or label in digits for label in ordered)
     if not names or not strings or len(set(names)) < len(names):
         raise ModelError(
-            "Labels must be the characters in the order of the model's outputs, each once, or the "
-            f"path of a labels.json. Received: {str(checked or labels)[:80]}."
+            f"{name} must be the characters in the order of the model's outputs, each once, or the "
+            f"path of a labels.json or labels.txt. Received: {str(checked or labels)[:80]}."
         )
     return checked
+
+
+def _by_index(labels: Mapping) -> list:
+    """A dict's labels by its numbers, or else by its keys; "" for an index that it lacks."""
+    inverse = all(isinstance(i, Integral) for i in labels.values())
+    pairs = ((i, label) for label, i in labels.items()) if inverse else labels.items()
+    known = {int(i): label for i, label in pairs if str(i).isdigit()}
+    whole = known and len(known) == len(labels) and max(known) < 2 * len(labels)
+    return [known.get(i, "") for i in range(max(known) + 1)] if whole else []
+
+
+def _known(labels: Any, model: Path | None) -> About:
+    """What labels in any form tell, or a file of them: JSON, EMNIST's mapping, or one a line."""
+    if isinstance(labels, str):
+        name = labels.lower().removeprefix("emnist-")
+        if name in LABEL_SETS:  # EMNIST Letters counts from 1.
+            return About(("",) * (name == "letters") + tuple(LABEL_SETS[name]))
+        labels = Path(labels) if labels.lower().endswith((".json", ".txt")) else labels
+    path = labels if isinstance(labels, Path) else None
+    try:
+        text = path.read_text(encoding="utf-8-sig") if path else ""
+        if path and path.suffix.lower() == ".json":
+            labels = json.loads(text)
+            if isinstance(labels, dict) and "characters" in labels:  # as 03_train writes it
+                return about(path, model)
+        elif path:
+            lines = [line.strip() for line in text.strip().splitlines()]
+            rows = [re.fullmatch(r"(\d+)[\s,:]+(.+)", line) for line in lines]
+            labels = dict(row.groups() for row in rows) if all(rows) else lines
+            with suppress(DataError):
+                labels = ("",) * int(text[:1] == "1") + parse_mapping(text)
+        checked = check_labels(labels, f"Labels in {path}" if path else "Labels")
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path} must hold labels. Received: {error}. Pass a list.") from error
+    # A question mark is a character only among others of its kind.
+    if not any(label in punctuation for label in checked if label not in ("", "?")):
+        checked = tuple("" if label == "?" else label for label in checked)
+    return About(checked)
 
 
 def fitting(characters: Sequence[str], n: int, name: object) -> tuple[str, ...]:
@@ -187,16 +234,15 @@ def find(what: Path | str | None, labels: Any) -> tuple[Path, About]:
         hint = nearest(str(what), PRETRAINED) if not path.suffix else ""
         raise ModelError(f"There is no model {path}.{hint} Train one with: uv run run_all.py")
     kind_of(path)
-    beside = path.with_name("labels.json")
-    if labels is None and not beside.is_file():
+    beside = [path.with_name(name) for name in ("labels.json", "labels.txt")]
+    if labels is None:
+        labels = next((name for name in beside if name.is_file()), None)
+    if labels is None:
         raise ModelError(
             f"{path} must have a labels.json beside it, or be loaded with labels. "
             'Received: neither. Use: Recognizer.load(path, labels="0123456789").'
         )
-    labels = beside if labels is None else labels
-    if not isinstance(labels, Path):
-        return path, About(check_labels(labels))
-    return path, about(labels, path if labels == beside else None)
+    return path, _known(labels, path if str(labels) == str(beside[0]) else None)
 
 
 def kind_of(path: Path) -> str:
