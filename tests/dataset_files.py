@@ -1,7 +1,6 @@
 """Small files of the datasets' forms, splits of noise, and a local server of files."""
 
 import gzip
-import hashlib
 import io
 import re
 import struct
@@ -15,7 +14,7 @@ from types import ModuleType
 import numpy as np
 
 from hcr import datasets
-from hcr.datasets import Info, Split, Strokes, emnist, unipen
+from hcr.datasets import Info, Split, Strokes, unipen
 from hcr.preprocessing import synthesis
 
 NAME = "made-up"
@@ -94,14 +93,6 @@ def zip_of(files: dict[str, bytes]) -> bytes:
         for name, content in files.items():
             box.writestr(f"gzip/{name}.gz", zipped(content))
     return buffer.getvalue()
-
-
-def make_official(monkeypatch, files: dict[str, bytes]) -> None:
-    """Make `files` the official ones, instead of EMNIST's."""
-    digests = {
-        f"{name}.gz": hashlib.sha256(zipped(each)).hexdigest() for name, each in files.items()
-    }
-    monkeypatch.setattr(emnist, "MEMBERS", digests)
 
 
 class Server:

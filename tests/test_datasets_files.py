@@ -16,7 +16,6 @@ from dataset_files import (
     idx_bytes,
     joined,
     made,
-    make_official,
     unipen_arrays,
     write_pair,
     write_unipen,
@@ -44,9 +43,6 @@ def hashes(*parts: Split) -> set[int]:
     return {value for part in parts for value in leaks.pixel_hashes(part.images).tolist()}
 
 
-# IDX
-
-
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 
 
@@ -59,17 +55,11 @@ def digits(data) -> tuple[Split, Split]:
     return parts
 
 
-def test_mnist_is_read_plain_or_gzipped_wherever_it_lies(digits, data, monkeypatch):
+def test_mnist_is_read(digits):
     plain = datasets.load("mnist")
     assert plain.test.digest == digits[1].digest
     assert hashes(plain.train, plain.validation) == hashes(digits[0])
     assert (len(plain.train), len(plain.validation)) == (270, 30)
-    for path in (data / "mnist").iterdir():
-        path.with_name(f"{path.name}.gz").write_bytes(zipped(path.read_bytes()))
-        path.unlink()
-    assert datasets.load("mnist").digest == plain.digest
-    monkeypatch.setenv("HCR_DATA", str(data / "mnist"))
-    assert len(datasets.sources("mnist")) == 4
 
 
 def test_a_relative_folder_counts_from_here_or_the_projects_top(
@@ -128,23 +118,19 @@ def test_where_mnist_can_not_be_downloaded_its_four_files_are_named(mirrors):
         datasets.load("mnist")
 
 
-LAYOUTS = {
-    "torchvision": "MNIST/raw/{0}",
-    "raw": "raw/{0}.gz",
-    "kaggle": "{1}",
-    "kaggle, in folders": "{0}/{0}",
-}
+# Ours, packed; torchvision's; Kaggle's.
+LAYOUTS = ["mnist/{0}.gz", "{0}", "MNIST/raw/{0}", "raw/{0}.gz", "{1}", "{0}/{0}"]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_mnist_is_found_as_others_lay_it(digits, data, layout):
     digest = datasets.load("mnist").digest
     for path in list((data / "mnist").iterdir()):
-        form = LAYOUTS[layout].format(path.name, path.name.replace("-idx", ".idx"))
+        form = layout.format(path.name, path.name.replace("-idx", ".idx"))
         (data / form).parent.mkdir(parents=True, exist_ok=True)
         content = path.read_bytes()
-        (data / form).write_bytes(zipped(content) if form.endswith(".gz") else content)
         path.unlink()
+        (data / form).write_bytes(zipped(content) if form.endswith(".gz") else content)
     assert datasets.load("mnist").digest == digest
 
 
@@ -242,7 +228,8 @@ def official(data, monkeypatch) -> dict[str, bytes]:
     contents = {path.name: path.read_bytes() for path in (data / "all").iterdir()}
     for path in (data / "all").iterdir():
         path.unlink()
-    make_official(monkeypatch, contents)
+    digests = {f"{name}.gz": hashlib.sha256(zipped(x)).hexdigest() for name, x in contents.items()}
+    monkeypatch.setattr(emnist, "MEMBERS", digests)
     return contents
 
 
@@ -362,15 +349,13 @@ def test_a_set_is_read_upright_with_labels_from_nought(data, name):
     assert np.abs(loaded.counts["validation"] - np.bincount(whole.labels) / 10).max() <= 0.5
 
 
-@pytest.mark.parametrize("form", ["csv", "mat", "folder of IDX"])
+@pytest.mark.parametrize("form", ["csv", "mat"])
 def test_emnist_in_the_forms_of_others_is_the_same(data, form, tmp_path, monkeypatch):
     name, other = "emnist-letters", tmp_path / "other"
     parts = {split: put(data, name, split, 310) for split in ("train", "test")}
     digest = datasets.load(name).digest
     monkeypatch.setenv("HCR_DATA", str(other))
-    (other / "EMNIST").mkdir(parents=True)
-    if form == "folder of IDX":
-        shutil.move(data / "emnist", other / "EMNIST" / "raw")
+    other.mkdir()
     stored = {s: Split(p.images.swapaxes(1, 2), p.labels + 1) for s, p in parts.items()}
     if form == "mat":
         writers = np.arange(310) // 100
@@ -383,21 +368,13 @@ def test_emnist_in_the_forms_of_others_is_the_same(data, form, tmp_path, monkeyp
             for split, part in stored.items()
         }
         savemat(other / f"{name}.mat", {"dataset": dataset}, do_compression=True)
-    elif form == "csv":
+    else:
         for split, part in stored.items():
             write_csv(other / f"{name}-{split}.csv", part)
     loaded = datasets.load(name)
     assert loaded.digest == digest
     shared = loaded.leaks.get("writers_in_train_and_test")
     assert shared == (2 if form == "mat" else None)
-
-
-def test_labels_of_another_set_are_an_error(data):
-    put(data, "emnist-letters", "train", 52)
-    path = data / "emnist" / f"emnist-letters-{LABELS}"
-    path.write_bytes(idx_bytes(np.arange(52) % 26))
-    with pytest.raises(DataError, match="labels from 0 to 25"):
-        emnist.part("emnist-letters", "train")
 
 
 @pytest.fixture
@@ -551,7 +528,6 @@ def test_without_the_az_file_nothing_else_is_read_in_its_place(digits, data):
     "change",
     [
         lambda fields: [*fields[:9], "256", *fields[10:]],
-        lambda fields: [*fields[:9], "99999999999999", *fields[10:]],
         lambda fields: [*fields[:9], "x", *fields[10:]],
         lambda fields: ["26", *fields[1:]],
         lambda fields: fields[:-1],
@@ -655,22 +631,14 @@ def test_drawings_join_emnists_training_images(monkeypatch, tmp_path, data):
     assert "CC BY 4.0" in both.info.license
 
 
-def put_at(index, value):
-    def change(array):
-        array[index] = value
-        return array
-
-    return change
-
-
 @pytest.mark.parametrize(
     ("key", "change"),
     [
         ("xy", lambda xy: xy[:-1]),
         ("stroke_ptr", lambda ptr: ptr[::-1].astype(np.uint32)),
-        ("sample_ptr", put_at(-1, 3)),
-        ("label", put_at(2, "?")),
-        ("contributor", put_at(2, 6)),
+        ("sample_ptr", lambda ptr: ptr - (np.arange(len(ptr)) == len(ptr) - 1)),
+        ("label", lambda label: np.char.replace(label, "7", "?")),
+        ("contributor", lambda numbers: numbers + 1),
     ],
 )
 def test_a_file_of_drawings_that_is_wrong_is_an_error(monkeypatch, tmp_path, key, change):

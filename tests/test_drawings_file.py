@@ -4,7 +4,6 @@ import json
 import os
 import re
 import resource
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -182,28 +181,6 @@ def test_two_pads_and_a_reader_at_once_lose_nothing(capsys):
     assert capsys.readouterr().err == ""
 
 
-KILLED = """
-import os, signal
-from hcr.datasets import drawings_file
-write = drawings_file._write_all
-def half(file, data):
-    write(file, data[: len(data) // 2])
-    os.kill(os.getpid(), signal.SIGKILL)
-drawings_file._write_all = half
-drawings_file.append("B", [[[0, 0], [1, 1]]])
-"""
-
-
-def test_a_pad_that_is_killed_in_the_midst_of_writing(capsys):
-    draw("A")
-    done = subprocess.run([sys.executable, "-c", KILLED], cwd=PROJECT, check=False)
-    assert done.returncode == -signal.SIGKILL
-    assert not drawings.path().read_bytes().endswith(b"\n")
-    draw("C")
-    assert kept() == "AC"
-    assert "line 2" in capsys.readouterr().err
-
-
 def test_a_disk_that_takes_only_a_part():
     draw("AB")
     before = drawings.path().read_bytes()
@@ -337,11 +314,3 @@ def test_delete_asks(capsys, monkeypatch):
     assert kept() == "AB"
     assert main(["delete", "--yes"]) == 0
     assert not drawings.path().exists()
-
-
-@pytest.mark.parametrize("arguments", [[], ["lsit"], ["merge"], ["delete", "--force"]])
-def test_wrong_arguments_exit_with_2(arguments):
-    draw("A")
-    with pytest.raises(SystemExit, match="2"):
-        main(arguments)
-    assert kept() == "A"

@@ -174,24 +174,3 @@ def test_a_file_of_three_people():
     writers = [set(each.writers) for each in (data.train, data.validation, data.test)]
     assert sorted(map(len, writers)) == [1, 1, 1]
     assert set.union(*writers) == {"anna", "bob", "cem"}
-    before = where(data)
-    for i, name in enumerate(("anna", "bob", "cem")):
-        draw("2345", name, first=50 + 10 * i)
-    after = where(datasets.load("drawings"))
-    assert {key: after[key] for key in before} == before
-
-
-# With EMNIST
-
-
-@pytest.mark.data
-def test_mixed_with_emnist():
-    draw(5 * "AB")
-    data = datasets.load("emnist-subset+drawings")
-    alone, drawn = datasets.load("emnist-subset"), datasets.load("drawings").train
-    assert data.info.caveat == "drawings of your own among the training images"
-    assert np.bincount(data.train.sources).tolist() == [len(alone.train), len(drawn)]
-    assert (data.train.images[data.train.sources == 1] == drawn.images).all()
-    assert data.validation.digest == alone.validation.digest
-    assert (data.test_labels == alone.test_labels).all()
-    assert datasets.sources("emnist-subset+drawings")[-1] == drawings.path()

@@ -43,7 +43,6 @@ def test_wrong_mapping(text):
 
 
 @pytest.mark.data
-@pytest.mark.skipif("HCR_DATA" not in os.environ, reason="HCR_DATA is not set")
 @pytest.mark.parametrize(
     ("name", "characters"),
     [("letters", labels.LETTERS), ("bymerge", labels.BYMERGE), ("byclass", labels.BYCLASS)],
