@@ -60,16 +60,12 @@ def see_through(
         return np.ones_like(gray), None
     gray = gray / np.maximum(alpha, 0.5)
     solid = gray[alpha > 0.9] if (alpha > 0.9).any() else gray[opaque]
-    lines = [np.flatnonzero(opaque.any(axis=axis)) for axis in (0, 1)]
-    broad = _line_width(opaque) > _SHEET * max(np.ptp(line) + 1 for line in lines)
-    if (np.ptp(solid) < _FAINT and not (broad and opaque.mean() > 0.6)) or not broad:
+    extent = max(np.ptp(np.flatnonzero(opaque.any(axis=axis))) + 1 for axis in (0, 1))
+    broad = _line_width(opaque) > _SHEET * extent
+    if not broad or (np.ptp(solid) < _FAINT and opaque.mean() <= 0.6):
         return 1 - alpha, None
-    return _filled(gray, opaque)
-
-
-def _filled(gray: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`gray`, where it is not `seen` as at the nearest place that is; and `seen`, its rim less."""
-    seen = ndimage.binary_erosion(seen, np.ones((3, 3)), iterations=2, border_value=1)
+    # Beyond its rim the sheet goes on as at the nearest place.
+    seen = ndimage.binary_erosion(opaque, np.ones((3, 3)), iterations=2, border_value=1)
     where = ndimage.distance_transform_edt(~seen, return_distances=False, return_indices=True)
     return gray[tuple(where)], seen
 
@@ -81,13 +77,12 @@ def ink(gray: np.ndarray, inverted: bool | None, seen: np.ndarray | None = None)
     ink but where it is `seen`, bool (h, w).
     """
     soft = ndimage.gaussian_filter(gray, 0.7) if min(gray.shape) > 2 * SIDE else gray
-    small, sides = reduced(soft, 2 * _PAPER), [inverted]
+    small, sides = reduced(soft, 2 * _PAPER), (inverted,)
     if inverted is None:
-        papers = {is_dark: _paper(small, is_dark) for is_dark in (True, False)}
-        likely = _is_inverted(small, papers)
-        sides = [likely, not likely]
-    else:
-        papers = {inverted: _paper(small, inverted)}
+        sides = (True, False)
+    papers = {is_dark: _paper(small, is_dark) for is_dark in sides}
+    if inverted is None and not _is_inverted(small, papers):
+        sides = (False, True)
     noise = _noise(gray)
     for is_dark in sides:
         level = _light_ink(1 - soft if is_dark else soft, *papers[is_dark], noise)
@@ -291,30 +286,29 @@ def _paper(small: np.ndarray, is_dark: bool) -> tuple[np.ndarray, np.ndarray]:
 
     Where ink is dark, the gray is one less the lightness.
     """
-    large, small = max(small.shape) > 2 * SIDE, 1 - small if is_dark else small
+    small = 1 - small if is_dark else small
     flat = float(np.median(small[small <= _otsu(small)[0]]))
     papers = [np.full_like(small, flat), _uneven(small)]
     papers.sort(key=lambda paper: _otsu(np.maximum(small - paper, 0))[1])
     papers = papers[1:]
-    if large:
-        papers += [_local(small, share) for share in _REACHES]
+    if max(small.shape) <= 2 * SIDE:
+        return papers[0], np.ones_like(small)
+    papers += [_local(small, share) for share in _REACHES]
     # Ink takes its share of the light that the paper has there.
     lights = [np.clip(1 - paper if is_dark else paper + _DIM, 0.05, None) for paper in papers]
     gains = [np.ones_like(small), *(np.median(light) / light for light in lights[1:])]
-    choice = 0
-    if len(papers) > 1:
-        slope = np.hypot(*np.gradient(small)) * gains[-1]
-        found = (
-            _parted(np.maximum(small - paper, 0) * gain, slope)
-            for paper, gain in zip(papers, gains, strict=True)
-        )
-        apart, steep, masks = map(list, zip(*found, strict=True))
-        # Where ink touches the border it may be broad, and taken for paper.
-        margin = max(_border(mask).mean() for mask in masks[1:]) < _MARGINAL
-        steep[0] *= 1.02 if margin else _SURER
-        apart[0] += _APART
-        choice = int(np.argmax(steep)) if is_dark else 0
-        choice = choice or int(np.argmax(apart))
+    slope = np.hypot(*np.gradient(small)) * gains[-1]
+    found = [
+        _parted(np.maximum(small - paper, 0) * gain, slope)
+        for paper, gain in zip(papers, gains, strict=True)
+    ]
+    apart, steep, masks = map(list, zip(*found, strict=True))
+    # Where ink touches the border it may be broad, and taken for paper.
+    margin = max(_border(mask).mean() for mask in masks[1:]) < _MARGINAL
+    steep[0] *= 1.02 if margin else _SURER
+    apart[0] += _APART
+    choice = int(np.argmax(steep)) if is_dark else 0
+    choice = choice or int(np.argmax(apart))
     return papers[choice], gains[choice]
 
 
@@ -343,7 +337,7 @@ def _local(soft: np.ndarray, share: float) -> np.ndarray:
 
 
 def _uneven(soft: np.ndarray) -> np.ndarray:
-    """The paper at each place: `soft` without what is finer than half of the picture."""
+    """As `_local` for half of the picture, with no slope beyond it."""
     small = reduced(soft, _PAPER)
     reach = 2 * (max(small.shape) // 4) + 1
     paper = ndimage.grey_opening(small, size=(reach, reach))

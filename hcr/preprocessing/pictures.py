@@ -73,7 +73,11 @@ def read_picture(
         source = path.open("rb") if path else io.BytesIO(file)
         Image.init()
         if source.read(12)[4:] in _HEIC:
-            _register_heic()
+            try:
+                import pillow_heif
+            except ImportError:
+                raise OSError('HEIC, which needs pip install "hcr[heic]"') from None
+            pillow_heif.register_heif_opener()
         formats = [each for each in FORMATS if each in Image.OPEN]
         # Of a damaged file Pillow may warn without end, each time in other words.
         with (
@@ -188,15 +192,6 @@ def _whole_jpeg(picture: Any, source: io.IOBase) -> Any:
         pixels[-n:][lost[-n:]] = np.broadcast_to(above, pixels[-n:].shape)[lost[-n:]]
         whole.paste(Image.fromarray(pixels, whole.mode))
     return whole
-
-
-def _register_heic() -> None:
-    """Let Pillow open HEIC, by an extra of this package."""
-    try:
-        import pillow_heif
-    except ImportError:
-        raise OSError('HEIC, which needs pip install "hcr[heic]"') from None
-    pillow_heif.register_heif_opener()
 
 
 def pixels_of(picture: Any, longest: int = MOST_SIDE) -> np.ndarray:
