@@ -82,14 +82,13 @@ def convert(source: Path, target: Path) -> None:
 
 
 def load(source: Path) -> keras.Model:
-    """The Keras model in `source`, loaded in safe mode; in an `.h5` file, rebuilt layer by layer.
+    """The Keras model in `source`, loaded in safe mode, or rebuilt where it is of Keras 2.
 
     Raises `ModelError` where there is none.
     """
     try:
-        if kind_of(source) == "h5":
+        if kind_of(source) == "h5" or keras2.check_archive(source) < 3:
             return _rebuilt(keras2.read(source))
-        keras2.check_archive(source)
         with environment.quiet_stderr(), tempfile.TemporaryDirectory() as folder:
             # Keras reads no other suffix.
             path = Path(shutil.copy(source, Path(folder) / "model.keras"))

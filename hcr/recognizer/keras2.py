@@ -4,6 +4,7 @@ Keras 3 refuses some files of Keras 2 ("Kernel shape must have the same length a
 numbers and weights are taken from them, no code, and `hcr.models.convert` builds the layers again.
 """
 
+import io
 import json
 import os
 import re
@@ -82,12 +83,17 @@ def read(path: Path) -> Plan:
     import h5py
 
     try:
-        remedy = TRUSTED
-        with h5py.File(path, "r") as file:
-            if "model_config" not in file.attrs:
+        source, config, remedy = path, None, TRUSTED
+        if kind_of(path) == "keras":
+            with zipfile.ZipFile(path) as archive:
+                config = archive.read("config.json")
+                source = io.BytesIO(archive.read("model.weights.h5"))
+        with h5py.File(source, "r") as file:
+            if config is None and "model_config" not in file.attrs:
                 remedy = WEIGHTS.partition(". ")[2]
                 raise ValueError("weights alone")
-            return _plan(json.loads(file.attrs["model_config"]), _Weights(file))
+            weights = _Weights(file, archive=config is not None)
+            return _plan(json.loads(config or file.attrs["model_config"]), weights)
     # A stranger's file may break at any place of h5py, with any exception.
     except Exception as error:
         reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
@@ -98,18 +104,44 @@ def read(path: Path) -> Plan:
 
 
 class _Weights:
-    """The weights in an opened file, by layer; together they take at most `MOST` bytes."""
+    """The weights in an opened file, by layer; together they take at most `MOST` bytes.
 
-    def __init__(self, file: Any):
-        self._left, self._group = MOST, self._member(file, "model_weights")
+    An `.h5` file has them by the layers' names. A `.keras` file has them by the snake case of their
+    classes, which counts up, with gaps, in the order of the layers, and by numbers within.
+    """
 
-    def of(self, layer: str) -> dict[str, np.ndarray]:
+    def __init__(self, file: Any, archive: bool):
+        self._left, self._archive = MOST, archive
+        self._seen: dict[str, int] = {}
+        inside = "layers" if "layers" in file else "_layer_checkpoint_dependencies"  # to Keras 2.13
+        self._group = self._member(file, inside if archive else "model_weights")
+
+    def of(self, layer: str, kind: str) -> dict[str, np.ndarray]:
         """Name to values of a layer's weights, in their order; empty where it has none."""
+        if self._archive:
+            return self._numbered(kind)
         if layer not in self._group:
             return {}
-        group, weights = self._member(self._group, layer), {}
-        for name in group.attrs.get("weight_names", ()):
-            name = name.decode() if isinstance(name, bytes) else str(name)
+        group = self._member(self._group, layer)
+        names = group.attrs.get("weight_names", ())
+        return self._values(group, [x.decode() if isinstance(x, bytes) else str(x) for x in names])
+
+    def _numbered(self, kind: str) -> dict[str, np.ndarray]:
+        """The weights of the next layer of a class in a `.keras` file."""
+        snake = re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", kind))
+        places = []
+        for key in self._group:
+            if re.fullmatch(rf"{snake.lower()}(_\d+)?", key):
+                group = self._member(self._group, key)
+                group = self._member(group, "cell") if "cell" in group else group  # recurrent
+                if n := len(group.get("vars", ())):
+                    places.append((len(key), key, group, [f"vars/{i}" for i in range(n)]))
+        i = self._seen[kind] = self._seen.get(kind, -1) + 1
+        return self._values(*sorted(places)[i][2:]) if i < len(places) else {}
+
+    def _values(self, group: Any, names: list[str]) -> dict[str, np.ndarray]:
+        weights = {}
+        for name in names:
             values = self._member(group, name)
             # What lies in another file is none of this model.
             if values.external or values.is_virtual:
@@ -167,6 +199,7 @@ def _plan(model: dict, weights: _Weights) -> Plan:
 def _layer(entry: dict, sources: tuple[str, ...], weights: _Weights) -> Layer | None:
     """The layer of an entry; None where it changes nothing."""
     kind, config = entry["class_name"], entry["config"]
+    values = weights.of(config.get("name", ""), kind)
     inside = config["layers"] if kind == "Sequential" else [entry]
     kinds = {layer["class_name"] for layer in inside} - SILENT
     if all(re.match("InputLayer|Random(?!Crop)", each) for each in kinds):
@@ -178,6 +211,9 @@ def _layer(entry: dict, sources: tuple[str, ...], weights: _Weights) -> Layer | 
         raise ValueError(f"the layer {name!r} with channels_first")
     taken = OPTIONS | {"groups"} if kind == "Conv2D" else OPTIONS
     options = {key: config[key] for key in config if key in taken and config[key] is not None}
+    for key, value in options.items():
+        if isinstance(value, dict) and value.get("class_name") == "__numpy__":  # a number
+            options[key] = value["config"]["value"]
     if kind == "LeakyReLU":
         options = {"negative_slope": config.get("alpha", config.get("negative_slope", 0.3))}
     activation = options.get("activation")
@@ -189,7 +225,7 @@ def _layer(entry: dict, sources: tuple[str, ...], weights: _Weights) -> Layer | 
             raise ValueError(f"the activation {activation!r:.80} of {name!r}")
     if kind == "BatchNormalization" and isinstance(options.get("axis"), list):
         options["axis"] = options["axis"][0]
-    return Layer(kind, name, sources, options, weights.of(name))
+    return Layer(kind, name, sources, options, values)
 
 
 def _sources(entry: dict) -> list[str]:
@@ -286,8 +322,11 @@ def main(memory: str, program: str, source: str, *words: str) -> None:
     runpy.run_module(program, run_name="__main__", alter_sys=True)
 
 
-def check_archive(path: Path) -> None:
-    """Raise `ModelError` for what is no Keras file, or too large, without TensorFlow."""
+def check_archive(path: Path) -> int:
+    """The Keras that wrote a `.keras` file, 2 or 3, without TensorFlow.
+
+    Raises `ModelError` for what is no such file, or too large.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             missing = sorted(MEMBERS - set(archive.namelist()))
@@ -296,7 +335,8 @@ def check_archive(path: Path) -> None:
             size = sum(member.file_size for member in archive.infolist())
             if size > MOST:
                 reason = f"{size:,} bytes, unpacked, where at most {MOST:,} are taken"
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+            if not reason:
+                return int(json.loads(archive.read("metadata.json"))["keras_version"][0])
+    except (zipfile.BadZipFile, OSError, ValueError, LookupError, TypeError) as error:
         reason = f"no whole archive ({error})"
-    if reason:
-        raise ModelError(f"{path} must be a .keras file. Received: {reason}. Copy it again.")
+    raise ModelError(f"{path} must be a .keras file. Received: {reason}. Copy it again.")
