@@ -109,7 +109,7 @@ def test_what_is_nowhere_is_one_line(what, word):
         ("net.pt", "torch.onnx.export"),
         ("model.json", "tensorflowjs_converter"),
         ("saved/saved_model.pb", "tf.saved_model.load"),
-        ("net.mlmodel", "docs"),
+        ("net.mlmodel", r"\.onnx"),
         ("empty/notes.md", "no model"),
     ],
 )
@@ -416,6 +416,31 @@ def test_a_quantized_file_takes_the_scaling_of_its_training_or_its_own(tmp_path,
     assert "0..1" in capsys.readouterr().err
     with pytest.raises(ModelError, match="scaling='0..1'"):
         Recognizer.load(path, DIGITS, "0..255")
+
+
+@pytest.mark.parametrize("shape", [("n", 1, 28, 28), (4, 28, 28, 1), ("n", 784)])
+def test_an_onnx_file(tmp_path, monkeypatch, shape):
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    make, path = onnx.helper, tmp_path / "mine.onnx"
+    kernel = np.random.default_rng(0).normal(0, 0.05, (784, 10)).astype(np.float32)
+    nodes = [make.make_node("Flatten", ["x"], ["f"]), make.make_node("MatMul", ["f", "w"], ["y"])]
+    sides = [make.make_tensor_value_info(n, 1, s) for n, s in (("x", shape), ("y", (shape[0], 10)))]
+    weights = [onnx.numpy_helper.from_array(kernel, "w")]
+    graph = make.make_graph(nodes, "net", sides[:1], sides[1:], weights)
+    model = make.make_model(graph, opset_imports=[make.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, path)
+    expected = softmax(PICTURES.reshape(-1, 784) / 255 @ kernel, axis=1)  # It gives logits.
+    found = Recognizer.load(path, DIGITS, "0..1").predict(PICTURES)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ModelError, match="pip install") as error:
+        Recognizer.load(path, DIGITS, "0..1")
+    one_line(error)
+    onnx.save(model, path, save_as_external_data=True, location="weights", size_threshold=0)
+    with pytest.raises(ModelError, match="external") as error:
+        Recognizer.load(path, DIGITS, "0..1")
+    one_line(error, path)
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (784,)])

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from hcr.errors import ModelError
-from hcr.recognizer.sources import Scaling, Tensor
+from hcr.recognizer.onnx import Onnx
+from hcr.recognizer.sources import Scaling, Tensor, kind_of
 from hcr.runs import environment
 
 # Images at a time. Each takes as long among 8 as among 256 (`benchmarks/recognizer.py`), and the
@@ -30,7 +31,7 @@ class Network:
         try:
             # In memory: a file that is overwritten beneath its map ends the process.
             self._content = path.read_bytes()
-            self._engine = LiteRT
+            self._engine = Onnx if kind_of(path) == "onnx" else LiteRT
             first = self._engine(self._content, 1)
             sides = [" and ".join(map(str, side)) for side in (first.inputs, first.outputs)]
             if [len(first.inputs), len(first.outputs)] != [1, 1]:
@@ -50,7 +51,7 @@ class Network:
         except Exception as error:  # A stranger's file may break with any.
             reason = " ".join(str(error).split())[:200].rstrip(".")
             raise ModelError(
-                f"{name} must be a whole LiteRT model, from one image to its classes. "
+                f"{name} must be a whole LiteRT or ONNX model, from one image to its classes. "
                 f"Received: {reason}. Copy or export it again."
             ) from error
         self.n_classes, self.notes, self._ends = answers.shape[1], self.entry.notes, "softmax"

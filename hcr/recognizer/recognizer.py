@@ -79,7 +79,7 @@ class Recognizer:
 
         Args:
             what: The name of a pretrained one (a key of `PRETRAINED`; None is the first of them,
-                47 classes), a run's folder, a `.tflite`, `.keras` or `.h5` file. The last two are
+                47 classes), a run's folder, a `.tflite`, `.onnx`, `.keras` or `.h5` file, these two
                 converted without running code of theirs, in some ten seconds once, by TensorFlow.
             labels: The characters in the order of the outputs, "" for one that means nothing, a
                 dict with their indices, a key of `LABEL_SETS`, or the path of a `.json` or `.txt`

@@ -25,7 +25,7 @@ PRETRAINED = {
 }
 # The framing of those whose labels.json does not say it.
 FRAMED = dict.fromkeys(PRETRAINED.values(), EMNIST) | {PRETRAINED["mnist"]: FRAMINGS["mnist"]}
-SUFFIXES = {".tflite": "tflite", ".keras": "keras", ".h5": "h5", ".hdf5": "h5"}
+SUFFIXES = {".tflite": "tflite", ".keras": "keras", ".h5": "h5", ".hdf5": "h5", ".onnx": "onnx"}
 BEGINNINGS = {b"\x89HDF": "h5", b"PK\3\4": "keras"}
 WEIGHTS = (
     "weights alone. Build the network in Python, then: net.load_weights({0!r}); "
@@ -257,7 +257,7 @@ def kind_of(path: Path) -> str:
     kind = BEGINNINGS.get(start[:4]) or SUFFIXES.get(path.suffix.lower())
     if other or not kind:
         what = OTHERS[other].format(str(path), str(path.parent))
-        raise ModelError(f"{path} must be a .tflite, .keras or .h5 file. Received: {what}.")
+        raise ModelError(f"{path} must be a .tflite, .keras, .h5 or .onnx file. Received: {what}.")
     return kind
 
 
