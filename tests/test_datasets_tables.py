@@ -58,6 +58,9 @@ def test_a_csv_that_is_damaged(tmp_path):
     path.write_text("\n".join([*lines[:7], lines[7][:-1] + "x", *lines[8:]]))
     with pytest.raises(ValueError, match="x'"):
         tables.pixel_table(path).images()
+    path.write_text("\n".join([",".join(["label", *NAMES]), *(f"{line},0" for line in lines)]))
+    with pytest.raises(ValueError, match="786 cells"):
+        tables.pixel_table(path).images()
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         for name in ("train.csv", "test.csv"):
             archive.write(path, name)

@@ -77,6 +77,8 @@ def pixel_table(path: Path) -> PixelTable | None:
         with _open(path) as file:
             form = {"comments": None, "quotechar": '"', "skiprows": head, "ndmin": 2}
             cells = np.loadtxt(file, kind, delimiter=separator, converters=others, **form)
+        if cells.shape[1] != len(names):
+            raise ValueError(f"{cells.shape[1]} cells in a row, and {len(names)} in the first")
         side = isqrt(pixels.stop - pixels.start)
         return cells[:, pixels].reshape(-1, side, side)
 
@@ -84,7 +86,10 @@ def pixel_table(path: Path) -> PixelTable | None:
         try:
             return read(np.uint8)
         except ValueError:
-            values = read(np.float32)
+            try:
+                values = read(np.float32)
+            except ValueError as error:  # without what NumPy advises
+                raise ValueError(f"{error}".partition(";")[0]) from error
             whole = ((values >= 0) & (values <= 255) & (values % 1 == 0)).all()
             return values.astype(np.uint8) if whole else values
 
