@@ -172,8 +172,7 @@ def possible(writers: np.ndarray | None) -> tuple[str, ...]:
 def effective_numbers(counts: ArrayLike, beta: float = 0.999) -> np.ndarray:
     """(1 - beta^n) / (1 - beta) of each count n, float64; `beta` in [0, 1).
 
-    Cui, Jia, Lin, Song and Belongie (2019), Class-balanced loss based on effective number of
-    samples, CVPR: the more images a class has, the more a further one resembles those.
+    Cui et al. (2019), Class-balanced loss based on effective number of samples, CVPR.
     """
     counts = np.asarray(counts, dtype=np.float64)
     if beta == 0:
@@ -191,9 +190,8 @@ def prior(counts: ArrayLike) -> np.ndarray:
 def adjust(probabilities: np.ndarray, shares: ArrayLike, tau: float = 1.0) -> np.ndarray:
     """Probabilities (n, classes) divided by the training prior to the power `tau`, of sum 1 again.
 
-    The post-hoc logit adjustment of Menon, Jayasumana, Rawat, Jain, Veit and Kumar (2021),
-    Long-tail learning via logit adjustment, ICLR. With `tau` 1 the answers are, by Bayes' rule,
-    those for classes of equal share. A class of share 0, never seen in training, is not raised.
+    The post-hoc logit adjustment of Menon et al. (2021), Long-tail learning via logit adjustment,
+    ICLR. With `tau` 1 the answers are, by Bayes' rule, those for classes of equal share.
     """
     raised = probabilities * np.exp(-log_prior(shares, tau))
     return (raised / raised.sum(axis=1, keepdims=True)).astype(probabilities.dtype)

@@ -40,13 +40,11 @@ class Strokes:
     @classmethod
     def of(cls, drawings: Iterable[Sequence[np.ndarray]]) -> "Strokes":
         """Gather `drawings`, each a list of (k, 2) arrays."""
-        points, lengths, counts = [np.zeros((0, 2), np.float32)], [], []
+        points, counts = [np.zeros((0, 2), np.float32)], [0]
         for drawing in drawings:
-            arrays = [np.asarray(stroke, np.float32).reshape(-1, 2) for stroke in drawing]
-            points += arrays
-            lengths += [len(stroke) for stroke in arrays]
-            counts.append(len(arrays))
-        ends = (np.cumsum([0, *sizes], dtype=np.int64) for sizes in (lengths, counts))
+            points += [np.asarray(stroke, np.float32).reshape(-1, 2) for stroke in drawing]
+            counts.append(len(drawing))
+        ends = (np.cumsum(sizes, dtype=np.int64) for sizes in ([*map(len, points)], counts))
         return cls(np.concatenate(points), *ends)
 
 

@@ -154,8 +154,7 @@ def read_split(paths: Sequence[Path], name: str, n_classes: int, first: int = 0)
     """The split `name`, `"train"` or `"test"`, as stored, at least an image, labels from 0.
 
     `paths` are an IDX file of images and one of labels, or a CSV, a `.mat` or Keras' `.npz`.
-    Raises `DataError` where they don't fit together, or labels are not the `n_classes` from
-    `first` up.
+    Raises `DataError` where they, or the labels, `n_classes` from `first` up, don't fit together.
     """
     path, writers = paths[0], None
     form = f"images of 28 x 28, uint8, and one label of {n_classes} from {first} up for each"
