@@ -10,13 +10,9 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
 
 
 def find_chromium() -> str | None:
@@ -57,10 +53,8 @@ def visit(
 
     `options` go to the browser's context, as `color_scheme="dark"`.
     """
-    size = {"width": width, "height": 900}
-    context = chromium.new_context(
-        viewport=size, offline=True, java_script_enabled=scripts, **options
-    )
+    options |= {"viewport": {"width": width, "height": 900}, "java_script_enabled": scripts}
+    context = chromium.new_context(offline=True, **options)
     try:
         # On a busy machine half a minute is not enough.
         context.set_default_timeout(180_000)

@@ -70,14 +70,9 @@ def images() -> Figure:
 
 
 def frame(rows: int = 30, label: str = "A") -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "character": [label] * rows,
-            "images": np.arange(rows) + 995,
-            "share": np.linspace(0, 1, rows),
-            **{f"a measure with a long name {i}": np.linspace(1, 2, rows) for i in range(9)},
-        }
-    )
+    columns = {f"a measure with a long name {i}": np.linspace(1, 2, rows) for i in range(9)}
+    shares = {"images": np.arange(rows) + 995, "share": np.linspace(0, 1, rows)}
+    return pd.DataFrame({"character": [label] * rows, **shares, **columns})
 
 
 def unsorted() -> pd.DataFrame:
@@ -126,13 +121,10 @@ def executed(run: runs.Run, text: str = "A") -> NotebookNode:
 
 def record(run: runs.Run, text: str = "quick") -> dict[str, Any]:
     """The run's record with what a finished pipeline writes, and `text` for a user's text."""
-    chain = {
-        "01_eda": ([], []),
-        "02_balance": (["the data set"], ["balance.npz"]),
-        "03_train": (["balance.npz"], ["model.keras", "model.tflite", "labels.json"]),
-        "04_evaluate": (["model.tflite", "labels.json"], ["predictions.npz"]),
-        "05_draw": (["model.tflite", "labels.json"], []),
-    }
+    model = ["model.tflite", "labels.json"]
+    chain = {"01_eda": ([], []), "02_balance": (["the data set"], ["balance.npz"])}
+    chain |= {"03_train": (["balance.npz"], model), "05_draw": (model, [])}
+    chain["04_evaluate"] = (model, ["predictions.npz"])
 
     def change(kept: dict[str, Any]) -> None:
         kept.update(
@@ -158,7 +150,7 @@ def record(run: runs.Run, text: str = "quick") -> dict[str, Any]:
             entry.update(title=f"Stage {text}", status="done", reads=reads, writes=writes)
             entry.update(seconds=8.1, html=f"{stage}.html", finished="2026-11-21T10:00:08+00:00")
             entry["parameters"] = {"run": text, "epochs": 9, "dataset": text}
-        kept["stages"] = {stage: kept["stages"][stage] for stage in chain}
+        kept["stages"] = {stage: kept["stages"][stage] for stage in sorted(chain)}
 
     return runs.update(run.folder, change)
 

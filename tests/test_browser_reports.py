@@ -80,17 +80,13 @@ def test_code_unfolds_with_one_click_and_without_scripts(chromium, folder):
 
 
 ORDERS = {
-    "count": [6, 1, 4, 8, 3, 7, 5, 0, 2],
-    "share": [2, 6, 5, 0, 7, 8, 1, 4, 3],
-    "figure": [5, 1, 6, 7, 8, 3, 4, 0, 2],
-    "change": [2, 8, 1, 5, 4, 0, 6, 3, 7],
-    "p": [0, 2, 1, 5, 7, 3, 8, 6, 4],
-    "name": [4, 1, 0, 2, 3, 5, 6, 7, 8],
-}
+    "count": "614837502", "share": "265078143", "figure": "516783402", "change": "281540637",
+    "p": "021573864", "name": "410235678",
+}  # fmt: skip
 
 
-def order(table) -> list[int]:
-    return [int(each) for each in table.locator("tbody tr td:first-child").all_inner_texts()]
+def order(table) -> str:
+    return "".join(table.locator("tbody tr td:first-child").all_inner_texts())
 
 
 def test_each_kind_of_column_sorts_in_its_own_way_both_ways(chromium, folder):
@@ -103,13 +99,13 @@ def test_each_kind_of_column_sorts_in_its_own_way_both_ways(chromium, folder):
             head.focus()
             it.page.keyboard.press("Enter")
             # What is unknown comes last, whichever way.
-            gone = expected[-1:] if name in ("share", "p") else []
+            gone = expected[-1:] if name in ("share", "p") else ""
             known = expected[: len(expected) - len(gone)]
             assert order(table) == known[::-1] + gone, name
             assert table.locator("th[aria-sort=descending]").inner_text() == name
         # Other units are no numbers of one kind: words, with their numbers in order.
         table.get_by_role("button", name="took", exact=True).click()
-        assert order(table)[:3] == [2, 4, 1]
+        assert order(table)[:3] == "241"
         mark = "getComputedStyle(document.querySelector('.hcr-table th button'), '::after').content"
         it.page.emulate_media(media="print")
         assert it.page.evaluate(mark) == "none"
@@ -138,19 +134,6 @@ def test_a_figure_that_is_too_wide_is_shown_whole_and_opens_in_full_size(chromiu
         assert it.problems == []
 
 
-def test_no_card_stands_alone_in_the_last_row(chromium, tmp_path):
-    rows = [{"label": f"Figure {i}", "text": "98.4 %", "note": ""} for i in range(6)]
-    record = {"run": "six", "status": "done", "stages": {"04_evaluate": {"headline": rows}}}
-    page = tmp_path / "six.html"
-    page.write_text(reports.index_html(record, tmp_path), encoding="utf-8")
-    tops = "[...document.querySelectorAll('.cards li')].map(e => e.getBoundingClientRect().top)"
-    with browser.visit(chromium, page) as it:
-        for width in (1280, 820, 390):
-            it.page.set_viewport_size({"width": width, "height": 900})
-            places = it.page.evaluate(tops)
-            assert places.count(places[-1]) > 1
-
-
 def test_every_link_within_the_run_leads_somewhere(chromium, folder):
     links = "[...document.querySelectorAll('a')].map(a => a.getAttribute('href'))"
     with browser.visit(chromium, folder / "01_eda.html") as it:
@@ -177,11 +160,8 @@ def test_print_hides_code_and_shows_whole_tables(chromium, folder):
         assert it.page.locator("details.code:visible").count() == 0
         assert it.page.locator(".contents").is_hidden()
         assert not it.page.get_by_role("button", name="Full size").first.is_visible()
-        hidden = (
-            "[...document.querySelectorAll('.hcr-table')]"
-            ".filter(e => getComputedStyle(e).maxHeight !== 'none').length"
-        )
-        assert it.page.evaluate(hidden) == 0
+        cut = "[...document.querySelectorAll('.hcr-table')].map(e => getComputedStyle(e).maxHeight)"
+        assert set(it.page.evaluate(cut)) == {"none"}
 
 
 def test_pages_in_a_notebook_lead_to_each_other_and_within_one(chromium, folder, tmp_path):

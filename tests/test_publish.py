@@ -48,9 +48,7 @@ def test_four_small_files_of_each_finished_run_suffice(suite, results):
             assert all((new[key] == old[key]).all() for key in new.files)
     table = (results / "five" / "results.md").read_text()
     rows = [line for line in table.splitlines() if line.startswith("| ")]
-    assert "`hcr_net`" in rows[1]
-    assert "97.5 %" in rows[1]
-    assert "1,234,567" in rows[1]
+    assert all(word in rows[1] for word in ("`hcr_net`", "97.5 %", "1,234,567"))
     assert "50 min" in rows[2]
     assert "n = 400" in table
 

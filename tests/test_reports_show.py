@@ -33,14 +33,8 @@ def test_a_figure_is_a_small_svg_and_an_entry_of_the_record(run):
     svg = run.path("figures/01_counts.svg").read_text(encoding="utf-8")
     assert len(svg) < 25_000
     assert "<metadata" not in svg
-    assert stage(run)["figures"] == [
-        {
-            "name": "01_counts",
-            "file": "figures/01_counts.svg",
-            "caption": "Images a class",
-            "headline": True,
-        }
-    ]
+    entry = {"name": "01_counts", "file": "figures/01_counts.svg", "caption": "Images a class"}
+    assert stage(run)["figures"] == [entry | {"headline": True}]
     data, metadata = output._repr_mimebundle_()
     assert data == {"image/svg+xml": svg, "text/plain": "Figure: Images a class"}
     assert metadata["image/svg+xml"]["caption"] == "Images a class"
@@ -52,11 +46,11 @@ def test_a_figure_is_a_small_svg_and_an_entry_of_the_record(run):
     assert "Images a class</figcaption>" in shown["text/html"]
 
 
-@pytest.mark.parametrize("raster", [False, True])
-def test_the_same_figure_gives_the_same_bytes(tmp_path, raster):
-    one, two = (show.save_figure(sample.bars(), tmp_path / name, raster) for name in "ab")
-    assert one.read_bytes() == two.read_bytes()
-    assert one.suffix == (".png" if raster else ".svg")
+def test_the_same_figure_gives_the_same_bytes(tmp_path):
+    for raster, suffix in ((False, ".svg"), (True, ".png")):
+        one, two = (show.save_figure(sample.bars(), tmp_path / name, raster) for name in "ab")
+        assert one.read_bytes() == two.read_bytes()
+        assert one.suffix == suffix
 
 
 @pytest.mark.parametrize("kind", ["raster", "images", "large"])
@@ -100,15 +94,8 @@ def cells(html: str) -> list[str]:
 
 
 def test_a_table_is_saved_whole_and_shown_in_the_house_style(run):
-    frame = pd.DataFrame(
-        {
-            "n": [1234, -5],
-            "share": [0.98412, np.nan],
-            "loss": [12.3456, 0.5],
-            "ok": [True, False],
-            "mixed": [None, 1.23456],
-        }
-    )
+    frame = pd.DataFrame({"n": [1234, -5], "share": [0.98412, np.nan], "loss": [12.3456, 0.5]})
+    frame = frame.assign(ok=[True, False], mixed=[None, 1.23456])
     output = reports.table(run, frame, "t", "A table")
     pd.testing.assert_frame_equal(pd.read_csv(run.path("tables/01_t.csv")), frame)
     assert cells(output.html) == [
@@ -135,7 +122,6 @@ def test_a_table_with_an_index_and_a_long_or_empty_one(run):
     html = reports.table(run, frame, "long", "Long").html
     assert html.count("<tr>") == 201
     assert "first 200 of 1,000" in html
-    assert "max-height" in html
     assert '<th scope="row" style="text-align:right">199</th>' in html
     assert len(pd.read_csv(run.path("tables/01_long.csv"))) == 1000
     assert ">none<" in reports.table(run, frame[:0], "none", "Empty").html
