@@ -44,10 +44,8 @@ def make(
 ) -> Path:
     """Write a finished run into `folder`, whose name is the run's.
 
-    `wrong` test images are predicted wrong, each third from `first` on; `validation` is its
-    balanced accuracy, `size` the number of parameters, `latency` in ms. `record` holds entries of
-    run.json in place of the usual ones; of these `test_digest` (None: none recorded), `openings`
-    (how many), `data` (changes of it) and `given` (parameters of 03_train) are taken apart.
+    `wrong` test images are predicted wrong, each third from `first` on. `record` changes run.json;
+    of it `test_digest`, `openings` (how many), `data` and `given` (of 03_train) are taken apart.
     """
     true = labels() if true is None else true
     read = answers(true, wrong, first)

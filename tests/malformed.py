@@ -1,4 +1,4 @@
-"""Malformed requests of 21 kinds for the service, as the bytes that go through a socket."""
+"""Malformed requests for the service, as the bytes that go through a socket."""
 
 import io
 import random
@@ -6,8 +6,7 @@ import re
 import socket
 import struct
 import zlib
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image, features
@@ -16,6 +15,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "AVIF")
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n%%EndComments\n{} loop\n"
 NUMBERS = ["-1", "1e400", "NaN", "-Infinity", "9" * 400, "9" * 5000, "1e-9999"]
 VALUES = ["null", "true", '"7"', "{}", "[[[]]]", "[1, 2, 3]", '{"x": 1}', '"é\\ud800"']
+NESTS = ["[", '{"strokes":', "[[1,"]
 # The first bytes of formats that Pillow reads, and the service must not.
 OTHERS = [EPS, b"BLP2", bytes([1, 0, 0, 0]) + bytes(36) + b" EMF", b"8BPS\0\1", b"\0\0\1\0\1\0"]
 OTHERS += [b"DDS |\0\0\0", b"icns\0\0\1\0", b"SIMPLE  =", b"qoif", b"%PDF-1.4"]
@@ -34,7 +34,6 @@ def file_of(form: str) -> bytes:
 
 
 FILES = [file_of(form) for form in FORMATS if form != "AVIF" or features.check("avif")]
-UNFINISHED = ("head", "length", "chunk")  # some of these
 
 
 def png(width: int, height: int, rows: bytes = b"") -> bytes:
@@ -67,61 +66,51 @@ def strokes(*points: str, **given) -> bytes:
     return post("/strokes", '{"strokes": [[' + ", ".join(points) + "]]}", **given)
 
 
-def damaged(rng: random.Random, content: bytes) -> bytes:
-    found = bytearray(content)
-    for _ in range(rng.randint(1, 20)):
-        found[rng.randrange(len(found))] = rng.randrange(256)
-    return bytes(found)
+def requests(rng: random.Random) -> Iterator[bytes]:
+    """Requests that are wrong each in its own way."""
+
+    def damaged(content: bytes) -> bytes:
+        found = bytearray(content)
+        for _ in range(rng.randint(1, 20)):
+            found[rng.randrange(len(found))] = rng.randrange(256)
+        return bytes(found)
+
+    point, huge = "[1, 2]", "[1e300, -1e300]"
+    for number in NUMBERS:
+        yield post(f"/image?best={number}", FILES[0])
+        yield strokes(point, f"[{number}, {number}]", huge)
+    for value in VALUES:
+        yield strokes(point, value)
+        yield from (post("/strokes", f'{{"strokes": {each}}}') for each in (value, f"[{value}]"))
+    for body in (*VALUES, '{"strokes": 1, "strokes": {}}', "{}", *(n * 9999 for n in NESTS)):
+        yield post("/strokes", body)
+    yield strokes(*[point] * 60_000)
+    for path in ("/image?best=%ff", "/strokes?" + "best=1&" * 2000, "/%zz?%", "/a/." * 500):
+        yield post(path, "{}")
+    for _ in range(20):
+        yield post("/strokes", damaged(b'{"strokes": [[[1, 2], [3, 4]]]}'))
+        yield post(rng.choice(["/strokes", "/image"]), rng.randbytes(rng.randrange(3000)))
+    for picture in FILES * 3:
+        yield post("/image", damaged(picture))
+        yield post("/image", picture[: rng.randrange(len(picture))])
+    yield from (post("/image", start + rng.randbytes(rng.randrange(300))) for start in OTHERS)
+    yield from (post("/image", png(10**9, height, bytes(9))) for height in (0, 1, 9, 2**31 - 1))
+    yield from (post("/image", b"").replace(b"POST", each) for each in (b"GET", b"X", b"HEAD"))
+    for host in ("evil.example", "", "[::1", "localhost:x", "a,b", "é"):
+        yield strokes(point, host=host)
+    for origin in ("null", "http://a", "http://[", ""):
+        yield post("/strokes", "{}", f"Origin: {origin}")
 
 
-def cut(rng: random.Random, content: bytes) -> bytes:
-    return content[: rng.randrange(len(content))]
-
-
-def kinds(rng: random.Random) -> dict[str, Callable[[], bytes]]:
-    """A request of each kind, by its name, made when called."""
-    point, number, value = "[1, 2]", rng.choice(NUMBERS), rng.choice(VALUES)
-    picture, pick = rng.choice(FILES), rng.choice
-    chunked = "POST /image HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
-    return {
-        "best": lambda: post(f"/image?best={number}", picture),
-        "query": lambda: post(
-            pick(["/image?best=%ff", "/strokes?" + "best=1&" * 2000, "/%zz?%"]), "{}"
-        ),
-        "number": lambda: strokes(point, f"[{number}, {number}]", "[1e300, -1e300]"),
-        "value": lambda: strokes(point, value),
-        "stroke": lambda: post("/strokes", f'{{"strokes": {pick([value, f"[{value}]"])}}}'),
-        "key": lambda: post("/strokes", pick([value, '{"strokes": 1, "strokes": {}}', "{}", "[]"])),
-        "deep": lambda: post(
-            "/strokes", pick(["[", '{"strokes":', "[[1,"]) * rng.randint(1, 20_000)
-        ),
-        "json": lambda: post("/strokes", damaged(rng, b'{"strokes": [[[1, 2], [3, 4]]]}')),
-        "bytes": lambda: post(pick(["/strokes", "/image"]), rng.randbytes(rng.randrange(3000))),
-        "points": lambda: strokes(*[point] * rng.randint(30_000, 60_000)),
-        "picture": lambda: post("/image", damaged(rng, picture)),
-        "cut": lambda: post("/image", cut(rng, picture)),
-        "format": lambda: post("/image", pick(OTHERS) + rng.randbytes(rng.randrange(300))),
-        "size": lambda: post(
-            "/image", png(rng.randrange(2**31), pick([0, 1, 9, 2**31 - 1]), bytes(9))
-        ),
-        "path": lambda: post(f"/{'a/.' * rng.randrange(500)}", b"{}"),
-        "method": lambda: post("/image", b"").replace(
-            b"POST", pick([b"GET", b"PUT", b"X", b"HEAD"])
-        ),
-        "head": lambda: pick(HEADS),
-        "host": lambda: strokes(
-            point, host=pick(["evil.example", "", "[::1", "localhost:x", "a,b", "é"])
-        ),
-        "origin": lambda: post(
-            "/strokes", "{}", f"Origin: {pick(['null', 'http://a', 'http://[', ''])}"
-        ),
-        "length": lambda: post("/image", picture).replace(
-            b"gth: ", pick([b"gth: -", b"gth: 9", b"gth: x"])
-        ),
-        "chunk": lambda: (
-            chunked.encode() + pick([b"ZZ\r\n", b"-1\r\n", b"9\r\nab", b"5\r\nabcde!!", b"F" * 99])
-        ),
-    }
+def unfinished() -> Iterator[bytes]:
+    """Requests of which some have no end."""
+    yield from HEADS
+    for length in (b"gth: -", b"gth: 9", b"gth: x"):
+        yield post("/image", FILES[0]).replace(b"gth: ", length)
+    for chunk in (b"ZZ\r\n", b"-1\r\n", b"9\r\nab", b"5\r\nabcde!!", b"F" * 99):
+        yield (
+            b"POST /image HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk
+        )
 
 
 def answered(port: int, request: bytes, whole: bool = True) -> int | None:
@@ -139,13 +128,3 @@ def answered(port: int, request: bytes, whole: bool = True) -> int | None:
             return None
     found = re.match(rb"HTTP/1\.1 (\d{3}) ", answer)
     return int(found[1]) if found else None
-
-
-def statuses(port: int, n: int, seed: int = 0) -> Counter:
-    """What `n` malformed requests were answered with, counted by kind and status."""
-    rng, found = random.Random(seed), Counter()
-    for i in range(n):
-        requests = kinds(rng)
-        kind = list(requests)[i % len(requests)]
-        found[kind, answered(port, requests[kind](), kind not in UNFINISHED)] += 1
-    return found

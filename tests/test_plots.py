@@ -68,22 +68,21 @@ def curve(n=5000):
     return pd.DataFrame(frame | {"accepted": np.arange(1, n + 1)})
 
 
+def crossed(**values):
+    """A row for each combination of `values`, with bounds."""
+    index = pd.MultiIndex.from_product(values.values(), names=values)
+    return index.to_frame(index=False).assign(low=0.85, high=0.99)
+
+
 def corruptions():
-    rows = [
-        {"corruption": name, "strength": s, "n": 100, "accuracy": 1 - drop * s, "low": 0, "high": 1}
-        for name, drop in (("blur", 0.1), ("noise", 0.02))
-        for s in range(6)
-    ]
-    return pd.DataFrame(rows)
+    frame = crossed(corruption=["blur", "noise"], strength=range(6)).assign(n=100)
+    drop = frame["corruption"].map({"blur": 0.1, "noise": 0.02})
+    return frame.assign(accuracy=1 - drop * frame["strength"])
 
 
 def ranks(*recipes):
-    rows = [
-        {"recipe": name, "split": split, "value": 0.9 - i / 100, "low": 0.88, "high": 0.92}
-        for i, name in enumerate(recipes)
-        for split in ("validation", "test")
-    ]
-    return pd.DataFrame(rows).assign(each=[[0.89, 0.9, 0.91]] * len(rows))
+    frame = crossed(recipe=recipes, split=["validation", "test"]).assign(value=0.9)
+    return frame.assign(each=[[0.89, 0.9, 0.91]] * len(frame))
 
 
 def prices():
@@ -94,24 +93,13 @@ def prices():
     return pd.DataFrame(frame | fronts)
 
 
-def epochs():
-    rows = [
-        {"recipe": name, "epoch": e, "value": 0.9 + e / 100, "low": 0.9, "high": 0.99}
-        for name in ("one", "two")
-        for e in range(1, 6)
-    ]
-    return pd.DataFrame(rows)
-
-
 def study(n_measures=3):
-    rows = [
-        {"strategy": name, "measure": f"measure {i}", "value": 0.8 + d, "low": 0.7, "high": 0.9}
-        | {"difference": d if name != "none" else np.nan, "difference_low": d - 0.01}
-        | {"difference_high": d + 0.01}
-        for i in range(n_measures)
-        for name, d in (("none", 0.0), ("over", 0.02), ("under", -0.03), ("equal", 0.0004))
-    ]
-    return pd.DataFrame(rows)
+    differences = {"none": np.nan, "over": 0.02, "under": -0.03, "equal": 0.0004}
+    names = [f"measure {i}" for i in range(n_measures)]
+    frame = crossed(measure=names, strategy=list(differences))
+    d = frame["strategy"].map(differences)
+    frame = frame.assign(value=0.8 + d.fillna(0), difference=d)
+    return frame.assign(difference_low=d - 0.01, difference_high=d + 0.01)
 
 
 def answers(true, predicted, probability):
@@ -143,7 +131,7 @@ def every_plot(names=CHARACTERS):
     yield plots.robustness(corruptions())
     yield plots.ranking(ranks(*names[:3]))
     yield plots.costs(prices())
-    yield plots.histories(epochs())
+    yield plots.histories(crossed(recipe=["one", "two"], epoch=range(1, 6)).assign(value=0.9))
     yield plots.strategies(study())
 
 
@@ -263,21 +251,17 @@ def test_strategies_that_differ_have_full_dots():
     assert sides == ["#FFFFFF", right, wrong, "#FFFFFF"]
     assert {"+2.0", "−3.0", "+0.0"} <= set(texts(panel))
     assert len([ax for ax in plots.strategies(study(3)).axes if ax.get_visible()]) == 3
-
-
-def test_only_known_costs_have_a_panel():
+    # Only known costs have a panel.
     assert [ax.get_xlabel() for ax in plots.costs(prices()).axes] == ["Training (s)", "Parameters"]
 
 
 def test_colors_differ_for_the_color_blind():
     """Machado, Oliveira and Fernandes (2009): deuteranopia and protanopia, in linear RGB."""
-    deutan = [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413]]
-    deutan += [[-0.011820, 0.042940, 0.968881]]
-    protan = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216]]
-    protan += [[-0.003882, -0.048116, 1.051998]]
+    deutan = np.array([0.367, 0.861, -0.228, 0.280, 0.673, 0.047, -0.012, 0.043, 0.969])
+    protan = np.array([0.152, 1.053, -0.205, 0.115, 0.786, 0.099, -0.004, -0.048, 1.052])
     names = ("train", "validation", "test", "right", "wrong", "before", "mark")
     colors = np.array([mpl.colors.to_rgb(plots.COLORS[name]) for name in names]) ** 2.2
-    for matrix in (np.eye(3), np.array(deutan), np.array(protan)):
+    for matrix in (np.eye(3), deutan.reshape(3, 3), protan.reshape(3, 3)):
         seen = np.clip(colors @ matrix.T, 0, 1) ** (1 / 2.2)
         far = np.abs(seen[:, None] - seen).max(axis=2) + np.eye(len(names))
         assert far.min() > 0.1

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import random
 import re
 import select
 import signal
@@ -91,6 +92,10 @@ def asked(url: str, body: bytes | None = None, **headers: str) -> tuple[int, dic
             return error.code, json.load(error)
 
 
+def body_of(strokes: list[np.ndarray]) -> bytes:
+    return json.dumps({"strokes": [each.tolist() for each in strokes]}).encode()
+
+
 def file_of(picture: np.ndarray, form: str = "PNG") -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, form)
@@ -105,20 +110,20 @@ def scan() -> np.ndarray:
     return picture
 
 
+def port_of(address: str) -> int:
+    return int(address.rsplit(":", 1)[1])
+
+
 def pairs(found: dict) -> list[tuple[str, float]]:
     return [(each["character"], each["probability"]) for each in found["answers"]]
 
 
-def test_it_tells_its_model(address, reader):
+def test_strokes_and_pictures_are_recognized_as_by_the_recognizer(address, reader):
     status, found = asked(f"{address}/")
     assert (status, found["model"], found["characters"]) == (200, "emnist", list(reader.labels))
-
-
-def test_strokes_and_pictures_are_recognized_as_by_the_recognizer(address, reader):
     for label in "3A7q":
         drawn = [200 * each for each in synthesis.character(label, 1)]
-        body = json.dumps({"strokes": [each.tolist() for each in drawn]}).encode()
-        status, found = asked(f"{address}/strokes", body)
+        status, found = asked(f"{address}/strokes", body_of(drawn))
         expected = reader.recognize(strokes=drawn)
         assert status == 200
         assert found["alternatives"] == expected.alternatives
@@ -132,7 +137,7 @@ def test_strokes_and_pictures_are_recognized_as_by_the_recognizer(address, reade
 
 
 def test_a_request_may_say_which_characters_are_possible(address, reader):
-    body = json.dumps({"strokes": [e.tolist() for e in synthesis.character("0", 1)]}).encode()
+    body = body_of(synthesis.character("0", 1))
     for only, n in (("digits", 10), ("O0", 2), ("all", 47)):
         status, found = asked(f"{address}/strokes?best=99&only={only}", body)
         expected = reader.among(only).recognize(strokes=synthesis.character("0", 1))
@@ -179,22 +184,18 @@ def test_what_cannot_be_read_is_told_in_a_line(address, path, body, status, told
 
 
 def test_many_at_once_are_all_answered(address, reader):
-    drawings = [
-        [200 * each for each in synthesis.character(label, 2)] for label in "0123456789" * 4
-    ]
-    bodies = [json.dumps({"strokes": [e.tolist() for e in each]}).encode() for each in drawings]
+    drawings = [synthesis.character(label, 2) for label in "0123456789" * 4]
     with ThreadPoolExecutor(8) as threads:
-        found = list(threads.map(lambda body: asked(f"{address}/strokes", body), bodies))
-    assert [pairs(answer)[0][0] for _, answer in found] == [
-        reader.read_strokes(each)[0][0] for each in drawings
-    ]
+        found = threads.map(lambda each: asked(f"{address}/strokes", body_of(each)), drawings)
+    expected = [reader.recognize(strokes=each).best for each in drawings]
+    assert [pairs(answer)[0][0] for _, answer in found] == expected
 
 
 def test_malformed_requests_are_no_faults_of_the_service(address, programs):
-    port = int(address.rsplit(":", 1)[1])
-    found = malformed.statuses(port, 420)
-    assert found.total() == 420
-    assert not [each for each in found if each[1] and each[1] >= 500]
+    port, requests = port_of(address), malformed.requests(random.Random(0))
+    found = [malformed.answered(port, each) for each in requests]
+    found += [malformed.answered(port, each, whole=False) for each in malformed.unfinished()]
+    assert [each for each in found if each and each >= 500] == []
     assert not (programs / "mark").exists()  # no picture has started a program
     status, answer = asked(f"{address}/image", file_of(scan()))
     assert (status, answer["answers"][0]["character"]) == (200, "L")
@@ -241,7 +242,7 @@ def test_names_and_sites_that_are_allowed_may_ask_and_beyond_this_machine_is_tol
 
 
 def connected(address: str) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", int(address.rsplit(":", 1)[1])), timeout=60)
+    return socket.create_connection(("127.0.0.1", port_of(address)), timeout=60)
 
 
 def patient(address: str, body: bytes, wanted: int) -> int:
@@ -289,19 +290,13 @@ def test_unfinished_bodies_have_an_end_together(address):
         (("mnist", "--only", "letters"), "only"),
         (("--port", "99999"), "127.0.0.1:99999"),
         (("--port", "many"), "many"),
+        (("--port", "taken"), "--port"),
         (("--host", "", "--port", "0"), "host"),
     ],
 )
-def test_what_cannot_be_served_is_told(words, told):
-    process = started(*words)
+def test_what_cannot_be_served_is_told(words, told, address):
+    process = started(*(str(port_of(address)) if word == "taken" else word for word in words))
     out, error = process.communicate(timeout=60)
     assert told in error.splitlines()[-1]
     assert process.returncode == (2 if "many" in words else 1)
     assert out == ""
-
-
-def test_an_address_is_taken_once(address):
-    process = started("--port", address.rsplit(":", 1)[1])
-    _, error = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "--port" in error
