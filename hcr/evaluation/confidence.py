@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from hcr.evaluation import scores
-from hcr.evaluation.scores import BINS, check, confidences, divide, share_interval, wilson
+from hcr.evaluation.scores import BINS, check, confidences, divide, ece, log_loss, wilson
 from hcr.recognizer.recognizer import apply_temperature
 
 LOWEST, HIGHEST = 0.1, 10.0  # where a temperature is looked for
@@ -69,10 +69,7 @@ def reliability(labels: ArrayLike, probabilities: ArrayLike) -> pd.DataFrame:
     frame["confidence"] = divide(np.bincount(place, confidence, minlength=BINS), n)
     frame["accuracy"] = divide(hits, n)
     frame["low"], frame["high"] = wilson(hits, n)
-    frame.attrs = {
-        "ece": scores.ece(labels, probabilities),
-        "log_loss": scores.log_loss(labels, probabilities),
-    }
+    frame.attrs = {"ece": ece(labels, probabilities), "log_loss": log_loss(labels, probabilities)}
     return frame
 
 
@@ -111,7 +108,7 @@ def score_alternatives(
     sets, writers = alternatives(probabilities, threshold), scores.known_writers(writers)
     covered, sizes = sets[np.arange(len(labels)), labels], sets.sum(axis=1)
     rows = {
-        "coverage": (covered.mean(), *share_interval(covered, seed, writers)),
+        "coverage": (covered.mean(), *scores.share_interval(covered, seed, writers)),
         "mean_size": (sizes.mean(), *scores.mean_interval(sizes, seed, writers)),
     }
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"])

@@ -50,13 +50,9 @@ class RandomAffine(keras.layers.Layer):
             return images
         a, b, x, c, d, y = self.maps(ops.shape(images)[0], (images.shape[1] - 1) / 2)
         zero = ops.zeros_like(a)
-        moved = ops.image.affine_transform(
-            ops.expand_dims(ops.cast(images, "float32"), -1),
-            ops.stack([a, b, x, c, d, y, zero, zero], axis=1),
-            interpolation="bilinear",
-            fill_mode="constant",
-            data_format="channels_last",
-        )
+        maps = ops.stack([a, b, x, c, d, y, zero, zero], axis=1)
+        ink = ops.expand_dims(ops.cast(images, "float32"), -1)
+        moved = ops.image.affine_transform(ink, maps, data_format="channels_last")
         return ops.cast(ops.squeeze(moved, -1), images.dtype)
 
     def maps(self, n, center):

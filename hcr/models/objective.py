@@ -117,12 +117,9 @@ def optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Adam:
     """
     rate = recipe.learning_rate
     if recipe.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=recipe.learning_rate / 10,
-            warmup_target=recipe.learning_rate,
-            warmup_steps=max(1, steps // 20),
-            decay_steps=max(1, steps - steps // 20),
-        )
+        warm = {"warmup_target": rate, "warmup_steps": max(1, steps // 20)}
+        decayed = max(1, steps - steps // 20)
+        rate = keras.optimizers.schedules.CosineDecay(rate / 10, decayed, **warm)
     decay = recipe.weight_decay or None
     adam = keras.optimizers.Adam(rate, clipnorm=recipe.clipnorm, weight_decay=decay)
     adam.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])

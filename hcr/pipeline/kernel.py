@@ -169,21 +169,12 @@ def execute(
     nearest heading, the exception and the source line, or None. Raises `RunError` where the kernel
     cannot be started.
     """
+    options = {"engine_name": ENGINE, "kernel_name": "python3", "language": "python"}
+    options |= {"progress_bar": False, "request_save_on_cell_execute": False}
+    options |= {"cwd": str(notebook.parent), "reporter": reporter}
+    options |= {"variables": variables, "log": log}
     try:
-        execute_notebook(
-            str(notebook),
-            str(output),
-            parameters=parameters,
-            engine_name=ENGINE,
-            kernel_name="python3",
-            language="python",
-            progress_bar=False,
-            request_save_on_cell_execute=False,
-            cwd=str(notebook.parent),
-            reporter=reporter,
-            variables=variables,
-            log=log,
-        )
+        execute_notebook(str(notebook), str(output), parameters, **options)
     except PapermillExecutionError as error:
         # Papermill puts a cell of its own at the top.
         before = nbformat.read(output, as_version=4).cells[: error.cell_index + 1]

@@ -1,9 +1,9 @@
 """How a network learned; several runs or strategies side by side: ranks, costs and differences."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -11,9 +11,6 @@ from matplotlib.ticker import MaxNLocator
 
 from hcr.plots import look
 from hcr.plots.look import COLORS, SMALL, TEXT
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 COSTS = {
     "seconds": "Training (s)",
@@ -30,7 +27,7 @@ LEGEND = {"loc": "outside lower center", "ncols": 3, "columnspacing": 1.2}
 
 
 @look.style()
-def curves(history: "pd.DataFrame", chosen: int | None = None) -> Figure:
+def curves(history: pd.DataFrame, chosen: int | None = None) -> Figure:
     """Loss and accuracy over the epochs, training and validation, the space between shaded.
 
     `history` has a row an epoch: epoch, loss, accuracy, val_loss, val_accuracy and
@@ -59,7 +56,7 @@ def curves(history: "pd.DataFrame", chosen: int | None = None) -> Figure:
 
 
 @look.style()
-def ranking(frame: "pd.DataFrame") -> Axes:
+def ranking(frame: pd.DataFrame) -> Axes:
     """A row a recipe, in the frame's order: validation above test, each with its interval.
 
     `frame` has the columns recipe, split (validation or test), value, low, high (shares of 1, NaN
@@ -84,7 +81,7 @@ def ranking(frame: "pd.DataFrame") -> Axes:
 
 
 @look.style()
-def costs(frame: "pd.DataFrame") -> Figure:
+def costs(frame: pd.DataFrame) -> Figure:
     """Accuracy on validation against each cost that is known: a panel a cost.
 
     A full disc is on a front, which a line connects; a hollow one is beaten by another. The number
@@ -118,7 +115,7 @@ def costs(frame: "pd.DataFrame") -> Figure:
 
 
 @look.style()
-def histories(frame: "pd.DataFrame") -> Axes:
+def histories(frame: pd.DataFrame) -> Axes:
     """The class-balanced accuracy on validation by epoch, a line for each recipe.
 
     `frame` has the columns recipe, epoch, value, low and high (of the seeds), the recipes in the
@@ -145,7 +142,7 @@ def histories(frame: "pd.DataFrame") -> Axes:
 
 
 @look.style()
-def strategies(frame: "pd.DataFrame") -> Figure:
+def strategies(frame: pd.DataFrame) -> Figure:
     """One panel a measure, one row a strategy: value, interval, and the difference to the first.
 
     A strategy whose paired difference has an interval without 0 has a full dot: green above the

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from math import ceil
-from typing import TYPE_CHECKING
 
 import matplotlib.patheffects as effects
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -14,9 +14,6 @@ from matplotlib.ticker import MaxNLocator
 
 from hcr.plots import look
 from hcr.plots.look import COLORS, INTERVAL, SHARE, SMALL
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # Measure to its heading and its unit.
 MEASURES = {
@@ -54,7 +51,7 @@ def class_counts(counts: Mapping[str, np.ndarray], characters: Sequence[str]) ->
 
 
 @look.style()
-def ink_by_class(table: "pd.DataFrame") -> Figure:
+def ink_by_class(table: pd.DataFrame) -> Figure:
     """Ink, line width, slant, width and height by class: a row a class, a panel a measure.
 
     The dot is the class's median, its thick line holds half of the class's images, its thin line
@@ -84,7 +81,7 @@ def ink_by_class(table: "pd.DataFrame") -> Figure:
 
 
 @look.style()
-def ink_boxes(coverage: np.ndarray, frame: "pd.DataFrame") -> Figure:
+def ink_boxes(coverage: np.ndarray, frame: pd.DataFrame) -> Figure:
     """Where the ink lies: how often a pixel is in its bounding box, and the centers of mass.
 
     A cross marks the image's middle, the dashed square MNIST's box of 20 pixels. `coverage` and

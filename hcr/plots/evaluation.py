@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from math import ceil
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
@@ -15,9 +15,6 @@ from hcr.evaluation.scores import percent
 from hcr.plots import look
 from hcr.plots.images import message
 from hcr.plots.look import COLORS, INTERVAL, SHARE, SMALL
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FEWEST = 0.05  # coverage below which a curve, which is rough there, has no say in what y shows
 POINTS = 600  # of a curve that are drawn: as many as a screen has
@@ -58,7 +55,7 @@ def confusion(
 
 
 @look.style()
-def per_class(frame: "pd.DataFrame") -> Axes:
+def per_class(frame: pd.DataFrame) -> Axes:
     """Each class's recall with its interval, the worst on top; a line marks their mean.
 
     `frame` has the columns character, n, recall, low, high. A class without images is left out.
@@ -81,7 +78,7 @@ def per_class(frame: "pd.DataFrame") -> Axes:
 
 
 @look.style()
-def reliability(tables: "Mapping[str, pd.DataFrame]", split: str = "test") -> Figure:
+def reliability(tables: Mapping[str, pd.DataFrame], split: str = "test") -> Figure:
     """Accuracy against confidence, each bin with its interval: a panel a table.
 
     `tables` has a panel's title and its table, as `hcr.evaluation.reliability` gives it: columns n,
@@ -112,7 +109,7 @@ def reliability(tables: "Mapping[str, pd.DataFrame]", split: str = "test") -> Fi
 
 
 @look.style()
-def risk_coverage(curve: "pd.DataFrame", goal: float, point: "pd.Series") -> Axes:
+def risk_coverage(curve: pd.DataFrame, goal: float, point: pd.Series) -> Axes:
     """The accuracy on the images that are accepted, the least confident being rejected first.
 
     `curve` is as `hcr.evaluation.risk_coverage` gives it, `point` the row of a threshold; `goal` is
@@ -144,7 +141,7 @@ def risk_coverage(curve: "pd.DataFrame", goal: float, point: "pd.Series") -> Axe
 
 
 @look.style()
-def robustness(frame: "pd.DataFrame") -> Figure:
+def robustness(frame: pd.DataFrame) -> Figure:
     """The accuracy at every strength, 0 for the images as they are: a panel a corruption.
 
     The last panel is the mean, each corruption counting the same; it has no band, for they are the

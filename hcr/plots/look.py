@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -13,9 +14,6 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager, get_font
 from matplotlib.ticker import NullFormatter, PercentFormatter
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # Inches. A phone shows a figure of this width at half its size: no text is under 9 points.
 WIDTH, SMALL = 7.0, 9
@@ -39,7 +37,6 @@ INTERVAL = "#9fb8c9"  # the bar of an interval
 # Models and runs, by their place or rank. Paul Tol (2021), Colour schemes, "muted".
 SERIES = ("#332288", "#CC6677", "#117733", "#AA4499", "#44AA99", "#882255", "#999933", "#88CCEE")
 DASHES = ("-", "--", "-.", ":")
-
 
 # Paper is not quite white, so that an image's edge shows on the page.
 INK = LinearSegmentedColormap.from_list("ink", ["#f1f1ec", "#16161a"])
@@ -139,7 +136,7 @@ def class_width(characters: Sequence[str]) -> float:
 
 
 def intervals(
-    ax: Axes, frame: "pd.DataFrame", value: str, places: np.ndarray, color: Any, **style: Any
+    ax: Axes, frame: pd.DataFrame, value: str, places: np.ndarray, color: Any, **style: Any
 ) -> None:
     """Draw for each row a dot at its `value`, on a bar from low to high."""
     ax.hlines(places, frame["low"], frame["high"], color=INTERVAL, linewidth=4, zorder=2)

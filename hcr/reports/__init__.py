@@ -6,27 +6,17 @@
 from importlib import import_module
 from typing import Any
 
-from hcr.reports.show import (  # noqa: F401
-    Output,
-    Result,
-    environment,
-    figure,
-    gain,
-    live,
-    note,
-    results,
-    scores,
-    table,
-    warnings,
-)
-
 # Imported when they are asked for: widgets, plots and nbconvert take a second.
-LAZY = ("notebook_html", "index_html", "inline")
+_NAMES = {
+    "show": "Output Result environment figure gain live note results scores table warnings",
+    "pages": "notebook_html index_html inline",
+}
+_MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
     if name == "galleries":
         return import_module("hcr.reports.galleries")
-    if name in LAZY:
-        return getattr(import_module("hcr.reports.pages"), name)
+    if name in _MODULES:
+        return getattr(import_module(f"hcr.reports.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -72,13 +72,10 @@ def notebook_html(
         "title": title or entry.get("title") or stage,
         "lead": lead,
         "status": status,
-        "error": entry.get("error") or {},
         "failed": failed,
-        "facts": facts(record, entry, stage),
-        "headline": entry.get("headline") or [],
+        "entry": entry,
         "declared": declared,
-        "parameters": entry.get("parameters") or {},
-        "files": [*(entry.get("figures") or []), *(entry.get("tables") or [])],
+        "facts": facts(record, entry, stage),
         "credits": credits(record, stage),
     }
     return Exporter().from_notebook_node(notebook, resources={"page": view})[0]
@@ -102,14 +99,8 @@ def index_html(record: dict[str, Any], folder: Path) -> str:
         for name, used in (entry.get("parameters") or {}).items():
             if name != "run":  # the page's title
                 parameters.setdefault((name, value(used)), []).append(stage)
-    view = {
-        "record": record,
-        "stages": stages,
-        "facts": facts(record, record, None),
-        "shown": shown,
-        "parameters": parameters,
-        "credits": credits(record),
-    }
+    view = {"record": record, "stages": stages, "shown": shown, "parameters": parameters}
+    view |= {"facts": facts(record, record, None), "credits": credits(record)}
     return Exporter().environment.get_template("index.html.j2").render(page=view)
 
 
