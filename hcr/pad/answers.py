@@ -8,15 +8,16 @@ from functools import cache
 from html import escape
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, Template
+from jinja2 import Environment, FileSystemLoader
 
 from hcr.errors import HcrError
 from hcr.recognizer import Recognition
 
 FOLDER = Path(__file__).parent
-BARS, ALTERNATIVES = 5, 4  # characters that are shown at most
+BARS = 5  # characters that are shown at most
 _HEAT = np.array([[255, 132, 0], [0, 132, 255]], dtype=float)  # speaks for it, against it
 _FAINT = 0.05  # log-odds: a map without more shows nothing
 
@@ -41,18 +42,12 @@ def page_html(name: str) -> str:
 def answer_html(shown: Shown) -> str:
     """Of each model the best character large, how sure it is, the bars, and what it sees."""
     heat = {name: heated(shown.answers[name].image, each) for name, each in shown.maps.items()}
-    return _template().render(shown=shown, heat=heat, BARS=BARS, ALTERNATIVES=ALTERNATIVES)
+    return _macros().answer(shown, heat)
 
 
 def status_html(shown: Shown) -> str:
     """The answer in a line, for whoever hears the page instead of seeing it."""
-    texts = [] if shown.points else ["The pad is empty."]
-    for name, answer in shown.answers.items():
-        title = f"{name}: " if len(shown.answers) > 1 else ""
-        share = percent(answer.ranked[0][1])
-        texts.append(f"{title}{answer.best}, {share}. {certainty(answer)}")
-        texts += answer.warnings.values()
-    return escape(" ".join(texts))
+    return " ".join(_macros().status(shown).split())
 
 
 def error_html(error: Exception) -> str:
@@ -68,15 +63,6 @@ def percent(probability: float) -> str:
     return "> 99.9 %" if 0.999 < probability < 1 else f"{100 * probability:.1f} %"
 
 
-def certainty(answer: Recognition) -> str:
-    """One sentence on how sure an answer is."""
-    if len(answer.alternatives) < 2:
-        return f"Recognized as {answer.best}."
-    names, rest = answer.alternatives[:ALTERNATIVES], len(answer.alternatives) - ALTERNATIVES
-    last = f"{rest} other{'s' if rest > 1 else ''}" if rest > 0 else names.pop()
-    return f"Not sure: {', '.join(names)} or {last}."
-
-
 def heated(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
     """uint8 (28, 28, 3): an image with what speaks for an answer in orange, against it in blue."""
     gray = np.repeat(image[:, :, None] * 0.6, 3, axis=2)
@@ -86,12 +72,12 @@ def heated(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
 
 
 @cache
-def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"percent": percent, "certainty": certainty, "png": _png}
-    return environment.get_template("answer.html.j2")
+def _macros() -> Any:
+    options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
+    environment = Environment(loader=FileSystemLoader(FOLDER), **options)
+    environment.filters |= {"percent": percent, "png": _png}
+    environment.globals["BARS"] = BARS
+    return environment.get_template("answer.html.j2").module
 
 
 def _png(pixels: np.ndarray) -> str:

@@ -68,10 +68,7 @@ class Pad(widgets.VBox):
         self._surface.clear()
 
     def replay(self, strokes: Iterable) -> Ranked:
-        """Empty the pad and draw strokes, (k, 2) arrays in pad pixels, as a mouse would.
-
-        Returns `best`. What goes wrong is raised.
-        """
+        """Empty the pad, draw strokes, (k, 2) in pad pixels, as a mouse would; `best`, or raise."""
         self.clear()
         for stroke in strokes:
             self._surface.replay(np.asarray(stroke, dtype=float).reshape(-1, 2))
