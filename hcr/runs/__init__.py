@@ -5,23 +5,4 @@
 
 from hcr.runs.environment import OUTPUTS_VARIABLE  # noqa: F401
 from hcr.runs.environment import outputs_folder as outputs  # noqa: F401
-from hcr.runs.record import (  # noqa: F401
-    COMPARE,
-    COMPARISON,
-    LAB,
-    NAME,
-    RUN_VARIABLE,
-    SCHEMA,
-    Run,
-    check_name,
-    clock,
-    finished,
-    now,
-    open,
-    parameters,
-    read,
-    read_metrics,
-    results,
-    shown,
-    update,
-)
+from hcr.runs.record import *  # noqa: F403

@@ -14,6 +14,9 @@ from filelock import FileLock
 from hcr.errors import RunError
 from hcr.runs import environment, files
 
+__all__ = ["COMPARE", "COMPARISON", "LAB", "RUN_VARIABLE", "Run", "check_name", "clock", "finished"]
+__all__ += ["now", "open", "parameters", "read", "read_metrics", "results", "shown", "update"]
+
 LAB = "lab"
 COMPARE = "compare"
 COMPARISON = "comparison"  # the kind of a page across runs in its record; a run's has none
