@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from hcr.evaluation import scores
-from hcr.evaluation.scores import BINS, check, confidences, divide, ece, log_loss, wilson
+from hcr.evaluation.scores import BINS, check, confidences, divide, ece, log_loss, losses, wilson
 from hcr.recognizer.recognizer import apply_temperature
 
 LOWEST, HIGHEST = 0.1, 10.0  # where a temperature is looked for
@@ -37,11 +37,10 @@ def fit_temperature(probabilities: ArrayLike, labels: ArrayLike, balanced: bool 
         return 1.0
     weights = 1 / np.bincount(labels)[labels] if balanced else np.ones(len(labels))
     weights /= weights.sum()
-    type_ = np.finfo(probabilities.dtype)
-    logits = np.log(np.maximum(probabilities, type_.tiny)).astype(np.float64)
+    logits = np.log(np.maximum(probabilities, np.finfo(probabilities.dtype).tiny))
+    logits = logits.astype(np.float64)
     logits -= logits.max(axis=1, keepdims=True)  # so that no exponential overflows
-    rows = np.arange(len(labels)), labels
-    target = float(weights @ logits[rows])
+    target = float(weights @ logits[np.arange(len(labels)), labels])
     low, high = log(1 / HIGHEST), log(1 / LOWEST)
     for _ in range(STEPS):
         middle = (low + high) / 2
@@ -50,11 +49,9 @@ def fit_temperature(probabilities: ArrayLike, labels: ArrayLike, balanced: bool 
         expected = (shares * logits).sum(axis=1) / shares.sum(axis=1)
         low, high = (low, middle) if float(weights @ expected) > target else (middle, high)
     fitted = round(exp(-(low + high) / 2), 4)
-    before, after = (
-        float(weights @ -np.log(np.maximum(p[rows].astype(np.float64), type_.eps)))
-        for p in (probabilities, apply_temperature(probabilities, fitted))
-    )
-    return fitted if after < before else 1.0
+    scaled = apply_temperature(probabilities, fitted)
+    before, after = (losses(labels, p) for p in (probabilities, scaled))
+    return fitted if weights @ after < weights @ before else 1.0
 
 
 def reliability(labels: ArrayLike, probabilities: ArrayLike) -> pd.DataFrame:

@@ -303,11 +303,8 @@ def check_orientation(
     table = pd.DataFrame(rows, columns=list(ORIENTATIONS), dtype=float)
     scores = table.mean().fillna(0.0)
     first, second = scores.sort_values(ascending=False, kind="stable").index[:2]
-    lead = (table[first] - table[second]).to_numpy()
-    sure = len(lead) > 1 and (
-        lead.mean() / np.sqrt(lead.var(ddof=1) / len(lead) + SLACK**2)
-        > stdtrit(len(lead) - 1, SURE)
-    )
+    lead, n = table[first] - table[second], len(table)
+    sure = n > 1 and lead.mean() > stdtrit(n - 1, SURE) * np.sqrt(lead.var() / n + SLACK**2)
     texts = []
     if bright.mean() > 0.01:
         texts.append(

@@ -39,14 +39,14 @@ def evaluate(
     # Of equally probable classes the first comes first.
     order = np.argsort(-probabilities, axis=1, kind="stable")
     rank = (order == labels[:, None]).argmax(axis=1)
-    losses = _losses(labels, probabilities)
+    loss = losses(labels, probabilities)
     rows = {"accuracy": (np.mean(rank < 1), *share_interval(rank < 1, seed, writers))}
     interval = balanced_accuracy_interval(labels, predicted, seed, writers)
     rows["balanced_accuracy"] = (balanced_accuracy(labels, predicted), *interval)
     for k in (3, 5):
         if k < classes:
             rows[f"top{k}"] = (np.mean(rank < k), *share_interval(rank < k, seed, writers))
-    rows["log_loss"] = (losses.mean(), *mean_interval(losses, seed, writers))
+    rows["log_loss"] = (loss.mean(), *mean_interval(loss, seed, writers))
     rows["ece"] = (ece(labels, probabilities), *_ece_interval(labels, probabilities, seed, writers))
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"])
     return frame.rename_axis("score")
@@ -116,7 +116,7 @@ def log_loss(labels: ArrayLike, probabilities: ArrayLike) -> float:
 
     A probability below the float type's epsilon counts as that (1.2e-7 in float32).
     """
-    return float(_losses(np.asarray(labels), np.asarray(probabilities)).mean())
+    return float(losses(np.asarray(labels), np.asarray(probabilities)).mean())
 
 
 def ece(labels: ArrayLike, probabilities: ArrayLike) -> float:
@@ -261,7 +261,7 @@ def divide(above: ArrayLike, below: ArrayLike) -> np.ndarray:
     return np.divide(above, below, out=np.full(above.shape, np.nan), where=below != 0)
 
 
-def _losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+def losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """What each image adds to `log_loss`, float64 (n,)."""
     label = probabilities[np.arange(labels.size), labels].astype(np.float64)
     return -np.log(np.clip(label, np.finfo(probabilities.dtype).eps, 1.0))

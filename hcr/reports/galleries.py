@@ -23,15 +23,10 @@ Shown = widgets.VBox | reports.Output
 def samples(run: Run, split: Split, characters: Sequence[str], seed: int = 0) -> Shown:
     """The images of each class; in a report, a few of every class, drawn at random by `seed`."""
     members = [np.flatnonzero(split.labels == label) for label in range(len(characters))]
-    groups = {
-        f"{character}  ({len(indices):,})": indices
-        for character, indices in zip(characters, members, strict=True)
-        if len(indices)
-    }
+    named = zip(characters, members, strict=True)
+    groups = {f"{name}  ({len(those):,})": those for name, those in named if len(those)}
 
     def few() -> Axes:
-        if not groups:
-            return plots.message("No image.")
         rng, n = np.random.default_rng(seed), max(3, 60 // len(characters))
         chosen = [rng.choice(indices, min(n, len(indices)), replace=False) for indices in members]
         return plots.groups(split.images, chosen, characters, n, max(1, 14 // n))

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -222,11 +223,9 @@ def _cells(cells: Iterable[Any]) -> Iterable[Any]:
         tags = cell.metadata.get("tags") or []
         if cell.cell_type == "code":
             # Widgets and scripts, and the text that stands for them, show nothing here.
-            cell.outputs = [
-                output
-                for output in cell.outputs
-                if not any(kind.startswith("application/") for kind in output.get("data", {}))
-            ]
+            kinds = [" ".join(output.get("data", ())) for output in cell.outputs]
+            seen = ["application/" not in each for each in kinds]
+            cell.outputs = list(compress(cell.outputs, seen))
             errors = any(output.output_type == "error" for output in cell.outputs)
             cell.metadata["failed"] = errors and EXPECTED not in tags
             # A failure stays in view, wherever it is.
@@ -285,13 +284,9 @@ def credits(record: dict[str, Any], stage: str | None = None) -> list[dict[str, 
     """
     data, stages = record.get("data") or {}, record.get("stages") or {}
     known = str(data.get("citation") or "")
-    others = [
-        other
-        for name in stages
-        if stage in (None, name)
-        for other in stages[name].get("data_also") or []
-        if str(other.get("citation")) not in known
-    ]
+    entries = stages.values() if stage is None else [stages.get(stage, {})]
+    others = [other for entry in entries for other in entry.get("data_also") or []]
+    others = [other for other in others if str(other.get("citation")) not in known]
     return [data, *{other.get("name"): other for other in others}.values()]
 
 

@@ -174,13 +174,9 @@ def environment(run: runs.Run) -> Output:
     """Show commit, seed, hardware and the packages' versions."""
     facts = place.facts() | runs.read(run.folder)
     changes = " (with changes)" if facts.get("dirty") else ""
-    rows = {
-        "run": run.name,
-        "commit": f"{facts.get('commit') or 'unknown':.12}{changes}",
-        "seed": facts.get("seed"),
-        **facts["hardware"],
-        **facts["versions"],
-    }
+    commit = f"{facts.get('commit') or 'unknown':.12}{changes}"
+    rows = {"run": run.name, "commit": commit, "seed": facts.get("seed")}
+    rows |= facts["hardware"] | facts["versions"]
     frame = pd.Series(rows, dtype=object).rename_axis("What").to_frame("Value")
     return Output(table_html(frame, "Environment", {}, "hcr-table kept"), "Table: Environment")
 
