@@ -40,6 +40,9 @@ def test_a_network_has_its_size_and_keeps_the_image_contract(name, n_classes, im
     rates = [each.rate for each in net.layers if isinstance(each, keras.layers.Dropout)]
     assert (net.count_params(), models.multiply_adds(net), rates) == SIZES[name, n_classes]
     assert net.name == name
+    table = models.summary(net)
+    assert tuple(table[["parameters", "multiply-adds"]].sum()) == SIZES[name, n_classes][:2]
+    assert table["output"].iloc[0] == "28×28"
     probabilities = models.predict(net, images[:7])
     assert (probabilities.shape, probabilities.dtype) == ((7, n_classes), np.float32)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
@@ -102,36 +105,19 @@ def own(tmp_path, monkeypatch) -> str:
     return "own_networks_of_a_test"
 
 
-def test_a_network_of_ones_own(own, images):
-    net = models.build(f"{own}:good", 5)
-    assert models.predict(net, images).shape == (50, 5)
-    assert models.multiply_adds(net) == 784 * 5
-
-
 @pytest.mark.parametrize(
     ("name", "word"),
     [
-        ("hcr_smal", "Did you mean 'hcr_small'"),
-        ("{own}:floats", "float32"),
-        ("{own}:one_more", "6"),
-        ("{own}:two_inputs", "and"),
-        ("{own}:nothing", "NoneType"),
-        ("{own}:unbuilt", "Sequential"),
-        ("no_such_module:net", "PYTHONPATH"),
+        ("hcr_smal", "Did you mean 'hcr_small'"), ("{own}:floats", "float32"),
+        ("{own}:one_more", "6"), ("{own}:two_inputs", "and"), ("{own}:nothing", "NoneType"),
+        ("{own}:unbuilt", "Sequential"), ("no_such_module:net", "PYTHONPATH"),
         (".own:net", "PYTHONPATH"),
     ],
-)
-def test_what_is_no_network_is_refused(own, name, word):
+)  # fmt: skip
+def test_a_network_of_ones_own_keeps_the_contract_or_is_refused(own, images, name, word):
+    assert models.predict(models.build(f"{own}:good", 5), images).shape == (50, 5)
     with pytest.raises(ModelError, match=word):
         models.build(name.format(own=own), 5)
-
-
-def test_the_summary_lists_the_layers_with_their_work():
-    table = models.summary(models.build("hcr_small", 10))
-    assert list(table) == ["layer", "kind", "output", "parameters", "multiply-adds"]
-    assert table["parameters"].sum() == 83_946
-    assert table["multiply-adds"].sum() == 6_487_616
-    assert table["output"].iloc[0] == "28×28"
 
 
 # Augmentation
@@ -148,9 +134,17 @@ def penned(images: np.ndarray, **amplitudes: float) -> np.ndarray:
     return numpy(RandomPen(seed=4, **{**none, **amplitudes})(images, training=True))
 
 
-@pytest.mark.parametrize("name", ["affine", "rotate_zoom_shift", "pen"])
+AMPLITUDES = {  # as published: degrees, zoom, shear, shift, and of the pen
+    "affine": (10.0, 0.1, 0.15, 1.5),
+    "rotate_zoom_shift": (10.0, 0.1, 0.0, 2.8),
+    "pen": (10.0, 0.12, 0.2, 1.5, 14.0, 4.0, 0.3),
+}
+
+
+@pytest.mark.parametrize("name", AMPLITUDES)
 def test_each_image_varies_in_its_own_way_and_in_training_alone(name, images):
     layer = models.augmentation(name, 3)
+    assert tuple(layer.amplitudes.values()) == AMPLITUDES[name]
     np.testing.assert_array_equal(numpy(layer(images, training=False)), images)
     same = np.repeat(images[:1], 20, axis=0)
     first, second = (numpy(layer(same, training=True)) for _ in range(2))
@@ -203,18 +197,6 @@ def test_each_amplitude_does_what_it_says():
     zoomed = centers(moved(dots(0, away), zoom=0.25))[:, 1]
     assert zoomed.min() < away / 1.15
     assert away * 1.15 < zoomed.max() <= away / 0.75 + 0.5
-
-
-@pytest.mark.parametrize(
-    ("name", "amplitudes"),
-    [
-        ("affine", (10.0, 0.1, 0.15, 1.5)),
-        ("rotate_zoom_shift", (10.0, 0.1, 0.0, 2.8)),
-        ("pen", (10.0, 0.12, 0.2, 1.5, 14.0, 4.0, 0.3)),
-    ],
-)
-def test_the_published_amplitudes(name, amplitudes):
-    assert tuple(models.augmentation(name, 0).amplitudes.values()) == amplitudes
 
 
 def test_the_affine_part_of_pen_is_the_affine_layers(images):
