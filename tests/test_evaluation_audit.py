@@ -114,16 +114,13 @@ def test_planted_label_errors_come_first(digits):
     assert 10 not in set(frame["index"])
     row = frame.iloc[0]
     assert row["suggested"] != row["given"] == labels[row["index"]]
+    with pytest.raises(ParameterError, match="folds"):
+        evaluation.suspected_labels(images[:3], labels[:3], 10)
     sample = evaluation.suspected_labels(images, labels, 10, sample=400)
     assert sample.attrs["n"] in (399, 400)
     pd.testing.assert_frame_equal(
         sample, evaluation.suspected_labels(images, labels, 10, sample=400)
     )
-
-
-def test_suspects_need_classes_folds_and_images(digits):
-    with pytest.raises(ParameterError, match="folds"):
-        evaluation.suspected_labels(digits[0][:3], digits[1][:3], 10)
 
 
 # Framing and orientation
@@ -132,10 +129,9 @@ def test_suspects_need_classes_folds_and_images(digits):
 @pytest.fixture(scope="module")
 def drawn():
     characters = "2345679AEFGJKLPR"
-    images = [
-        from_strokes(synthesis.character(c, seed)) for c in characters for seed in range(100, 108)
-    ]
-    return np.array(images), np.repeat(np.arange(len(characters)), 8), characters
+    strokes = [synthesis.character(c, seed) for c in characters for seed in range(100, 108)]
+    labels = np.repeat(np.arange(len(characters)), 8)
+    return np.array(list(map(from_strokes, strokes))), labels, characters
 
 
 def test_digits_and_letters_framed_in_two_ways_are_found():
@@ -150,10 +146,8 @@ def test_digits_and_letters_framed_in_two_ways_are_found():
         assert len(texts) == (small.centering == "mass")
         assert all("2345 " in text and "framing=emnist" in text for text in texts)
         measured = measure_framing(images[:48])
-        assert (measured.side, measured.centering) == (
-            pytest.approx(small.side, abs=0.5),
-            small.centering,
-        )
+        assert measured.side == pytest.approx(small.side, abs=0.5)
+        assert measured.centering == small.centering
 
 
 @pytest.mark.parametrize(

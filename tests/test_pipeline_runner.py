@@ -108,11 +108,8 @@ def test_what_cannot_be_believed_is_quarantined_and_its_stage_runs_again(tiny, c
     again()
     folder = outputs / "quick"
     opening = {"stage": "04_evaluate", "dataset": "x", "n": 3, "digest": "d", "when": runs.now()}
-    wrong = {
-        "stages": {"01_eda": {"status": []}},
-        "test_openings": [opening, {"n": 1}],
-        "seal": "a",
-    }
+    wrong = {"stages": {"01_eda": {"status": []}}, "test_openings": [opening, {"n": 1}]}
+    wrong["seal"] = "a"
     for name, content in {"run.json": json.dumps(wrong), "metrics.json": "[]"}.items():
         (folder / name).write_text(content)
         text = again()
@@ -131,8 +128,7 @@ def test_figures_of_an_earlier_notebook_do_not_linger(tiny, command, outputs):
     def draw(name: str) -> None:
         code = (
             "from hcr.runs import files\n"
-            f'file = "figures/01_{name}.svg"\n'
-            'files.write_text(out.path(file), "<svg/>")\n'
+            f'file = "figures/01_{name}.svg"\nfiles.write_text(out.path(file), "<svg/>")\n'
             'out.append("figures", {"file": file, "caption": "c"}, same="file")'
         )
         tiny_project.write_notebook(tiny, "01_eda", code)

@@ -74,9 +74,8 @@ def test_each_strategy_is_trained_with_each_seed_once(data, tmp_path, monkeypatc
     assert (result.right["logit_adjust"] != result.right["none"]).any()
     assert result.rare == ("8", "9")
     frame = result.runs()
-    assert frame[["strategy", "seed"]].to_numpy().tolist() == [
-        [name, seed] for name in STRATEGIES for seed in (0, 1)
-    ]
+    expected = [[name, seed] for name in STRATEGIES for seed in (0, 1)]
+    assert frame[["strategy", "seed"]].to_numpy().tolist() == expected
     again = compare(data, tmp_path, per_class=10)
     assert again.trained == 0
     assert again.runs().equals(frame)
