@@ -105,17 +105,16 @@ def load(source: Path) -> keras.Model:
 
 def _rebuilt(plan: keras2.Plan) -> keras.Model:
     """The model of Keras 2 that `plan` describes, from layers of this Keras."""
-    entry = keras.Input(plan.shape)
-    tensors = {plan.entry: entry}
+    tensors = [keras.Input(plan.shape)]
     for layer in plan.layers:
         fresh = getattr(keras.layers, layer.kind)(**layer.options)
-        inputs = [tensors[name] for name in layer.sources]
-        tensors[layer.name] = fresh(inputs if len(inputs) > 1 else inputs[0])
+        inputs = [tensors[i] for i in layer.sources]
+        tensors.append(fresh(inputs if len(inputs) > 1 else inputs[0]))
         # By their names, or in their order where Keras has renamed some.
         names = [each.name for each in fresh.weights]
         by_name = set(names) == set(layer.weights)
         fresh.set_weights([layer.weights[name] for name in (names if by_name else layer.weights)])
-    return keras.Model(entry, tensors[plan.end])
+    return keras.Model(tensors[0], tensors[plan.end])
 
 
 def copied(net: keras.Model, policy: str = "float32") -> keras.Model:

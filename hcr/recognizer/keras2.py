@@ -13,11 +13,9 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -49,30 +47,28 @@ OPTIONS |= {"dims", "epsilon", "filters", "kernel_size", "keepdims", "max_value"
 OPTIONS |= {"offset", "padding", "pool_size", "scale", "shared_axes", "strides", "target_shape"}
 OPTIONS |= {"go_backwards", "recurrent_activation", "reset_after", "return_sequences"}
 OPTIONS |= {"threshold", "units", "use_bias"}
-# These change nothing in a network that is trained, as those of augmentation: Random...
-SILENT = {"ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout"}
-SILENT |= {"GaussianNoise", "SpatialDropout2D"}
+# These change nothing in a network that is trained.
+SILENT = re.compile(
+    "(ActivityRegularization|(Alpha|Gaussian)?Dropout|GaussianNoise|SpatialDropout2D)$"
+    "|InputLayer|Random(?!Crop)"
+)
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(NamedTuple):
     """A layer, of one of the `KINDS`."""
 
     kind: str
-    name: str
-    sources: tuple[str, ...]  # the layers whose outputs it takes
+    sources: list[int]  # whose outputs it takes: 0 is the input, 1 the first layer
     options: dict[str, Any]  # the arguments that build it
-    weights: dict[str, np.ndarray] = field(default_factory=dict)
+    weights: dict[str, np.ndarray]
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """A whole model."""
 
-    entry: str  # the name of its input
     shape: tuple[int, ...]  # of the input, without the first axis
-    layers: tuple[Layer, ...]  # each after its sources
-    end: str  # the layer that answers
+    layers: list[Layer]  # each after its sources
+    end: int  # the layer that answers, as in `sources`
 
 
 def read(path: Path) -> Plan:
@@ -166,45 +162,54 @@ class _Weights:
 
 def _plan(model: dict, weights: _Weights) -> Plan:
     kind, config = model["class_name"], model["config"]
+    # Up to Keras 2.2 the configuration of a sequential one was the list itself.
+    config = {"layers": config} if isinstance(config, list) else config
+    entries = config["layers"]
     if kind == "Sequential":
-        # Up to Keras 2.2 the configuration was the list itself.
-        layers, built = (config, {}) if isinstance(config, list) else (config["layers"], config)
-        entry = end = ""
-        shape, waiting = _input_shape(layers[0]) or built.get("build_input_shape"), []
-        for layer in layers:
-            waiting.append((layer, [end]))
-            end = layer["config"]["name"]
+        first, names = entries[0], ["", *(entry["config"]["name"] for entry in entries)]
+        ends, sources = [names[:1], names[-1:]], [[name] for name in names[:-1]]
     elif kind in ("Functional", "Model"):
-        ends = [list(_tensors(config[key])) for key in ("input_layers", "output_layers")]
-        if [len(tensors) for tensors in ends] != [1, 1]:
+        first = next(entry for entry in entries if entry["class_name"] == "InputLayer")
+        ends = [_tensors(config[key]) for key in ("input_layers", "output_layers")]
+        if [len(names) for names in ends] != [1, 1]:
             raise ValueError("several inputs or outputs")
-        entry, end = (tensors[0][0] for tensors in ends)
-        inputs = [layer for layer in config["layers"] if layer["class_name"] == "InputLayer"]
-        shape = _input_shape(inputs[0])
-        waiting = [(layer, _sources(layer)) for layer in config["layers"] if layer not in inputs]
+        entries = [entry for entry in entries if entry["class_name"] != "InputLayer"]
+        for entry in entries:
+            if len(entry["inbound_nodes"]) != 1:
+                times = len(entry["inbound_nodes"])
+                raise ValueError(f"the layer {entry['name']!r}, used {times} times")
+        sources = [_tensors(entry["inbound_nodes"]) for entry in entries]
     else:
         raise ValueError(f"a model of the class {kind}")
+    shape = first["config"].get("batch_input_shape") or first["config"].get("batch_shape")
+    shape = shape or config.get("build_input_shape")
     if not shape or not all(isinstance(size, int) and size > 0 for size in shape[1:]):
         raise ValueError(f"an input of the shape {shape}")
-    layers, renamed = [], {entry: entry}
-    for layer, sources in waiting:  # Keras writes each after its sources
-        if not set(sources) <= renamed.keys():
-            raise ValueError(f"a layer without its source ({layer['config']['name']})")
-        built = _layer(layer, tuple(renamed[name] for name in sources), weights)
-        layers += [built] if built else []
-        renamed[layer["config"]["name"]] = built.name if built else renamed[sources[0]]
-    return Plan(entry, tuple(shape[1:]), tuple(layers), renamed[end])
+    layers, places = [], {ends[0][0]: 0}
+    for entry, names in zip(entries, sources, strict=True):  # Keras writes each after its sources
+        name = entry["config"]["name"]
+        if not names or not set(names) <= places.keys():
+            raise ValueError(f"a layer without its source ({name})")
+        taken = [places[source] for source in names]
+        layer = _layer(entry, taken, weights)
+        layers += [layer] if layer else []
+        places[name] = len(layers) if layer else taken[0]
+    return Plan(tuple(shape[1:]), layers, places[ends[1][0]])
 
 
-def _layer(entry: dict, sources: tuple[str, ...], weights: _Weights) -> Layer | None:
+def _tensors(node: Any) -> list[str]:
+    """The layers of each [layer, node, tensor, ...] in a node, in either form of writing it."""
+    return re.findall(r'\["([^"\\]+)", \d+, \d+', json.dumps(node, ensure_ascii=False))
+
+
+def _layer(entry: dict, sources: list[int], weights: _Weights) -> Layer | None:
     """The layer of an entry; None where it changes nothing."""
     kind, config = entry["class_name"], entry["config"]
-    values = weights.of(config.get("name", ""), kind)
-    inside = config["layers"] if kind == "Sequential" else [entry]
-    kinds = {layer["class_name"] for layer in inside} - SILENT
-    if all(re.match("InputLayer|Random(?!Crop)", each) for each in kinds):
-        return None
     name = config["name"]
+    values = weights.of(name, kind)
+    inside = config["layers"] if kind == "Sequential" else [entry]
+    if all(SILENT.match(layer["class_name"]) for layer in inside):
+        return None
     if kind not in KINDS:
         raise ValueError(f"the layer {name!r} of the class {kind}")
     if config.get("data_format") == "channels_first":
@@ -214,46 +219,16 @@ def _layer(entry: dict, sources: tuple[str, ...], weights: _Weights) -> Layer | 
     for key, value in options.items():
         if isinstance(value, dict) and value.get("class_name") == "__numpy__":  # a number
             options[key] = value["config"]["value"]
+        elif key == "axis" and kind == "BatchNormalization" and isinstance(value, list):
+            options[key] = value[0]
+        elif value == "softmax_v2":
+            options[key] = "softmax"
+        # A name alone runs no code; that of hard_sigmoid means something else in Keras 3.
+        elif "activation" in key and (not isinstance(value, str) or value == "hard_sigmoid"):
+            raise ValueError(f"the activation {value!r:.80} of {name!r}")
     if kind == "LeakyReLU":
         options = {"negative_slope": config.get("alpha", config.get("negative_slope", 0.3))}
-    activation = options.get("activation")
-    if activation == "softmax_v2":
-        options["activation"] = "softmax"
-    # A name alone runs no code; that of hard_sigmoid means something else in Keras 3.
-    for activation in (options.get("activation"), options.get("recurrent_activation")):
-        if not isinstance(activation, str | None) or activation == "hard_sigmoid":
-            raise ValueError(f"the activation {activation!r:.80} of {name!r}")
-    if kind == "BatchNormalization" and isinstance(options.get("axis"), list):
-        options["axis"] = options["axis"][0]
-    return Layer(kind, name, sources, options, values)
-
-
-def _sources(entry: dict) -> list[str]:
-    """The names of the layers that a functional model's layer takes its inputs from, in order."""
-    nodes = entry["inbound_nodes"]
-    if len(nodes) != 1:
-        raise ValueError(f"the layer {entry['name']!r}, used {len(nodes)} times")
-    return [name for name, *_ in _tensors(nodes[0])]
-
-
-def _tensors(node: Any) -> Iterator[list]:
-    """Each [layer, node, tensor, ...] in an entry's node, in either form of writing it."""
-    if isinstance(node, dict):
-        if "keras_history" in node:
-            yield node["keras_history"]
-            return
-        node = list(node.values())
-    if isinstance(node, list):
-        if len(node) >= 3 and isinstance(node[0], str) and isinstance(node[1], int):
-            yield node
-            return
-        for part in node:
-            yield from _tensors(part)
-
-
-def _input_shape(layer: dict) -> list | None:
-    config = layer["config"]
-    return config.get("batch_input_shape") or config.get("batch_shape")
+    return Layer(kind, sources, options, values)
 
 
 # Conversion, once, in a process of its own: it needs TensorFlow, and has limits, because a
