@@ -10,6 +10,8 @@ import pytest
 from conftest import PROJECT
 from PIL import Image
 
+from hcr.recognizer import command
+
 SAMPLES = PROJECT / "examples" / "pictures"
 
 
@@ -83,11 +85,14 @@ def test_accuracy_has_an_interval_and_counts_what_can_be_read(folder):
 def test_a_page_is_its_lines_with_boxes(tmp_path):
     row = [np.asarray(Image.open(SAMPLES / f"{name}.jpg")) for name in ("ballpoint", "pencil")]
     Image.fromarray(np.hstack([row[0], row[1]])).save(tmp_path / "row.png")
-    code, lines, _ = recognize(tmp_path / "row.png", "--page")
+    code, lines, _ = recognize(tmp_path / "row.png", "--page", "--boxes", tmp_path / "out.png")
     assert (code, lines) == (0, [f"{tmp_path / 'row.png'}:1: 7E"])
     code, [line], _ = recognize(tmp_path / "row.png", "--page", "--json")
     boxes = [each["box"] for each in json.loads(line)["lines"][0]]
     assert boxes[0][2] <= 480 <= boxes[1][0]
+    drawn = np.asarray(Image.open(tmp_path / "out.png")).astype(int)
+    for left, top, _, _ in boxes:
+        assert np.abs(drawn[top + 30, left, :3] - command.BLUE).max() < 5
     assert "--page" in recognize(tmp_path / "row.png")[1][0]  # no answer of one character
 
 
@@ -96,6 +101,7 @@ def test_a_page_is_its_lines_with_boxes(tmp_path):
     [
         ((), 2, "folder"),
         (("--top", "0", "x.png"), 2, "--top"),
+        (("--boxes", "x.png", SAMPLES / "box.jpg"), 2, "--page"),
         (("--page", "--expect", SAMPLES), 2, "--expect"),
         (("--only", "é", SAMPLES), 2, "only"),
         (("nowhere.png",), 1, "nowhere.png"),

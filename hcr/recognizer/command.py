@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from hcr import preprocessing
 from hcr.errors import DataError, HcrError, ParameterError
 from hcr.preprocessing import labels
 from hcr.preprocessing.pictures import MOST_BYTES, SUFFIXES
 from hcr.recognizer.recognizer import Recognizer
 from hcr.recognizer.sources import PRETRAINED
 
+BLUE = (0, 114, 178)  # which the color-blind tell from other inks
 LABELED = "a folder of folders that are named by their character, or a CSV of picture and label"
 
 
@@ -38,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     add("--page", action="store_true", help="a picture shows lines of separate characters")
     add("--top", metavar="K", type=int, help="the K likeliest; default: the best, in JSON five")
     add("--json", action="store_true", help="a line of JSON for each picture")
+    text = "with --page, write the picture with a box and the answer at each character"
+    add("--boxes", metavar="OUT.png", type=Path, help=text)
     add("--expect", metavar="LABELS", type=Path, help=f"print the accuracy; {LABELED}")
     options = parser.parse_args(arguments)
     if options.page and options.expect:
@@ -47,6 +51,12 @@ def main(arguments: list[str] | None = None) -> int:
     labeled = _labeled(options.expect) if options.expect else {}
     expected = {path.resolve(): character for path, character in labeled.items()}
     pictures = _pictures(options.pictures or list(labeled))
+    one = [path.resolve() for path in pictures] if options.page else []
+    if options.boxes and (len(one) != 1 or options.boxes.resolve() in one):
+        raise ParameterError(
+            "--boxes must be with --page and one picture, and name another file. "
+            f"Received: {options.boxes}, of {len(one)} with --page. Change that."
+        )
     foreign = options.labels, options.scaling, options.framing
     model = Recognizer.load(options.model, *foreign, only=options.only)
     right, broken = [], False
@@ -116,6 +126,8 @@ def _facts(model: Recognizer, picture: Path, options: argparse.Namespace) -> dic
             return {"answers": [], "alternatives": [], "warnings": answer.warnings}
         return _answered(answer, options) | {"warnings": answer.warnings}
     page = model.recognize_page(source)
+    if options.boxes:
+        _draw(source, [each for line in page for each in line], options.boxes)
     return {"lines": [[_answered(x, options) | {"box": x.box} for x in line] for line in page]}
 
 
@@ -136,6 +148,26 @@ def _lines(facts: dict[str, Any], top: int) -> list[str]:
     text += "" if facts.get("right", True) else f", not {facts['expected']}"
     lines = [line.replace("recognize_page", "--page") for line in facts["warnings"].values()]
     return [" " + ". ".join([text, *lines])]
+
+
+def _draw(source: Any, characters: list[Any], target: Path) -> None:
+    """Write a picture with a box and the answer at each of its characters."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    pixels, _ = preprocessing.to_gray_levels(preprocessing.pixels_of(source))
+    picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).convert("RGBA")
+    draw = ImageDraw.Draw(picture)
+    for each in characters:
+        left, upper, _, lower = each.box
+        size = max(12, 0.25 * (lower - upper))
+        draw.rectangle(each.box, outline=BLUE, width=round(size / 10))
+        text = each.best.encode("ascii", "backslashreplace").decode()  # all that Pillow's font has
+        font = ImageFont.load_default(size)
+        draw.text((left, max(0, upper - 1.2 * size)), text, BLUE, font)
+    try:
+        picture.save(target)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{target} must be a .png to be written. Received: {error}.") from error
 
 
 def _labeled(path: Path) -> dict[Path, str]:
