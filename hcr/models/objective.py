@@ -159,11 +159,9 @@ class Averaged(keras.layers.Wrapper):
     def build(self, input_shape=None):
         """Add the averages."""
         super().build(input_shape)
-        self.steps = self.add_weight((), initializer="zeros", trainable=False)
-        self.averages = [
-            self.add_weight(each.shape, initializer="zeros", trainable=False)
-            for each in self.layer.weights
-        ]
+        zeros = {"initializer": "zeros", "trainable": False}
+        self.steps = self.add_weight((), **zeros)
+        self.averages = [self.add_weight(each.shape, **zeros) for each in self.layer.weights]
 
     def call(self, inputs, training=False):
         """What the network gives for `inputs`."""

@@ -48,10 +48,7 @@ class Levers:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(Levers):
-    """How one network is trained: parameters of `03_train`, with its defaults.
-
-    Raises `ParameterError` for an unknown name.
-    """
+    """How a network is trained, as in `03_train`. Raises `ParameterError` for an unknown name."""
 
     model: str = "hcr_small"  # a key of hcr.models.MODELS, or module:function
     epochs: int = 8  # passes over the balancing plan
@@ -70,13 +67,9 @@ class Recipe(Levers):
     seed: int = 0  # of the initial weights, the order of images, augmentation and dropout
 
     def __post_init__(self) -> None:
-        for key, known in (
-            ("augmentation", AUGMENTATIONS),
-            ("schedule", SCHEDULES),
-            ("loss", LOSSES),
-            ("precision", PRECISIONS),
-            ("keep", KEEPS),
-        ):
+        choices = {"augmentation": AUGMENTATIONS, "schedule": SCHEDULES, "loss": LOSSES}
+        choices |= {"precision": PRECISIONS, "keep": KEEPS}
+        for key, known in choices.items():
             name = getattr(self, key)
             if name not in known:
                 raise ParameterError(f"There is no {key} {name!r}.{nearest(name, known)}")
