@@ -8,6 +8,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from hcr.pipeline.stages import ACROSS, ALONE, STAGES, load_stages, selected
 from hcr.runs import environment
 
 DEFAULT = "params/quick.yaml"
+COMMANDS = {"recognize": "hcr.recognizer.command", "serve": "hcr.recognizer.service"}
+COMMANDS["drawings"] = "hcr.datasets.drawings_command"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,17 +30,11 @@ def main(arguments: list[str] | None = None) -> int:
         "python -m hcr", epilog="The notebooks are run by: uv run run_all.py"
     )
     text = "recognize: pictures; serve: a model over HTTP; drawings: yours, as kept in the pad"
-    parser.add_argument("command", choices=("recognize", "serve", "drawings"), help=text)
+    parser.add_argument("command", choices=COMMANDS, help=text)
     parser.add_argument("options", nargs=argparse.REMAINDER, help="of the command; see its --help")
     given = parser.parse_args(arguments)
     # Here, because each needs other packages, and the pipeline none of them.
-    if given.command == "recognize":
-        from hcr.recognizer.command import main as run
-    elif given.command == "serve":
-        from hcr.recognizer.service import main as run
-    else:
-        from hcr.datasets.drawings_command import main as run
-    return guarded(run, given.options)
+    return guarded(import_module(COMMANDS[given.command]).main, given.options)
 
 
 def run_all(arguments: list[str] | None = None) -> int:
@@ -72,12 +69,9 @@ def guarded(function: Callable[[Any], int], argument: Any) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line of `run_all.py`."""
-    parser = argparse.ArgumentParser(
-        prog="run_all.py",
-        description="Run the notebooks of the workbench with papermill and write HTML reports.",
-        epilog="Exit codes: 0 done, 1 a notebook failed, 2 the arguments or parameters are wrong, "
-        "130 interrupted.",
-    )
+    about = "Run the notebooks of the workbench with papermill and write HTML reports."
+    codes = "Exit codes: 0 done, 1 a notebook failed, 2 wrong arguments or values, 130 interrupted."
+    parser = argparse.ArgumentParser("run_all.py", description=about, epilog=codes)
     texts = {
         "--run NAME": "another name for the run",
         "--from STAGE": "begin with this stage",

@@ -32,10 +32,7 @@ HEARTBEAT = 30.0  # s
 
 
 class Reporter:
-    """Prints the progress of the stages `names`, a line at a time.
-
-    It is a file, too: what the notebook prints is written to it.
-    """
+    """Prints the progress of the stages `names`; a file, too, for what the notebook prints."""
 
     def __init__(self, names: Sequence[str]):
         self.names = names
@@ -155,24 +152,18 @@ logging.getLogger("papermill").setLevel(logging.ERROR)
 
 
 def execute(
-    notebook: Path,
-    output: Path,
-    parameters: dict[str, Any],
-    variables: dict[str, str],
-    log: Path,
-    reporter: Reporter,
+    notebook: Path, output: Path, parameters: dict[str, Any], **engine: Any
 ) -> dict[str, str] | None:
     """Execute `notebook` in its own folder and write the result to `output`, whether it fails.
 
-    The `parameters` go into a cell behind the parameters cell, the `variables` into the kernel's
-    environment, and what native libraries print into the file `log`. Returns how it failed, the
-    nearest heading, the exception and the source line, or None. Raises `RunError` where the kernel
-    cannot be started.
+    The `parameters` go into a cell behind the parameters cell. The `engine` takes a `reporter`, the
+    `variables` of the kernel's environment, and a file `log` for what native libraries print.
+    Returns how it failed, the nearest heading, the exception and the source line, or None. Raises
+    `RunError` where the kernel cannot be started.
     """
     options = {"engine_name": ENGINE, "kernel_name": "python3", "language": "python"}
     options |= {"progress_bar": False, "request_save_on_cell_execute": False}
-    options |= {"cwd": str(notebook.parent), "reporter": reporter}
-    options |= {"variables": variables, "log": log}
+    options |= {"cwd": str(notebook.parent)} | engine
     try:
         execute_notebook(str(notebook), str(output), parameters, **options)
     except PapermillExecutionError as error:

@@ -157,11 +157,9 @@ def read_cell(path: Path | str) -> list[Parameter]:
 
 def _declared(source: str, nodes: list[ast.stmt], place: str) -> list[Parameter]:
     """The parameters that `nodes` of `source` declare, one each."""
-    comments = {
-        token.start[0]: token.string.lstrip("#").strip()
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
-        if token.type == tokenize.COMMENT
-    }
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    texts = {each.start[0]: each.string for each in tokens if each.type == tokenize.COMMENT}
+    comments = {line: text.lstrip("#").strip() for line, text in texts.items()}
     declared: dict[str, Parameter] = {}
     for node in nodes:
         lines = range(node.lineno, node.end_lineno + 1)

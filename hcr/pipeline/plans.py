@@ -14,6 +14,7 @@ from hcr.preprocessing import labels
 
 DATA = "01_eda"  # declares the choice of data
 COMPARE = "06_compare"
+Overrides = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class RunPlan:
 
 def comparison(
     names: Sequence[str],
-    overrides: Mapping[str, Mapping[str, Any]],
+    overrides: Overrides,
     command: str,
     file: str,
     suite: specs.Spec | None = None,
@@ -84,31 +85,29 @@ def comparison(
     """
     if suite is not None and suite.then not in ACROSS:
         raise ParameterError(f"then must be {' or '.join(ACROSS)}, or missing ({file}).")
-    notebooks = load_stages(ACROSS)
     name = f"{suite.name}/{runs.COMPARE}" if suite else runs.COMPARE
     spec = specs.Spec(Path(file), name, stages={COMPARE: {"names": list(names) or None}})
-    declared = {key: each.parameters for key, each in notebooks.items()}
-    resolved, _ = specs.resolve(spec, declared, overrides)
-    given = resolved[COMPARE]
+    plan = _apart(COMPARE, spec, overrides, command, runs.COMPARISON)
+    given = plan.parameters[COMPARE]
     if suite is None and not evaluation.find_runs(given["names"], given["published"]):
         raise ParameterError(
             "There must be a finished run to compare. Received: none in "
             f"{runs.shown(runs.outputs())}. Make one with: uv run run_all.py"
         )
-    chosen = {COMPARE: notebooks[COMPARE]}
-    return RunPlan(
-        name, resolved, chosen, (COMPARE,), command, file, force=True, kind=runs.COMPARISON
-    )
+    return plan
 
 
-def alone(name: str, overrides: Mapping[str, Mapping[str, Any]], command: str) -> RunPlan:
+def alone(name: str, overrides: Overrides, command: str) -> RunPlan:
     """The plan of a notebook that needs no other; its folder in `outputs/` has its name."""
+    return _apart(name, specs.Spec(Path(f"--only {name}"), name), overrides, command, name)
+
+
+def _apart(name: str, spec: specs.Spec, overrides: Overrides, command: str, kind: str) -> RunPlan:
+    """The plan of a notebook that is no stage."""
     notebooks = load_stages((name,))
-    declared = {name: notebooks[name].parameters}
-    resolved, _ = specs.resolve(specs.Spec(Path(f"--only {name}"), name), declared, overrides)
-    return RunPlan(
-        name, resolved, notebooks, (name,), command, f"--only {name}", force=True, kind=name
-    )
+    resolved, _ = specs.resolve(spec, {name: notebooks[name].parameters}, overrides)
+    place, options = spec.path.as_posix(), {"force": True, "kind": kind}
+    return RunPlan(spec.name, resolved, notebooks, (name,), command, place, **options)
 
 
 def _check(given: dict[str, Any], data: choice.DataChoice | None) -> None:

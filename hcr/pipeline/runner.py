@@ -129,12 +129,8 @@ class _Runner:
         from hcr.pipeline import kernel
 
         self.kernel, self.reporter = kernel, kernel.Reporter(self.plan.chosen)
-        entries = {
-            "command": self.plan.command,
-            "params_file": self.plan.params_file,
-            **{"started": runs.now(), "finished": None, "seconds": None},
-            **self.facts,
-        }
+        entries = {"command": self.plan.command, "params_file": self.plan.params_file}
+        entries |= {"started": runs.now(), "finished": None, "seconds": None} | self.facts
         seeds = {values["seed"] for values in self.plan.parameters.values() if "seed" in values}
         if seeds:
             entries["seed"] = seeds.pop() if len(seeds) == 1 else sorted(seeds)
@@ -151,13 +147,9 @@ class _Runner:
         if reason and self.plan.accept_code and self._is_accepted(stage, entry, now):
             accepted = {key: self.facts[key] for key in ("commit", "dirty")}
             accepted |= {"when": runs.now(), "why": reason}
-            self._note(
-                stage,
-                fingerprint=now,
-                parameters=parameters,
-                outputs=fingerprints.outputs(stage, self.folder),
-                accepted=[*entry.get("accepted", []), accepted],
-            )
+            stands = {"parameters": parameters, "outputs": fingerprints.outputs(stage, self.folder)}
+            stands["accepted"] = [*entry.get("accepted", []), accepted]
+            self._note(stage, fingerprint=now, **stands)
             reason = None
         if self.plan.force:
             reason = "it is to run again"
@@ -175,14 +167,11 @@ class _Runner:
         caveat = datasets.info(data.dataset, **data.source).caveat if data is not None else ""
         self.reporter.begin(stage.name, reason, caveat)
         started = time.monotonic()
-        self._note(
-            stage,
-            **{key: self.facts[key] for key in ("commit", "dirty")},
-            **{"status": "running", "parameters": parameters, "started": runs.now()},
-            **dict.fromkeys(("finished", "seconds", "error")),
-            **{key: [] for key in ("data_also", "headline", "figures", "tables", "warnings")},
-            **{"kept": False, "accepted": []},
-        )
+        begun = {key: self.facts[key] for key in ("commit", "dirty")}
+        begun |= {"status": "running", "parameters": parameters, "started": runs.now()}
+        begun |= dict.fromkeys(("finished", "seconds", "error"))
+        begun |= {key: [] for key in ("data_also", "headline", "figures", "tables", "warnings")}
+        self._note(stage, **begun, kept=False, accepted=[])
         try:
             # What stands there at the end is of now: no time says so where a clock is behind.
             view = runs.Run(self.plan.name, stage.name, self.folder, by_hand=False)
@@ -234,7 +223,8 @@ class _Runner:
             "PYTHONPATH": os.pathsep.join(filter(None, paths)),
             "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
         }
-        failure = self.kernel.execute(stage.path, output, changed, variables, log, self.reporter)
+        engine = {"variables": variables, "log": log, "reporter": self.reporter}
+        failure = self.kernel.execute(stage.path, output, changed, **engine)
         notebook = nbformat.read(output, as_version=4)
         # Paths of this machine say nothing to a reader.
         notebook.metadata.papermill["input_path"] = f"notebooks/{stage.name}.ipynb"

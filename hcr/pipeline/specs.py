@@ -50,18 +50,14 @@ class Text(str):
 
 
 def read_file(path: Path | str, member: bool = False) -> Spec:
-    """Read a params file, and those of a suite's runs; a `member` of a suite is a run.
-
-    Raises `ParameterError`, naming the file.
-    """
+    """Read a params file, and those of a suite's runs. Raises `ParameterError`, naming the file."""
     path = Path(path)
     values, place = _read(path), runs.shown(path)
     kind = SUITE if SUITE in values and not member else RUN
     for key in values:
         if key not in KEYS[kind]:
-            raise ParameterError(
-                f"{place}: unknown key {shown(key)}.{nearest(shown(key), KEYS[kind])}"
-            )
+            hint = nearest(shown(key), KEYS[kind])
+            raise ParameterError(f"{place}: unknown key {shown(key)}.{hint}")
     name = check_run(values.get(kind), f"{place}, {kind}")
     shared, stages = (_mapping(values, key, place) for key in (SHARED, "stages"))
     stages = {key: _mapping(stages, key, place) for key in stages}
@@ -104,10 +100,7 @@ def check_run(name: Any, where: str) -> str:
 
 
 def parse_overrides(options: Iterable[str]) -> dict[str, dict[str, Text]]:
-    """The command line's `-p STAGE.key=value` by stage (or `shared`) and key.
-
-    Raises `ParameterError`.
-    """
+    """The options `-p STAGE.key=value` by stage (or `shared`) and key. Raises `ParameterError`."""
     values: dict[str, dict[str, Text]] = {}
     for option in options:
         target, _, text = option.partition("=")

@@ -80,10 +80,8 @@ def _load(path: Path) -> Stage:
     cells = tuple((cell["cell_type"], "".join(cell["source"])) for cell in cells)
     head = cells[0][1]
     title = re.search(r"^# (.+)$", head, re.M)
-    rows = {
-        key: tuple(re.findall(r"`([^`]+)`", row))
-        for key, row in re.findall(r"^\|\s*\**(Reads|Writes)\**\s*\|(.*)\|\s*$", head, re.M)
-    }
+    rows = re.findall(r"^\|\s*\**(Reads|Writes)\**\s*\|(.*)\|\s*$", head, re.M)
+    rows = {key: tuple(re.findall(r"`([^`]+)`", row)) for key, row in rows}
     if title is None or "Reads" not in rows or not rows.get("Writes"):
         raise ParameterError(
             f"The first cell of {path.name} must hold a title, '# ...', and a table with the rows "
