@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from hcr.errors import ModelError
-from hcr.recognizer.onnx import Onnx
 from hcr.recognizer.sources import Scaling, Tensor, kind_of
 from hcr.runs import environment
 
 # Images at a time. Each takes as long among 8 as among 256 (`benchmarks/recognizer.py`), and the
 # buffers of 64 are small.
 BATCH = 64
+# What a tensor of an .onnx file says of another file, which would be read from the working folder.
+EXTERNAL = b"\x0a\x08location\x12"
 ENDS = {"logits": "logits: a softmax is added", "sigmoid": "sigmoids: their odds are normalized"}
 
 
@@ -182,9 +183,16 @@ class LiteRT:
             self._interpreter = Interpreter(model_content=content, num_threads=threads)
             self._interpreter.allocate_tensors()
         details = self._interpreter.get_input_details(), self._interpreter.get_output_details()
-        self.inputs, self.outputs = ([_tensor(one) for one in side] for side in details)
+        self.inputs, self.outputs = ([self._tensor(one) for one in side] for side in details)
         self._in, self._out = (side[0]["index"] for side in details)
         self._allocated = tuple(details[0][0]["shape"])
+
+    @staticmethod
+    def _tensor(details: dict) -> Tensor:
+        sizes = details["shape_signature"]
+        sizes = sizes if len(sizes) else details["shape"]  # where it never varies
+        shape = tuple(None if size < 0 else int(size) for size in sizes)
+        return Tensor(np.dtype(details["dtype"]), shape, *details["quantization"])
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """The output of a batch of inputs."""
@@ -197,10 +205,35 @@ class LiteRT:
         return self._interpreter.get_tensor(self._out)
 
 
-def _tensor(details: dict) -> Tensor:
-    scale, zero = details["quantization"]
-    sizes = details["shape_signature"]
-    if not len(sizes):  # of a shape that never varies
-        sizes = details["shape"]
-    shape = tuple(None if size < 0 else int(size) for size in sizes)
-    return Tensor(np.dtype(details["dtype"]), shape, float(scale), int(zero))
+class Onnx:
+    """onnxruntime's session of a file's content: the extra `onnx`."""
+
+    def __init__(self, content: bytes, threads: int):
+        if EXTERNAL in content:
+            raise ValueError(
+                "external data, weights in another file, which onnx.save(onnx.load(path), "
+                "'whole.onnx') puts inside"
+            )
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise ModelError(
+                f"An .onnx file must be run by onnxruntime. Received: {error}. Install it: "
+                "uv pip install onnxruntime, or pip install onnxruntime."
+            ) from None
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.log_severity_level = threads, 4
+        self._session = onnxruntime.InferenceSession(content, options)
+        sides = self._session.get_inputs(), self._session.get_outputs()
+        self.inputs, self.outputs = ([self._tensor(one) for one in side] for side in sides)
+
+    @staticmethod
+    def _tensor(details) -> Tensor:
+        name = details.type.removeprefix("tensor(").removesuffix(")")
+        sizes = (size if isinstance(size, int) and size > 0 else None for size in details.shape)
+        # Others' names are NumPy's.
+        return Tensor(np.dtype({"float": "f4", "double": "f8"}.get(name, name)), tuple(sizes))
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """The output of a batch of inputs."""
+        return self._session.run(None, {self._session.get_inputs()[0].name: values})[0]
