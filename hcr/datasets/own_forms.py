@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.util import find_spec
+from itertools import chain
 from math import isqrt
 from operator import itemgetter
 from pathlib import Path
@@ -173,12 +174,9 @@ def _of_pictures(pictures: Rows, more: list[Path], notes: list[str], passed: Cou
 
 def _pictures(folder: Path, passed: Counter[str]) -> list[Path]:
     """The picture files in a character's folder; the suffixes of others are counted."""
-    pictures = []
-    for file in _walk(folder):
-        if (suffix := file.suffix.lower()) in SUFFIXES:
-            pictures.append(file)
-        else:
-            passed[suffix or file.name] += 1
+    files = list(_walk(folder))
+    pictures = [file for file in files if file.suffix.lower() in SUFFIXES]
+    passed.update(f.suffix.lower() or f.name for f in files if f.suffix.lower() not in SUFFIXES)
     if not pictures:
         raise ValueError(f"no pictures in {folder.name}, {', '.join(sorted(SUFFIXES))}")
     return pictures
@@ -340,19 +338,12 @@ def _pixel_tables(files: list[Path]) -> Source | None:
     labeled = [file for file, table in tables.items() if table.labels is not None]
     if not labeled:
         return None
-    parts = {
-        part: (file.name, tables[file].labels, tables[file].images)
-        for part, file in _by_part(labeled).items()
-    }
+    parts = {k: (f.name, tables[f].labels, tables[f].images) for k, f in _by_part(labeled).items()}
     emnist = re.match("emnist-(balanced|by[a-z]+|letters|digits|mnist)", labeled[0].name.lower())
-    return _of_arrays(
-        labeled,
-        parts,
-        emnist and classes.LABEL_SETS.get(emnist[1], classes.DIGITS),
-        int(emnist[1] == "letters") if emnist else None,
-        transposed=bool(emnist),
-        notes=[f"Passed over: {f.name}, which has no labels." for f in tables if f not in labeled],
-    )
+    known = emnist and classes.LABEL_SETS.get(emnist[1], classes.DIGITS)
+    first = int(emnist[1] == "letters") if emnist else None
+    notes = [f"Passed over: {f.name}, which has no labels." for f in tables if f not in labeled]
+    return _of_arrays(labeled, parts, known, first, transposed=bool(emnist), notes=notes)
 
 
 def _matlab(path: Path) -> Source:
@@ -364,18 +355,10 @@ def _matlab(path: Path) -> Source:
         train, test = (set(writers[part].tolist()) for part in ("train", "test"))
         counts = len(train), len(test), len(train & test)
         notes = ["Writers: {:,} in train, {:,} in test, {:,} in both.".format(*counts)]
-    return _of_arrays(
-        [path],
-        {
-            k: (f"{path.name}, {k}", each[1], partial(itemgetter(0), each))
-            for k, each in stored.items()
-        },
-        [mapping[label] for label in sorted(mapping)] or None,
-        min(mapping, default=None),
-        transposed=True,
-        writers=writers,
-        notes=notes,
-    )
+    parts = {k: (f"{path.name}, {k}", x[1], partial(itemgetter(0), x)) for k, x in stored.items()}
+    known, first = [mapping[i] for i in sorted(mapping)] or None, min(mapping, default=None)
+    more = {"transposed": True, "writers": writers, "notes": notes}
+    return _of_arrays([path], parts, known, first, **more)
 
 
 def _idx_files(path: Path) -> Source:
@@ -385,7 +368,7 @@ def _idx_files(path: Path) -> Source:
     kinds = [["labels" in file.name.lower() for file in pair] for pair in files.values()]
     mappings = _named_files(path, "mapping", ".txt")
     if any(kind != [False, True] for kind in kinds) or len(mappings) > 1 or {"all"} < set(files):
-        names = [file.name for pair in [*files.values(), mappings] for file in pair]
+        names = [file.name for file in chain(*files.values(), mappings)]
         names = sorted({re.split("-?(?:train|test|t10k)", name)[0] or name for name in names})
         rule = "not one pair, or one for each of train and test; move those of one into a folder"
         raise ValueError(f"files of {', '.join(names)}: {rule}")
@@ -393,12 +376,8 @@ def _idx_files(path: Path) -> Source:
     if mappings:
         text = mappings[0].read_text(encoding="utf-8", errors="replace")
         known, first = classes.parse_mapping(text), int(text.split()[0])
-    return _of_arrays(
-        [*(file for pair in files.values() for file in pair), *mappings],
-        {k: (x.name, read_idx(y), partial(read_idx, x)) for k, (x, y) in files.items()},
-        known,
-        first,
-    )
+    parts = {k: (x.name, read_idx(y), partial(read_idx, x)) for k, (x, y) in files.items()}
+    return _of_arrays([*chain(*files.values()), *mappings], parts, known, first)
 
 
 def _named_files(path: Path, word: str, form: str) -> list[Path]:
@@ -432,17 +411,13 @@ def _archive(path: Path) -> Source:
         with open(path, "rb") as file:
             return np.load(file)[key]
 
-    known = None
-    if "characters" in names:
-        strings = _strings(array(names["characters"]))
-        known = strings if len(strings) > 1 else "".join(strings)
-    return _of_arrays(
-        [path], {k: (x, array(y), partial(array, x)) for k, (x, y) in keys.items()}, known
-    )
+    known = _strings(array(names["characters"])) if "characters" in names else None
+    known = known[0] if known and len(known) == 1 else known
+    parts = {k: (x, array(y), partial(array, x)) for k, (x, y) in keys.items()}
+    return _of_arrays([path], parts, known)
 
 
 def _strings(values: np.ndarray) -> list[str]:
-    """Strings, normalized."""
     _limit("strings", values.size, MOST_IMAGES)
     _limit("bytes of strings", values.nbytes, MOST // 8)
     return [_normal(each) for each in values.reshape(-1).tolist()]

@@ -192,7 +192,8 @@ class LiteRT:
         sizes = details["shape_signature"]
         sizes = sizes if len(sizes) else details["shape"]  # where it never varies
         shape = tuple(None if size < 0 else int(size) for size in sizes)
-        return Tensor(np.dtype(details["dtype"]), shape, *details["quantization"])
+        scale, zero = details["quantization"]
+        return Tensor(np.dtype(details["dtype"]), shape, float(scale), int(zero))
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """The output of a batch of inputs."""

@@ -27,10 +27,7 @@ PRETRAINED = {
 FRAMED = dict.fromkeys(PRETRAINED.values(), EMNIST) | {PRETRAINED["mnist"]: FRAMINGS["mnist"]}
 SUFFIXES = {".tflite": "tflite", ".keras": "keras", ".h5": "h5", ".hdf5": "h5", ".onnx": "onnx"}
 BEGINNINGS = {b"\x89HDF": "h5", b"PK\3\4": "keras"}
-WEIGHTS = (
-    "weights alone. Build the network in Python, then: net.load_weights({0!r}); "
-    "net.save('net.keras')"
-)
+WEIGHTS = "weights alone. Build the network, then: net.load_weights({0!r}); net.save('net.keras')"
 # Others: the ends of their names, what they are, and how {0}, in the folder {1}, is converted.
 OTHERS = {
     r"weights\.h5|ckpt.*|checkpoint|index|data-\d.*": WEIGHTS,
@@ -133,14 +130,13 @@ def about(path: Path | str, model: Path | None = None) -> About:
             facts.get("start"),
             facts.get("sha256", {}),
         )
-        right = 0.01 <= known.temperature <= 100
-    except (AttributeError, KeyError, TypeError, ValueError):
-        right = False
-    if not right:
+        if not 0.01 <= known.temperature <= 100:
+            raise ValueError
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"{path} must hold characters, temperature, groups, alternatives and framing as "
             f"03_train writes them. Received: {str(facts)[:200]}. Copy it again, or pass labels."
-        )
+        ) from error
     if model and known.sha256.get(model.name) not in (None, files.sha256(model)):
         raise ModelError(
             f"{model} must be the model that its labels.json was written for. Received: a changed "
@@ -228,8 +224,7 @@ def find(what: Path | str | None, labels: Any) -> tuple[Path, About]:
     # A folder of the same name is meant by a `Path`, or by "./mnist".
     path = PRETRAINED[what] if isinstance(what, str) and what in PRETRAINED else Path(what)
     if path.is_dir():
-        saved = (path / "saved_model.pb").is_file()
-        path = path / ("saved_model.pb" if saved else "model.tflite")
+        path /= "saved_model.pb" if (path / "saved_model.pb").is_file() else "model.tflite"
     if not path.is_file() and not path.with_name(f"{path.name}.index").is_file():  # a checkpoint's
         hint = nearest(str(what), PRETRAINED) if not path.suffix else ""
         raise ModelError(f"There is no model {path}.{hint} Train one with: uv run run_all.py")
