@@ -241,7 +241,7 @@ def _noise(gray: np.ndarray) -> float:
     """The standard deviation of the noise from pixel to pixel."""
     # The mask of Immerkaer 1996 (Computer Vision and Image Understanding 64(2), 300-302), which
     # passes over slopes and straight edges; the median, for lines are few.
-    if min(gray.shape) < 3:
+    if gray.size < 100 or min(gray.shape) < 3:  # too few to part them from ink
         return 0.0
     down = gray[:-2] - 2 * gray[1:-1] + gray[2:]
     return _spread((down[:, :-2] - 2 * down[:, 1:-1] + down[:, 2:]) / 6)
