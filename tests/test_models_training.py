@@ -56,11 +56,7 @@ def assert_same(first: training.TrainingResult, second: training.TrainingResult)
     histories = [each.history.drop(columns="epoch_seconds") for each in (first, second)]
     pd.testing.assert_frame_equal(*histories, check_exact=True)
     assert first.best_epoch == second.best_epoch
-    assert same_weights(first.net, second.net)
-
-
-def same_weights(first: keras.Model, second: keras.Model) -> bool:
-    return all(map(np.array_equal, first.get_weights(), second.get_weights()))
+    assert trained.same_weights(first.net, second.net)
 
 
 def stopped(folder: Path, epoch: int, **changed) -> Path:
@@ -90,10 +86,8 @@ def scores(*balanced: float):
 def test_it_learns_and_reports():
     _, result = trained.run()
     history = result.history
-    assert list(history) == [
-        "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_balanced_accuracy",
-        "learning_rate", "epoch_seconds",
-    ]  # fmt: skip
+    columns = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_balanced_accuracy"]
+    assert list(history) == [*columns, "learning_rate", "epoch_seconds"]
     assert history["loss"].is_monotonic_decreasing
     assert history["val_accuracy"].iloc[-1] > 0.5
     assert result.trained == trained.EPOCHS
@@ -106,9 +100,8 @@ def test_the_same_seed_gives_the_same_bits_and_a_stop_changes_none(tmp_path, cap
     _, whole = trained.run()
     folder = stopped(tmp_path, 2)
     seen = []
-    resumed = models.train(
-        trained.data(), trained.recipe(), folder=folder, after_epoch=lambda h: seen.append(len(h))
-    )
+    note = lambda history: seen.append(len(history))  # noqa: E731
+    resumed = models.train(trained.data(), trained.recipe(), folder=folder, after_epoch=note)
     assert resumed.trained == 1
     assert seen == [2, 3]
     assert_same(resumed, whole)
@@ -125,9 +118,7 @@ LEVERS = {
         "ema": 0.9, "label_smoothing": 0.1, "weight_decay": 0.1, "augmentation": "pen",
         "final_epochs_without_augmentation": 1,
     },
-    "distilled": {
-        "teacher": "run", "loss": "balanced_softmax", "precision": PRECISION,
-    },
+    "distilled": {"teacher": "run", "loss": "balanced_softmax", "precision": PRECISION},
     "clipped": {"clipnorm": 0.1, "schedule": "plateau", "plateau_patience": 0},
     "started": {"start": "run", "model": "hcr_small", "learning_rate": 1e-4},
 }  # fmt: skip
@@ -232,16 +223,10 @@ def test_early_stopping_is_for_good(tmp_path, monkeypatch):
         assert (result.best_epoch, result.trained, len(result.history)) == (2, trained_now, 4)
 
 
-@pytest.mark.parametrize(
-    ("changed", "word"),
-    [
-        ({"augmentation": "afine"}, "affine"),
-        ({"loss": "balanced"}, "balanced_softmax"),
-    ],
-)
-def test_a_recipe_that_cannot_be_is_refused(changed, word):
-    with pytest.raises(ParameterError, match=word):
-        trained.recipe(**changed)
+def test_a_recipe_that_cannot_be_is_refused():
+    for key, word in (("augmentation", "affine"), ("loss", "balanced_softmax")):
+        with pytest.raises(ParameterError, match=word):
+            trained.recipe(**{key: word[:-2]})
 
 
 def test_a_loss_or_probabilities_that_are_no_numbers_end_it(tmp_path):
@@ -262,10 +247,8 @@ def test_an_epoch_holds_each_image_of_the_plan_once_in_an_order_of_seed_and_epoc
     assert len({order.tobytes() for order in orders}) == 3
     assert sorted(orders[0]) == list(range(500))
     batches = training.Batches(train.images, train.labels, plan, orders[0], 64)
-    images, labels, weights = (
-        np.concatenate(parts)
-        for parts in zip(*(batches[i] for i in range(len(batches))), strict=True)
-    )
+    parts = zip(*(batches[i] for i in range(len(batches))), strict=True)
+    images, labels, weights = map(np.concatenate, parts)
     drawn = plan.indices[orders[0]]
     np.testing.assert_array_equal(images, train.images[drawn])
     np.testing.assert_array_equal(labels, train.labels[drawn])
@@ -432,7 +415,7 @@ def test_the_last_epochs_have_no_augmentation():
     # Where no epoch has any it does not matter which it would have been.
     how = {**SMALL, "epochs": 1, "final_epochs_without_augmentation": 1}
     one, other = (trained.train(**{**how, "augmentation": name}) for name in ("pen", "affine"))
-    assert same_weights(one.net, other.net)
+    assert trained.same_weights(one.net, other.net)
 
 
 def test_distillation_follows_the_teacher_by_its_weight():
@@ -459,19 +442,13 @@ def test_a_layer_an_augmentation_a_loss_and_an_optimizer_of_ones_own():
     features = keras.layers.Dense(32, activation="relu")(net.get_layer("logits").input)
     net = models.classifier(net.input, features, 10, "mine")
     noise = [keras.layers.Reshape((28, 28, 1)), keras.layers.RandomErasing(factor=0.3, seed=0)]
-    augment = keras.Sequential(
-        [models.augmentation("affine", 0), *noise, keras.layers.Reshape((28, 28))]
-    )
+    noise += [keras.layers.Reshape((28, 28))]
+    augment = keras.Sequential([models.augmentation("affine", 0), *noise])
     varied = models.vary(trained.data().train.images[:2], augment, 3)
     assert (varied.shape, varied.dtype) == ((2, 3, 28, 28), np.uint8)
-    result = models.train(
-        trained.data(),
-        trained.recipe(epochs=2),
-        net=net,
-        augment=augment,
-        loss=keras.losses.SparseCategoricalCrossentropy(),
-        optimizer=keras.optimizers.SGD(0.05),
-    )
+    how = {"loss": keras.losses.SparseCategoricalCrossentropy()}
+    how |= {"optimizer": keras.optimizers.SGD(0.05), "net": net, "augment": augment}
+    result = models.train(trained.data(), trained.recipe(epochs=2), **how)
     assert result.net is net
     assert result.history["loss"].is_monotonic_decreasing
 

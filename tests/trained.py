@@ -7,11 +7,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from hcr import datasets
 from hcr.datasets import balancing, split
 from hcr.runs import files
 
 if TYPE_CHECKING:
+    import keras
+
     from hcr import models
 
 EPOCHS = 3
@@ -40,6 +44,10 @@ def train(
     from hcr import models
 
     return models.train(data(), recipe(**changed), plan, net=net, folder=folder)
+
+
+def same_weights(first: "keras.Model", second: "keras.Model") -> bool:
+    return all(map(np.array_equal, first.get_weights(), second.get_weights()))
 
 
 @cache
