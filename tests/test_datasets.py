@@ -13,7 +13,14 @@ from hcr.datasets import Options, Split, Strokes, leaks, mnist, split, synthetic
 from hcr.datasets.choice import DataChoice
 from hcr.datasets.profiles import AZ_COUNTS, MNIST_COUNTS, apply_profile, long_tailed
 from hcr.errors import DataError, ParameterError
-from hcr.preprocessing import FRAMINGS, PEN, check_images, from_strokes, synthesis
+from hcr.preprocessing import (
+    FRAMINGS,
+    PEN,
+    check_images,
+    from_picture,
+    from_strokes,
+    synthesis,
+)
 from hcr.preprocessing.ink import measure_framing
 from hcr.preprocessing.labels import ALPHANUMERIC, BALANCED, DIGITS, LETTERS
 
@@ -133,6 +140,17 @@ def test_a_dataset_may_get_emnists_framing(sample, small, monkeypatch):
     monkeypatch.setattr(datasets, "UNCACHED", ("pen-strokes",))
     again = datasets.load("pen-strokes", framing="emnist")
     assert again.digest == datasets.load("pen-strokes").digest
+    # Beside others it is resampled as these are, and all are as pictures of them would be.
+    both = [
+        Split(np.concatenate([x.images, y.images[:99]]), np.zeros(len(x) + 99, int))
+        for x, y in zip(small, (sample.train, sample.validation, sample.test), strict=True)
+    ]
+    monkeypatch.setattr(synthetic, "read", lambda name, options: tuple(both))
+    mixed = datasets.load("pen-strokes", framing="emnist").validation.images
+    before = datasets.load("pen-strokes").validation.images
+    for i in (0, len(mixed) - 1):
+        assert (mixed[i] != before[i]).any()
+        assert np.abs(from_picture(before[i]) - mixed[i].astype(int)).mean() < 2
     with pytest.raises(ParameterError, match="framing"):
         datasets.load("mnist-sample", framing="mnist")
 

@@ -96,7 +96,7 @@ def load(
 
     def read() -> tuple[Split, ...]:
         splits = module.read(name, options)
-        return splits if framing == "original" else tuple(map(_reframed, splits))
+        return splits if framing == "original" else _reframed(splits)
 
     if name in UNCACHED:
         train, validation, test, report = leaks.guard(*read())
@@ -150,16 +150,29 @@ def _options(name: str, path: str | None, orientation: str, framing: str = "orig
     return Options(path, orientation, framing)
 
 
-def _reframed(split: Split) -> Split:
-    """`split`, each image as EMNIST would show it; one that is so already stays bit for bit."""
+def _reframed(splits: tuple[Split, ...]) -> tuple[Split, ...]:
+    """`splits` with each image as a picture of it would be framed for EMNIST.
+
+    Where all but 1 % are framed so already, all stay bit for bit; else none does: a network would
+    tell what was resampled from what was not (capitals 88 % right as arrays, 71 % as pictures).
+    """
     from hcr.preprocessing import paper  # imports SciPy
 
-    images = np.array(split.images)
+    if np.mean(np.concatenate([_is_emnists(split.images) for split in splits])) >= 0.99:
+        return splits
+    framed = []
+    for split in splits:
+        images = np.array(split.images)
+        for i in np.flatnonzero(images.any(axis=(1, 2))):
+            images[i] = paper.frame(paper.clean_ink(images[i] / np.float32(255)))
+        framed.append(replace(split, images=images, originals=leaks.hashes_of(split)))
+    return tuple(framed)
+
+
+def _is_emnists(images: np.ndarray) -> np.ndarray:
+    """Which images, uint8 (n, 28, 28), are framed as EMNIST's or blank: bool (n,)."""
     # EMNIST left two pixels free around any ink, before it was resized; MNIST four.
     rows, columns = images.any(axis=2), images.any(axis=1)
     sides = (rows, rows[:, ::-1], columns, columns[:, ::-1])
     top, bottom, left, right = np.array([side.argmax(axis=1) for side in sides])
-    small = np.minimum(top, left) > 3
-    for i in np.flatnonzero(small | (abs(top - bottom) > 1) | (abs(left - right) > 1)):
-        images[i] = paper.frame(images[i] / np.float32(255))
-    return replace(split, images=images, originals=leaks.hashes_of(split))
+    return (np.minimum(top, left) <= 3) & (abs(top - bottom) <= 1) & (abs(left - right) <= 1)
