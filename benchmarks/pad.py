@@ -47,6 +47,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -174,7 +175,7 @@ def main() -> None:
             load = os.getloadavg()
             found = [opening(chromium, server, name) for name in copies]
             print(f"05_draw in JupyterLab, from Run All Cells: {openings(found, load)}", flush=True)
-        if live.missing("voila"):
+        if find_spec("voila") is None:
             print("Voilà is not installed: uv run --extra voila benchmarks/pad.py")
             return
         with live.voila(files, **variables) as server:

@@ -13,7 +13,6 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ LAB = (
     # For what a test must be able to do without a menu: another theme.
     "--LabApp.expose_app_in_browser=True",
     "--ServerApp.open_browser=False",
+    "--ServerApp.ip=127.0.0.1",
 )
 # Nothing that is asked of a user lies over the page: no news, and not whether a file that changed
 # on disk may be written, which an autosave asks where the disk's clock disagrees.
@@ -38,22 +38,9 @@ SETTINGS = {
 SIZE = 280  # px: the pad's side
 
 
-def missing(*modules: str) -> str:
-    """Why a test that needs these packages cannot run here; empty where it can."""
-    lacking = [name for name in modules if find_spec(name) is None]
-    return f"not installed: {', '.join(lacking)}" if lacking else ""
-
-
 @dataclass(frozen=True)
 class Server:
-    """A server that answers.
-
-    Attributes:
-        address: `http://127.0.0.1:port`.
-        token: What it asks for.
-        log: The file that both its streams go to.
-        pid: Its process; its kernels are children of it.
-    """
+    """A server that answers at `address`, asks for `token`, and whose kernels are its children."""
 
     address: str
     token: str
@@ -96,18 +83,10 @@ def _served(module: str, folder: Path, *arguments: str, **variables: str):
     settings = home / "config" / "labconfig" / "default_setting_overrides.json"
     settings.parent.mkdir(parents=True, exist_ok=True)
     settings.write_text(json.dumps(SETTINGS))
-    options = {
-        "jupyterlab": [
-            f"--ServerApp.port={port}",
-            "--ServerApp.ip=127.0.0.1",
-            f"--ServerApp.root_dir={folder}",
-        ],
-        "voila": [f"--port={port}", f"--token={token}"],
-    }[module]
-    log = home / "log.txt"
+    options, log = [f"--port={port}", *arguments], home / "log.txt"
     if module == "jupyterlab" and hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--allow-root")
-    command = [sys.executable, "-m", module, *options, *arguments]
+    command = [sys.executable, "-m", module, *options]
     with log.open("w") as stream:
         process = subprocess.Popen(
             command,
@@ -134,9 +113,7 @@ def _environment(home: Path, **variables: str) -> dict[str, str]:
         "JUPYTER_DATA_DIR": str(home / "data"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "IPYTHONDIR": str(home / "ipython"),
-        "PYTHONPATH": os.pathsep.join(
-            [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        ),
+        "PYTHONPATH": os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")]),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
     }
     return {**os.environ, **own, **variables}
@@ -177,11 +154,7 @@ def _end(process: subprocess.Popen) -> None:
 def write(path: Path, *cells: str) -> Path:
     """Write a notebook of code cells to `path`."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    notebook.metadata.kernelspec = {
-        "name": "python3",
-        "display_name": "Python 3",
-        "language": "python",
-    }
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, path)
     return path
 
@@ -226,17 +199,6 @@ class PadPage:
             for place in places[1:]:
                 self.page.mouse.move(*place)
             self.page.mouse.up()
-
-    def dash(self, drawings: Any) -> list[tuple[float, str]]:
-        """Draw one after the other, faster than a mouse can be moved from outside the page.
-
-        Returns of each the milliseconds from the last point to the changed answer, by the page's
-        clock, and the best character.
-        """
-        plain = [
-            [[[*map(float, point)] for point in stroke] for stroke in each] for each in drawings
-        ]
-        return self.canvas.evaluate(DASH, [plain, SIZE])
 
     def touch(self, strokes: Any) -> None:
         """Draw strokes, in pixels of the pad, with one finger."""
@@ -336,50 +298,5 @@ root => {
         const [a, b] = [numbers(getComputedStyle(e).color), behind(e)].map(light);
         return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5;
     }).map(e => e.className + " " + e.textContent.slice(0, 40));
-}
-"""
-
-DASH = """
-async (canvas, [drawings, size]) => {
-    const pad = canvas.closest(".hcr-pad"), times = [];
-    const clear = [...pad.querySelectorAll("button")].find(it => it.textContent.trim() == "Clear");
-    const answered = n => pad.querySelector(".hcr-answers")?.dataset.points == n;
-    const wait = n => new Promise((done, failed) => {
-        const late = setTimeout(() => failed(new Error(`no answer for ${n} points`)), 60000);
-        const look = () => {
-            if (!answered(n)) return;
-            watch.disconnect();
-            clearTimeout(late);
-            done(performance.now());
-        };
-        const watch = new MutationObserver(look);
-        watch.observe(pad, {subtree: true, childList: true});
-        look();
-    });
-    const pause = ms => new Promise(done => setTimeout(done, ms));
-    const box = canvas.getBoundingClientRect();
-    const send = (kind, [x, y]) => canvas.dispatchEvent(new MouseEvent(kind, {
-        clientX: box.left + x * box.width / size,
-        clientY: box.top + y * box.height / size,
-        bubbles: true,
-    }));
-    for (const strokes of drawings) {
-        while (clear.disabled && !answered(0)) await pause(4);
-        clear.click();
-        await wait(0);
-        let begin = 0;
-        for (const stroke of strokes) {
-            send("mousedown", stroke[0]);
-            for (const point of stroke.slice(1, -1)) {
-                await pause(4);
-                send("mousemove", point);
-            }
-            begin = performance.now();
-            send("mouseup", stroke[stroke.length - 1]);
-        }
-        const n = strokes.reduce((sum, stroke) => sum + stroke.length, 0);
-        times.push([await wait(n) - begin, pad.querySelector(".hcr-bars strong").textContent]);
-    }
-    return times;
 }
 """

@@ -15,36 +15,12 @@ from hcr.preprocessing import synthesis
 from hcr.recognizer import PRETRAINED, Recognizer
 
 pytestmark = pytest.mark.browser
-# Beside a trained model: one that cannot decide, and one that is broken.
-STAND_INS = """
-from hcr.preprocessing import from_strokes
-from hcr.recognizer import Recognition
-
-class Torn:
-    labels = ("0", "O", "D")
-
-    def recognize(self, strokes):
-        image = from_strokes(strokes)
-        if not image.any():
-            return Recognition()
-        ranked = [("0", 0.6), ("O", 0.38), ("D", 0.02)]
-        return Recognition(ranked, ["0", "O"], image)
-
-    def saliency(self, image, label):
-        return image / 255
-
-class Broken(Torn):
-    def recognize(self, strokes):
-        raise ValueError("no such <weights>")
-"""
 CELL = """
 from hcr.datasets import drawings_file as drawings
 from hcr.pad import Pad
 from hcr.recognizer import Recognizer
-from stand_ins import Broken, Torn
 
-models = {"trained": Recognizer.load("mnist"), "torn": Torn(), "broken": Broken()}
-pad = Pad(models, drawings)
+pad = Pad({"trained": Recognizer.load("mnist"), "letters": Recognizer.load()}, drawings)
 """
 SEEN = "pad.replay([[(40, 40), (240, 40), (140, 240)]])\npad"
 MANY = 25
@@ -78,7 +54,6 @@ def place(tmp_path_factory) -> Place:
     files, run = folder / "files", folder / "outputs" / "lab"
     files.mkdir()
     run.mkdir(parents=True)
-    (files / "stand_ins.py").write_text(STAND_INS)
     live.write(files / "pad.ipynb", CELL, SEEN)
     shutil.copy(live.PROJECT / "notebooks" / "05_draw.ipynb", files)
     for name in ("model.tflite", "labels.json"):
@@ -100,17 +75,9 @@ def lab(place):
 
 @pytest.fixture(scope="module")
 def voila(place):
-    reason = live.missing("voila")
-    if reason:
-        pytest.skip(f"{reason}; it is an extra: uv run --extra voila pytest")
+    pytest.importorskip("voila", reason="it is an extra: uv run --extra voila pytest")
     with live.voila(place.folder / "files", **place.variables) as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def shots(request) -> Path:
-    """Where screenshots are kept: they outlive the run, and git does not hold them."""
-    return request.config.cache.mkdir("pad")
 
 
 @pytest.fixture(scope="module")
@@ -191,18 +158,6 @@ def test_it_shows_what_was_drawn_before_and_reads_mouse_finger_and_pen(page, dra
     assert pad.answers.locator(".hcr-bars li").count() == 5
 
 
-def test_the_answer_comes_while_one_draws(pad, page):
-    page.mouse.move(*pad.place(60, 60))
-    page.mouse.down()
-    for step in range(1, 10):
-        page.mouse.move(*pad.place(60 + 10 * step, 60 + 15 * step))
-    # The pen rests, and is not lifted.
-    pad.wait_for_points(10)
-    assert pad.dark(150, 195)
-    page.mouse.up()
-    pad.wait_for_points(10)
-
-
 def test_a_second_finger_ends_the_stroke_and_none_scrolls_the_notebook(pad, page):
     first, second = pad.place(60, 60), pad.place(200, 60)
     pad.fingers("touchStart", first)
@@ -227,10 +182,10 @@ def test_keys_and_buttons_and_a_keyboard_gets_in_and_out(pad, page):
     cells = page.locator(".jp-Notebook .jp-Cell").count()
     pad.draw(line((60, 60), (60, 200)))
     pad.wait_for_points(2)
-    for key, n in (
-        ("Control+z", 0), ("Control+Shift+Z", 2), ("Delete", 0), ("Control+z", 2),
-        ("Control+z", 0), ("Control+y", 2),
-    ):  # fmt: skip
+    for key, n in (("z", 0), ("Shift+Z", 2), ("z", 0), ("y", 2)):
+        page.keyboard.press(f"Control+{key}")
+        pad.wait_for_points(n)
+    for key, n in (("Delete", 0), ("Control+z", 2)):
         page.keyboard.press(key)
         pad.wait_for_points(n)
     # None of it was meant for the notebook.
@@ -247,9 +202,8 @@ def test_keys_and_buttons_and_a_keyboard_gets_in_and_out(pad, page):
     for name, n in (("Undo", 0), ("Redo", 2), ("Clear", 0)):
         pad.button(name).click()
         pad.wait_for_points(n)
-    assert [pad.button(name).is_enabled() for name in ("Undo", "Redo", "Clear")] == [
-        True, False, False,
-    ]  # fmt: skip
+    enabled = [pad.button(name).is_enabled() for name in ("Undo", "Redo", "Clear")]
+    assert enabled == [True, False, False]
 
 
 def test_a_line_that_is_drawn_while_a_cell_runs_is_whole(pad, page):
@@ -273,50 +227,6 @@ ASLEEP = f"""
 """
 
 
-def test_teach(pad, place):
-    def wait_for_note(text):
-        pad.root.locator(".hcr-note", has_text=text).wait_for()
-
-    assert not pad.button("Keep").is_enabled()
-    pad.draw(line((60, 60), (60, 200)))
-    pad.control("You meant").fill("1")
-    pad.button("Keep").click()
-    wait_for_note("1 drawing kept (as 1)")
-    pad.wait_for_points(0)
-    pad.draw(line((60, 60), (60, 200)))
-    pad.wait_for_points(2)
-    pad.control("You meant").fill("I")
-    pad.button("Keep").and_(pad.page.locator(":enabled")).wait_for()
-    pad.control("You meant").press("Enter")
-    wait_for_note("2 drawings kept (as I)")
-    assert place.kept() == [("1", [2]), ("I", [2])]
-    pad.button("Take back").click()
-    wait_for_note("1 drawing kept (taken back)")
-    assert place.kept() == [("1", [2])]
-
-
-def test_two_models_alternatives_saliency_and_an_error(pad, drawings):
-    label, strokes = drawings[0]
-    pad.draw(strokes)
-    pad.wait_for(label)
-    pad.control("Compare with").select_option("torn")
-    pad.wait_for("0", 1)
-    assert pad.best() == label
-    assert pad.answers.locator("h4").all_inner_texts() == ["trained", "torn"]
-    told = pad.answers.locator(".hcr-said").last.inner_text()
-    assert told.startswith("Not sure: 0 or O.")
-    pad.control("Show saliency").check()
-    pad.answers.locator("figcaption", has_text="saliency").last.wait_for()
-    assert pad.answers.locator("figure img").count() == 4
-    pad.control("Show saliency").uncheck()
-    pad.control("Compare with").select_option("broken")
-    pad.root.locator(".hcr-error", has_text="ValueError: no such <weights>").wait_for()
-    pad.control("Compare with").select_option("none")
-    pad.wait_for(label)
-    assert pad.root.locator(".hcr-error").count() == 0
-    assert pad.answers.locator("figure img").count() == 1
-
-
 def test_many_characters_leave_nothing_behind(pad, page, lab, drawings):
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable")
@@ -326,20 +236,23 @@ def test_many_characters_leave_nothing_behind(pad, page, lab, drawings):
         found = session.send("Performance.getMetrics")["metrics"]
         return {each["name"]: each["value"] for each in found} | {"kernel": lab.kernels()}
 
+    def recognized(label: str, strokes) -> None:
+        pad.empty()
+        pad.draw(strokes)
+        pad.wait_for_points(points(strokes))
+        assert pad.best() == label
+
     quick = sorted(drawings, key=lambda each: points(each[1]))[:5]
     labels, strokes = zip(*(quick * MANY)[:MANY], strict=True)
-    pad.dash(strokes[:5])  # what is made once is made now
+    recognized(labels[0], strokes[0])  # what is made once is made now
     before = state()
     assert before["kernel"] > 0
-    times, best = zip(*pad.dash(strokes), strict=True)
+    for label, each in zip(labels, strokes, strict=True):
+        recognized(label, each)
     after = state()
-    assert best == labels
     limits = {"JSHeapUsedSize": MEMORY, "Nodes": NODES, "JSEventListeners": NODES, "kernel": KERNEL}
     grown = {name: after[name] - before[name] for name in limits}
     assert all(grown[name] < most for name, most in limits.items()), grown
-    # The last answers came about as soon as the first; medians, for machines are busy.
-    first, last = np.median(times[:10]), np.median(times[-10:])
-    assert last <= 1.5 * first + 100, f"{first:.0f} ms at first, {last:.0f} ms at last"
     session.detach()
 
 
@@ -356,7 +269,7 @@ def test_controls_have_names(pad):
 
 
 @pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1280), ("JupyterLab Dark", 320)])
-def test_it_fits_and_can_be_read(pad, page, drawings, shots, theme, width):
+def test_it_fits_and_can_be_read(pad, page, drawings, theme, width):
     change = "theme => jupyterapp.commands.execute('apputils:change-theme', {theme})"
     page.evaluate(change, theme)
     dark = "false" if "Light" in theme else "true"
@@ -365,13 +278,12 @@ def test_it_fits_and_can_be_read(pad, page, drawings, shots, theme, width):
     if width < 700:
         page.evaluate("jupyterapp.shell.collapseLeft()")
     pad.control("Show saliency").check()
-    pad.control("Compare with").select_option("torn")
-    pad.draw(drawings[4][1])
-    pad.wait_for_points(points(drawings[4][1]))
+    pad.control("Compare with").select_option("letters")
+    pad.draw(drawings[0][1])
+    pad.wait_for_points(points(drawings[0][1]))
+    pad.answers.locator("figcaption", has_text="saliency").last.wait_for()
+    assert pad.answers.locator("h4").all_inner_texts() == ["trained", "letters"]
     page.wait_for_timeout(600)
-    name = f"lab_{theme.split()[1].lower()}_{width}"
-    pad.root.screenshot(path=shots / f"{name}.png")
-    page.screenshot(path=shots / f"{name}_page.png")
     assert pad.overflow() <= 0
     assert pad.contrasts() == []
     page.evaluate(change, "JupyterLab Light")
@@ -396,7 +308,7 @@ def test_the_page_may_be_loaded_again(pad, page):
 # The notebook itself
 
 
-def answered_before_anything_is_drawn(page, drawings, place: Place, shot: Path) -> None:
+def answered_before_anything_is_drawn(page, drawings, place: Place) -> None:
     """The pad of `05_draw` reads, keeps drawings, and what stands below it waits for a button."""
     pad = live.PadPage(page)
     label, strokes = drawings[0]
@@ -410,11 +322,11 @@ def answered_before_anything_is_drawn(page, drawings, place: Place, shot: Path) 
     assert pad.answers.locator(".hcr-bars").count() == 2
     assert pad.best() == label
     pad.control("You meant").fill(label)
-    pad.button("Keep").click()
+    pad.button("Keep").and_(page.locator(":enabled")).wait_for()
+    pad.control("You meant").press("Enter")
     pad.root.locator(".hcr-note", has_text=f"(as {label})").wait_for()
     assert place.kept()[-1] == (label, [len(stroke) for stroke in strokes])
     assert pad.contrasts() == []
-    page.screenshot(path=shot)
     buttons = page.get_by_role("button", name="Draw it", exact=True)
     buttons.nth(2).wait_for()
     buttons.first.click()
@@ -429,26 +341,21 @@ def answered_before_anything_is_drawn(page, drawings, place: Place, shot: Path) 
     shutil.rmtree(figures)
 
 
-def test_after_run_all_the_pad_answers_before_the_galleries_are_drawn(
-    chromium, lab, drawings, place, shots
-):
+@pytest.mark.parametrize("server", ["lab", "voila"])
+def test_the_pad_answers_before_the_galleries_are_drawn(chromium, server, request, drawings, place):
+    served = request.getfixturevalue(server)
     with browser.live(chromium) as page:
-        live.run_all(page, lab, "05_draw.ipynb")
-        answered_before_anything_is_drawn(page, drawings, place, shots / "lab_05_draw.png")
+        if server == "lab":
+            live.run_all(page, served, "05_draw.ipynb")
+        else:
+            page.goto(served.url("voila/render/05_draw.ipynb"))
+        answered_before_anything_is_drawn(page, drawings, place)
 
 
 # In Voilà
 
 
-def test_in_voila_the_pad_answers_before_the_galleries_are_drawn(
-    chromium, voila, drawings, place, shots
-):
-    with browser.live(chromium) as page:
-        page.goto(voila.url("voila/render/05_draw.ipynb"))
-        answered_before_anything_is_drawn(page, drawings, place, shots / "voila_05_draw.png")
-
-
-def test_voila_on_a_telephone_in_the_dark(chromium, voila, drawings, shots):
+def test_voila_on_a_telephone_in_the_dark(chromium, voila, drawings):
     with browser.live(chromium, 320, 500, has_touch=True, device_scale_factor=2) as page:
         page.goto(f"{voila.url('voila/render/pad.ipynb')}&theme=dark")
         pad = live.PadPage(page)
@@ -466,10 +373,8 @@ def test_voila_on_a_telephone_in_the_dark(chromium, voila, drawings, shots):
         label, strokes = drawings[5]
         pad.touch(strokes)
         pad.wait_for(label)
-        page.screenshot(path=shots / "voila_dark_320.png")
         swipe(pad, 160, 480)
         assert scrolled(page) > 50
-        page.screenshot(path=shots / "voila_dark_320_below.png")
 
 
 def swipe(pad: live.PadPage, x: float, y: float) -> None:
