@@ -230,10 +230,11 @@ def test_labels_are_text_and_at_most_four_alternatives_are_named(model):
         other = Pad({"one": Model(answer, np.full(9, 1 / 9))})
         drag(other, (10, 10), (10, 90))
         assert f"Not sure: {told}." in shown(other)
-    sure = Pad({"one": Model("7", [0.9999], sure=True)})
+    sure = Pad({"one": Model("71", [0.9999, 0.0], sure=True)})
     drag(sure, (10, 10), (10, 90))
     assert "Not sure" not in shown(sure)
     assert "&gt; 99.9 %" in shown(sure)
+    assert "&lt; 0.1 %" not in shown(sure)
 
 
 def test_a_model_is_loaded_once_and_when_it_is_chosen(model):
