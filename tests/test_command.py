@@ -10,7 +10,7 @@ import pytest
 from conftest import PROJECT
 from PIL import Image
 
-from hcr.recognizer import command
+from hcr.recognizer import page
 
 SAMPLES = PROJECT / "examples" / "pictures"
 
@@ -87,12 +87,14 @@ def test_a_page_is_its_lines_with_boxes(tmp_path):
     Image.fromarray(np.hstack([row[0], row[1]])).save(tmp_path / "row.png")
     code, lines, _ = recognize(tmp_path / "row.png", "--page", "--boxes", tmp_path / "out.png")
     assert (code, lines) == (0, [f"{tmp_path / 'row.png'}:1: 7E"])
-    code, [line], _ = recognize(tmp_path / "row.png", "--page", "--json")
+    words = "--page", "--json", "--boxes", tmp_path / "boxes"
+    code, [line], _ = recognize(tmp_path / "row.png", *words)
     boxes = [each["box"] for each in json.loads(line)["lines"][0]]
     assert boxes[0][2] <= 480 <= boxes[1][0]
+    assert len(list((tmp_path / "boxes").iterdir())) == 1
     drawn = np.asarray(Image.open(tmp_path / "out.png")).astype(int)
     for left, top, _, _ in boxes:
-        assert np.abs(drawn[top + 30, left, :3] - command.BLUE).max() < 5
+        assert np.abs(drawn[top + 30, left] - page.BLUE).max() < 5
     assert "--page" in recognize(tmp_path / "row.png")[1][0]  # no answer of one character
 
 
@@ -103,6 +105,7 @@ def test_a_page_is_its_lines_with_boxes(tmp_path):
         (("--top", "0", "x.png"), 2, "--top"),
         (("--boxes", "x.png", SAMPLES / "box.jpg"), 2, "--page"),
         (("--page", "--expect", SAMPLES), 2, "--expect"),
+        (("--page", "--boxes", "all.png", SAMPLES), 2, "--boxes"),
         (("--only", "é", SAMPLES), 2, "only"),
         (("nowhere.png",), 1, "nowhere.png"),
         ((PROJECT / "params",), 2, ".yaml"),

@@ -66,11 +66,11 @@ class Source:
     notes: Sequence[str] = ()  # how it was taken, where more was meant or something else
 
 
-def scan(path: Path) -> Source:
-    """What lies at `path`, a folder or file that exists."""
+def scan(path: Path, least: int = 2) -> Source:
+    """What lies at `path`, a folder or file that exists, of `least` characters."""
     source = _folder(path) if path.is_dir() else _file(path)
-    if len(source.characters) < 2:
-        raise ValueError(f"less than two characters: {''.join(source.characters) or 'none'}")
+    if len(source.characters) < least:
+        raise ValueError(f"less than {least} characters: {''.join(source.characters) or 'none'}")
     labels = {part: values for part, values in source.labels.items() if len(values)}
     missing = [part for part in ("train", "test") if part not in labels]
     if missing and set(labels) not in ({"all"}, {"train"}):

@@ -1,7 +1,6 @@
 """`python -m hcr recognize`: what pictures show, on the command line."""
 
 import argparse
-import csv
 import json
 import sys
 from collections import Counter
@@ -9,14 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hcr import preprocessing
 from hcr.errors import DataError, HcrError, ParameterError
-from hcr.preprocessing import labels
+from hcr.preprocessing import labels, pixels_of
 from hcr.preprocessing.pictures import MOST_BYTES, SUFFIXES
-from hcr.recognizer.recognizer import Recognizer
+from hcr.recognizer.page import PageCharacter, draw_page
+from hcr.recognizer.recognizer import Recognition, Recognizer
 from hcr.recognizer.sources import PRETRAINED
+from hcr.runs.files import writing
 
-BLUE = (0, 114, 178)  # which the color-blind tell from other inks
 LABELED = "a folder of folders that are named by their character, or a CSV of picture and label"
 
 
@@ -38,10 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
     text = "those that are possible: digits, letters, capitals, or these themselves"
     add("--only", metavar="CHARACTERS", help=text)
     add("--page", action="store_true", help="a picture shows lines of separate characters")
+    text = "with --page: the .png for the picture with boxes and answers, or a folder of such"
+    add("--boxes", metavar="OUT", type=Path, help=text)
     add("--top", metavar="K", type=int, help="the K likeliest; default: the best, in JSON five")
     add("--json", action="store_true", help="a line of JSON for each picture")
-    text = "with --page, write the picture with a box and the answer at each character"
-    add("--boxes", metavar="OUT.png", type=Path, help=text)
     add("--expect", metavar="LABELS", type=Path, help=f"print the accuracy; {LABELED}")
     options = parser.parse_args(arguments)
     if options.page and options.expect:
@@ -51,19 +50,14 @@ def main(arguments: list[str] | None = None) -> int:
     labeled = _labeled(options.expect) if options.expect else {}
     expected = {path.resolve(): character for path, character in labeled.items()}
     pictures = _pictures(options.pictures or list(labeled))
-    one = [path.resolve() for path in pictures] if options.page else []
-    if options.boxes and (len(one) != 1 or options.boxes.resolve() in one):
-        raise ParameterError(
-            "--boxes must be with --page and one picture, and name another file. "
-            f"Received: {options.boxes}, of {len(one)} with --page. Change that."
-        )
+    files = _files(options.boxes, pictures, options.page) if options.boxes else {}
     foreign = options.labels, options.scaling, options.framing
     model = Recognizer.load(options.model, *foreign, only=options.only)
     right, broken = [], False
     for picture in _progress(pictures):
         name = str(picture) if str(picture).isprintable() else ascii(str(picture))
         try:
-            facts = _facts(model, picture, options)
+            facts = _facts(model, picture, options, files.get(picture))
         except HcrError as error:
             facts, broken = {"error": str(error)}, True
             text = str(error) if name in str(error) else f"{name}: {error}"
@@ -117,24 +111,42 @@ def _progress(pictures: list[Path]) -> Iterator[Path]:
         yield from bar.track(pictures, description="Recognizing")
 
 
-def _facts(model: Recognizer, picture: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """What a picture shows, as JSON has it."""
+def _files(out: Path, pictures: list[Path], page: bool) -> dict[Path, Path]:
+    """Where each picture goes with its boxes."""
+    if out.suffix.lower() == ".png":
+        files = dict.fromkeys(pictures, out)
+    else:
+        files = {x: out / f"{i}_{x.stem}_boxes.png" for i, x in enumerate(pictures, 1)}
+    places = {file.resolve() for file in files.values()}
+    if not page or len(places) < len(files) or places & {x.resolve() for x in pictures}:
+        raise ParameterError(
+            "--boxes must come with --page, and be a folder, or for one picture another .png. "
+            f"Received: {out}, {len(files):,} pictures. Give a new folder."
+        )
+    return files
+
+
+def _facts(
+    model: Recognizer, picture: Path, options: argparse.Namespace, file: Path | None
+) -> dict[str, Any]:
+    """What a picture shows, as JSON has it; a page's boxes are drawn into `file`."""
     source = sys.stdin.buffer.read(MOST_BYTES + 1) if picture == Path("-") else picture
-    if not options.page:
-        answer = model.recognize(source)
-        if "several" in answer.warnings:  # none of them is the answer
-            return {"answers": [], "alternatives": [], "warnings": answer.warnings}
-        return _answered(answer, options) | {"warnings": answer.warnings}
-    page = model.recognize_page(source)
-    if options.boxes:
-        _draw(source, [each for line in page for each in line], options.boxes)
-    return {"lines": [[_answered(x, options) | {"box": x.box} for x in line] for line in page]}
+    if options.page:
+        pixels = pixels_of(source)
+        lines = model.recognize_page(pixels)
+        if file:
+            with writing(file) as place:
+                draw_page(pixels, lines).save(place, "PNG")
+        return {"lines": [[_answer(x, options) | {"box": x.box} for x in line] for line in lines]}
+    answer = model.recognize(source)
+    if "several" in answer.warnings:  # none of them is the answer
+        answer = Recognition(warnings=answer.warnings)
+    return _answer(answer, options) | {"warnings": answer.warnings}
 
 
-def _answered(answer: Any, options: argparse.Namespace) -> dict[str, Any]:
-    ranked = answer.ranked[: options.top or 5]
-    answers = [{"character": label, "probability": p} for label, p in ranked]
-    return {"answers": answers, "alternatives": answer.alternatives}
+def _answer(of: Recognition | PageCharacter, options: argparse.Namespace) -> dict[str, Any]:
+    answers = [{"character": label, "probability": p} for label, p in of.ranked[: options.top or 5]]
+    return {"answers": answers, "alternatives": of.alternatives}
 
 
 def _lines(facts: dict[str, Any], top: int) -> list[str]:
@@ -150,26 +162,6 @@ def _lines(facts: dict[str, Any], top: int) -> list[str]:
     return [" " + ". ".join([text, *lines])]
 
 
-def _draw(source: Any, characters: list[Any], target: Path) -> None:
-    """Write a picture with a box and the answer at each of its characters."""
-    from PIL import Image, ImageDraw, ImageFont
-
-    pixels, _ = preprocessing.to_gray_levels(preprocessing.pixels_of(source))
-    picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).convert("RGBA")
-    draw = ImageDraw.Draw(picture)
-    for each in characters:
-        left, upper, _, lower = each.box
-        size = max(12, 0.25 * (lower - upper))
-        draw.rectangle(each.box, outline=BLUE, width=round(size / 10))
-        text = each.best.encode("ascii", "backslashreplace").decode()  # all that Pillow's font has
-        font = ImageFont.load_default(size)
-        draw.text((left, max(0, upper - 1.2 * size)), text, BLUE, font)
-    try:
-        picture.save(target)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{target} must be a .png to be written. Received: {error}.") from error
-
-
 def _labeled(path: Path) -> dict[Path, str]:
     """The characters of pictures, by their files."""
     # Here, because nothing else needs them.
@@ -177,13 +169,7 @@ def _labeled(path: Path) -> dict[Path, str]:
     from hcr.datasets.own_forms import scan
 
     with reading(path, LABELED, "Mend it (docs/own_data.md), or give another."):
-        if path.is_file():
-            text = path.read_text("utf-8-sig")
-            rows = csv.reader(text.splitlines(), delimiter=max(",;\t", key=text.count))
-            pairs = [(Path(name), label.strip()) for name, label in filter(None, rows)]
-            first = not pairs or pairs[0][0].suffix.lower() in SUFFIXES  # else a heading
-            return {path.parent / name: label for name, label in pairs[not first :]}
-        source = scan(path)
+        source = scan(path, least=1)
         if not source.of_files:
             raise ValueError("arrays")
     return {

@@ -5,18 +5,24 @@ is found by dynamic programming: a run scores the log-probability of its best ch
 piece, so that ways of few and of many characters compare, and costs by its gaps, cuts and form.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hcr.preprocessing import pixels_of, to_gray_levels
+
 if TYPE_CHECKING:
+    from PIL import Image
+
     from hcr.preprocessing.pieces import Pieces
     from hcr.recognizer.recognizer import Recognizer
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels
 Run = tuple[int, int]  # the first and the last piece
 
+BLUE = (0, 114, 178)  # of boxes; the color-blind tell it from other inks
 LONGEST = 2048  # px: larger pictures of pages are made smaller first
 _PIECES = 7  # of a character at most
 # Of the height of most characters: gaps in a character, and one of several pieces, are no wider.
@@ -41,6 +47,24 @@ class PageCharacter:
     def best(self) -> str:
         """The most probable character."""
         return self.ranked[0][0]
+
+
+def draw_page(picture: Any, lines: Sequence[Sequence[PageCharacter]] = ()) -> "Image.Image":
+    """A picture that `recognize_page` takes, on white, with the boxes and answers of its lines."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    pixels, _ = to_gray_levels(pixels_of(picture))
+    seen = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).convert("RGBA")
+    sheet = Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen).convert("RGB")
+    pen = ImageDraw.Draw(sheet)
+    for each in (each for line in lines for each in line):
+        left, top, _, bottom = each.box
+        size = max(12, (bottom - top) / 4, max(sheet.size) / 100)
+        pen.rectangle(each.box, outline=BLUE, width=round(size / 10))
+        text = each.best.encode("ascii", "backslashreplace").decode()  # all that Pillow's font has
+        font = ImageFont.load_default(size)
+        pen.text((left, max(0, top - 1.2 * size)), text, BLUE, font)
+    return sheet
 
 
 @dataclass(frozen=True)
