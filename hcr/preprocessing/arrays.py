@@ -45,13 +45,10 @@ def gray_range(*arrays: np.ndarray) -> tuple[float, float]:
 def to_gray_levels(
     values: np.ndarray, bounds: tuple[float, float] | None = None
 ) -> tuple[np.ndarray, str]:
-    """Scale grays of any range to uint8, 0..255, and name the range that was taken for theirs.
+    """Scale grays of any range to uint8, 0..255, and name the range, such as `0..16`.
 
-    Args:
-        values: bool, integers or floats, of any shape; may be a memory map.
-        bounds: Their range; by default `gray_range` of them. Give that of all splits together.
-
-    Returns uint8 of the same shape, and text such as `0..16`. Raises `DataError` as `gray_range`.
+    `values` are bool, integers or floats, of any shape, and may be a memory map. `bounds` is their
+    range, by default their `gray_range`, which raises `DataError`; give that of all splits.
     """
     low, high = bounds or gray_range(values)
     name = f"{low:g}..{high:g}"

@@ -27,16 +27,10 @@ STRENGTHS = (1, 2, 3, 4, 5)
 
 
 def corrupt(images: np.ndarray, corruption: str, strength: int, seed: int = 0) -> np.ndarray:
-    """The images, each corrupted in one way.
+    """The images, uint8 (n, 28, 28), each corrupted in one way, a key of `CORRUPTIONS`.
 
     Direction, place and noise are drawn for each image by `seed` and by what it shows. So it is
-    corrupted the same way wherever it stands, and only more at a higher strength.
-
-    Args:
-        images: uint8 (n, 28, 28), ink 255 on 0. One without ink stays as it is.
-        corruption: A key of `CORRUPTIONS`.
-        strength: 1 to 5.
-        seed: Random seed.
+    corrupted the same way wherever it stands, and only more at a higher `strength`, 1 to 5.
     """
     inked = images.any(axis=(1, 2))
     corrupted = images.copy()
@@ -52,10 +46,9 @@ def corrupt(images: np.ndarray, corruption: str, strength: int, seed: int = 0) -
 def sample(
     images: np.ndarray, labels: np.ndarray, per_class: int = 100, seed: int = 0
 ) -> np.ndarray:
-    """The same few images of each class, however the set is ordered and whatever else it holds.
+    """The same few images of each class, however the set is ordered: those of smallest digests.
 
-    Those with the smallest digests, so that each image has its rank for ever: at most `per_class`
-    of a class. Returns sorted indices, int64.
+    Returns sorted indices, int64, at most `per_class` of a class.
     """
     labels = np.asarray(labels)
     digests = np.array([_digest(image, f"sample, {seed}") for image in images], dtype=np.uint64)

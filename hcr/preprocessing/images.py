@@ -1,9 +1,8 @@
 """The form that a character has everywhere: uint8, (n, 28, 28), ink 255 on 0, upright.
 
 Where on it the ink lies is its framing. EMNIST's was measured as `strokes` says, MNIST's on 3,000
-of its training images: the longer side of the ink has 19.97 px at half brightness (quartiles 19.86
-and 20.00), and the center of mass is 14.0 px from the middle of the first pixel (standard deviation
-0.3, that of whole pixels), so half a pixel right of the image's middle and below it.
+of its training images: the longer side of the ink has 19.97 px at half brightness, and the center
+of mass is half a pixel right of the image's middle and below it.
 """
 
 from dataclasses import dataclass
@@ -36,10 +35,9 @@ class Framing:
         return self.side / EMNIST.side
 
     def middle(self, extent: float, mass: float) -> float:
-        """Where the middle of the ink's box lies, along one axis, in px from the image's edge.
+        """Where the middle of the ink's box lies along one axis, in px; no ink is cut off.
 
-        The box has `extent` pixels, and the center of mass is `mass` pixels beyond its middle. No
-        ink is cut off.
+        The box has `extent` pixels, and the center of mass is `mass` pixels beyond its middle.
         """
         if self.centering == "box":
             return SIDE / 2

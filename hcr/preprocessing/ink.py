@@ -1,17 +1,13 @@
 """Ink statistics: how much ink an image holds, its line width, slant, size and place.
 
-- *Line width* is twice the ink over the length of its edge, 2 Σ v / Σ |∇v|. By the coarea formula
-  (Federer 1959) the sum of |∇v| is the edge's length, averaged over all levels of brightness, so
-  nothing has to be cut at a threshold or enlarged. The gradient is Roberts' cross (1963), whose two
-  differences meet in one point. On 2,820 images of `emnist-subset` its median is 2.95 px, where the
-  slow way (five times enlarged, along the ridge) gives 2.88 px; their rank correlation is 0.93.
+- *Line width* is twice the ink over the length of its edge, 2 Σ v / Σ |∇v|: by the coarea formula
+  (Federer 1959) the sum of |∇v|, here Roberts' cross (1963), is that length, averaged over all
+  levels of brightness. Its rank correlation with the width along the ridge is 0.93 (n = 2,820).
 - *Slant* is the angle of the shear that makes an image's moment mu11 vanish, atan(mu11 / mu02),
   positive where it leans to the right: the angle that deslanting undoes (LeCun et al. 1998). Part
   of it is the character's own form, so compare it within a class.
 - *Size* is the box around the ink at half of the image's darkest pixel; *place* is the center of
   mass, in pixels from the image's upper left pixel.
-
-A memory map of any length is measured in chunks, in a few megabytes.
 """
 
 from collections.abc import Sequence
@@ -24,25 +20,19 @@ from hcr.preprocessing.images import EMNIST, FRAMINGS, SIDE, Framing
 if TYPE_CHECKING:
     import pandas as pd
 
-# Images at a time: what is computed of them fits a processor's cache, which is five times faster
-# than four times as many.
-CHUNK = 128
+CHUNK = 128  # images at a time, so that what is computed of them fits a processor's cache
 COLUMNS = ("ink", "stroke", "slant", "width", "height", "aspect", "left", "top", "x", "y")
 BY_CLASS = COLUMNS[:6]
 SAMPLE = 2000  # images that a framing is measured on
 
 
 def measure(images: np.ndarray) -> "pd.DataFrame":
-    """Measure each image.
+    """Measure each of the images, uint8 (n, height, width), ink 255 on 0; may be a memory map.
 
-    Args:
-        images: uint8 (n, height, width), ink 255 on 0; may be a memory map.
-
-    Returns:
-        A frame of n rows of float32 with the columns of `COLUMNS`: `ink`, in 0..1; `stroke`, the
-        line's width in pixels; `slant` in degrees, positive to the right; `left`, `top`, `width`
-        and `height` of the box around the ink, in pixels; `aspect`, width over height; `x` and `y`,
-        the center of mass. An image without ink has `ink` 0 and NaN elsewhere.
+    Returns n rows of float32 with the columns of `COLUMNS`: `ink`, in 0..1; `stroke`, the line's
+    width in pixels; `slant` in degrees, positive to the right; `left`, `top`, `width` and `height`
+    of the box around the ink, in pixels; `aspect`, width over height; `x` and `y`, the center of
+    mass. An image without ink has `ink` 0 and NaN elsewhere.
     """
     import pandas as pd
 
@@ -68,14 +58,10 @@ def by_class(
     import pandas as pd
 
     groups = frame.groupby(np.asarray(labels))[list(BY_CLASS)]
-    table: dict[str, object] = {
-        "character": list(characters),
-        "n": np.bincount(labels, minlength=len(characters)),
-    }
+    n = len(characters)
+    table = {"character": list(characters), "n": np.bincount(labels, minlength=n)}
     percentiles = {"": 0.5, " 5 %": 0.05, " 25 %": 0.25, " 75 %": 0.75, " 95 %": 0.95}
-    spans = {
-        end: groups.quantile(q).reindex(range(len(characters))) for end, q in percentiles.items()
-    }
+    spans = {end: groups.quantile(q).reindex(range(n)) for end, q in percentiles.items()}
     table |= {f"{name}{end}": spans[end][name].to_numpy() for name in BY_CLASS for end in spans}
     return pd.DataFrame(table)
 

@@ -77,13 +77,11 @@ def ink(gray: np.ndarray, inverted: bool | None, seen: np.ndarray | None = None)
     ink but where it is `seen`, bool (h, w).
     """
     soft = ndimage.gaussian_filter(gray, 0.7) if min(gray.shape) > 2 * SIDE else gray
-    small, sides = reduced(soft, 2 * _PAPER), (inverted,)
-    if inverted is None:
-        sides = (True, False)
+    small, noise = reduced(soft, 2 * _PAPER), _noise(gray)
+    sides = [True, False] if inverted is None else [inverted]
     papers = {is_dark: _paper(small, is_dark) for is_dark in sides}
     if inverted is None and not _is_inverted(small, papers):
-        sides = (False, True)
-    noise = _noise(gray)
+        sides.reverse()
     for is_dark in sides:
         level = _light_ink(1 - soft if is_dark else soft, *papers[is_dark], noise)
         if seen is not None:
@@ -98,30 +96,23 @@ def warnings_of(ink: np.ndarray, gray: np.ndarray) -> dict[str, str]:
     mask = ink >= 0.5
     if not mask.any():
         return {"blank": "No ink was found: this is blank paper, or too faint to tell."}
-    found = {}
-    cut = _cut_sides(mask)
-    if cut:
-        found["touches_border"] = (
-            f"Ink runs into the {' and '.join(cut)} edge of the picture. Leave a margin around it."
-        )
-    contrast = abs(float(np.median(gray[mask]) - np.median(gray[~mask]))) if not mask.all() else 1
-    if contrast < _LOW:
-        found["low_contrast"] = (
-            f"Ink and paper differ by {contrast:.0%} of white only: use more light or a darker pen."
-        )
-    return found
-
-
-def _cut_sides(mask: np.ndarray) -> list[str]:
-    """The sides at which ink goes on beyond the picture."""
-    cut = []
+    found, cut = {}, []
     for axis, names in ((0, ("upper", "lower")), (1, ("left", "right"))):
         lines = np.flatnonzero(mask.any(axis=1 - axis))
         margins = int(lines[0]), int(mask.shape[axis] - 1 - lines[-1])
         # Whole characters that are cut out tightly touch both sides, and those that are cut one.
         if min(margins) == 0 and max(margins) > _MARGIN * np.ptp(lines):
             cut.append(names[int(margins[1] == 0)])
-    return cut
+    if cut:
+        line = f"Ink runs into the {' and '.join(cut)} edge of the picture. Leave a margin."
+        found["touches_border"] = line
+    contrast = abs(float(np.median(gray[mask]) - np.median(gray[~mask]))) if not mask.all() else 1
+    if contrast < _LOW:
+        line = (
+            f"Ink and paper differ by {contrast:.0%} of white only: use more light, a darker pen."
+        )
+        found["low_contrast"] = line
+    return found
 
 
 def frame(ink: np.ndarray, framing: Framing = EMNIST) -> np.ndarray:
@@ -162,17 +153,14 @@ def frame(ink: np.ndarray, framing: Framing = EMNIST) -> np.ndarray:
 
 def _box(ink: np.ndarray) -> tuple[float, float, float, float]:
     """Left, top, right, bottom of what is ink, to parts of a pixel: where half of it is reached."""
-    spans = []
-    for profile in (ink.max(axis=0), ink.max(axis=1)):
-        padded = np.concatenate([[0], profile, [0]])
-        inside = np.flatnonzero(padded >= 0.5)
-        ends = []
-        for last, beyond in ((inside[0], inside[0] - 1), (inside[-1], inside[-1] + 1)):
-            share = (padded[last] - 0.5) / max(padded[last] - padded[beyond], 1e-6)
-            ends.append(last + (beyond - last) * share - 0.5)
-        spans.append(ends)
-    (left, right), (top, bottom) = spans
-    return left, top, right, bottom
+    ends = []
+    for step in (-1, 1):
+        for profile in (ink.max(axis=0), ink.max(axis=1)):
+            padded = np.pad(profile, 1)
+            last = np.flatnonzero(padded >= 0.5)[0 if step < 0 else -1]
+            share = (padded[last] - 0.5) / max(padded[last] - padded[last + step], 1e-6)
+            ends.append(last + step * share - 0.5)
+    return tuple(ends)
 
 
 def _light_ink(soft: np.ndarray, paper: np.ndarray, gain: np.ndarray, noise: float) -> np.ndarray:
@@ -266,10 +254,10 @@ def _is_inverted(soft: np.ndarray, papers: dict[bool, tuple[np.ndarray, np.ndarr
     """Whether dark ink lies on light paper: paper has the border, and ink hangs together."""
     # Ink without a margin may have most of the border; then what would be ink if it were the paper
     # lies in pieces: notches, corners and what is enclosed. Where that is close, ink is dark.
-    paper, gain = papers[True]
-    dark, of_dark = _as_ink(np.maximum(1 - soft - paper, 0) * gain)
-    paper, gain = papers[False]
-    light, of_light = _as_ink(np.maximum(soft - paper, 0) * gain)
+    (dark, of_dark), (light, of_light) = (
+        _as_ink(np.maximum((1 - soft if is_dark else soft) - paper, 0) * gain)
+        for is_dark, (paper, gain) in papers.items()
+    )
     evidence = light - dark
     if min(dark, light) > _TOUCHED:
         evidence += of_dark - of_light

@@ -18,8 +18,7 @@ from hcr.errors import DataError
 from hcr.preprocessing.arrays import gray_range
 from hcr.preprocessing.images import EMNIST, Framing
 
-# What Pillow decodes by itself: any other may start a program, as EPS starts Ghostscript. HEIF is
-# decoded where the extra `heic` is installed.
+# What Pillow decodes by itself, HEIF with the extra `heic`: any other may start a program, as EPS.
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "AVIF", "HEIF")
 # Of the files that are pictures, in a folder.
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".pbm"}
@@ -32,7 +31,7 @@ _HEIC = {b"ftyp" + brand for brand in (b"heic", b"heix", b"hevc", b"heim", b"hei
 _LOST = 0.1  # of a JPEG's height: more may not be missing at its end
 _LIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue
 LARGEST = 512  # px: larger pictures are made smaller first
-_AS_THEY_ARE = ("1", "L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I;16L", "I;16N")
+_AS_THEY_ARE = ("1", "L", "LA", "RGB", "RGBA", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 _RULE = (
     "A picture must be a file's path or content, a Pillow image, or an array of grays, RGB or RGBA "
     "such as uint8 (h, w)."
@@ -55,7 +54,7 @@ def read_picture(
 
     Returns:
         Of the first frame, turned as its EXIF says: bool or uint8, (h, w), (h, w, 2), (h, w, 3) or
-        (h, w, 4); uint16 or int32 (h, w) where it is deeper; float32 of 0..1 for the mode F.
+        (h, w, 4); uint16, int32 or float32 (h, w) where it is deeper.
 
     Raises:
         TooLargeError: More bytes or pixels, or a side of more than `MOST_SIDE`.
@@ -121,20 +120,18 @@ def from_picture(
             or last, of any range that `gray_range` knows. What is transparent is neither paper nor
             ink, unless all else has one color. Any size from 1 x 1.
         inverted: True for dark ink on light paper, False for light ink on dark, None to find out.
-            A bold character that is cut out without any margin may then be taken for its paper: 4
-            of 36 printed ones.
+            A bold character without any margin may then be taken for its paper: 4 of 36.
         framing: Another than EMNIST's, as a value of `FRAMINGS`.
 
     Returns:
-        uint8 (28, 28), ink 255 on 0; empty without ink. The ink is as large and where the framing
-        has it; specks finer than the line are dropped, lines finer than EMNIST's are widened, and a
-        lone dot is as small as `from_strokes` draws a tap. It is one character: several side by
-        side are framed together.
+        uint8 (28, 28), ink 255 on 0; empty without ink. Specks finer than the line are dropped,
+        lines finer than EMNIST's are widened, and a lone dot is as small as `from_strokes` draws a
+        tap. It is one character: several side by side are framed together.
 
     Raises:
         DataError: Another type, shape or range.
     """
-    from hcr.preprocessing import paper  # imports SciPy
+    from hcr.preprocessing import paper  # here, for SciPy takes a while, and drawings do without
 
     return paper.frame(read_ink(picture, inverted=inverted)[0], framing)
 
@@ -149,7 +146,6 @@ def read_ink(
     `touches_border` (ink is cut off by the picture's edge), `low_contrast`, `range` (that of the
     grays is a guess).
     """
-    # Imported late: SciPy takes a while, and drawings do without it.
     from hcr.preprocessing import paper
 
     gray, alpha, guessed = _grays(pixels_of(picture, longest), longest)
@@ -195,9 +191,9 @@ def _whole_jpeg(picture: Any, source: io.IOBase) -> Any:
 
 
 def pixels_of(picture: Any, longest: int = MOST_SIDE) -> np.ndarray:
-    """The pixels, (h, w, channels) of numbers, of what `from_picture` takes.
+    """The pixels, (h, w, channels), of what `from_picture` takes; `longest` as `read_picture` has.
 
-    `longest` is that of `read_picture`. Raises `DataError` where it is no picture.
+    Raises `DataError` where it is no picture.
     """
     from PIL import Image
 
@@ -234,10 +230,9 @@ def pixels_of(picture: Any, longest: int = MOST_SIDE) -> np.ndarray:
 
 
 def _grays(values: np.ndarray, longest: int) -> tuple[np.ndarray, np.ndarray | float, str]:
-    """Lightness, alpha, and the range of grays where it is guessed.
+    """Lightness and alpha, float32 (h, w) of 0..1 or 1 for none; the range where it is guessed.
 
-    Lightness and alpha are float32 (h, w) of 0..1, alpha 1 where there is none. Much larger
-    pictures than `longest` are made smaller on the way.
+    Much larger pictures than `longest` are made smaller on the way.
     """
     from PIL import Image
 
@@ -259,16 +254,16 @@ def _sketch(parts: dict) -> Any:
     from PIL import Image
 
     mask = parts.get("mask")
-    drawn = mask is not None and np.asarray(mask).any()
-    for sheet in (parts.get("composite"), mask if drawn else parts.get("image")):
-        if sheet is not None:
-            return sheet
+    drawn = mask if mask is not None and np.asarray(mask).any() else parts.get("image")
+    whole = [x for x in (parts.get("composite"), drawn) if x is not None]
     layers = [parts.get("background"), *(parts.get("layers") or ())]
-    layers = [each for each in layers if each is not None]
-    if not layers:
+    sheets = whole[:1] or [x for x in layers if x is not None]
+    if not sheets:
         names = ", ".join(map(str, parts)) or "nothing"
         raise DataError(f"{_RULE} Received: a dict of {names}. Give its picture.")
-    sheets = (x if isinstance(x, Image.Image) else Image.fromarray(np.asarray(x)) for x in layers)
+    if len(sheets) == 1:
+        return sheets[0]
+    sheets = (x if isinstance(x, Image.Image) else Image.fromarray(np.asarray(x)) for x in sheets)
     return reduce(Image.alpha_composite, (sheet.convert("RGBA") for sheet in sheets))
 
 
@@ -279,12 +274,6 @@ def _pixels(picture: Any) -> np.ndarray:
     picture = ImageOps.exif_transpose(picture)
     if "transparency" in picture.info or picture.mode in ("PA", "La", "RGBa"):
         picture = picture.convert("RGBA")
-    elif picture.mode == "F":
-        # Its range is nowhere written, and contrast is all that counts.
-        values = np.asarray(picture)
-        return (values - values.min()) / max(float(np.ptp(values)), 1e-9)
-    elif picture.mode == "I":
-        return np.clip(np.asarray(picture), 0, 65535)
     elif picture.mode not in _AS_THEY_ARE:
         picture = picture.convert("RGB")
     return np.asarray(picture)

@@ -74,22 +74,18 @@ def find_pieces(ink: np.ndarray) -> Pieces | None:
             cut = [(one, 0.0)]
             if boxes[i, 2] - boxes[i, 0] >= _WIDE * height and heights[i] >= _MAIN * height:
                 cut = _cut(np.where(one, ink[window], 0), one, pen, height)
-            parts += [(_box(part) + np.tile(boxes[i, :2], 2), neck, window, part)
-                      for part, neck in cut]  # fmt: skip
-        start, right = len(found), -np.inf
+            place = np.tile(boxes[i, :2], 2)
+            parts += [(_box(part) + place, neck, window, part) for part, neck in cut]
+        start = len(found)
         for box, neck, window, part in sorted(parts, key=lambda part: part[0][0] + part[0][2]):
-            shared = min(right, box[2]) - max(found[-1][0] if found else 0, box[0])
-            if (
-                right > -np.inf
-                and not neck
-                and shared >= _SAME * min(box[2] - box[0], right - found[-1][0])
-            ):
-                low = np.minimum(found[-1][:2], box[:2])
-                found[-1] = np.concatenate([low, np.maximum(found[-1][2:], box[2:])])
+            last = found[-1] if len(found) > start else np.full(4, -1)
+            shared = min(last[2], box[2]) - max(last[0], box[0])
+            if not neck and shared >= _SAME * min(box[2] - box[0], last[2] - last[0]):
+                low, high = np.minimum(last[:2], box[:2]), np.maximum(last[2:], box[2:])
+                found[-1] = np.concatenate([low, high])
             else:
                 found.append(box)
                 necks.append(neck)
-            right = found[-1][2]
             numbers[window][part] = len(found)
         lines.append(range(start, len(found)))
     if not found:
@@ -148,8 +144,7 @@ def _cut(
     ink: np.ndarray, mask: np.ndarray, pen: float, height: float
 ) -> list[tuple[np.ndarray, float]]:
     """The parts, bool (h, w), of a wide piece from left to right; of each the neck before it."""
-    # A cut goes from the middle row up and down, a pixel aside for each at most, where least ink
-    # is.
+    # A cut goes up and down from the middle row, a pixel aside for each at most, by least ink.
     half = len(ink) // 2
     (upper, up), (lower, down) = _seams(ink[:half]), _seams(ink[:half:-1])
     costs, apart = upper + lower + ink[half], _APART * height

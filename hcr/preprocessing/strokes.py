@@ -8,14 +8,8 @@ but computes it straight at 28 x 28: a pixel's brightness follows from its dista
 line, through the profile of a blurred line. So nothing is rounded to a finer grid on the way, and
 the pad's size and the drawing's place and scale drop out.
 
-The three lengths were measured on 2,820 pictures of `emnist-subset-train` (60 of each of the 47
-classes), beside as many UNIPEN drawings that went through `from_strokes`. Each picture is enlarged
-five times (bicubic) and cut at half brightness; the line's width is twice the median, on the
-ridge, of the distance to the edge. Medians, EMNIST / ours: longer side of the ink 22.6 / 22.4 px;
-width of the line 2.83 / 2.80 px (EMNIST's quartiles are 2.40 and 3.51, ours 2.80 and 2.83, since
-our pen is always the same); twice area over perimeter 3.10 / 3.06 px; ink in all 135 / 137 pixels;
-grayness, the sum of 4 v (1 - v) over the sum of v, 0.78 / 0.78. EMNIST centers the box of the ink
-on the picture. MNIST does not: there the box has 20 px and the center of mass is in the middle.
+The side of the ink, the pen's width and the blur were chosen so that drawings of UNIPEN have the
+medians of EMNIST's images (docs/strokes.md).
 """
 
 from collections.abc import Iterable
@@ -53,10 +47,8 @@ def from_strokes(strokes: Iterable, framing: Framing = EMNIST) -> np.ndarray:
     `strokes` is a list of (k, 2) arrays or lists of points, x right and y down, in any unit. The
     result is one uint8 (28, 28) image, ink 255 on 0. It depends neither on the drawing's place
     and size (a pixel differs by 2 at most) nor on how densely the points lie along a line (by 32
-    at most, 0.5 on average), nor on the order of the strokes. An empty pad gives an empty image;
-    a drawing that is one point gives a disc in the middle, twice as wide as the pen; a stroke of
-    one point within a drawing gives a dot as wide as the pen. Repeated points change nothing, and
-    no point is outside: there is no pad here.
+    at most, 0.5 on average), nor on the order of the strokes. An empty pad gives an empty image,
+    a single point a disc in the middle, and a stroke of one point a dot as wide as the pen.
 
     Raises `DataError` for another shape, and for NaN, infinity or numbers beyond 1e12.
     """

@@ -39,12 +39,9 @@ def character(
 ) -> list[np.ndarray]:
     """Draw one of the 62 characters 0-9, A-Z, a-z.
 
-    Args:
-        char: The character.
-        rng: A generator or a seed; the same gives the same drawing. None: the form itself.
-        variation: Scales slant, turn, proportions, bends, tremor, gaps and links: 1.0 is a careful
-            writer, 2.0 a hasty one, 0 the form itself.
-        form: From 0, the plain one; each has three at least. None takes any of them by `rng`.
+    The same `rng`, a generator or a seed, gives the same drawing, and None the form itself. With a
+    `variation` of 1.0 the writer is careful, with 2.0 hasty; 0 is the form itself. Form 0 is the
+    plain one, and each character has three at least; None takes any of them by `rng`.
 
     Returns strokes, float64 (k, 2), x right and y down, whose box lies centered within the unit
     square and touches two sides of it. Raises `ParameterError` for another character.
@@ -64,7 +61,7 @@ def place_on_pad(strokes: Sequence[np.ndarray], placement: str) -> list[np.ndarr
     """The drawing, (k, 2) arrays in any unit, as a pad of 280 x 280 pixels would hold it.
 
     `placement` is a key of `PLACEMENTS`. Returns float64 (k, 2) arrays in whole pixels, as a mouse
-    gives them. Points that fall together stay; a drawing without extent stays a point.
+    gives them.
     """
     size, edge = PLACEMENTS[placement]
     arrays = [np.asarray(stroke, np.float64).reshape(-1, 2) for stroke in strokes]

@@ -11,8 +11,8 @@ from typing import Any
 from hcr.errors import DataError, HcrError, ParameterError
 from hcr.preprocessing import labels, pixels_of
 from hcr.preprocessing.pictures import MOST_BYTES, SUFFIXES
-from hcr.recognizer.page import PageCharacter, draw_page
-from hcr.recognizer.recognizer import Recognition, Recognizer
+from hcr.recognizer.page import draw_page
+from hcr.recognizer.recognizer import Recognition, Recognizer, as_json
 from hcr.recognizer.sources import PRETRAINED
 from hcr.runs.files import writing
 
@@ -131,22 +131,18 @@ def _facts(
 ) -> dict[str, Any]:
     """What a picture shows, as JSON has it; a page's boxes are drawn into `file`."""
     source = sys.stdin.buffer.read(MOST_BYTES + 1) if picture == Path("-") else picture
+    top = options.top or 5
     if options.page:
         pixels = pixels_of(source)
         lines = model.recognize_page(pixels)
         if file:
             with writing(file) as place:
                 draw_page(pixels, lines).save(place, "PNG")
-        return {"lines": [[_answer(x, options) | {"box": x.box} for x in line] for line in lines]}
+        return {"lines": [[as_json(x, top) | {"box": x.box} for x in line] for line in lines]}
     answer = model.recognize(source)
     if "several" in answer.warnings:  # none of them is the answer
         answer = Recognition(warnings=answer.warnings)
-    return _answer(answer, options) | {"warnings": answer.warnings}
-
-
-def _answer(of: Recognition | PageCharacter, options: argparse.Namespace) -> dict[str, Any]:
-    answers = [{"character": label, "probability": p} for label, p in of.ranked[: options.top or 5]]
-    return {"answers": answers, "alternatives": of.alternatives}
+    return as_json(answer, top) | {"warnings": answer.warnings}
 
 
 def _lines(facts: dict[str, Any], top: int) -> list[str]:

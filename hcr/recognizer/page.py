@@ -107,9 +107,8 @@ def lattice(recognizer: "Recognizer", ink: np.ndarray) -> Lattice | None:
                 runs.append((first, last))
     images = np.stack([paper.frame(found.crop(*run), recognizer.framing) for run in runs])
     each = dict(zip(runs, recognizer.predict(images), strict=True))
-    return Lattice(
-        found, each, {run: float(features(found, *run, each[run]) @ WEIGHTS) for run in runs}
-    )
+    scores = {run: float(features(found, *run, p) @ WEIGHTS) for run, p in each.items()}
+    return Lattice(found, each, scores)
 
 
 def features(pieces: "Pieces", first: int, last: int, p: np.ndarray) -> np.ndarray:

@@ -43,6 +43,12 @@ class Recognition:
         return self.ranked[0][0] if self.ranked else ""
 
 
+def as_json(answer: Recognition | page.PageCharacter, top: int) -> dict[str, Any]:
+    """The likeliest characters of an answer and its alternatives, for JSON."""
+    answers = [{"character": label, "probability": p} for label, p in answer.ranked[:top]]
+    return {"answers": answers, "alternatives": answer.alternatives}
+
+
 class Recognizer:
     """A LiteRT file with its labels, the characters in the order of its outputs.
 
@@ -92,8 +98,8 @@ class Recognizer:
                 then it is EMNIST's, and a line on standard error says so.
             only: The characters among which it answers, as `among` takes them; None is all.
 
-        Raises `ModelError` where there is no such model, it is no whole one, or its labels, its
-        scaling or its framing do not fit, `ParameterError` for characters in `only` that it lacks.
+        Raises `ModelError` where there is no such model or its labels, scaling or framing do not
+        fit, `ParameterError` for characters in `only` that it lacks.
         """
         numbers = sources.parse_scaling(scaling)
         name, known = sources.find(what, labels)
@@ -109,11 +115,10 @@ class Recognizer:
         return model if only is None else model.among(only)
 
     def among(self, only: str | Iterable[str]) -> "Recognizer":
-        """The same model, whose answers are among `only`, for where no others are possible.
+        """The same model for where only some characters are possible: its answers are among these.
 
-        `only` is `"digits"`, `"letters"`, `"capitals"`, `"all"`, or characters such as `"0123"`.
-        `labels`, the columns of `predict` and `groups` have these alone, in the model's order, and
-        the probabilities sum to 1 over them. Raises `ParameterError` for one that is not there.
+        `only` is `"digits"`, `"letters"`, `"capitals"`, `"all"`, or characters such as `"0123"`;
+        probabilities sum to 1 over them. Raises `ParameterError` for one that is not there.
         """
         chosen = subset(only, self.labels)
         other = copy(self)
@@ -175,9 +180,9 @@ class Recognizer:
     def recognize_page(self, picture: Any) -> list[list[page.PageCharacter]]:
         """The separate characters of a picture: lines from the top, each from left to right.
 
-        It is for print, not for joined writing. `picture` is as for `recognize`; its characters
-        should be 30 pixels high or more where its longer side has 2048, to which a larger one is
-        reduced. Returns no line for blank paper. Raises `DataError` where it is no picture.
+        For print, not for joined writing. Characters should be 30 pixels high or more where the
+        picture's longer side has 2048, to which a larger one is reduced. Blank paper has no lines.
+        Raises `DataError` where it is no picture.
         """
         pixels = preprocessing.pixels_of(picture)
         ink, _ = preprocessing.read_ink(pixels, longest=page.LONGEST)
@@ -195,10 +200,7 @@ class Recognizer:
         return [[character(run) for run in found.path(line)] for line in found.pieces.lines]
 
     def read_image(self, picture: Any) -> Ranked:
-        """`recognize(picture).ranked`: empty for blank paper or several characters.
-
-        Issues its warnings as `PictureWarning`.
-        """
+        """`recognize(picture).ranked`, none of several characters; warns by `PictureWarning`."""
         answer = self.recognize(picture)
         for line in answer.warnings.values():
             warnings.warn(line, PictureWarning, stacklevel=2)
@@ -263,10 +265,9 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
 def load_for(run: runs.Run, model: str, *options: str | None) -> Recognizer:
     """The model of a stage; a line says which where it is not the run's own.
 
-    `model` is `run` for its own, or what `located` takes; then `options` are the labels, scaling
-    and framing of `Recognizer.load`. A notebook opened by hand, for which no
-    run has a model, takes the first pretrained one. Raises `ModelError` where there is no such
-    model, `RunError` where the run lacks its own.
+    `model` is `run` for its own, for a notebook opened by hand else the first pretrained one, or
+    what `located` takes, with the labels, scaling and framing of `Recognizer.load` as `options`.
+    Raises `ModelError` where there is no such model, `RunError` where the run lacks its own.
     """
     if model == "run":
         path = run.source / "model.tflite" if run.source else None
@@ -286,10 +287,7 @@ def load_all(text: str | None) -> dict[str, Recognizer]:
 
 
 def load_start(labels: Path | str) -> Recognizer | None:
-    """The network that the one of the `labels.json` at `labels` began from; None for none.
-
-    A line says so where it is not there any more, or is for other characters by now.
-    """
+    """The network that the one of this `labels.json` began from; None, or a line, for none."""
     known = sources.about(labels)
     if known.start is None:
         return None
@@ -304,10 +302,7 @@ def load_start(labels: Path | str) -> Recognizer | None:
 
 
 def choices(first: Recognizer) -> dict[str, Recognizer | Callable[[], Recognizer]]:
-    """`first`, and functions that load the other models there are; by name.
-
-    These are the pretrained ones, then those of the runs, newest first.
-    """
+    """`first`, and functions that load the pretrained models and those of runs, by name."""
     top = runs.outputs()
     models = [*top.glob("*/model.tflite"), *top.glob("*/*/model.tflite")]
     models.sort(key=lambda path: path.stat().st_mtime, reverse=True)

@@ -31,7 +31,7 @@ from tornado.web import Application, HTTPError, RequestHandler, stream_request_b
 
 from hcr.errors import DataError, HcrError, ParameterError
 from hcr.preprocessing import TooLargeError, read_picture
-from hcr.recognizer.recognizer import Recognition, Recognizer
+from hcr.recognizer.recognizer import Recognition, Recognizer, as_json
 from hcr.recognizer.sources import PRETRAINED
 
 MOST_BYTES = 10_000_000  # of a picture's file
@@ -123,14 +123,8 @@ class _About(_Handler):
     """`/`."""
 
     def get(self) -> None:
-        recognizer = self.settings["recognizer"]
-        self.write(
-            {
-                "model": self.settings["name"],
-                "characters": list(recognizer.labels),
-                "ask": ADDRESSES,
-            }
-        )
+        name, labels = self.settings["name"], list(self.settings["recognizer"].labels)
+        self.write({"model": name, "characters": labels, "ask": ADDRESSES})
 
 
 class _Nothing(_Handler):
@@ -160,14 +154,7 @@ class _Asked(_Handler):
         only = self.get_query_argument("only", None, strip=False)
         recognizer = recognizer if only is None else recognizer.among(only)
         answer = await IOLoop.current().run_in_executor(thread, self.recognize, recognizer)
-        ranked = answer.ranked[: int(best)]
-        self.write(
-            {
-                "answers": [{"character": label, "probability": p} for label, p in ranked],
-                "alternatives": answer.alternatives,
-                "warnings": answer.warnings,
-            }
-        )
+        self.write(as_json(answer, int(best)) | {"warnings": answer.warnings})
 
 
 class _Picture(_Asked):
@@ -202,18 +189,17 @@ def main(arguments: list[str] | None = None) -> int:
         description="Answer over HTTP what character a picture or pen strokes show.",
         epilog="Exit codes: 0 ended, 1 no such model, characters or address, 2 wrong arguments.",
     )
-    model = "a pretrained model's name, a run's folder, a .tflite or .keras file; default: emnist"
-    command.add_argument("model", nargs="?", default=next(iter(PRETRAINED)), help=model)
-    only = "the characters that are possible: digits, letters, capitals, or these themselves"
-    command.add_argument("--only", metavar="CHARACTERS", help=only)
-    port = "default: 8000; 0: any that is free"
-    command.add_argument("--port", type=int, default=8000, help=port)
-    host = "default: 127.0.0.1, which only this machine reaches"
-    command.add_argument("--host", default="127.0.0.1", help=host)
-    name = "another host name that requests may use; may be repeated"
-    command.add_argument("--allow-host", metavar="NAME", action="append", default=[], help=name)
-    site = "a site whose pages may send requests, such as https://example.org; may be repeated"
-    command.add_argument("--origin", metavar="URL", action="append", default=[], help=site)
+    add = command.add_argument
+    text = "a pretrained model's name, a run's folder, a .tflite or .keras file; default: emnist"
+    add("model", nargs="?", default=next(iter(PRETRAINED)), help=text)
+    text = "the characters that are possible: digits, letters, capitals, or these themselves"
+    add("--only", metavar="CHARACTERS", help=text)
+    add("--port", type=int, default=8000, help="default: 8000; 0: any that is free")
+    add("--host", default="127.0.0.1", help="default: 127.0.0.1, which only this machine reaches")
+    text = "another host name that requests may use; may be repeated"
+    add("--allow-host", metavar="NAME", action="append", default=[], help=text)
+    text = "a site whose pages may send requests, such as https://example.org; may be repeated"
+    add("--origin", metavar="URL", action="append", default=[], help=text)
     try:
         asyncio.run(_serve(command.parse_args(arguments)))
     except HcrError as error:
