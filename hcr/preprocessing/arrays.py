@@ -24,10 +24,9 @@ def gray_range(*arrays: np.ndarray) -> tuple[float, float]:
             "Grays must be bool, integers or floats, one at least. "
             f"Received: {', '.join(f'{array.dtype} {array.shape}' for array in arrays)}."
         )
-    # Two images may be in different ranges only by chance.
     low = min(float(array.min()) for array in arrays if array.size)
     high = max(float(array.max()) for array in arrays if array.size)
-    if kinds == {"f"} and -_OVERSHOOT <= low < 0 and high <= 1 + _OVERSHOOT:
+    if "f" in kinds and max(-low, high - 1) <= _OVERSHOOT and (low < 0 or high > 1):
         return 0.0, 1.0
     if "f" in kinds and -np.inf < low < 0 and high < np.inf:
         return (-1.0, 1.0) if low >= -1 and high <= 1 else (low, max(high, low + 1e-6))
@@ -37,8 +36,6 @@ def gray_range(*arrays: np.ndarray) -> tuple[float, float]:
             f"Grays must be integers from 0 to 65535 or finite floats. Received: {names} from "
             f"{low:g} to {high:g}. Scale them to 0..255."
         )
-    if "f" in kinds and 1 < high <= 1 + _OVERSHOOT:
-        return 0.0, 1.0
     return 0.0, float(next(each for each in _HIGHEST if high <= each))
 
 

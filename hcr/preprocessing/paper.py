@@ -164,10 +164,7 @@ def _box(ink: np.ndarray) -> tuple[float, float, float, float]:
 
 
 def _light_ink(soft: np.ndarray, paper: np.ndarray, gain: np.ndarray, noise: float) -> np.ndarray:
-    """`ink` of what has light ink on dark paper, where pixels have so much `noise`.
-
-    Where ink is dark, `soft` is one less the lightness; `paper` and `gain` are as `_paper` gives.
-    """
+    """`ink` of light ink on dark paper, as `_paper` gives it, where pixels have so much `noise`."""
     size, form = soft.shape[::-1], _form(soft, noise)
     gain = _resized(gain, size)
     above = np.maximum(soft - _resized(paper, size), 0) * gain

@@ -47,18 +47,11 @@ def read_picture(
 ) -> np.ndarray:
     """The pixels of a picture's file, for `from_picture`. No other function opens such files.
 
-    Args:
-        file: Its path, or its content, of at most `MOST_BYTES`.
-        most_pixels: Before they are decoded.
-        longest: A JPEG may be decoded smaller, with at least so many pixels on its sides.
-
-    Returns:
-        Of the first frame, turned as its EXIF says: bool or uint8, (h, w), (h, w, 2), (h, w, 3) or
-        (h, w, 4); uint16, int32 or float32 (h, w) where it is deeper.
-
-    Raises:
-        TooLargeError: More bytes or pixels, or a side of more than `MOST_SIDE`.
-        DataError: There is no such file, it is none of `FORMATS`, or it is broken.
+    `file` is its path, or its content, of at most `MOST_BYTES`; more than `most_pixels` are not
+    decoded. A JPEG may be decoded smaller, with at least `longest` pixels on its sides. Returns the
+    first frame, turned as its EXIF says: bool or uint8, (h, w), (h, w, 2), (h, w, 3) or (h, w, 4);
+    uint16, int32 or float32 (h, w) where it is deeper. Raises `TooLargeError`, or `DataError` where
+    there is no such file, it is none of `FORMATS`, or it is broken.
     """
     from PIL import Image, UnidentifiedImageError
 

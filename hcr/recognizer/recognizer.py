@@ -84,18 +84,15 @@ class Recognizer:
         """Load a model.
 
         Args:
-            what: The name of a pretrained one (a key of `PRETRAINED`; None is the first of them,
-                47 classes), a run's folder, a `.tflite`, `.onnx`, `.keras` or `.h5` file, these two
-                converted without running code of theirs, in some ten seconds once, by TensorFlow.
-            labels: The characters in the order of the outputs, "" for one that means nothing, a
-                dict with their indices, a key of `LABEL_SETS`, or the path of a `.json` or `.txt`
-                file; by default the labels.json or labels.txt beside the model.
+            what: A key of `PRETRAINED` (None is the first, of 47 classes), a run's folder, or a
+                model's file; one of Keras is converted once, in some ten seconds, by TensorFlow.
+            labels: The characters in the order of the outputs, "" for one that means nothing, or
+                what has them, a `labels.json`; by default the one beside the model.
             scaling: For a model that does not take uint8 (n, 28, 28), ink 255 on 0: its numbers for
                 ground and ink, as `"0..1"`, then `inverted` for dark ink on light ground, and
                 `transposed` for images as EMNIST's files hold them.
-            framing: How its training images had the ink: a key of `hcr.preprocessing.FRAMINGS`, as
-                `"mnist"`, or a `Framing`; by default the model's own. A foreign model has none:
-                then it is EMNIST's, and a line on standard error says so.
+            framing: How its training images had the ink: a key of `hcr.preprocessing.FRAMINGS` or a
+                `Framing`. A foreign model has none by itself: it is EMNIST's, and a line says so.
             only: The characters among which it answers, as `among` takes them; None is all.
 
         Raises `ModelError` where there is no such model or its labels, scaling or framing do not
@@ -143,21 +140,12 @@ class Recognizer:
         return apply_temperature(probabilities, self.temperature)
 
     def recognize(
-        self,
-        image: Any = None,
-        *,
-        strokes: Sequence[np.ndarray] | None = None,
-        top: int | None = None,
+        self, image: Any = None, *, strokes: Sequence | None = None, top: int | None = None
     ) -> Recognition:
-        """What one character is, from a picture or from pen strokes.
+        """What one character is, from a picture that `hcr.preprocessing.from_picture` takes.
 
-        Args:
-            image: One character, dark on light or light on dark, of any size, in a form that
-                `hcr.preprocessing.from_picture` takes: a file's path, a Pillow image, an array.
-            strokes: In its place (k, 2) arrays of x to the right and y down, in any unit.
-            top: How many characters are ranked; by default all.
-
-        Raises `DataError` where it is no such picture, or these are no strokes.
+        Or from `strokes`, (k, 2) arrays of x to the right and y down, in any unit. `top` characters
+        are ranked, by default all. Raises `DataError` where these are no picture or no strokes.
         """
         found: dict[str, str] = {}
         if strokes is not None:
