@@ -104,25 +104,21 @@ def read_picture(
 def from_picture(
     picture: Any, *, inverted: bool | None = None, framing: Framing = EMNIST
 ) -> np.ndarray:
-    """Make a picture of one character from outside look as EMNIST would show it.
+    """Make a picture of one character from outside look as EMNIST, or another `framing`, has it.
 
     Args:
-        picture: A file's path, content or file object; a Pillow image of any mode (the first frame;
-            turned as its EXIF says); the dict of a Gradio sketchpad; or what NumPy makes an array
-            of: (h, w), (h, w, 1), RGB (h, w, 3), with alpha (h, w, 2) or (h, w, 4), channels first
-            or last, of any range that `gray_range` knows. What is transparent is neither paper nor
-            ink, unless all else has one color. Any size from 1 x 1.
+        picture: A file's path, content or file object; a Pillow image of any mode; the dict of a
+            Gradio sketchpad; or what NumPy makes an array of: (h, w), (h, w, 1), RGB (h, w, 3),
+            with alpha (h, w, 2) or (h, w, 4), channels first or last, of any range that
+            `gray_range` knows. Any size from 1 x 1. What is transparent is neither paper nor ink,
+            unless all else has one color.
         inverted: True for dark ink on light paper, False for light ink on dark, None to find out.
             A bold character without any margin may then be taken for its paper: 4 of 36.
-        framing: Another than EMNIST's, as a value of `FRAMINGS`.
+        framing: A value of `FRAMINGS`.
 
-    Returns:
-        uint8 (28, 28), ink 255 on 0; empty without ink. Specks finer than the line are dropped,
-        lines finer than EMNIST's are widened, and a lone dot is as small as `from_strokes` draws a
-        tap. It is one character: several side by side are framed together.
-
-    Raises:
-        DataError: Another type, shape or range.
+    Returns uint8 (28, 28), ink 255 on 0; empty without ink. Specks finer than the line are dropped,
+    lines finer than EMNIST's are widened, and a lone dot is as small as `from_strokes` draws a tap.
+    Raises `DataError` for another type, shape or range.
     """
     from hcr.preprocessing import paper  # here, for SciPy takes a while, and drawings do without
 
@@ -136,8 +132,7 @@ def read_ink(
 
     Takes what `from_picture` takes. Returns the ink, float32 (h, w) of 0..1 and at most `longest`
     pixels a side, 0 everywhere on blank paper; and warnings, code to one line: `blank`,
-    `touches_border` (ink is cut off by the picture's edge), `low_contrast`, `range` (that of the
-    grays is a guess).
+    `touches_border`, `low_contrast`, `range` (that of the grays is a guess).
     """
     from hcr.preprocessing import paper
 
@@ -172,14 +167,13 @@ def _whole_jpeg(picture: Any, source: io.IOBase) -> Any:
     whole.draft(None, picture.size)
     pixels = np.array(whole)
     # What is not there is gray.
-    lost = (np.abs(pixels.reshape(*pixels.shape[:2], -1).astype(int) - 128) < 5).all(axis=2)
-    n = int(np.argmin(lost[::-1, -1]))
-    if n > _LOST * len(lost) or lost[:, -1].all():
+    lost = (np.abs(np.atleast_3d(pixels).astype(int) - 128) < 5).all(axis=2)
+    first = len(lost) - int(np.argmin(lost[::-1, -1]))
+    if first < (1 - _LOST) * len(lost) or lost[:, -1].all():
         raise cut
-    if n:
-        above = pixels[-n - 1]
-        pixels[-n:][lost[-n:]] = np.broadcast_to(above, pixels[-n:].shape)[lost[-n:]]
-        whole.paste(Image.fromarray(pixels, whole.mode))
+    for row, gone in zip(pixels[first:], lost[first:], strict=True):
+        row[gone] = pixels[first - 1][gone]
+    whole.paste(Image.fromarray(pixels, whole.mode))
     return whole
 
 

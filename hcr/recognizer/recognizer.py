@@ -148,8 +148,10 @@ class Recognizer:
         are ranked, by default all. Raises `DataError` where these are no picture or no strokes.
         """
         found: dict[str, str] = {}
+        threshold = self.thresholds.get("images")
         if strokes is not None:
             seen = preprocessing.from_strokes(strokes, self.framing)
+            threshold = self.thresholds.get("drawings", threshold)
         else:
             from hcr.preprocessing import paper  # imports SciPy
 
@@ -160,9 +162,6 @@ class Recognizer:
         if not seen.any():
             return Recognition(image=seen, warnings=found)
         ranked = self._ranked(self.predict(seen[None])[0])
-        threshold = self.thresholds.get("images")
-        if strokes is not None:
-            threshold = self.thresholds.get("drawings", threshold)
         return Recognition(ranked[:top], self._alternatives(ranked, threshold), seen, found)
 
     def recognize_page(self, picture: Any) -> list[list[page.PageCharacter]]:

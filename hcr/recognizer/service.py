@@ -90,21 +90,18 @@ class _Handler(RequestHandler):
     def data_received(self, chunk: bytes) -> None:
         self.sent += len(chunk)
         if self.sent > self.most:
-            self._forget()
+            self.on_finish()
         elif self.settings["held"] + len(chunk) <= MOST_HELD:
             self.body += chunk
             self.settings["held"] += len(chunk)
 
     def on_finish(self) -> None:
-        self._forget()
-
-    def on_connection_close(self) -> None:
-        self._forget()
-        super().on_connection_close()
-
-    def _forget(self) -> None:
         self.settings["held"] -= len(self.body)
         self.body = bytearray()
+
+    def on_connection_close(self) -> None:
+        self.on_finish()
+        super().on_connection_close()
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None, None))[1]
