@@ -1,9 +1,8 @@
 """Images corrupted in eight ways and five strengths, to measure the robustness of a network.
 
 After MNIST-C, whose fifteen corruptions have one strength (Mu and Gilmer 2019, arXiv:1906.02337);
-five are those of Hendrycks and Dietterich (2019), Benchmarking neural network robustness to common
-corruptions and perturbations, ICLR. The amplitudes, for ink that is 20 to 23 of 28 pixels long in
-lines 2.8 pixels wide, were set by eye: at strength 3 a person still recognizes the character.
+five are those of Hendrycks and Dietterich (ICLR 2019, arXiv:1903.12261). The amplitudes were set by
+eye: at strength 3 a person still recognizes the character.
 """
 
 import hashlib

@@ -111,14 +111,11 @@ def box_coverage(frame: "pd.DataFrame", shape: tuple[int, int] = (28, 28)) -> np
 
     `frame` is as `measure` gives it. Images without ink are left out; without any other it is 0.
     """
-    boxes = frame[["left", "top", "width", "height"]].dropna().to_numpy().astype(int)
-    left, top, width, height = boxes.T
-    # One in at each box's upper left corner and out again behind its edges; then add up.
-    steps = np.zeros((shape[0] + 1, shape[1] + 1))
-    right, bottom = left + width, top + height
-    for y, x, sign in ((top, left, 1), (top, right, -1), (bottom, left, -1), (bottom, right, 1)):
-        np.add.at(steps, (y, x), sign)
-    return steps.cumsum(axis=0).cumsum(axis=1)[:-1, :-1] / max(len(boxes), 1)
+    boxes = frame[["left", "top", "width", "height"]].dropna().to_numpy()
+    left, top, width, height = boxes.T[..., None]
+    y, x = map(np.arange, shape)
+    rows, columns = (y >= top) & (y < top + height), (x >= left) & (x < left + width)
+    return rows.T.astype(float) @ columns / max(len(boxes), 1)
 
 
 def _measured(part: np.ndarray, basis: np.ndarray) -> np.ndarray:

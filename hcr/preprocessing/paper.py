@@ -1,15 +1,14 @@
 """Which of a picture's grays are ink: the paper, which of the two is light, and blank paper.
 
 Ink and paper are parted by Otsu's threshold (Otsu 1979, IEEE Transactions on Systems, Man and
-Cybernetics 9(1), 62-66). Paper may be uneven, and is then what is left when all that is finer than
-a half or a quarter of the picture is closed (a morphological closing of the grays); beyond the
-picture its slope goes on, and ink is measured by the light there (as Gatos, Pratikakis and
-Perantonis 2006, Pattern Recognition 39(3), 317-327, divide by an estimate of the background). Which
-of these papers it is, the steepness of the ink's rim and Otsu's measure say.
+Cybernetics 9(1), 62-66). Uneven paper is what is left when all that is finer than a half or a
+quarter of the picture is closed, and ink is measured by the light there (as in Gatos, Pratikakis
+and Perantonis 2006, Pattern Recognition 39(3), 317-327). Which of these papers it is, the steepness
+of the ink's rim and Otsu's measure say.
 
-A picture is blank where nothing on it has the form of ink. Soft or tightly cropped ink has no sharp
-edge, but more form than shade, which a polynomial of the third degree in row and column follows;
-fine ink fills little of the picture, but has edges. Both must rise above the noise.
+A picture is blank where nothing on it has the form of ink. Soft or tightly cropped ink has more
+form than shade, which a cubic polynomial in row and column follows; fine ink has edges. Both must
+rise above the noise.
 """
 
 import numpy as np
@@ -71,10 +70,9 @@ def see_through(
 
 
 def ink(gray: np.ndarray, inverted: bool | None, seen: np.ndarray | None = None) -> np.ndarray:
-    """How much ink there is, half where ink and paper meet; none on blank paper.
+    """How much ink there is, half where it meets paper; none on blank paper or what is not `seen`.
 
-    Takes and returns float32 (h, w) of 0..1; `inverted` is as for `from_picture`, and there is no
-    ink but where it is `seen`, bool (h, w).
+    Takes and returns float32 (h, w) of 0..1; `inverted` is as for `from_picture`.
     """
     soft = ndimage.gaussian_filter(gray, 0.7) if min(gray.shape) > 2 * SIDE else gray
     small, noise = reduced(soft, 2 * _PAPER), _noise(gray)

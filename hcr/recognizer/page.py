@@ -154,9 +154,8 @@ def _has_neighbors(ink: np.ndarray) -> bool:
     from scipy import ndimage
 
     step = -(-max(ink.shape) // _SMALL)
-    padded = np.pad(ink, [(0, -side % step) for side in ink.shape])
-    rows = padded.reshape(-1, step, padded.shape[1]).max(axis=1)
-    small = rows.reshape(len(rows), -1, step).max(axis=2) >= 0.5
+    blocks = ndimage.maximum_filter(ink, step, mode="constant", origin=-(step // 2))
+    small = blocks[::step, ::step] >= 0.5
     found = ndimage.find_objects(ndimage.label(small, structure=np.ones((3, 3)))[0])
     least = _HIGH * max((y.stop - y.start for y, _ in found), default=0)
     high = sorted((x.start, x.stop) for y, x in found if y.stop - y.start >= least)

@@ -32,7 +32,7 @@ class Recognition:
 
     ranked: Ranked = field(default_factory=list)  # all characters, best first
     alternatives: list[str] = field(default_factory=list)  # what it may be; one where it is sure
-    # uint8 (28, 28), the image that the model saw.
+    # The image that the model saw, uint8 (28, 28).
     image: np.ndarray = field(default_factory=lambda: np.zeros((28, 28), np.uint8))
     # Why it cannot be trusted: code ("blank", "touches_border", "several", ...) to one line.
     warnings: dict[str, str] = field(default_factory=dict)
@@ -297,9 +297,5 @@ def choices(first: Recognizer) -> dict[str, Recognizer | Callable[[], Recognizer
     folders |= {path.parent.relative_to(top).as_posix(): path.parent for path in models}
     own = first.path.resolve().parent
     name = next((name for name, folder in folders.items() if folder.resolve() == own), own.name)
-    others = {
-        other: partial(Recognizer.load, folder)
-        for other, folder in folders.items()
-        if other != name and (folder / "labels.json").is_file()
-    }
-    return {name: first} | others
+    whole = {name: folder for name, folder in folders.items() if (folder / "labels.json").is_file()}
+    return {name: first} | {x: partial(Recognizer.load, whole[x]) for x in whole if x != name}
