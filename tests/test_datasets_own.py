@@ -311,7 +311,7 @@ def test_paths_and_forms_that_are_none(tmp_path, monkeypatch):
     (tmp_path / "set" / "A").mkdir(parents=True)
     refused(tmp_path / "set", "pictures in A")
     save(drawn("A", 0), tmp_path / "set" / "A" / "0.png")
-    refused(tmp_path / "set", "two characters")
+    refused(tmp_path / "set", "2 characters")
     folder(tmp_path / "set")
     monkeypatch.chdir(tmp_path)
     assert characters(Path("set")) == "AB"
@@ -538,7 +538,7 @@ def test_arrays_of_other_ranges_and_labels_of_other_forms(tmp_path, images, labe
         ({"characters": "AAB"}, "AAB"),
         ({"characters": np.arange(3)}, "not int"),
         ({"characters": None}, "from 0 to 2"),
-        ({"labels": np.zeros(12, int)}, "two characters"),
+        ({"labels": np.zeros(12, int)}, "2 characters"),
         ({"images": np.full((12, 28, 28), 9, np.uint8)}, "0 different images of 'A'"),
     ],
 )
