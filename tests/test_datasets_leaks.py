@@ -125,4 +125,5 @@ def test_the_hashes_are_of_the_dataset_that_the_model_names(name, dataset):
         assert np.isin(leaks.pixel_hashes(split.images), hashes).all()
     assert leaks.unseen(data.test, {"model": hashes})[1] == 0
     known = json.loads((PRETRAINED / name / "labels.json").read_text())["data"]
-    assert name == "emnist" or data.digest == known
+    # The pixels of a re-framed image may differ with Pillow's and SciPy's releases.
+    assert name != "mnist" or data.digest == known

@@ -39,8 +39,8 @@ def drawn(characters: str) -> np.ndarray:
     [
         ("emnist", labels.BALANCED, 0.9),
         ("mnist", labels.DIGITS, 0.8),
-        ("mnist_nist_all", labels.ALPHANUMERIC, 0.4),
-        ("mnist_nist_1000", labels.ALPHANUMERIC, 0.4),
+        ("mnist_nist_all", labels.ALPHANUMERIC, 0.75),
+        ("mnist_nist_1000", labels.ALPHANUMERIC, 0.75),
     ],
 )
 def test_each_is_whole_and_recognizes_drawings(name, characters, least, script):
