@@ -287,7 +287,7 @@ PAPERS = {
 }
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (32, 32), (100, 80), (200, 260)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (32, 32), (100, 80), (200, 260)])
 @pytest.mark.parametrize("sigma", [0, 0.05, 0.1])
 @pytest.mark.parametrize("paper", PAPERS)
 def test_paper_alone_is_empty_whatever_the_light(paper, sigma, shape):

@@ -282,7 +282,7 @@ def _paper(small: np.ndarray, is_dark: bool) -> tuple[np.ndarray, np.ndarray]:
     papers = [np.full_like(small, flat), _uneven(small)]
     papers.sort(key=lambda paper: _otsu(np.maximum(small - paper, 0))[1])
     papers = papers[1:]
-    if max(small.shape) <= 2 * SIDE:
+    if max(small.shape) <= 2 * SIDE or min(small.shape) < 3:
         return papers[0], np.ones_like(small)
     papers += [_local(small, share) for share in _REACHES]
     # Ink takes its share of the light that the paper has there.
