@@ -8,6 +8,7 @@ it give the same image.
 
 import io
 import warnings
+from collections import Counter
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,15 @@ _RULE = (
     "A picture must be a file's path or content, a Pillow image, or an array of grays, RGB or RGBA "
     "such as uint8 (h, w)."
 )
+
+
+def find_pictures(top: Path) -> tuple[list[Path], Counter[str]]:
+    """The pictures in a folder and those inside, by suffix; and how many others, by theirs."""
+    if not top.is_dir():
+        return [top], Counter()
+    files = [file for file in sorted(top.rglob("[!.]*")) if file.is_file()]
+    others = Counter(kind for file in files if (kind := file.suffix.lower()) not in SUFFIXES)
+    return [file for file in files if file.suffix.lower() in SUFFIXES], others
 
 
 class TooLargeError(DataError):

@@ -10,7 +10,7 @@ from typing import Any
 
 from hcr.errors import DataError, HcrError, ParameterError
 from hcr.preprocessing import labels, pixels_of
-from hcr.preprocessing.pictures import MOST_BYTES, SUFFIXES
+from hcr.preprocessing.pictures import MOST_BYTES, find_pictures
 from hcr.recognizer.page import draw_page
 from hcr.recognizer.recognizer import Recognition, Recognizer, as_json
 from hcr.recognizer.sources import PRETRAINED
@@ -79,17 +79,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _pictures(given: list[Path]) -> list[Path]:
     """The files that are named, and those in folders that are pictures by their suffix."""
-    pictures: dict[Path, None] = {}
-    passed: Counter[str] = Counter()
-    for path in given:
-        for file in sorted(path.rglob("[!.]*")) if path.is_dir() else [path]:
-            kind = file.suffix.lower()
-            if file == path or kind in SUFFIXES:
-                pictures[file] = None
-            elif file.is_file():
-                passed[kind or "without a suffix"] += 1
-    if passed:
-        kinds = ", ".join(f"{n:,} {kind}" for kind, n in passed.most_common())
+    found = [find_pictures(path) for path in given]
+    pictures = dict.fromkeys(picture for files, _ in found for picture in files)
+    if passed := sum((others for _, others in found), Counter()):
+        kinds = ", ".join(f"{n:,} {kind or 'without a suffix'}" for kind, n in passed.most_common())
         print(f"Passed over: {kinds}.", file=sys.stderr)
     if not pictures:
         raise ParameterError(
