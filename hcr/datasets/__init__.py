@@ -154,7 +154,7 @@ def _reframed(splits: tuple[Split, ...]) -> tuple[Split, ...]:
     """`splits` with each image as a picture of it would be framed for EMNIST.
 
     Where all but 1 % are framed so already, all stay bit for bit; else none does: a network would
-    tell what was resampled from what was not (capitals 88 % right as arrays, 71 % as pictures).
+    tell what was resampled from what was not, and be worse on pictures.
     """
     from hcr.preprocessing import paper  # imports SciPy
 

@@ -30,7 +30,7 @@ ORIENTATIONS = {
 SHARES = (0.7, 0.15, 0.15)  # training, validation, test
 OF_TRAINING = (0.9, 0.1)  # training, validation, where only the test images are given
 NAMED = 3  # of the images that are left out, so many are named
-FORM = "a folder character/picture.png, a CSV, IDX files, a .mat or an .npz (or a .zip of these)"
+FORM = "a folder character/picture.png, a CSV (.gz and .zip, too), IDX files, a .mat or an .npz"
 REMEDY = "Mend it (docs/own_data.md), or give another path."
 
 
@@ -102,7 +102,7 @@ def _upright(source: Source, orientation: str) -> dict[str, Split]:
     bounds = gray_range(*arrays) if arrays else (0, 255)
     if bounds != (0, 255) or any(each.dtype != np.uint8 for each in arrays):
         notes.append("The grays are taken to be in {:g}..{:g}.".format(*bounds))
-        raw = {part: to_gray_levels(each, bounds)[0] for part, each in raw.items()}
+        raw = {part: to_gray_levels(each, bounds) for part, each in raw.items()}
     parts, framed = {}, {}
     for part in source.labels:
         parts[part], framed[part] = _contract(raw.pop(part), inverted)
@@ -179,7 +179,7 @@ def _divide(split: Split, shares: Sequence[float], characters: Sequence[str]) ->
     for label, character in enumerate(characters):
         theirs = np.flatnonzero(owner == label)
         if not len(theirs):
-            raise ValueError(f"0 different images of {character!r}; it needs two")
+            raise ValueError(f"0 different images of {character!r}, with ink")
         if len(theirs) == 1:
             print(f"Of {character} there is one image, for training only.", file=sys.stderr)
         needed = [0, *range(n - 1, 0, -1)][: len(theirs)]
