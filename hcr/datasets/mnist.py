@@ -193,7 +193,7 @@ def _read_installed(name: str) -> tuple[Split, Split, Split]:
     side = math.isqrt(shape[1] - 1)
     images = np.ascontiguousarray(table[:, :-1]).reshape(-1, side, side)
     if name == "sklearn-digits":  # 0..16; a digit fills its square, as in MNIST the inner 20 px
-        small = [Image.fromarray(each) for each in to_gray_levels(images)[0]]
+        small = [Image.fromarray(each) for each in to_gray_levels(images)]
         large = [np.asarray(each.resize((20, 20), Image.Resampling.BICUBIC)) for each in small]
         images = np.pad(np.stack(large), ((0, 0), (4, 4), (4, 4)))
     whole = Split(images, table[:, -1].astype(np.int64))

@@ -39,21 +39,18 @@ def gray_range(*arrays: np.ndarray) -> tuple[float, float]:
     return 0.0, float(next(each for each in _HIGHEST if high <= each))
 
 
-def to_gray_levels(
-    values: np.ndarray, bounds: tuple[float, float] | None = None
-) -> tuple[np.ndarray, str]:
-    """Scale grays of any range to uint8, 0..255, and name the range, such as `0..16`.
+def to_gray_levels(values: np.ndarray, bounds: tuple[float, float] | None = None) -> np.ndarray:
+    """Scale grays of any range to uint8, 0..255.
 
     `values` are bool, integers or floats, of any shape, and may be a memory map. `bounds` is their
     range, by default their `gray_range`, which raises `DataError`; give that of all splits.
     """
     low, high = bounds or gray_range(values)
-    name = f"{low:g}..{high:g}"
     if values.dtype == np.uint8 and (low, high) == (0, 255):
-        return values, name
+        return values
     levels = np.empty(values.shape, np.uint8)
     step = max(1, _CHUNK * len(values) // max(values.size, 1)) if values.ndim else 1
     for start in range(0, len(values), step):
         part = values[start : start + step].astype(np.float32)
         levels[start : start + step] = np.rint(np.clip((part - low) / (high - low), 0, 1) * 255)
-    return levels, name
+    return levels

@@ -53,7 +53,7 @@ def draw_page(picture: Any, lines: Sequence[Sequence[PageCharacter]] = ()) -> "I
     """A picture that `recognize_page` takes, on white, with the boxes and answers of its lines."""
     from PIL import Image, ImageDraw, ImageFont
 
-    pixels, _ = to_gray_levels(pixels_of(picture))
+    pixels = to_gray_levels(pixels_of(picture))
     seen = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).convert("RGBA")
     sheet = Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen).convert("RGB")
     pen = ImageDraw.Draw(sheet)
