@@ -17,6 +17,7 @@ from conftest import PROJECT, SMALL, Finished, environment, run_all, start, wait
 
 from hcr import datasets, runs
 from hcr.pipeline.stages import STAGES
+from hcr.preprocessing import FRAMINGS
 from hcr.recognizer import Recognizer
 from hcr.runs import files
 
@@ -70,12 +71,14 @@ def test_five_notebooks_leave_five_reports_and_their_record(small_run: Finished)
     evaluated = json.loads(text)["04_evaluate"]
     assert evaluated["accuracy_low"] < evaluated["accuracy"] < evaluated["accuracy_high"]
     assert evaluated["accuracy"] > 0.3
-    # The predictions are the recognizer's.
+    # The predictions are the recognizer's, which frames pictures as the training images were.
     data = datasets.load("mnist-sample", limit=500)
     with np.load(folder / "predictions.npz") as saved:
-        expected = Recognizer.load(folder).predict(data.test.images).argmax(axis=1)
+        model = Recognizer.load(folder)
+        expected = model.predict(data.test.images).argmax(axis=1)
         assert (saved["predicted"] == expected).all()
     assert evaluated["accuracy"] == pytest.approx((expected == data.test.labels).mean())
+    assert model.framing == FRAMINGS["mnist"]
 
 
 def test_pictures_are_shown_step_by_step_without_a_run(tmp_path):
