@@ -9,7 +9,8 @@ from typing import Any
 # Imported when they are asked for: widgets, plots and nbconvert take a second.
 _NAMES = {
     "show": "Output Result environment figure gain live note results scores table warnings",
-    "pages": "notebook_html index_html inline",
+    "pages": "notebook_html",
+    "index": "index_html inline",
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
