@@ -4,17 +4,19 @@
 """
 
 import sys
-from importlib import import_module
+from collections.abc import Callable, Mapping
+from pkgutil import resolve_name
+from typing import Any
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "load_dataset": ("hcr.datasets", "load"),
-    "Recognizer": ("hcr.recognizer", "Recognizer"),
-    "Pad": ("hcr.pad", "Pad"),
-    "train": ("hcr.models", "train"),
-    "evaluate": ("hcr.evaluation", "evaluate"),
-    "compare": ("hcr.evaluation", "compare"),
+    "load_dataset": "datasets:load",
+    "Recognizer": "recognizer:Recognizer",
+    "Pad": "pad:Pad",
+    "train": "models:train",
+    "evaluate": "evaluation:evaluate",
+    "compare": "evaluation:compare",
 }
 __all__ = list(_PUBLIC)
 
@@ -31,9 +33,15 @@ if len(sys.orig_argv) > 2 and sys.orig_argv[-len(sys.argv) - 1 : -len(sys.argv)]
         sys.exit(2)
 
 
-def __getattr__(name: str):
-    """One of the public names, from the subpackage that it lies in."""
-    if name not in _PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, attribute = _PUBLIC[name]
-    return getattr(import_module(module), attribute)
+def lazy(package: str, places: Mapping[str, str]) -> Callable[[str], Any]:
+    """A package's `__getattr__`: each name's place, `module:name`, is imported when first used."""
+
+    def load(name: str) -> Any:
+        if name not in places:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return resolve_name(f"{package}.{places[name]}")
+
+    return load
+
+
+__getattr__ = lazy(__name__, _PUBLIC)

@@ -4,10 +4,9 @@
 sum to 1; `characters` names the classes. Intervals are of 95 %.
 """
 
-from importlib import import_module
-from typing import Any
+from hcr import lazy
 
-_NAMES = {
+_MODULES = {
     "scores": "accuracy balanced_accuracy balanced_accuracy_interval confusion difference_interval "
     "divide ece evaluate interval_text known_writers log_loss mean_interval per_class "
     "percent predictor recalls score_table seed_interval share_interval wilson",
@@ -21,11 +20,6 @@ _NAMES = {
     "suspected_labels ORIENTATIONS",
     "comparison": "compare compare_pairs compare_runs find_runs mcnemar save_predictions",
 }
-_MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
-__all__ = sorted(_MODULES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+_PLACES = {name: f"{module}:{name}" for module, names in _MODULES.items() for name in names.split()}
+__all__ = sorted(_PLACES)
+__getattr__ = lazy(__name__, _PLACES)

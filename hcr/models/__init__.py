@@ -4,7 +4,7 @@
 files. Every network maps uint8 (n, 28, 28) to probabilities, float32 (n, classes).
 """
 
-from importlib import import_module
+from hcr import lazy
 
 # The keys are the functions' names in architectures.py. Parameters are checked against them as
 # text, so it stays a literal.
@@ -30,11 +30,6 @@ _MODULES = {
     "study": "compare_strategies",
     "training": "TrainingResult code_digest train train_steps validate",
 }
-_PLACES = {name: module for module, names in _MODULES.items() for name in names.split()}
+_PLACES = {name: f"{module}:{name}" for module, names in _MODULES.items() for name in names.split()}
 __all__ = ["MODELS", *_PLACES]
-
-
-def __getattr__(name: str):
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"hcr.models.{_PLACES[name]}"), name)
+__getattr__ = lazy(__name__, _PLACES)

@@ -3,21 +3,13 @@
 `galleries` browses images; `notebook_html`, `index_html` and `inline` are a run's pages.
 """
 
-from importlib import import_module
-from typing import Any
+from hcr import lazy
 
 # Imported when they are asked for: widgets, plots and nbconvert take a second.
-_NAMES = {
+_MODULES = {
     "show": "Output Result environment figure gain live note results scores table warnings",
     "pages": "notebook_html",
     "index": "index_html inline",
 }
-_MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> Any:
-    if name == "galleries":
-        return import_module("hcr.reports.galleries")
-    if name in _MODULES:
-        return getattr(import_module(f"hcr.reports.{_MODULES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+_PLACES = {name: f"{module}:{name}" for module, names in _MODULES.items() for name in names.split()}
+__getattr__ = lazy(__name__, _PLACES | {"galleries": "galleries"})
