@@ -114,6 +114,7 @@ def executed(run: runs.Run, text: str = "A") -> NotebookNode:
         ),
         markdown("## Results"),
         code("results", display(reports.results(run, [accuracy]))),
+        code("verdict", display(reports.verdict(run, f"{text} answers."))),
         markdown("## Environment"),
         code("environment", display(reports.environment(run))),
     )

@@ -77,8 +77,8 @@ def test_the_top_of_a_page_and_its_contents(pages):
     for part in ("Look at the data", "What is in it?", "stage 1 of 5", "0123456789, with changes"):
         assert part in page.text
     assert "21 November 2026, 10:00 UTC" in page.text
-    contents = ["#s-classes", "#s-images", "#s-results", "#s-environment"]
-    assert [link for link in links(page) if link.startswith("#s-")] == contents
+    contents = ["#s-classes", "#s-images", "#s-results", "#parameters"]
+    assert links(page.select_one(".contents")) == contents
     assert links(page).count("index.html") == 2
     assert "02_balance.html" in links(page)
     page = taken_apart(pages["usual", "index"])
@@ -91,13 +91,25 @@ def test_the_top_of_a_page_and_its_contents(pages):
     assert "opened 1 time." in page.text
 
 
+def test_the_verdict_comes_first_and_inputs_parameters_and_environment_last(pages):
+    page = taken_apart(pages["usual", "notebook"])
+    assert page.h1.find_next_sibling().text.split() == ["quick", "answers."]
+    assert page.text.count("quick answers.") == 1  # its cell stands below the results
+    folded = page.select_one("details.fold")
+    assert [each.text for each in folded.find_all("h3")] == ["Environment"]
+    assert "the data set" in folded.text
+    assert page.select_one("#parameters").find_previous("h2").text == "Results"
+    assert "epochs: 9" in page.header.text
+
+
 def test_parameters_that_differ_are_in_view_and_all_are_folded(pages):
-    html = pages["usual", "notebook"]
+    html = pages["usual", "notebook"].split('id="parameters"')[1]
     changed, every = html.split("All parameters", 1)
     assert "passes over the data" in changed
     assert "(default: 4)" in changed
     assert "the seed" in every
     assert "the seed" not in changed
+    html = pages["usual", "notebook"]
     assert "injected" not in html
     assert not re.search(r"epochs\s*=\s*9", taken_apart(html).text)  # papermill's copy of the cell
 

@@ -168,6 +168,14 @@ def test_warnings_are_shown_and_kept(run):
     assert reports.warnings(run, [None]).html == ""
 
 
+def test_a_verdict_is_kept_for_the_front_page_with_its_caveat(run):
+    run.record_data({"name": "pen-strokes", "caveat": "synthetic"})
+    output = reports.verdict(run, "97.7 % of 1,000 images.", "", "4 and 9 are confused.")
+    assert stage(run)["verdict"][0] == "97.7 % of 1,000 images."
+    assert stage(run)["verdict"][1].endswith("Data: synthetic.")
+    assert "97.7 % of 1,000 images." in output.html
+
+
 def test_the_environment_names_versions_and_hardware(run):
     output = reports.environment(run)
     for name in ("run", "commit", "processor", "python", "numpy"):

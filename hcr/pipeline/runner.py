@@ -170,7 +170,8 @@ class _Runner:
         begun = {key: self.facts[key] for key in ("commit", "dirty")}
         begun |= {"status": "running", "parameters": parameters, "started": runs.now()}
         begun |= dict.fromkeys(("finished", "seconds", "error"))
-        begun |= {key: [] for key in ("data_also", "headline", "figures", "tables", "warnings")}
+        lists = "data_also headline figures tables verdict warnings"
+        begun |= {key: [] for key in lists.split()}
         self._note(stage, **begun, kept=False, accepted=[])
         try:
             # What stands there at the end is of now: no time says so where a clock is behind.

@@ -7,7 +7,7 @@ from hcr import lazy
 
 # Imported when they are asked for: widgets, plots and nbconvert take a second.
 _MODULES = {
-    "show": "Output Result environment figure gain live note results scores table warnings",
+    "show": "Output Result environment figure gain live note results scores table verdict warnings",
     "pages": "notebook_html",
     "index": "index_html inline",
 }

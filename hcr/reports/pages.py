@@ -40,6 +40,7 @@ ESCAPES = re.compile(
     re.DOTALL,
 )
 FRONT = "index.html"
+FOLDED = "Setup", "Environment"  # sections that are no result
 
 
 def notebook_html(
@@ -53,13 +54,15 @@ def notebook_html(
     notebook = copy.deepcopy(notebook)
     notebook.cells = list(_cells(notebook.cells))
     title, lead = _split_title(notebook.cells)
+    failed = any(cell.metadata.get("failed") for cell in notebook.cells)
+    if not failed:
+        notebook.cells = _arranged(notebook.cells)
     stages = record.get("stages") or {}
     entry = stages.get(stage, {})
     # Those with a page, or about to have one.
     coming = record.get("status") in ("done", "running")
     pages = [name for name in stages if coming or stages[name].get("status") != "waiting"]
     at = pages.index(stage) if stage in pages else None
-    failed = any(cell.metadata.get("failed") for cell in notebook.cells)
     status = "failed" if failed or entry.get("error") else entry.get("status")
     view = {
         "run": record.get("run", ""),
@@ -191,6 +194,25 @@ def _cells(cells: Iterable[Any]) -> Iterable[Any]:
                 continue
         if MARKER not in tags:
             yield cell
+
+
+def _arranged(cells: list[Any]) -> list[Any]:
+    """The cells in a page's order: results, parameters, and last, folded, what is neither."""
+    results, parameters, folded, section = [], [], [], ""
+    for cell in cells:
+        if cell.cell_type == "markdown" and (heading := re.match(r"##[ \t]+(.+)", cell.source)):
+            section = heading[1].strip()
+            if section in FOLDED:
+                cell.source = f"#{cell.source}"
+        if PARAMETERS in (cell.metadata.get("tags") or []):
+            parameters.append(cell)
+        elif section in FOLDED or (not section and cell.source.startswith("|")):
+            folded.append(cell)
+        else:
+            results.append(cell)
+    if folded:
+        folded[0].metadata["opens"] = folded[-1].metadata["closes"] = True
+    return [*results, *parameters, *folded]
 
 
 def _split_title(cells: list[Any]) -> tuple[str, str]:

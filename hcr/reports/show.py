@@ -158,6 +158,18 @@ def note(run: runs.Run, **values: Any) -> None:
     run.metrics({key: _plain(value) for key, value in values.items()})
 
 
+def verdict(run: runs.Run, *lines: str) -> Output:
+    """Show the stage's answer in one or two plain `lines` that hold its figures.
+
+    Its page has it right below the title, wherever the cell stands, and the run's front page has
+    it, too: the record's `verdict` of the stage. Empty lines are left out.
+    """
+    kept = [line for line in lines if line]
+    kept[-1:] = [_with_caveat(run, line) for line in kept[-1:]]
+    run.record(verdict=kept)
+    return Output(str(macros().verdict(kept)), "\n".join(kept))
+
+
 def warnings(run: runs.Run, texts: Iterable[str | None]) -> Output:
     """Show `texts`, one or two plain sentences each, and put them on the run's front page.
 
