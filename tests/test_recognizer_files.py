@@ -433,6 +433,8 @@ def test_an_onnx_file(tmp_path, monkeypatch, shape):
     expected = softmax(PICTURES.reshape(-1, 784) / 255 @ kernel, axis=1)  # It gives logits.
     found = Recognizer.load(path, DIGITS, "0..1").predict(PICTURES)
     np.testing.assert_allclose(found, expected, atol=1e-5)
+    with pytest.raises(ModelError, match="dense"):
+        Recognizer.load(path, DIGITS, "0..1").features(PICTURES)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ModelError, match="pip install") as error:
         Recognizer.load(path, DIGITS, "0..1")
@@ -453,6 +455,15 @@ def test_a_litert_file_that_takes_numbers(tmp_path, shape):
         np.testing.assert_allclose(model.predict(PICTURES[2:3])[0], expected[2], atol=1e-5)
     with pytest.raises(ModelError, match="scaling"):
         Recognizer.load("mnist", scaling="0..1")
+
+
+def test_features_are_what_the_last_dense_layer_is_given(tmp_path):
+    exported(tmp_path / "mine.tflite")
+    model = Recognizer.load(tmp_path / "mine.tflite", DIGITS)
+    expected = PICTURES.reshape(-1, 784) / 255
+    for n in (0, 1, len(PICTURES)):
+        np.testing.assert_allclose(model.features(PICTURES[:n]), expected[:n], atol=1e-6)
+    assert Recognizer.load().features(PICTURES).shape == (len(PICTURES), 256)  # a pair
 
 
 def converted(path: Path, scaling: str | None, labels) -> Recognizer:

@@ -3,6 +3,7 @@
 import math
 import os
 import threading
+import warnings
 import weakref
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class Network:
     """
 
     def __init__(self, path: Path, scaling: Scaling | None = None, name: object = None):
-        name = name or path
+        self.name = name = name or path
         try:
             # In memory: a file that is overwritten beneath its map ends the process.
             self._content = path.read_bytes()
@@ -40,7 +41,8 @@ class Network:
             self._gives, self.entry = first.outputs[0], Entry(name, first.inputs[0], scaling)
             self._batch = first.inputs[0].shape[0] or BATCH
             self._fixed = first.inputs[0].shape[0] is not None
-            self._interpreters = {True: first}  # for one image, and for many
+            # For one image or for many, and whether they keep the features.
+            self._interpreters = {(True, False): first}
             # The first call is slower, and tells what no description does.
             probes = np.random.default_rng(0).integers(0, 256, (4, 28, 28), np.uint8)
             probes[0] = 0
@@ -67,10 +69,21 @@ class Network:
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """The probabilities, float32 (n, n_classes), of uint8 (n, 28, 28), n from 1 up."""
-        starts = range(0, len(images), self._batch)
-        with self._lock:
-            numbers = [self._numbers(images[i : i + self._batch]) for i in starts]
-        return self.probabilities(np.concatenate(numbers))
+        return self.probabilities(self._all_numbers(images))
+
+    def with_features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same probabilities, and the last dense layer's input, float32 (n, d).
+
+        Of the mean of several networks, that of each side by side. Raises `ModelError` where there
+        is no such layer, or the file is no LiteRT.
+        """
+        numbers, n = self._all_numbers(images, keep=True), self.n_classes
+        if numbers.shape[1] == n:
+            raise ModelError(
+                "Features are those of a LiteRT file that ends in a dense layer. "
+                f"Received: {self.name}, which is another model. Take one with them."
+            )
+        return self.probabilities(numbers[:, :n]), numbers[:, n:]
 
     def probabilities(self, numbers: np.ndarray) -> np.ndarray:
         """The probabilities that the model's numbers, float32 (n, n_classes), mean."""
@@ -83,18 +96,22 @@ class Network:
             numbers = np.exp(numbers - numbers.max(axis=1, keepdims=True))
         return numbers / numbers.sum(axis=1, keepdims=True)
 
-    def _numbers(self, images: np.ndarray) -> np.ndarray:
-        """What the model gives, float32 (n, n_classes)."""
+    def _all_numbers(self, images: np.ndarray, keep: bool = False) -> np.ndarray:
+        starts = range(0, len(images), self._batch)
+        with self._lock:
+            numbers = [self._numbers(images[i : i + self._batch], keep) for i in starts]
+        return np.concatenate(numbers)
+
+    def _numbers(self, images: np.ndarray, keep: bool = False) -> np.ndarray:
+        """What the model gives of one batch, float32 (n, n_classes), then what it keeps."""
         n, one = len(images), len(images) == 1
         if self._fixed and n < self._batch:
             images = np.concatenate([images, np.zeros((self._batch - n, 28, 28), np.uint8)])
-        if one not in self._interpreters:
+        if (one, keep) not in self._interpreters:
             # A second thread must be woken and waited for, which one image is not worth.
-            self._interpreters[one] = self._engine(self._content, 1 if one else environment.cores())
-        numbers = self._interpreters[one](self.entry(images)).astype(np.float32, copy=False)
-        if self._gives.scale:
-            numbers = (numbers - self._gives.zero) * self._gives.scale
-        return numbers.reshape(len(images), -1)[:n]
+            threads = 1 if one else environment.cores()
+            self._interpreters[one, keep] = self._engine(self._content, threads, keep)
+        return self._interpreters[one, keep](self.entry(images))[:n]
 
 
 _opened: "weakref.WeakSet[Network]" = weakref.WeakSet()
@@ -173,19 +190,33 @@ class Entry:
 
 
 class LiteRT:
-    """LiteRT's interpreter of a file's content, for any number of images."""
+    """LiteRT's interpreter of a file's content, for any number of images.
 
-    def __init__(self, content: bytes, threads: int):
+    One that keeps its tensors gives the features behind the output; the output has the same bits.
+    """
+
+    def __init__(self, content: bytes, threads: int, keep: bool = False):
         # Here and not on top, so that a module can import this one without the interpreter.
         from ai_edge_litert.interpreter import Interpreter
 
-        with environment.quiet_stderr():
-            self._interpreter = Interpreter(model_content=content, num_threads=threads)
+        options = {"num_threads": threads, "experimental_preserve_all_tensors": keep}
+        # It warns of the memory of what it keeps, which here is little.
+        with environment.quiet_stderr(), warnings.catch_warnings(action="ignore"):
+            self._interpreter = Interpreter(model_content=content, **options)
             self._interpreter.allocate_tensors()
         details = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         self.inputs, self.outputs = ([self._tensor(one) for one in side] for side in details)
-        self._in, self._out = (side[0]["index"] for side in details)
-        self._allocated = tuple(details[0][0]["shape"])
+        self._in, self._allocated = details[0][0]["index"], tuple(details[0][0]["shape"])
+        self._kept = {details[1][0]["index"]: self.outputs[0]} | (self._features() if keep else {})
+
+    def _features(self) -> dict[int, Tensor]:
+        """The inputs of the dense layers that have an output for each class, by index."""
+        tensors = {each["index"]: each for each in self._interpreter.get_tensor_details()}
+        steps = self._interpreter._get_ops_details()
+        dense = [step for step in steps if step["op_name"] == "FULLY_CONNECTED"]
+        sides = [(tensors[step["inputs"][0]], tensors[step["outputs"][0]]) for step in dense]
+        n = self.outputs[0].shape[-1]
+        return {put["index"]: self._tensor(put) for put, got in sides if got["shape"][-1] == n}
 
     @staticmethod
     def _tensor(details: dict) -> Tensor:
@@ -196,20 +227,24 @@ class LiteRT:
         return Tensor(np.dtype(details["dtype"]), shape, float(scale), int(zero))
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        """The output of a batch of inputs."""
+        """The output of a batch of inputs, and what is kept: float32 (n, size)."""
         if values.shape != self._allocated:
             self._interpreter.resize_tensor_input(self._in, values.shape)
             self._interpreter.allocate_tensors()
             self._allocated = values.shape
         self._interpreter.set_tensor(self._in, np.ascontiguousarray(values))
         self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._out)
+        kept = [
+            tensor.numbers(self._interpreter.get_tensor(index)).reshape(len(values), -1)
+            for index, tensor in self._kept.items()
+        ]
+        return np.concatenate(kept, axis=1)
 
 
 class Onnx:
-    """onnxruntime's session of a file's content: the extra `onnx`."""
+    """onnxruntime's session of a file's content: the extra `onnx`. It never keeps features."""
 
-    def __init__(self, content: bytes, threads: int):
+    def __init__(self, content: bytes, threads: int, keep: bool = False):
         if EXTERNAL in content:
             raise ValueError(
                 "external data, weights in another file, which onnx.save(onnx.load(path), "
@@ -236,5 +271,6 @@ class Onnx:
         return Tensor(np.dtype({"float": "f4", "double": "f8"}.get(name, name)), tuple(sizes))
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        """The output of a batch of inputs."""
-        return self._session.run(None, {self._session.get_inputs()[0].name: values})[0]
+        """The output of a batch of inputs, float32 (n, size)."""
+        numbers = self._session.run(None, {self._session.get_inputs()[0].name: values})[0]
+        return self.outputs[0].numbers(numbers).reshape(len(values), -1)

@@ -139,6 +139,16 @@ class Recognizer:
             probabilities /= probabilities.sum(axis=1, keepdims=True)
         return apply_temperature(probabilities, self.temperature)
 
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """What the network's last dense layer is given, of a pair of networks side by side.
+
+        Takes uint8 (n, 28, 28) as `predict` does; returns float32 (n, d). Raises `DataError` where
+        images break the contract, `ModelError` where a foreign model has none.
+        """
+        n = len(preprocessing.check_images(images))
+        images = images if n else np.zeros((1, 28, 28), np.uint8)  # which tells d
+        return self._network.with_features(images)[1][:n]
+
     def recognize(
         self, image: Any = None, *, strokes: Sequence | None = None, top: int | None = None
     ) -> Recognition:

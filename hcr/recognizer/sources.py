@@ -70,6 +70,11 @@ class Tensor(NamedTuple):
     scale: float = 0.0
     zero: int = 0
 
+    def numbers(self, stored: np.ndarray) -> np.ndarray:
+        """What is stored, as float32."""
+        numbers = stored.astype(np.float32, copy=False)
+        return (numbers - self.zero) * self.scale if self.scale else numbers
+
     def __str__(self):
         sizes = ("n" if size is None else str(size) for size in self.shape)
         return f"{self.dtype} ({', '.join(sizes)})"
