@@ -95,7 +95,7 @@ def test_nothing_to_show_is_said(reported, split):
     figures = runs.read(reported.folder)["stages"]["01_eda"]["figures"]
     assert [each["caption"].split()[0] for each in figures] == ["Training", "No", "No"]
     output = galleries.drawings(reported, lambda: ([], []), None, "d", "Drawings.")
-    assert output.html == "<p>No drawing.</p>"
+    assert output.html == "<p>No drawing of these classes.</p>"
 
 
 def test_drawings_are_a_figure(reported):

@@ -14,6 +14,7 @@ import nbformat
 import numpy as np
 import pytest
 from conftest import PROJECT, SMALL, Finished, environment, run_all, start, wait_for
+from PIL import Image
 
 from hcr import datasets, runs
 from hcr.pipeline.stages import STAGES
@@ -66,6 +67,8 @@ def test_five_notebooks_leave_five_reports_and_their_record(small_run: Finished)
     assert {each["stage"] for each in record["test_openings"]} == {"04_evaluate"}
     headline = {each["key"] for stage in record["stages"].values() for each in stage["headline"]}
     assert "accuracy" in headline
+    (drawn,) = [each for each in record["stages"]["05_draw"]["figures"] if each["headline"]]
+    assert "small knows 10 classes: 0–9" in drawn["caption"]
     text = scores(folder)
     assert not re.search(r"small|/tmp|outputs|20\d\d-\d\d", text)
     evaluated = json.loads(text)["04_evaluate"]
@@ -79,6 +82,24 @@ def test_five_notebooks_leave_five_reports_and_their_record(small_run: Finished)
         assert (saved["predicted"] == expected).all()
     assert evaluated["accuracy"] == pytest.approx((expected == data.test.labels).mean())
     assert model.framing == FRAMINGS["mnist"]
+
+
+def test_a_run_shows_its_own_classes_where_no_program_can_draw_them(tmp_path):
+    greek, digits = "αβγδεζηθικ", datasets.load("mnist-sample").train
+    for digit, letter in enumerate(greek):
+        (tmp_path / "mine" / letter).mkdir(parents=True)
+        for i, image in enumerate(digits.images[digits.labels == digit][:6]):
+            Image.fromarray(image).save(tmp_path / "mine" / letter / f"{i}.png")
+    folder = tmp_path / "outputs" / "letters"
+    folder.mkdir(parents=True)
+    shutil.copy(PROJECT / "hcr" / "pretrained" / "mnist" / "model.tflite", folder)
+    files.write_json(folder / "labels.json", {"characters": list(greek)})
+    own = ("-p", "shared.dataset=own", "-p", f"shared.path={tmp_path / 'mine'}")
+    done = run_all("--run", "letters", "--only", "05_draw", *own, outputs=tmp_path / "outputs")
+    assert done.code == 0, done.text
+    (shown,) = runs.read(folder)["stages"]["05_draw"]["figures"]
+    assert (shown["name"], shown["headline"]) == ("05_validation", True)
+    assert f"letters knows 10 classes: {greek[0]}–{greek[-1]}." in shown["caption"]
 
 
 def test_pictures_are_shown_step_by_step_without_a_run(tmp_path):

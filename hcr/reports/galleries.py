@@ -98,7 +98,9 @@ def drawings(
     def draw() -> reports.Output:
         strokes, true = load()
         if not len(strokes):
-            return reports.Output("<p>No drawing.</p>", "No drawing.")
+            return reports.Output(
+                "<p>No drawing of these classes.</p>", "No drawing of these classes."
+            )
         strokes = [place_on_pad(each, placement) for each in strokes] if placement else strokes
         images = np.stack([from_strokes(each, framing) for each in strokes])
         best = [recognize(each)[0] for each in strokes]
