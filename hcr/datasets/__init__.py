@@ -4,8 +4,8 @@
     data.train.images      # uint8 (n, 28, 28), ink 255 on 0, upright
     data.train.labels      # int64 (n,), an index into data.characters
 
-A new dataset is a line in `DATASETS` and a module with `info`, `sources` and `read`, each of a name
-and `Options`.
+A new dataset is a line in `DATASETS`, its entry in `datasets.toml`, and a module with `sources` and
+`read`, each of a name and `Options`.
 """
 
 from dataclasses import replace
@@ -16,7 +16,7 @@ from types import ModuleType
 import numpy as np
 
 from hcr.datasets import cache, leaks, profiles
-from hcr.datasets.split import Dataset, Info, Options, Split, Strokes, stratified_sample
+from hcr.datasets.split import Dataset, Info, Options, Split, Strokes, described, stratified_sample
 from hcr.errors import DataError, ParameterError, nearest
 
 # Name to module; read as text where parameters are checked, so it stays a literal.
@@ -107,8 +107,8 @@ def load(
     def read_test() -> Split:
         return test if name in UNCACHED else cache.load(place, read, "test")[2]
 
-    info = module.info(name, options)
-    data = Dataset(name, info, train, validation, test.labels, read_test, report)
+    known = info(name, path=path, orientation=orientation)
+    data = Dataset(name, known, train, validation, test.labels, read_test, report)
     n_classes = len(data.characters)
     if class_profile != "none":
         chosen, scale = profiles.apply_profile(train.labels, data.characters, class_profile, seed)
@@ -124,7 +124,8 @@ def load(
 
 def info(name: str, *, path: str | None = None, orientation: str = "upright") -> Info:
     """What is known of the dataset `name` before anything of it is read."""
-    return _module(name).info(name, _options(name, path, orientation))
+    module, options = _module(name), _options(name, path, orientation)
+    return described()[name] if name in described() else module.info(name, options)
 
 
 def sources(name: str, *, path: str | None = None, orientation: str = "upright") -> list[Path]:

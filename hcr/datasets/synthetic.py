@@ -15,31 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from hcr.datasets.split import SPLIT_SEED, Info, Options, Split, Strokes
+from hcr.datasets.split import SPLIT_SEED, Options, Split, Strokes, described
 from hcr.preprocessing import BLUR, PEN, from_strokes, labels, synthesis
 
-CHARACTERS = {
-    "pen-strokes": labels.BALANCED,
-    "pen-strokes-62": labels.BYCLASS,
-    "pen-strokes-36": labels.ALPHANUMERIC,
-    "pen-strokes-10": labels.DIGITS,
-}
 SIZES = (400, 50, 100)  # drawings per class: training, validation, test
 HASTE = (1.1, 0.3)  # `variation` of synthesis: median, and spread of its logarithm
 WIDTH = (2.7, 0.24)  # px: the pen, median, and spread of its logarithm
 WIDTHS = (1.8, 4.2)  # px: the thinnest and the thickest pen
-TERMS = (
-    "drawn by this program, MIT; of forms of its own and of the Hershey fonts, which are in the "
-    "public domain (package Hershey-Fonts, MIT)",
-    "A. V. Hershey. Calligraphy for computers. Report 2101, U.S. Naval Weapons Laboratory, 1967",
-    "https://github.com/apshu/HersheyFonts",
-)
-
-
-def info(name: str, options: Options) -> Info:
-    """What is known of `pen-strokes` and its kin."""
-    title = f"Synthetic pen strokes, {len(CHARACTERS[name])} classes"
-    return Info(title, tuple(CHARACTERS[name]), *TERMS, "synthetic")
 
 
 def sources(name: str, options: Options) -> list[Path]:
@@ -49,12 +31,14 @@ def sources(name: str, options: Options) -> list[Path]:
 
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     """Draw the three splits: the same drawings for every user, class by class in turn."""
-    return tuple(_drawn(CHARACTERS[name], size, part) for part, size in enumerate(SIZES))
+    return tuple(
+        _drawn(described()[name].characters, size, part) for part, size in enumerate(SIZES)
+    )
 
 
-def _drawn(characters: str, size: int, part: int) -> Split:
+def _drawn(characters: tuple[str, ...], size: int, part: int) -> Split:
     drawings, pixels = [], []
-    merged = characters == labels.BALANCED
+    merged = characters == tuple(labels.BALANCED)
     for character in characters:
         # A stream of numbers of its own: a form added to one character leaves the others be.
         rng = np.random.default_rng([SPLIT_SEED, part, ord(character)])

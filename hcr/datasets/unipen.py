@@ -21,40 +21,22 @@ from typing import Any
 import numpy as np
 
 from hcr.datasets import files
-from hcr.datasets.split import Info, Options, Split, Strokes
+from hcr.datasets.split import Options, Split, Strokes, described
 from hcr.errors import DataError
 from hcr.preprocessing import from_strokes, labels
 
 FILE = "unipen_chars.npz"
 KEYS = ("xy", "stroke_ptr", "sample_ptr", "label", "contributor", "contributor_names")
-CHARACTERS = {"unipen": labels.BALANCED, "unipen-62": labels.BYCLASS}
 
 # Contributors; those that are in none of these are in the training split.
 VALIDATION = ("tos", "imp")
 TEST = ("aga", "ced", "gmd", "pri", "uqb", "val")
 ASIDE = ("lou",)  # 33 drawings, too few for figures: in no split
 
-URL = "https://doi.org/10.5281/zenodo.1195803"
-LICENSE = (
-    "CC BY 4.0 on Zenodo. The CD-ROM of 1999 says otherwise: 'Permission is hereby granted to use "
-    "the data for research purposes. It is not allowed to distribute this data for commercial "
-    "purposes', and asks for proper reference"
-)
-CITATION = (
-    "I. Guyon, L. Schomaker, R. Plamondon, M. Liberman, S. Janet. UNIPEN project of on-line data "
-    "exchange and recognizer benchmarks. ICPR 1994. doi:10.1109/ICPR.1994.576870. Data: UNIPEN "
-    f"train_r01_v07, The International Unipen Foundation, 1999. {URL}"
-)
 # What a page that shows drawings of it says of it, whatever its own dataset is.
-CREDIT = {"name": "unipen", "title": "UNIPEN pen characters"}
-CREDIT |= {"licence": LICENSE, "citation": CITATION, "url": URL}
-
-
-def info(name: str, options: Options) -> Info:
-    """What is known of `unipen` (47 classes) or `unipen-62`."""
-    characters = CHARACTERS[name]
-    title = f"UNIPEN pen characters, {len(characters)} classes, split by contributor"
-    return Info(title, tuple(characters), LICENSE, CITATION, URL)
+_INFO = described()["unipen"]
+CREDIT = {"name": "unipen", "title": "UNIPEN pen characters", "licence": _INFO.license}
+CREDIT |= {"citation": _INFO.citation, "url": _INFO.url}
 
 
 def sources(name: str, options: Options) -> list[Path]:
@@ -62,7 +44,7 @@ def sources(name: str, options: Options) -> list[Path]:
     paths = files.find("unipen", [FILE])
     if not paths:
         rule = f"unipen is read from {FILE} in the folder unipen below {files.DATA_VARIABLE}"
-        remedy = f"Make it of {URL} in the form of hcr/datasets/unipen.py."
+        remedy = f"Make it of {_INFO.url} in the form of hcr/datasets/unipen.py."
         raise DataError(f"{rule}. Received: no such file. {remedy}")
     return paths
 
@@ -70,8 +52,7 @@ def sources(name: str, options: Options) -> list[Path]:
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     """The three splits, with strokes and contributors (`Split.writers`)."""
     strokes, characters, contributors, parts = _distinct()
-    classes = CHARACTERS[name]
-    merge = labels.merge if classes == labels.BALANCED else str
+    classes, merge = described()[name].characters, str if name == "unipen-62" else labels.merge
     values = np.array([classes.index(merge(each)) for each in characters.tolist()])
     splits = []
     for part in range(3):
