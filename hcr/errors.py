@@ -41,7 +41,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return close(name, names) or f" Known: {', '.join(sorted(names)) or 'none'}."
 
 
-def close(name: str, names: Iterable[str]) -> str:
-    """The hint for a misspelled `name`, as `nearest`; empty where none is near."""
-    matches = get_close_matches(str(name), map(str, names), n=1, cutoff=0.6)
+def close(name: str, names: Iterable[str], cutoff: float = 0.6) -> str:
+    """The hint for a misspelled `name`, as `nearest`; empty where none is near (1: equal)."""
+    matches = get_close_matches(str(name), map(str, names), n=1, cutoff=cutoff)
     return f" Did you mean {matches[0]!r}?" if matches else ""

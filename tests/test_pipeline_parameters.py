@@ -11,7 +11,7 @@ import tiny_project
 from conftest import PROJECT
 
 from hcr.errors import ParameterError
-from hcr.pipeline import parameters, specs
+from hcr.pipeline import notebook, parameters, specs
 from hcr.pipeline.stages import load_stages
 
 RUN = 'run: str = "lab"  # the run to write to\n'
@@ -272,6 +272,45 @@ def test_a_recorded_run_is_held_against_todays_names(stages):
     assert specs.modernize(recorded, stages) == today
     assert specs.modernize({"03_train": {"passes": 8}}, stages) != today
     assert specs.modernize({"03_train": {"unknown": 8}}, stages) is None
+
+
+# By hand
+
+
+def by_hand(*cells: str) -> dict:
+    """What the notebook's `check` makes of cells that were run, the setup cell last."""
+    names = {"In": [*cells, 'out = pipeline.open("03_train", globals())']}
+    for source in cells:
+        exec(source, names)
+    return notebook.check("03_train", names)
+
+
+def test_by_hand_variables_are_checked_as_the_command_line_checks_them(tiny):
+    cell = f"{RUN}seed: int = 0  # [0..] x\npause: float = 1  # [0..] seconds\n"
+    refusals = {
+        "epochs = 'ten'": "epochs must be int, in [1..]. Received: 'ten'",
+        "epochs: int = 0  # [1..] passes": "Received: 0",
+        "epochs: int | None = None  # passes\nepochs = False": "int or None",
+        "epohcs = 3": "unknown parameter 'epohcs' (parameters cell). Did you mean 'epochs'?",
+        "epohcs: int = 3  # [1..] passes": "Did you mean 'epochs'?",
+        "weight = 3": "name: type = literal",
+        "plain_epochs = 3": "It is now 03_train.final_epochs",
+    }
+    for line, words in refusals.items():
+        assert words in refused(by_hand, cell + line), line
+    assert "another cell" in refused(by_hand, f"{cell}epochs = 3", "epohcs = 4")
+    expected = {"seed": 0, "pause": 1.0, "epochs": 3}
+    assert by_hand(cell, "epochs = 3", "epohs = 4", "print(epohs)") == expected
+    # The cell that was run last counts, and no slip that was named before.
+    assert (
+        by_hand(f"{RUN}epohcs = 3", "epohcs = 3", "# pipeline.open(", cell, "epochs = 3")
+        == expected
+    )
+    own = "epochs: int = 3  # passes\nmy_lever: int = 2  # mine"
+    assert by_hand(cell + own) == expected | {"my_lever": 2}
+    error = refused(notebook.open_stage, "03_train", {"run": "lab", "In": [RUN], "epochs": 0})
+    assert error.count("\n") == 1
+    assert "run first" in refused(notebook.open_stage, "03_train", {})
 
 
 # The command line

@@ -375,13 +375,13 @@ def test_it_predicts_in_the_child_of_a_fork_too():
 
 def test_a_stage_opened_by_hand_takes_a_model_that_is_there(run, capsys):
     needs = ["model.tflite", "labels.json"]
-    stage = runs.open("lab", "05_draw", needs=needs, required=False)
+    stage = runs.open("lab", "05_draw", needs=needs)
     assert recognizer.load_for(stage, "run").labels == Recognizer.load().labels
     assert "pretrained model emnist" in capsys.readouterr().out
     assert recognizer.load_for(stage, str(run)).labels == DIGITS
     assert str(run) in capsys.readouterr().out
     shutil.copytree(run, stage.folder, dirs_exist_ok=True)
-    stage = runs.open("lab", "05_draw", needs=needs, required=False)
+    stage = runs.open("lab", "05_draw", needs=needs)
     assert recognizer.load_for(stage, "run").path == stage.path("model.tflite")
 
 

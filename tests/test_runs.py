@@ -39,7 +39,7 @@ def test_under_the_runner_a_notebook_writes_to_its_run(tmp_path, monkeypatch, ca
 
 
 def test_by_hand_a_notebook_writes_to_the_lab_and_says_so(tmp_path, capsys):
-    with pytest.raises(RunError, match="--run quick"):
+    with pytest.raises(RunError, match="save_as"):
         runs.open("quick", "01_eda")
     assert not (tmp_path / "outputs").exists()
     run = runs.open("lab", "01_eda")
@@ -92,13 +92,13 @@ def test_under_the_runner_nothing_is_taken_from_elsewhere(monkeypatch):
     assert run.input("balance.npz") == run.folder / "balance.npz"
 
 
-def test_by_hand_without_any_run_one_line_gives_the_command(tmp_path):
-    with pytest.raises(RunError, match="run_all.py") as error:
-        runs.open("lab", "04_evaluate", needs=["model.tflite"])
+def test_by_hand_without_any_run_one_line_says_what_to_run_first():
+    run = runs.open("lab", "04_evaluate", needs=["model.tflite"])
+    assert run.source is None
+    with pytest.raises(RunError, match="03_train first") as error:
+        run.input("model.tflite")
     # A notebook shows that line and no traceback.
     assert error.value._render_traceback_() == [f"RunError: {error.value}"]
-    assert not (tmp_path / "outputs" / "lab").exists()
-    assert runs.open("lab", "04_evaluate", needs=["model.tflite"], required=False).source is None
 
 
 def test_the_newest_finished_run_is_found_among_damaged_ones(tmp_path):

@@ -234,6 +234,14 @@ def test_by_hand_it_reads_the_newest_finished_run_and_leaves_it_alone(small_run,
     assert any("application/vnd.jupyter.widget-view+json" in data for data in shown)
 
 
+def test_by_hand_a_wrong_parameter_is_two_lines_at_once(tmp_path):
+    error = of_kind(by_hand("05_draw", tmp_path, {"seed: int = 0": "sede: int = 0"}), "error")[0]
+    assert error.ename == "ParameterError"
+    assert "'seed'" in error.evalue
+    assert "\n".join(error.traceback).count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_missing_or_damaged_data_end_in_one_line(tmp_path):
     done = run_all("-p", "shared.dataset=mnist", outputs=tmp_path / "runs", HCR_DATA="")
     assert done.code == 1

@@ -9,8 +9,8 @@ PARAMETERS = """run: str = "lab"  # the folder below outputs/
 seed: int = 0  # [0..] of every draw
 """
 
-OPEN = """from hcr import runs
-out = runs.open(run, "{stage}", needs={needs!r})
+OPEN = """from hcr import pipeline
+out = pipeline.open("{stage}", globals(), needs={needs!r})
 """
 
 METRICS = 'out.metrics({{"seed": seed, "stage": "{stage}"}})'

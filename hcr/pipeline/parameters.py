@@ -51,6 +51,7 @@ RENAMED = {
 }
 
 RUN = "run"
+CELL = "parameters cell"  # where a value stands by hand; there None is written None, not null
 TYPES = ("int", "float", "str", "bool")
 ANNOTATION = re.compile(rf"(list\[)?({'|'.join(TYPES)})(?(1)\])|dict")
 FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
@@ -97,11 +98,12 @@ class Parameter:
         kept = [self._item(each) for each in (value if isinstance(value, list) else [value])]
         if None not in kept and isinstance(value, list) == is_list:
             return kept if is_list else kept[0]
-        rule = f"{self.type} or null" if self.optional else self.type
+        yaml = where != CELL
+        rule = f"{self.type} or {shown(None, yaml)}" if self.optional else self.type
         if self.allowed:
             rule += f", {'one of' if self.choices else 'in'} {self.allowed}"
         raise ParameterError(
-            f"{self.name} must be {rule}. Received: {shown(value)} ({where})."
+            f"{self.name} must be {rule}. Received: {shown(value, yaml)} ({where})."
             f"{close(value, self.choices) if isinstance(value, str) else ''}"
         )
 
@@ -119,10 +121,10 @@ class Parameter:
         return value if not self.range or _is_within(value, self.range) else None
 
 
-def shown(value: Any) -> str:
-    """`value` in one short line, for messages and tables."""
-    if value is None or isinstance(value, bool):
-        return json.dumps(value)  # as YAML has them
+def shown(value: Any, yaml: bool = True) -> str:
+    """`value` in one short line, for messages and tables, as YAML or as Python has it."""
+    if yaml and (value is None or isinstance(value, bool)):
+        return json.dumps(value)
     try:
         return f"{SHORT.repr(value):.80}"
     except ValueError:  # Python refuses to write an integer of thousands of digits.
@@ -137,9 +139,7 @@ def read_cell(path: Path | str) -> list[Parameter]:
     """
     path = Path(path)
     try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
-        (source,) = ["".join(cell["source"]) for cell in tagged]
+        source = cell_source(path.read_text(encoding="utf-8"))
         body = ast.parse(source).body
     except (OSError, ValueError, LookupError, TypeError, AttributeError, SyntaxError) as error:
         raise ParameterError(
@@ -155,8 +155,24 @@ def read_cell(path: Path | str) -> list[Parameter]:
     return declared
 
 
+def cell_source(notebook: str) -> str:
+    """The source of the parameters cell of a notebook's JSON; raises what other JSON makes it."""
+    cells = json.loads(notebook)["cells"]
+    tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+    (source,) = ["".join(cell["source"]) for cell in tagged]
+    return source
+
+
+def read_lines(source: str) -> list[Parameter]:
+    """The parameters that a cell's `source` declares, whatever else it holds, unchecked.
+
+    Raises `SyntaxError` where it is not Python.
+    """
+    return _declared(source, ast.parse(source).body, "")
+
+
 def _declared(source: str, nodes: list[ast.stmt], place: str) -> list[Parameter]:
-    """The parameters that `nodes` of `source` declare, one each."""
+    """The parameters that `nodes` of `source` declare; without a `place` others are left out."""
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     texts = {each.start[0]: each.string for each in tokens if each.type == tokenize.COMMENT}
     comments = {line: text.lstrip("#").strip() for line, text in texts.items()}
@@ -165,9 +181,14 @@ def _declared(source: str, nodes: list[ast.stmt], place: str) -> list[Parameter]
         lines = range(node.lineno, node.end_lineno + 1)
         try:
             parameter = _parameter(node, " ".join(comments[x] for x in lines if x in comments))
-            if parameter.name in declared:
+            if place and parameter.type != "dict":
+                default = parameter.check(parameter.default, "the default")
+                parameter = replace(parameter, default=default)
+            if place and parameter.name in declared:
                 raise ValueError("it is there twice")
         except (ValueError, AttributeError, TypeError, RecursionError, ParameterError) as error:
+            if not place:
+                continue
             raise ParameterError(
                 f"{place}, line {node.lineno}: it must hold one `name: type = literal  # [rule] "
                 f"help`. Received: {ast.unparse(node)} ({str(error).rstrip('.')})."
@@ -184,14 +205,12 @@ def _parameter(node: ast.AnnAssign, comment: str) -> Parameter:
         raise ValueError(f"no such type: {written}")
     rule = RANGE.match(comment) or re.match(r"\[([^\[\]]*)\]", comment)
     text = comment[rule.end() :].strip() if rule else comment
+    text = re.sub(r"\bNone\b", "null", text)  # a cell is Python, what reads this writes YAML
     if not text or text.startswith("["):
         raise ValueError("no help, or half a rule")
     default = ast.literal_eval(node.value)
     fields = _rule(kind, rule) if rule else {}
-    parameter = Parameter(name, kind, kind != written, default, text, **fields)
-    if kind == "dict":
-        return parameter
-    return replace(parameter, default=parameter.check(default, "the default"))
+    return Parameter(name, kind, kind != written, default, text, **fields)
 
 
 def _rule(kind: str, rule: re.Match[str]) -> dict[str, Any]:

@@ -10,11 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from hcr import runs
-from hcr.errors import ParameterError, RunError, nearest
+from hcr.errors import ParameterError, RunError, close, nearest
 from hcr.pipeline.parameters import RENAMED, RUN, Parameter, shown
 
 SHARED = "shared"
@@ -148,6 +145,24 @@ def resolve(
     return resolver.resolved, list(resolver.notes)
 
 
+def check(
+    stage: str, declared: Sequence[Parameter], values: Mapping[str, Any], where: str
+) -> dict[str, Any]:
+    """One stage's complete parameters, where its notebook sets `values`, by today's names alone.
+
+    Raises `ParameterError`, which names `where` they are set.
+    """
+    known = {each.name for each in declared}
+    for name in [each for each in values if each not in known]:
+        new = RENAMED.get(f"{stage}.{name}")
+        hint = f" It is now {new}." if new else close(name, known)
+        hint = hint or " Write one of your own as `name: type = literal  # what it is`."
+        raise ParameterError(f"unknown parameter {name!r} ({where}).{hint}")
+    resolver = _Resolver({stage: declared})
+    resolver.set(stage, values, where)
+    return resolver.resolved[stage]
+
+
 def modernize(recorded: Mapping[str, Mapping[str, Any]], stages: Stages) -> dict[str, Any] | None:
     """Parameters of a run's record in today's names, completed with the defaults.
 
@@ -252,6 +267,10 @@ def _typed(text: Text, parameter: Parameter, where: str) -> Any:
 
 def _load(text: str) -> Any:
     """The value of one YAML document; raises `ParameterError`, in one line without the file."""
+    # Here, because a notebook opened by hand needs none.
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
     try:
         return YAML(typ="safe", pure=True).load(text)
     # Control characters, a date without its day, an integer of thousands of digits, `!!bool 3`.

@@ -138,6 +138,11 @@ def quiet_stderr() -> Iterator[None]:
         os.close(kept)
 
 
+def committed(path: Path) -> str | None:
+    """The text of the file `path` of the project in its last commit; None outside git."""
+    return _output("git", "-C", str(path.parent), "show", f"HEAD:./{path.name}")
+
+
 def _output(*command: str) -> str | None:
     """What `command` prints, or None where it fails or is not there."""
     try:

@@ -15,7 +15,8 @@ from hcr.errors import RunError
 from hcr.runs import environment, files
 
 __all__ = ["COMPARE", "COMPARISON", "LAB", "RUN_VARIABLE", "Run", "check_name", "clock", "finished"]
-__all__ += ["now", "open", "parameters", "read", "read_metrics", "results", "shown", "update"]
+__all__ += ["is_by_hand", "now", "open", "parameters", "read", "read_metrics", "results", "shown"]
+__all__ += ["update"]
 
 LAB = "lab"
 COMPARE = "compare"
@@ -49,10 +50,10 @@ class Run:
         """Where to read `file`. Raises `RunError` where it is missing."""
         if self.source is not None and (self.source / file).is_file():
             return self.source / file
-        raise RunError(
-            f"{self.stage} reads {file}, which a stage before it writes. Received: none. "
-            "Run them all with: uv run run_all.py"
-        )
+        maker = {"data.json": "01_eda", "balance.npz": "02_balance"}.get(file, "03_train")
+        remedy = f"Run {maker} first." if self.by_hand else "Run them all with: uv run run_all.py"
+        rule = f"{self.stage} reads {file}, which a stage before it writes"
+        raise RunError(f"{rule}. Received: none. {remedy}")
 
     def record(self, **entries: Any) -> None:
         """Put `entries` into this stage's part of `run.json`."""
@@ -89,24 +90,29 @@ class Run:
             files.write_json(self.path("metrics.json"), dict(sorted(metrics.items())))
 
 
-def open(name: str, stage: str, needs: Sequence[str] = (), required: bool = True) -> Run:
+def is_by_hand(name: str) -> bool:
+    """Whether the notebook of the run `name` was opened by hand rather than by `run_all.py`."""
+    return os.environ.get(RUN_VARIABLE) != name
+
+
+def open(name: str, stage: str, needs: Sequence[str] = ()) -> Run:
     """Open the run that a notebook writes to.
 
     Under `run_all.py` that is the run `name`. A notebook opened by hand writes to the run `lab`,
     and reads the files that it `needs` from one folder: `lab` where it has all of them, else the
-    newest finished run that has; it prints one line that says so. Unless such a folder is
-    `required`, `Run.source` may be None.
+    newest finished run that has; it prints one line that says so. Without such a folder
+    `Run.source` is None.
 
-    Raises `RunError` where a needed file is missing, or a notebook opened by hand names another run
-    in `name`, its parameter `run`.
+    Raises `RunError` where a notebook opened by hand names another run in `name`, its parameter
+    `run`.
     """
     for part in str(name).split("/"):
         check_name(part)
-    by_hand = os.environ.get(RUN_VARIABLE) != name
+    by_hand = is_by_hand(name)
     if by_hand and name != LAB:
         raise RunError(
-            f"A notebook opened by hand writes to the run {LAB!r}. Received: run={name!r}. "
-            f"Use: uv run run_all.py --run {name}"
+            f"A notebook opened by hand writes to the run {LAB!r}. Received: run = {name!r}. "
+            f"Leave it, and keep the finished run with out.save_as({name!r})."
         )
     run = Run(name, stage, environment.outputs_folder() / name, by_hand)
     if not by_hand:
@@ -115,8 +121,6 @@ def open(name: str, stage: str, needs: Sequence[str] = (), required: bool = True
     if needs:
         folders = [run.folder, *finished()]
         run.source = next((f for f in folders if all((f / file).is_file() for file in needs)), None)
-        if run.source is None and required:
-            run.input(needs[0])
         if run.source not in (None, run.folder):
             note = f"; {', '.join(needs)} taken from {shown(run.source)}"
 
