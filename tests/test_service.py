@@ -298,5 +298,5 @@ def test_what_cannot_be_served_is_told(words, told, address):
     process = started(*(str(port_of(address)) if word == "taken" else word for word in words))
     out, error = process.communicate(timeout=60)
     assert told in error.splitlines()[-1]
-    assert process.returncode == (2 if "many" in words else 1)
+    assert process.returncode == (1 if "nowhere" in words else 2)
     assert out == ""

@@ -65,7 +65,11 @@ def part(name: str, split: str) -> Split:
     if paths[-1] == LISTED[SUBSET]:
         return rebuild(part("emnist-bymerge", split).images)
     for path in paths:
-        check_official(path)
+        if path.name in MEMBERS and files.sha256(path) != MEMBERS[path.name]:
+            rule = f"{path} must be the official file"
+            raise DataError(
+                f"{rule}. Received: another SHA-256. Get it again, or put it elsewhere."
+            )
     # In EMNIST Letters A is 1.
     first = int(name == "emnist-letters")
     stored = read_split(paths, split, len(described()[name].characters), first)
@@ -118,10 +122,3 @@ def emnist_file(name: str) -> Path:
             with files.writing(target) as aside:
                 aside.write_bytes(content)
     return target.resolve()
-
-
-def check_official(path: Path) -> None:
-    """Raise `DataError` where a gzipped file of EMNIST is not the official one."""
-    if path.name in MEMBERS and files.sha256(path) != MEMBERS[path.name]:
-        rule = f"{path} must be the official file"
-        raise DataError(f"{rule}. Received: another SHA-256. Get it again, or put it elsewhere.")

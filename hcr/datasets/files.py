@@ -60,12 +60,10 @@ def find(family: str, *forms: Sequence[str]) -> list[Path]:
 
 def _inside(folder: Path, name: str) -> Path | None:
     """The file `name` in `folder`; Kaggle writes `.idx3`, and has folders of a file's name."""
-    for each in (name, name.replace("-idx", ".idx")):
-        packed = [f"{each}.gz", *[f"{each}.zip"] * each.endswith(".csv")]
-        for place in (each, *packed, f"{each}/{each}"):
-            if (folder / place).is_file():
-                return (folder / place).resolve()
-    return None
+    ends = ("", ".gz", ".zip") if name.endswith(".csv") else ("", ".gz")
+    both = (name, name.replace("-idx", ".idx"))
+    places = (x for each in both for x in (*(each + end for end in ends), f"{each}/{each}"))
+    return next(((folder / x).resolve() for x in places if (folder / x).is_file()), None)
 
 
 @contextmanager

@@ -36,14 +36,14 @@ REMEDY = "Mend it (docs/own_data.md), or give another path."
 
 def info(name: str, options: Options) -> Info:
     """What is known of the user's data; the title has the name of the file or folder."""
-    path = _path(options)
+    path, source = _scanned(options)
     title = f"{path.name if path.is_dir() else path.stem} (your own)"
-    return Info(title, _scanned(path).characters, "your own", "your own data", "")
+    return Info(title, source.characters, "your own", "your own data", "")
 
 
 def sources(name: str, options: Options) -> list[Path]:
     """All files that are read. Raises `DataError` for anything that is none of the forms."""
-    return _scanned(_path(options)).files
+    return _scanned(options)[1].files
 
 
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:
@@ -53,25 +53,21 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     `from_picture`. Raises `DataError` where an image is broken, labels and images don't fit
     together, or a character has too few images.
     """
-    path, orientation = _path(options), options.orientation
+    orientation = options.orientation
     if orientation not in ORIENTATIONS:
         hint = nearest(orientation, ORIENTATIONS)
         raise ParameterError(f"There is no orientation {orientation!r}.{hint}")
-    source = _scanned(path)
+    path, source = _scanned(options)
     with files.reading(path, FORM, REMEDY):
         return _split(source, orientation)
 
 
-def _scanned(path: Path) -> Source:
-    with files.reading(path, FORM, REMEDY):
-        return scan(path)
-
-
-def _path(options: Options) -> Path:
-    """Where the data lie."""
+def _scanned(options: Options) -> tuple[Path, Source]:
+    """Where the data lie, and what lies there."""
     for path in files.from_here(options.path) if options.path else ():
         if path.exists():
-            return path.resolve()
+            with files.reading(path.resolve(), FORM, REMEDY):
+                return path.resolve(), scan(path.resolve())
     raise DataError(
         f"own is read from {FORM}, where path says. Received: nothing at {options.path}. "
         "Give it, as in -p shared.path=my_letters."

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from hcr.errors import DataError
+from hcr.preprocessing import check_images
 from hcr.preprocessing.labels import LABEL_SETS
 from hcr.runs import files
 
@@ -64,9 +65,7 @@ class Split:
     originals: np.ndarray | None = None  # uint64 (n,), hashes of the images before `reframed`
 
     def __post_init__(self) -> None:
-        form = f"{self.images.dtype} {self.images.shape}"
-        if self.images.dtype != np.uint8 or self.images.shape[1:] != (28, 28):
-            raise DataError(f"Images must be uint8 of shape (n, 28, 28). Received: {form}.")
+        check_images(self.images)
         for values in (self.labels, self.strokes, self.writers, self.sources, self.originals):
             if values is not None and len(self.images) != len(values):
                 rule = "There must be one label, drawing, writer and source per image"

@@ -83,15 +83,14 @@ def pixel_table(path: Path) -> PixelTable | None:
         return cells[:, pixels].reshape(-1, side, side)
 
     def images() -> np.ndarray:
-        try:
+        with suppress(ValueError):
             return read(np.uint8)
-        except ValueError:
-            try:
-                values = read(np.float32)
-            except ValueError as error:  # without what NumPy advises
-                raise ValueError(f"{error}".partition(";")[0]) from error
-            whole = ((values >= 0) & (values <= 255) & (values % 1 == 0)).all()
-            return values.astype(np.uint8) if whole else values
+        try:
+            values = read(np.float32)
+        except ValueError as error:  # without what NumPy advises
+            raise ValueError(f"{error}".partition(";")[0]) from error
+        whole = ((values >= 0) & (values <= 255) & (values % 1 == 0)).all()
+        return values.astype(np.uint8) if whole else values
 
     return PixelTable(labels, images)
 

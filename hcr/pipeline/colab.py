@@ -80,18 +80,12 @@ def run(params_file: str, *options: str) -> None:
     machine = environment.hardware()
     gpu = machine["gpu"] or "no GPU (Runtime > Change runtime type may have one)"
     print(f"{machine['cores']} cores, {machine['memory_gib']} GiB, {gpu}.", flush=True)
-    child = subprocess.Popen(
-        [sys.executable, "run_all.py", params_file, *options],
-        cwd=environment.root(),
-        env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        # An interrupt reaches it once, from here, whomever the front end sends it to.
-        start_new_session=True,
-    )
+    command = [sys.executable, "run_all.py", params_file, *options]
+    variables = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    # In a session of its own an interrupt reaches it once, from here, whomever it is sent to.
+    pipes |= {"encoding": "utf-8", "errors": "replace", "start_new_session": True}
+    child = subprocess.Popen(command, cwd=environment.root(), env=variables, **pipes)
     try:
         for line in child.stdout:
             print(line, end="", flush=True)

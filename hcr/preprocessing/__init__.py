@@ -6,6 +6,7 @@ it from one that does not, and `to_gray_levels` scales an array's grays. Beside 
 `labels`, `synthesis`, `corruptions` and `ink`.
 """
 
+# ruff: noqa: F401
 from hcr.preprocessing.arrays import gray_range, to_gray_levels
 from hcr.preprocessing.images import EMNIST, FRAMINGS, SIDE, Framing, check_images
 from hcr.preprocessing.pictures import (
@@ -16,7 +17,3 @@ from hcr.preprocessing.pictures import (
     read_picture,
 )
 from hcr.preprocessing.strokes import BLUR, PEN, from_strokes
-
-__all__ = ["BLUR", "EMNIST", "FRAMINGS", "PEN", "SIDE", "Framing", "TooLargeError"]
-__all__ += ["check_images", "from_picture", "from_strokes", "gray_range"]
-__all__ += ["pixels_of", "read_ink", "read_picture", "to_gray_levels"]

@@ -22,7 +22,6 @@ CORRUPTIONS: dict[str, tuple[float, ...]] = {
     "contrast": (0.2, 0.4, 0.6, 0.75, 0.9),  # of the contrast lost
     "occlusion": (2.0, 4.0, 6.0, 8.0, 10.0),  # px, side of a hidden square
 }
-STRENGTHS = (1, 2, 3, 4, 5)
 
 
 def corrupt(images: np.ndarray, corruption: str, strength: int, seed: int = 0) -> np.ndarray:

@@ -5,6 +5,7 @@ one character, `recognize_page` for rows of them, `predict` for many images.
 `hcr.recognizer.service` answers over HTTP.
 """
 
+# ruff: noqa: F401
 from hcr.recognizer.page import PageCharacter, draw_page
 from hcr.recognizer.recognizer import (
     Recognition,
@@ -15,7 +16,3 @@ from hcr.recognizer.recognizer import (
     load_start,
 )
 from hcr.recognizer.sources import PRETRAINED, About, about, inherited, keras_files, located, named
-
-__all__ = ["PRETRAINED", "About", "PageCharacter", "Recognition", "Recognizer", "about", "choices"]
-__all__ += ["draw_page", "inherited", "keras_files", "load_all", "load_for", "load_start"]
-__all__ += ["located", "named"]

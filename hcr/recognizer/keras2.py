@@ -304,14 +304,13 @@ def check_archive(path: Path) -> int:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            missing = sorted(MEMBERS - set(archive.namelist()))
-            reason = f"an archive without {missing[0]}" if missing else None
+            if missing := sorted(MEMBERS - set(archive.namelist())):
+                raise ValueError(f"without {missing[0]}")
             # What comes out of a member is no more than it declares.
             size = sum(member.file_size for member in archive.infolist())
             if size > MOST:
-                reason = f"{size:,} bytes, unpacked, where at most {MOST:,} are taken"
-            if not reason:
-                return int(json.loads(archive.read("metadata.json"))["keras_version"][0])
+                raise ValueError(f"{size:,} bytes, unpacked, where at most {MOST:,} are taken")
+            return int(json.loads(archive.read("metadata.json"))["keras_version"][0])
     except (zipfile.BadZipFile, OSError, ValueError, LookupError, TypeError) as error:
-        reason = f"no whole archive ({error})"
-    raise ModelError(f"{path} must be a .keras file. Received: {reason}. Copy it again.")
+        rule = f"{path} must be a .keras file"
+        raise ModelError(f"{rule}. Received: no whole one ({error}). Copy it again.") from error

@@ -184,7 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
     command = argparse.ArgumentParser(
         prog="python -m hcr serve",
         description="Answer over HTTP what character a picture or pen strokes show.",
-        epilog="Exit codes: 0 ended, 1 no such model, characters or address, 2 wrong arguments.",
+        epilog="Exit codes: 0 ended, 1 no such model, 2 wrong arguments, characters or address.",
     )
     add = command.add_argument
     text = "a pretrained model's name, a run's folder, a .tflite or .keras file; default: emnist"
@@ -197,13 +197,8 @@ def main(arguments: list[str] | None = None) -> int:
     add("--allow-host", metavar="NAME", action="append", default=[], help=text)
     text = "a site whose pages may send requests, such as https://example.org; may be repeated"
     add("--origin", metavar="URL", action="append", default=[], help=text)
-    try:
+    with suppress(KeyboardInterrupt):
         asyncio.run(_serve(command.parse_args(arguments)))
-    except HcrError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        pass
     return 0
 
 
