@@ -76,6 +76,7 @@ def visit(
 def live(chromium: Any, width: int = 1280, height: int = 900, **options: Any) -> Iterator[Any]:
     """A page that may use the network, for what a server of the test's own serves."""
     context = chromium.new_context(viewport={"width": width, "height": height}, **options)
+    context.set_default_timeout(120_000)
     try:
         yield context.new_page()
     finally:

@@ -9,7 +9,7 @@ import numpy as np
 
 from hcr.pad.answers import error_html
 from hcr.pad.surface import Guard, Surface
-from hcr.preprocessing.labels import KINDS
+from hcr.preprocessing.labels import KINDS, spans
 from hcr.recognizer import Recognition, Recognizer
 
 NONE = "none"
@@ -39,7 +39,8 @@ class Models:
         self._only = widgets.Dropdown(options=list(KINDS), description="Characters", **look)
         for menu in (self._first, self._second, self._only):
             menu.observe(changed, names="value")
-        self.widget = widgets.HBox(layout={"flex_flow": "row wrap"})
+        self._known = widgets.HTML()
+        self.widget = widgets.HBox(layout=_WRAP)
 
     @property
     def chosen(self) -> list[str]:
@@ -56,6 +57,9 @@ class Models:
     def refresh(self) -> None:
         """Show the menus that leave something to choose."""
         labels = [self.load(name).labels for name in self.chosen]
+        known = (f"{name}: {spans(some)}" for name, some in zip(self.chosen, labels, strict=True))
+        text = "<br>".join(escape(each) for each in dict.fromkeys(known))
+        self._known.value = f'<div class="hcr-note">{text}</div>'
         kinds = ["all"]
         for kind, has in KINDS.items():
             leaves = [sum(map(has, each)) for each in labels]
@@ -66,7 +70,8 @@ class Models:
             self._only.options = kinds
             self._only.value = kept
         menus = [self._first, self._second] if len(self._models) > 1 else []
-        self.widget.children = [*menus, *([self._only] if len(kinds) > 1 else [])]
+        only = [self._only] if len(kinds) > 1 else []
+        self.widget.children = [*menus, *only, self._known]
 
     def limited(self, name: str) -> Recognizer:
         """The model of that name, limited to the characters that are chosen."""

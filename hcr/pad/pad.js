@@ -44,4 +44,40 @@
   for (const kind of ["mousedown", "touchstart"]) pad.addEventListener(kind, begins, true);
   for (const kind of ["mouseup", "mouseout", "touchend", "touchcancel"])
     pad.addEventListener(kind, ends, true);
+
+  // ipycanvas keeps every key to itself. Those that the pad has no use for go on to JupyterLab and
+  // the browser: Ctrl-S, Ctrl-B, F5. Undo and redo do not, nor copy and paste, which would be a
+  // cell's; Ctrl-V still pastes, since its own action is let happen.
+  const kept = /^[zycxva]$/i;
+  const key = event => {
+    if (!event.target.closest(".hcr-paper")) return;
+    const command = event.ctrlKey || event.metaKey || event.altKey;
+    const passed = (command && !kept.test(event.key)) || /^F\d/.test(event.key);
+    if (passed) event.stopPropagation = () => {};
+    if (passed || (command && /^v$/i.test(event.key))) event.preventDefault = () => {};
+  };
+  pad.addEventListener("keydown", key, true);
+  // On its way up the key is JupyterLab's, which may keep it from the browser.
+  pad.addEventListener("keydown", event => delete event.preventDefault);
+
+  // "Run All" ends with the last cell in view. The pad comes back, at the top, until somebody goes
+  // elsewhere; one who draws stays.
+  const cell = pad.closest(".jp-Notebook .jp-Cell");
+  const board = cell?.closest(".jp-WindowedPanel-outer, .jp-Notebook");
+  if (!board) return;
+  const back = () => {
+    const off = pad.getBoundingClientRect().top - board.getBoundingClientRect().top - 4;
+    if (Math.abs(off) > 8 && pad.offsetParent) board.scrollTop += off;
+  };
+  const events = ["wheel", "keydown", "pointerdown", "touchmove"];
+  const leaves = event => event.isTrusted && (event.type == "wheel" || !pad.contains(event.target)) && stop();
+  const watch = setInterval(back, 100);
+  const stop = () => {
+    clearInterval(watch);
+    board.removeEventListener("scroll", back);
+    for (const kind of events) document.removeEventListener(kind, leaves, true);
+  };
+  board.addEventListener("scroll", back);
+  for (const kind of events) document.addEventListener(kind, leaves, true);
+  setTimeout(stop, 30000);
 }

@@ -93,7 +93,7 @@ class Pad(widgets.VBox):
         return guarded
 
     def _leave(self, backward: bool) -> None:
-        before = self._models.widget.children[-1:] if backward else ()
+        before = self._models.widget.children[-2:-1] if backward else ()
         target = before[0] if before else self._controls.first
         if hasattr(target, "focus"):
             target.focus()
