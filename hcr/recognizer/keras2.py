@@ -313,4 +313,4 @@ def check_archive(path: Path) -> int:
             return int(json.loads(archive.read("metadata.json"))["keras_version"][0])
     except (zipfile.BadZipFile, OSError, ValueError, LookupError, TypeError) as error:
         rule = f"{path} must be a .keras file"
-        raise ModelError(f"{rule}. Received: no whole one ({error}). Copy it again.") from error
+        raise ModelError(f"{rule}. Received: no whole archive ({error}). Copy it again.") from error
