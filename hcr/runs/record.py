@@ -55,6 +55,11 @@ class Run:
         rule = f"{self.stage} reads {file}, which a stage before it writes"
         raise RunError(f"{rule}. Received: none. {remedy}")
 
+    def say(self, text: str) -> None:
+        """Print `text` in a notebook opened by hand: what takes a while, and what it does."""
+        if self.by_hand:
+            print(text, flush=True)
+
     def record(self, **entries: Any) -> None:
         """Put `entries` into this stage's part of `run.json`."""
         update(self.folder, lambda record: _stage(record, self.stage).update(entries))
