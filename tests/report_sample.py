@@ -69,6 +69,18 @@ def images() -> Figure:
     return figure
 
 
+def reacting(run: runs.Run) -> reports.Output:
+    """A matrix of two by two whose lower left cell has images, each of another gray."""
+    figure = Figure(figsize=(6, 3))
+    figure.subplots().imshow([[0, 1], [1, 0]], cmap="gray", aspect="auto")
+    images = np.arange(11, dtype=np.uint8)[:, None, None].repeat(28, 1).repeat(28, 2) * 17
+    rows = [(0, 1, 1, 1, "Lower left.", range(11)), (1, 0, 1, 1, EVIL, ())]
+    rows += [(1, 1, 1, 1, "Lower right.", ())]
+    points = pd.DataFrame(rows, columns=["x", "y", "width", "height", "text", "images"])
+    more = {"points": points, "pictures": images, "texts": [f"image {i}" for i in range(11)]}
+    return reports.figure(run, figure, "reacts", "A matrix.", raster=True, **more)
+
+
 def frame(rows: int = 30, label: str = "A") -> pd.DataFrame:
     columns = {f"a measure with a long name {i}": np.linspace(1, 2, rows) for i in range(9)}
     shares = {"images": np.arange(rows) + 995, "share": np.linspace(0, 1, rows)}

@@ -28,6 +28,8 @@ def folder(tmp_path_factory):
         output = reports.table(run, sample.unsorted(), "sorted", "Sorted", FORMATS)
         cells = sample.markdown("# Sort"), sample.code("t", sample.display(output))
         write(run, "sorted", reports.notebook_html(sample.notebook(*cells), record, "01_eda"))
+        cells = sample.markdown("# React"), sample.code("r", sample.display(sample.reacting(run)))
+        write(run, "reacts", reports.notebook_html(sample.notebook(*cells), record, "01_eda"))
         failing = sample.code("fit()", sample.error("ValueError", "x " * 200, "long line " * 90))
         broken = sample.notebook(sample.markdown("# Train\n\n## Fit"), failing)
         write(run, "03_train", reports.notebook_html(broken, record, "03_train"))
@@ -111,27 +113,79 @@ def test_each_kind_of_column_sorts_in_its_own_way_both_ways(chromium, folder):
         assert it.page.evaluate(mark) == "none"
 
 
-def test_a_figure_that_is_too_wide_is_shown_whole_and_opens_in_full_size(chromium, folder):
+def test_any_figure_can_be_enlarged_with_mouse_and_keys(chromium, folder):
     image = ".hcr-scroll img"
-    inside = f"document.querySelector('{image}').getBoundingClientRect().right <= innerWidth"
-    with browser.visit(chromium, folder / "01_eda.html", 1280) as it:
-        assert it.page.get_by_role("button", name="Full size").count() == 0
-    with browser.visit(chromium, folder / "01_eda.html", 390) as it:
-        assert it.page.evaluate(inside)
-        small = it.page.locator(image).first.bounding_box()["width"]
-        button = it.page.get_by_role("button", name="Full size").first
-        button.focus()
-        it.page.keyboard.press("Enter")
-        full = it.page.locator("dialog.full")
-        assert full.locator("img").bounding_box()["width"] > 1.4 * small
-        assert browser.overflow(it.page) <= 0
-        it.page.keyboard.press("Escape")
-        assert full.is_hidden()
-        assert it.page.evaluate("document.activeElement.textContent") == "Full size"
-        it.page.locator(image).first.click()
-        full.get_by_role("button", name="Close").click()
-        assert full.is_hidden()
-        assert it.problems == []
+    for width in (1280, 390):
+        with browser.visit(chromium, folder / "01_eda.html", width) as it:
+            it.page.get_by_role("button", name="Enlarge").first.focus()
+            it.page.keyboard.press("Enter")
+            full = it.page.locator("dialog.full")
+            before = full.locator("img").bounding_box()["width"]
+            assert before > 1.1 * it.page.locator(image).first.bounding_box()["width"]
+            full.get_by_role("button", name="Larger").click()
+            assert full.locator("img").bounding_box()["width"] > 1.4 * before
+            assert browser.overflow(it.page) <= 0
+            it.page.keyboard.press("Escape")
+            assert full.is_hidden()
+            assert it.page.evaluate("document.activeElement.textContent") == "Enlarge"
+            it.page.locator(image).first.click()
+            full.get_by_role("button", name="Close").click()
+            assert full.is_hidden()
+            assert it.problems == []
+
+
+def at(image, x: float, y: float) -> dict:
+    box = image.bounding_box()
+    return {"x": box["width"] * x, "y": box["height"] * y}
+
+
+def test_a_place_of_a_figure_says_what_it_is_and_shows_its_images(chromium, folder):
+    for width, kind in ((1280, "light"), (390, "dark")):
+        with browser.visit(chromium, folder / "reacts.html", width, color_scheme=kind) as it:
+            places, panel = it.page.locator(".hcr-places"), it.page.locator(".hcr-panel")
+            image, tip = places.locator("img"), places.locator(".tip")
+            image.hover(position=at(image, 0.8, 0.2))  # the upper right
+            assert tip.inner_text() == sample.EVIL
+            image.click(position=at(image, 0.8, 0.2))
+            assert panel.is_hidden()  # it has no images
+            image.click(position=at(image, 0.3, 0.8))
+            assert panel.locator("p").inner_text() == "Lower left. The first 8 of 11:"
+            assert panel.locator("li").all_inner_texts() == [f"image {i}" for i in range(8)]
+            ink = "c => c.getContext('2d').getImageData(0, 0, 28, 28).data[0]"
+            it.page.wait_for_timeout(300)
+            grays = panel.locator("canvas").evaluate_all(f"all => all.map({ink})")
+            assert grays == [255 - 17 * i for i in range(8)]
+            assert browser.overflow(it.page) <= 0
+            it.page.keyboard.press("Escape")
+            assert panel.is_hidden()
+            for key in ("ArrowRight", "ArrowLeft"):  # from the lower left
+                it.page.keyboard.press(key)
+            assert tip.inner_text() == "Lower left."
+            it.page.keyboard.press("Enter")
+            panel.get_by_role("button", name="Close").click()
+            assert it.page.evaluate("document.activeElement.className") == "hcr-places"
+            # As large as the window it reacts, too; the first Escape closes the images alone.
+            it.page.get_by_role("button", name="Enlarge").click()
+            full = it.page.locator("dialog.full")
+            full.locator("img").click(position=at(full.locator("img"), 0.3, 0.8))
+            assert full.locator(".hcr-panel li").count() == 8
+            it.page.keyboard.press("Escape")
+            assert full.is_visible()
+            assert panel.is_hidden()
+            assert it.problems == []
+    with browser.visit(chromium, folder / "reacts.html", scripts=False) as it:
+        assert it.page.locator("figure img").is_visible()
+
+
+def test_rows_of_a_table_are_found_by_words_or_by_a_character(chromium, folder):
+    with browser.visit(chromium, folder / "sorted.html") as it:
+        rows, field = it.page.locator("tbody tr:visible"), it.page.get_by_role("searchbox")
+        for text, found in {"b": 1, "min 5": 2, "3": 2, "a1 7": 1, "": 9}.items():
+            field.fill(text)
+            assert rows.count() == found, text
+        field.fill("b")
+        it.page.emulate_media(media="print")
+        assert rows.count() == 9
 
 
 def test_every_link_within_the_run_leads_somewhere(chromium, folder):
@@ -159,7 +213,7 @@ def test_print_hides_code_and_shows_whole_tables(chromium, folder):
         it.page.emulate_media(media="print")
         assert it.page.locator("details.code:visible").count() == 0
         assert it.page.locator(".contents").is_hidden()
-        assert not it.page.get_by_role("button", name="Full size").first.is_visible()
+        assert not it.page.get_by_role("button", name="Enlarge").first.is_visible()
         cut = "[...document.querySelectorAll('.hcr-table')].map(e => getComputedStyle(e).maxHeight)"
         assert set(it.page.evaluate(cut)) == {"none"}
 

@@ -45,7 +45,7 @@ def every(run: runs.Run, split: datasets.Split) -> dict:
     return {
         "samples": galleries.samples(run, split, DIGITS),
         "suspects": galleries.suspects(run, split, SUSPECTS),
-        "mistakes": galleries.mistakes(run, split, answers, doubted=range(5)),
+        "mistakes": galleries.mistakes(run, split, answers),
     }
 
 
@@ -58,9 +58,10 @@ def test_in_a_report_each_is_a_still_figure(reported, split):
             assert image.width > 300
 
 
-def test_by_hand_the_images_of_each_choice_can_be_paged(tmp_path, split):
+def test_by_hand_the_images_of_each_choice_can_be_paged(tmp_path, split, capsys):
     by_hand = runs.Run("lab", "01_eda", tmp_path / "lab", by_hand=True)
     shown = every(by_hand, split)
+    mistakes = shown.pop("mistakes")
     options = {}
     for name, box in shown.items():
         controls, picture = box.children
@@ -75,8 +76,10 @@ def test_by_hand_the_images_of_each_choice_can_be_paged(tmp_path, split):
     assert "3  (100)" in options["samples"]
     assert not any(each.startswith("9") for each in options["samples"])
     assert options["suspects"] == ["all  (3)", "1 or rather 7  (2)", "3 or rather 5  (1)"]
-    assert options["mistakes"][0] == "all  (60)"
-    assert options["mistakes"][-1] == "doubted labels  (5)"
+    mistakes.children[0].value = "3"  # the true class; the other one is any mistake
+    assert "of 5 images" in capsys.readouterr().out
+    mistakes.children[1].value = "3"
+    assert "of 95 images" in capsys.readouterr().out
     assert not by_hand.folder.exists()
     chosen, page = shown["samples"].children[0].children
     chosen.value = "3  (100)"

@@ -75,6 +75,24 @@ def test_a_figure_drawn_again_replaces_its_entry_and_its_other_form(run):
     assert [each["caption"] for each in stage(run)["figures"]] == ["Three"]
 
 
+def test_the_places_of_a_figure_lie_where_they_are_drawn(run):
+    output = sample.reacting(run)
+    places = output.metadata["reaction"]["places"]
+    with Image.open(run.path("figures/01_reacts.png")) as image:
+        gray, (width, height) = np.asarray(image.convert("L")), image.size
+    for (left, top, right, bottom, *_), dark in zip(places, (255, 255, 0), strict=True):
+        x, y = (np.array([left, right]) * width, np.array([top, bottom]) * height)
+        inside = gray[int(y[0]) + 4 : int(y[1]) - 4, int(x[0]) + 4 : int(x[1]) - 4]
+        assert (inside == dark).all()
+    assert np.ptp(gray[:, int(places[0][2] * width) + np.array([-4, 4])]) == 255
+
+
+def test_a_sprite_of_too_many_bytes_shows_fewer_images_of_a_place(run, monkeypatch):
+    monkeypatch.setattr(show, "MOST_SPRITE_BYTES", 1)
+    lower_left = sample.reacting(run).metadata["reaction"]["places"][0]
+    assert lower_left[5:] == [11, [0]]
+
+
 def test_text_is_never_markup(run):
     evil = sample.EVIL
     frame = pd.DataFrame({evil: [evil], "n": [1]}, index=pd.Index([evil], name=evil))

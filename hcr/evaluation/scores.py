@@ -153,8 +153,11 @@ def wilson(successes: ArrayLike, n: ArrayLike) -> tuple:
 
 
 def share_interval(right: ArrayLike, seed: int = 0, writers: ArrayLike | None = None) -> Interval:
-    """The interval of the share of `right`, bool (n,): Wilson's, or over the writers."""
-    if writers is not None:
+    """The interval of the share of `right`, bool (n,): over the writers, else Wilson's.
+
+    Where all are right, resamples would say that no mistake is possible.
+    """
+    if writers is not None and not np.all(right):
         return mean_interval(right, seed, writers)
     low, high = wilson(np.sum(right), np.size(right))
     return float(low), float(high)
@@ -173,7 +176,10 @@ def balanced_accuracy_interval(
 
     A class that a resample misses is left out of its mean.
     """
-    sums, n = _resample(np.equal(labels, predicted), np.asarray(labels), seed, writers)
+    right = np.equal(labels, predicted)
+    if right.all():
+        return share_interval(right)
+    sums, n = _resample(right, np.asarray(labels), seed, writers)
     return _ends(np.nanmean(divide(sums, n), axis=1), writers)
 
 

@@ -7,6 +7,8 @@ the color-blind; a color means the same in every notebook (`COLORS`). Images sho
 # ruff: noqa: F401
 from hcr.plots.comparison import costs, curves, histories, ranking, strategies
 from hcr.plots.data import class_counts, image_map, ink_boxes, ink_by_class
-from hcr.plots.evaluation import confusion, per_class, reliability, risk_coverage, robustness
+from hcr.plots.evaluation import confusion, confusion_places, per_class, reliability, robustness
+
+from hcr.plots.evaluation import risk_coverage  # isort: skip
 from hcr.plots.images import drawings, groups, message, predictions, saliency, sheet
 from hcr.plots.look import COLORS, style

@@ -31,8 +31,7 @@ def confusion(
     `groups`, which a model confuses, stand side by side in a frame.
     """
     size, width = len(characters), look.class_width(characters)
-    alone = set(range(size)).difference(*groups)
-    blocks = sorted([*map(list, groups), *([i] for i in alone)], key=min)
+    blocks = _blocks(size, groups)
     order = np.concatenate(blocks)
     share = (counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))[np.ix_(order, order)]
     ax = look.axes(width * 0.87, width)
@@ -52,6 +51,37 @@ def confusion(
     ax.tick_params(axis="y", labelrotation=0)
     ax.set(xlabel="Predicted as", ylabel="True character")
     return ax
+
+
+def _blocks(size: int, groups: Sequence[Sequence[int]]) -> list[list[int]]:
+    """All classes in the order of `confusion`: those of a group side by side."""
+    alone = set(range(size)).difference(*groups)
+    return sorted([*map(list, groups), *([i] for i in alone)], key=min)
+
+
+def confusion_places(
+    characters: Sequence[str], groups: Sequence[Sequence[int]], answers: pd.DataFrame
+) -> pd.DataFrame:
+    """Where `confusion` says and shows what (see `hcr.reports.show`): its cells and rows' names.
+
+    `answers` has a row an image, from 0, and the columns true, predicted, probability. Confident
+    mistakes come first, and doubtful right ones; a row's name has the mistakes of its class.
+    """
+    order, side = np.concatenate(_blocks(len(characters), groups)), max(1, len(characters) / 20)
+    place = {characters[i]: at + 0.5 for at, i in enumerate(order)}
+    p, n = answers["probability"], answers["true"].value_counts()
+    wrong = answers["true"] != answers["predicted"]
+    ranked = answers.loc[p.where(~wrong, -p).sort_values(kind="stable").index]
+    parts = dict(ranked.groupby(["true", "predicted"]).groups)
+    mistakes = ranked[wrong.loc[ranked.index]].groupby("true").groups
+    parts |= {(a, None): images for a, images in mistakes.items()}
+    rows = []
+    for (a, b), images in parts.items():
+        text = f"{a} predicted as {b}" if b else f"All mistakes at {a}"
+        text += f": {len(images):,} of {n[a]:,}, {percent(len(images) / n[a])}."
+        x, width = (place[b], 1) if b else (-side / 2, side)
+        rows.append((x, place[a], width, 1, text, images))
+    return pd.DataFrame(rows, columns=["x", "y", "width", "height", "text", "images"])
 
 
 @look.style()

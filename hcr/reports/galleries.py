@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 import pandas as pd
+from IPython.display import display
 from matplotlib.axes import Axes
 
 from hcr import plots, reports
@@ -17,6 +18,7 @@ from hcr.preprocessing.synthesis import place_on_pad
 from hcr.runs import Run
 
 PAGE = 40
+MISTAKES = "any mistake"
 Shown = widgets.VBox | reports.Output
 
 
@@ -49,30 +51,39 @@ def suspects(run: Run, split: Split, frame: pd.DataFrame) -> Shown:
         captions = [f"{a} → {b}\n{i:,}" for i, a, b in shown.itertuples(index=False)]
         return plots.sheet(split.images[shown["index"]], 10, captions)
 
-    pairs = frame["given"], frame["suggested"]
-    groups = _by_pair(np.arange(len(frame)), *pairs, "{} or rather {}")
+    groups = {f"all  ({len(frame):,})": np.arange(len(frame))}
+    pairs = frame.groupby(["given", "suggested"], sort=False).indices
+    for (one, other), at in sorted(pairs.items(), key=lambda pair: -len(pair[1])):
+        groups[f"{one} or rather {other}  ({len(at):,})"] = at
     caption = "Suspected label errors: label, suggestion, index in the training split."
     caption = caption if len(frame) else "No suspected label error."
     return _gallery(run, groups, draw, "suspects", caption)
 
 
-def mistakes(run: Run, split: Split, answers: pd.DataFrame, doubted: np.ndarray = ()) -> Shown:
-    """The mistakes, by pair of characters; in a report, the most confident ones.
+def mistakes(run: Run, split: Split, answers: pd.DataFrame) -> Shown:
+    """By hand, the images of a true and a predicted class; in a report, confident mistakes.
 
-    `answers` has a row an image of `split`, and the columns true, predicted and probability;
-    mistakes that are `doubted`, indices, are a group of their own.
+    `answers` has a row an image of `split`, and the columns true, predicted and probability.
     """
-    wrong = answers[answers["true"] != answers["predicted"]]
-    wrong = wrong.sort_values("probability", ascending=False, kind="stable")
-    groups = _by_pair(wrong.index, wrong["true"], wrong["predicted"], "{} predicted as {}")
-    if len(doubted):
-        groups[f"doubted labels  ({len(doubted):,})"] = np.asarray(doubted)
-
-    def draw(indices: np.ndarray) -> Axes:
-        return plots.predictions(split.images[indices], answers.loc[indices], 8)
-
+    ranked = answers.sort_values("probability", ascending=False, kind="stable")
+    wrong = ranked[ranked["true"] != ranked["predicted"]]
     caption = "The most confident mistakes." if len(wrong) else "No mistakes."
-    return _gallery(run, groups, draw, "mistakes", caption)
+
+    def draw(rows: pd.DataFrame) -> Axes:
+        return plots.predictions(split.images[rows.index[:PAGE]], rows[:PAGE], 8)
+
+    if not run.by_hand:
+        return reports.figure(run, draw(wrong), "mistakes", caption, raster=True)
+
+    def show(true: str, predicted: str) -> None:
+        rows = wrong if MISTAKES in (true, predicted) else ranked
+        for name, chosen in (("true", true), ("predicted", predicted)):
+            rows = rows if chosen == MISTAKES else rows[rows[name] == chosen]
+        print(f"{min(len(rows), PAGE)} of {len(rows):,} images, the most confident first.")
+        display(draw(rows).figure)
+
+    names = [MISTAKES, *sorted(set(answers["true"]))]
+    return widgets.interactive(show, true=names, predicted=names)
 
 
 def drawings(
@@ -121,18 +132,6 @@ def drawings(
 
     button.on_click(clicked)
     return box
-
-
-def _by_pair(
-    indices: np.ndarray | pd.Index, one: pd.Series, other: pd.Series, form: str
-) -> dict[str, np.ndarray]:
-    """`indices`, all and by the pair of characters `one` and `other` of each, largest first."""
-    indices = np.asarray(indices)
-    groups = {f"all  ({len(indices):,})": indices}
-    rows = pd.DataFrame({"one": one, "other": other}).groupby(["one", "other"], sort=False).indices
-    for pair, at in sorted(rows.items(), key=lambda item: -len(item[1])):
-        groups[f"{form.format(*pair)}  ({len(at):,})"] = indices[at]
-    return groups
 
 
 def _gallery(

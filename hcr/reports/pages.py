@@ -21,6 +21,7 @@ from nbconvert import HTMLExporter
 from nbconvert.filters import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors.sanitize import SanitizeHTML
+from nbformat.v4 import new_markdown_cell
 
 from hcr import runs
 from hcr.reports.show import PNG, TEMPLATES, figure_html
@@ -96,19 +97,39 @@ class Exporter(HTMLExporter):
             extra_template_basedirs=[],
             sanitize_html=True,
             filters={
-                **{"clean_html": clean, "figure": _figure, "moment": moment, "value": value},
+                **{"clean_html": clean, "figure": self.figure, "moment": moment, "value": value},
                 "ansi2html": lambda text: Markup(ansi2html(ESCAPES.sub("", text))),
                 "clock": runs.clock,
             },
         )
         self.sections: list[tuple[str, str]] = []
         self.anchors: Counter[str] = Counter()
-        self.environment.globals["sections"] = self.sections
+        self.reactions: list[dict[str, Any]] = []
+        self.environment.globals |= {"sections": self.sections, "reactions": self.reactions}
         self.environment.autoescape = True
         self.environment.trim_blocks = self.environment.lstrip_blocks = True
         for name in ("style.css", "page.js"):
             text = Markup((TEMPLATES / name).read_text(encoding="utf-8"))
             self.environment.globals[name.replace(".", "_")] = text
+
+    def figure(self, output: Any) -> Markup:
+        """An image output as a figure with its caption; how it reacts is noted."""
+        svg = "image/svg+xml" in output.data
+        kind = "image/svg+xml" if svg else "image/png"
+        metadata, content = output.metadata.get(kind) or {}, str(output.data[kind]).encode()
+        reaction = metadata.get("reaction")
+        try:
+            data = content if svg else base64.b64decode(content)
+            at = len(self.reactions) if reaction else None
+            html = figure_html(data, str(metadata.get("caption") or ""), at)
+        except (ValueError, OSError, SyntaxError):  # no image; Pillow has all of these
+            return Markup()
+        if svg == data.startswith(PNG):
+            return Markup()
+        self.reactions += [reaction] if reaction else []
+        folded = escape(metadata.get("folded") or "")
+        form = "<details class='fold'><summary>{}</summary>{}</details>" if folded else "{}{}"
+        return Markup(form).format(folded, Markup(html))
 
     def markdown2html(self, source: str) -> str:
         """Markdown as HTML that is still to be sanitized; its sections are noted."""
@@ -162,21 +183,6 @@ def _sanitizer() -> SanitizeHTML:
     return SanitizeHTML(tags=TAGS.split(), attributes=allowed, styles=styles, strip=True)
 
 
-def _figure(output: Any) -> Markup:
-    """An image output as a figure with its caption."""
-    svg = "image/svg+xml" in output.data
-    kind = "image/svg+xml" if svg else "image/png"
-    metadata = output.metadata.get(kind) or {}
-    caption = str(metadata.get("caption") or "")
-    content = str(output.data[kind]).encode()
-    try:
-        data = content if svg else base64.b64decode(content)
-        html = figure_html(data, caption)
-    except (ValueError, OSError, SyntaxError):  # no image; Pillow has all of these
-        return Markup()
-    return Markup(html) if svg == (not data.startswith(PNG)) else Markup()
-
-
 def _cells(cells: Iterable[Any]) -> Iterable[Any]:
     """The cells that a page shows; those that failed are marked."""
     for cell in cells:
@@ -197,21 +203,33 @@ def _cells(cells: Iterable[Any]) -> Iterable[Any]:
 
 
 def _arranged(cells: list[Any]) -> list[Any]:
-    """The cells in a page's order: results, parameters, and last, folded, what is neither."""
-    results, parameters, folded, section = [], [], [], ""
+    """The cells in a page's order: results, parameters, and last, folded, what is neither.
+
+    A part, from a heading or bold words on, that shows only why it is skipped becomes a line.
+    """
+    parts: list[tuple[str, list[Any]]] = [("", [])]
     for cell in cells:
-        if cell.cell_type == "markdown" and (heading := re.match(r"##[ \t]+(.+)", cell.source)):
-            section = heading[1].strip()
-            if section in FOLDED:
-                cell.source = f"#{cell.source}"
-        if PARAMETERS in (cell.metadata.get("tags") or []):
-            parameters.append(cell)
-        elif section in FOLDED or (not section and cell.source.startswith("|")):
-            folded.append(cell)
-        else:
-            results.append(cell)
+        begins = re.match(r"(?:#+[ \t]+|\*\*)([^\n*]+)", cell.source)
+        if begins and cell.cell_type == "markdown":
+            parts.append((begins[1].strip(" ."), []))
+        parts[-1][1].append(cell)
+    results, parameters, folded, left_out = [], [], [], []
+    for title, part in parts:
+        shown = [output for cell in part for output in cell.get("outputs", ())]
+        texts = [output.get("text", "") for output in shown]
+        if texts and all(text.startswith("Skipped: ") for text in texts):
+            left_out.append(f"{title} ({texts[0][9:].strip().rstrip('.')})")
+            continue
+        for cell in part:
+            tables = not title and cell.source.startswith("|")
+            aside = parameters if PARAMETERS in (cell.metadata.get("tags") or []) else folded
+            (aside if aside is parameters or title in FOLDED or tables else results).append(cell)
+        if title in FOLDED:
+            part[0].source = f"#{part[0].source}"
     if folded:
         folded[0].metadata["opens"] = folded[-1].metadata["closes"] = True
+    if left_out:
+        results.append(new_markdown_cell(f"*Left out: {'; '.join(left_out)}.*"))
     return [*results, *parameters, *folded]
 
 

@@ -1,9 +1,20 @@
-"""How a notebook shows and saves a figure, a table, its results and its warnings: one way."""
+"""How a notebook shows and saves a figure, a table, its results and its warnings: one way.
+
+A figure reacts on its page where `figure` is given `points`, a data frame with a row a place. `x`
+and `y` are numbers of the axes, or of the figure's axes number `axes`; `text` is shown where one
+points at, touches or steps to the place. A place of an area has a `width` and a `height`, too; one
+with `images`, indices of `pictures` with the best first, shows them at a click, with their `texts`:
+
+    seen = pd.DataFrame({"x": log["epoch"], "y": log["loss"], "text": log["epoch"].map(str)})
+    reports.figure(out, axes, "loss", "The loss of each epoch.", points=seen)
+
+Whatever `points` say must be in the figure or a table as well, for paper and for JupyterLab.
+"""
 
 import base64
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,6 +38,9 @@ MOST_IMAGES, MOST_SVG_BYTES = 12, 250_000
 PNG = b"\x89PNG"
 PNG_DPI = 192  # CSS counts 96 dots an inch; this is twice that
 SIDES = b"width", b"height"
+PADDING = 0.08  # inches around a figure
+# The images of a figure that reacts: side, columns of the sprite, bytes of it, images of a place.
+SIDE, COLUMNS, MOST_SPRITE_BYTES, MOST_OF_PLACE = 28, 40, 1_500_000, (8, 6, 4, 3, 2, 1)
 LONG, MOST_ROWS = 20, 200  # rows of a table: more scroll, and more are only in its CSV
 
 # Of columns, wherever they occur.
@@ -35,7 +49,8 @@ RATES += ("balanced",)
 SHARES = ("accuracy", "balanced_accuracy", "top3", "top5", "ece", "gap")
 SHARES += ("val_accuracy", "val_balanced_accuracy")
 FORMATS: dict[Any, str] = dict.fromkeys(RATES, ".1%") | dict.fromkeys(SHARES, ".2%")
-FORMATS |= {"log_loss": ".4f", "f1": ".3f", "p_value": ".2g", "p_holm": ".2g"}
+FORMATS |= {"log_loss": ".4f", "f1": ".3f", "p_value": "p", "p_holm": "p"}
+HEADS = {"ece": "ECE", "f1": "F1", "p_value": "p", "p_holm": "p (Holm)"}  # others: without "_"
 # Label and format of the scores of `hcr.evaluation`.
 SCORES = {
     "accuracy": ("Accuracy", ".1%"),
@@ -194,19 +209,30 @@ def environment(run: runs.Run) -> Output:
 
 
 def figure(
-    run: runs.Run, drawn: Any, name: str, caption: str, headline: bool = False, raster: bool = False
+    run: runs.Run,
+    drawn: Any,
+    name: str,
+    caption: str,
+    headline: bool = False,
+    raster: bool = False,
+    points: pd.DataFrame | None = None,
+    pictures: np.ndarray | None = None,
+    texts: Sequence[str] = (),
+    folded: str = "",
 ) -> Output:
     """Save a Matplotlib figure as `figures/<NN>_<name>.svg` or `.png`, close it, and show it.
 
     `drawn` is a `Figure`, an `Axes`, an array of `Axes`, or a seaborn grid; the `caption` is one
     line of plain text. The run's front page shows a `headline`; `raster` says that it is made of
-    images, so that a PNG suits it better.
+    images, so that a PNG suits it better. Its page shows it below the words `folded`, if any.
+    `points`, `pictures` (n, 28, 28) `uint8` and their `texts`: how it reacts, see the module.
     """
     from matplotlib import pyplot
 
     drawn = (drawn.flat[0] if isinstance(drawn, np.ndarray) else drawn).figure.figure
     caption = _with_caveat(run, caption)
     path = save_figure(drawn, run.path(f"figures/{run.number}_{name}.svg"), raster)
+    more = {} if points is None or run.by_hand else _reaction(drawn, points, pictures, texts)
     pyplot.close(drawn)  # an open one would be shown a second time by the notebook
     file = f"figures/{path.name}"
     entry = {"name": path.stem, "file": file, "caption": caption, "headline": headline}
@@ -218,7 +244,44 @@ def figure(
         return Output(html, text)
     content = base64.b64encode(data).decode() if png else data.decode()
     image = {"image/png" if png else "image/svg+xml": content}
-    return Output(html, text, image, {"caption": caption})
+    return Output(html, text, image, {"caption": caption, "folded": folded, "reaction": more})
+
+
+def _reaction(
+    drawn: Any, points: pd.DataFrame, pictures: np.ndarray | None, texts: Sequence[str]
+) -> dict[str, Any]:
+    """What the page's script reads of a figure's places: sides as shares of the picture."""
+    drawn.draw_without_rendering()  # settles the layout
+    (left, bottom), (width, height) = (box := drawn.get_tightbbox().padded(PADDING)).min, box.size
+    lists = list(points["images"]) if "images" in points else [()] * len(points)
+    for most in MOST_OF_PLACE:
+        used = np.unique([i for each in lists for i in each[:most]]).astype(int)
+        sprite = _sprite(pictures[used]) if len(used) else b""
+        if len(sprite) <= MOST_SPRITE_BYTES:
+            break
+    places = []
+    for row, images in zip(points.to_dict("records"), lists, strict=True):
+        at, half = (np.array([row.get(k, 0) for k in each]) for each in ("xy", ("width", "height")))
+        sides = np.array([at - half / 2, at + half / 2])
+        sides = drawn.axes[row.get("axes", 0)].transData.transform(sides) / drawn.dpi
+        x, y = (sides[:, 0] - left) / width, 1 - (sides[:, 1] - bottom) / height
+        place = [round(float(side), 4) for side in (min(x), min(y), max(x), max(y))]
+        tiles = np.searchsorted(used, images[:most]).tolist()
+        places.append([*place, str(row["text"]), len(images), tiles])
+    sprite = {"png": base64.b64encode(sprite).decode(), "columns": COLUMNS, "side": SIDE}
+    return {"places": places, "sprite": sprite, "texts": [str(texts[i]) for i in used]}
+
+
+def _sprite(images: np.ndarray) -> bytes:
+    """A PNG of 16 grays with all `images`, ink black, `COLUMNS` in a row."""
+    rows = -(-len(images) // COLUMNS)
+    sheet = np.zeros((rows * COLUMNS, SIDE, SIDE), np.uint8)
+    sheet[: len(images)] = np.round(images / 17)
+    sheet = sheet.reshape(rows, COLUMNS, SIDE, SIDE).swapaxes(1, 2)
+    image, file = Image.fromarray(sheet.reshape(rows * SIDE, COLUMNS * SIDE), "P"), io.BytesIO()
+    image.putpalette(np.repeat(255 - 17 * np.arange(16), 3).tolist())
+    image.save(file, "PNG", optimize=True, bits=4)
+    return file.getvalue()
 
 
 def live(run: runs.Run, draw: Callable[[Any], Any], caption: str) -> Callable[[Any], None] | None:
@@ -256,8 +319,11 @@ def save_figure(drawn: Any, path: Path, raster: bool = False) -> Path:
     return path.with_suffix(form)
 
 
-def figure_html(data: bytes, caption: str) -> str:
-    """An SVG or a PNG, `data`, as a figure with its caption; a script in it cannot run."""
+def figure_html(data: bytes, caption: str, reaction: int | None = None) -> str:
+    """An SVG or a PNG, `data`, as a figure with its caption; a script in it cannot run.
+
+    `reaction` is which entry of the page's data says how it reacts, None where it does not.
+    """
     if data.startswith(PNG):
         kind = "png"
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
@@ -268,7 +334,7 @@ def figure_html(data: bytes, caption: str) -> str:
         sides = (re.search(rb'<svg[^>]*?\b%s="([\d.]+)pt"' % side, data) for side in SIDES)
         width, height = (round(float(side[1]) * 4 / 3) if side else 480 for side in sides)
     content = base64.b64encode(data).decode()
-    return str(macros().figure(kind, content, width, height, caption))
+    return str(macros().figure(kind, content, width, height, caption, reaction))
 
 
 def table(
@@ -312,7 +378,9 @@ def table_html(
     sides = ["right" if pd.api.types.is_numeric_dtype(kind) else "left" for kind in most.dtypes]
     long = len(most) > LONG and "kept" not in kind
     rows = cells.astype(str).itertuples(index=False, name=None)
-    return str(macros().table(kind, caption, long, heads, list(cells), sides, list(rows)))
+    parts = [str(name).partition(",") for name in cells]
+    names = [f"{HEADS.get(a) or re.sub('(?<=.)_(?=.)', ' ', a)}{b}{c}" for a, b, c in parts]
+    return str(macros().table(kind, caption, long, heads, names, sides, list(rows)))
 
 
 def formatted(frame: pd.DataFrame, formats: Mapping[str, str]) -> pd.DataFrame:
@@ -339,6 +407,8 @@ def typeset(text: str) -> str:
 def _cell(value: Any, form: str | None) -> str:
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return MISSING
+    if form == "p":  # a test's, which is never 0
+        return f"{value:.2g}" if value >= 1e-4 else "< 0.0001"
     if form is not None:
         return typeset(format(value, form))
     if isinstance(value, bool | np.bool_):
@@ -371,7 +441,7 @@ def _render(drawn: Any, **options: Any) -> bytes:
 
     file = io.BytesIO()
     with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": "hcr"}):
-        drawn.savefig(file, facecolor="white", bbox_inches="tight", pad_inches=0.08, **options)
+        drawn.savefig(file, facecolor="white", bbox_inches="tight", pad_inches=PADDING, **options)
     return file.getvalue()
 
 

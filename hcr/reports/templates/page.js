@@ -1,6 +1,7 @@
 "use strict";
 (() => {
-  // Works without it too: the code is folded by the browser, a long table keeps its order.
+  // Works without it too: the code is folded by the browser, a long table keeps its order, a figure
+  // stands beside the tables of what it shows.
   const folded = [...document.querySelectorAll("details.code")];
   const button = document.getElementById("show-code");
   if (button && folded.length) {
@@ -16,37 +17,202 @@
   const contents = document.querySelector(".contents details");
   if (contents && matchMedia("(max-width: 68rem)").matches) contents.open = false;
 
-  // A figure that is wider than its place is shown whole there, and in full size on a click.
   document.documentElement.classList.add("scripted");
-  const full = document.createElement("dialog");
-  full.className = "full";
-  full.innerHTML = '<form method="dialog"><button autofocus>Close</button></form><div tabindex="0"></div>';
+  const make = (tag, name, text = "") => {
+    const made = document.createElement(tag);
+    made.className = name;
+    made.textContent = text;
+    if (tag === "button") made.type = "button";
+    return made;
+  };
+
+  // Any figure in a window of its own, as large as that; "+" and "-" beyond it.
+  const full = make("dialog", "full");
+  const tools = make("form", "");
+  tools.method = "dialog";
+  const frame = make("div", "");
+  frame.tabIndex = 0;
+  full.append(tools, frame);
+  for (const [text, name, by] of [["\u2212", "Smaller", 1 / 1.5], ["+", "Larger", 1.5]]) {
+    const button = make("button", "", text);
+    button.setAttribute("aria-label", name);
+    button.addEventListener("click", () => {
+      const image = frame.querySelector("img");
+      image.style.width = `${image.offsetWidth * by}px`;
+    });
+    tools.append(button);
+  }
+  tools.append(make("button", "", "Close"));
+  tools.lastChild.type = "submit";
   full.addEventListener("click", (event) => {
     if (event.target === full) full.close();
   });
   document.body.append(full);
-  const enlarge = (image) => {
+  const enlarge = (image, reaction) => {
     const copy = image.cloneNode();
-    copy.style.maxWidth = "none";
+    const [width, height] = [image.getAttribute("width"), image.getAttribute("height")].map(Number);
+    const most = Math.min(innerWidth - 48, ((innerHeight - 120) * width) / height);
+    copy.style.cssText = `width:${Math.max(width, most, 1.25 * image.offsetWidth)}px;height:auto`;
     full.setAttribute("aria-label", image.alt);
-    full.lastElementChild.replaceChildren(copy);
+    frame.replaceChildren(copy);
     full.showModal();
+    tools.lastChild.focus();
+    if (reaction) react(copy, reaction);
   };
-  const fit = (image, button) => {
-    // Of a little less than its size all can still be read.
-    button.hidden = image.offsetWidth > 0.85 * Number(image.getAttribute("width"));
-    image.classList.toggle("small", !button.hidden);
+
+  // Figures that react: their places, in one block of data, are shares of the image.
+  const block = document.getElementById("hcr-data");
+  const reactions = block ? JSON.parse(block.textContent) : [];
+  const panel = make("section", "hcr-panel");
+  panel.hidden = true;
+  panel.setAttribute("aria-label", "Images");
+  panel.setAttribute("aria-live", "polite");
+  const said = make("p", "");
+  const closing = make("button", "", "Close");
+  const strip = make("ul", "");
+  panel.append(said, closing, strip);
+  let opener = null;
+  const close = () => {
+    panel.hidden = true;
+    if (opener && opener.isConnected) opener.focus({ preventScroll: true });
+    opener = null;
   };
+  closing.addEventListener("click", close);
+  // Before a dialog hears of it: the first Escape closes the images, the next one the figure.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || panel.hidden) return;
+    event.preventDefault();
+    close();
+  }, true);
+  full.addEventListener("close", close);
+
+  const open = (box, reaction, place) => {
+    const [text, total, tiles] = place.slice(4);
+    if (!tiles.length) return;
+    const { png, columns, side } = reaction.sprite;
+    if (!reaction.image) {
+      reaction.image = new Image();
+      reaction.image.src = `data:image/png;base64,${png}`;
+    }
+    const draw = (canvas, tile) => reaction.image.decode().then(() => {
+      const [x, y] = [tile % columns, Math.floor(tile / columns)];
+      canvas.getContext("2d").drawImage(reaction.image, x * side, y * side, side, side, 0, 0, side, side);
+    });
+    said.textContent = total > tiles.length ? `${text} The first ${tiles.length} of ${total}:` : text;
+    strip.replaceChildren(...tiles.map((tile) => {
+      const item = make("li", "");
+      const canvas = make("canvas", "");
+      canvas.width = canvas.height = side;
+      canvas.setAttribute("aria-hidden", "true");
+      draw(canvas, tile);
+      item.append(canvas, make("span", "", reaction.texts[tile]));
+      return item;
+    }));
+    (box.closest("dialog") || document.body).append(panel);
+    panel.hidden = false;
+    opener = box;
+  };
+
+  const react = (image, reaction) => {
+    const places = reaction.places;
+    const pictures = places.some((each) => each[6].length);
+    const box = make("span", "hcr-places");
+    box.tabIndex = 0;
+    box.setAttribute("role", "group");
+    const keys = pictures ? "Arrow keys: the places; Enter: images." : "Arrow keys: the places.";
+    box.setAttribute("aria-label", `${image.alt} ${keys}`);
+    const mark = make("span", "mark");
+    const tip = make("span", "tip");
+    tip.setAttribute("role", "status");
+    mark.hidden = tip.hidden = true;
+    image.before(box);
+    box.append(image, mark, tip);
+    let now = -1;
+
+    const size = () => {
+      const pad = parseFloat(getComputedStyle(image).paddingLeft) + image.clientLeft;
+      return [pad, image.offsetWidth - 2 * pad, image.offsetHeight - 2 * pad];
+    };
+    const show = (at) => {
+      now = at;
+      mark.hidden = tip.hidden = at < 0;
+      if (at < 0) return;
+      const [left, top, right, bottom, text] = places[at];
+      const [pad, width, height] = size();
+      const dot = right - left < 1e-6 ? 5 : 0;
+      mark.classList.toggle("dot", dot > 0);
+      mark.style.cssText = `left:${pad + left * width - dot}px;top:${pad + top * height - dot}px;` +
+        `width:${(right - left) * width + 2 * dot}px;height:${(bottom - top) * height + 2 * dot}px`;
+      tip.textContent = text;
+      const edge = mark.getBoundingClientRect();
+      const x = Math.min(edge.right + 8, innerWidth - tip.offsetWidth - 8);
+      const above = edge.top - tip.offsetHeight - 6;
+      tip.style.left = `${Math.max(8, x)}px`;
+      tip.style.top = `${above > 8 ? above : edge.bottom + 6}px`;
+    };
+    const find = (event) => {
+      const [pad, width, height] = size();
+      const edge = image.getBoundingClientRect();
+      const [x, y] = [event.clientX - edge.left - pad, event.clientY - edge.top - pad];
+      let [best, least] = [-1, 18];
+      places.forEach(([left, top, right, bottom], at) => {
+        const across = Math.max(left * width - x, x - right * width, 0);
+        const down = Math.max(top * height - y, y - bottom * height, 0);
+        const far = Math.hypot(across, down);
+        if (far < least) [best, least] = [at, far];
+      });
+      return best;
+    };
+    // The nearest place to the side of an arrow key; what is straight ahead counts as nearer.
+    const step = (dx, dy) => {
+      const middle = ([left, top, right, bottom]) => [left + right, top + bottom];
+      const [x, y] = middle(places[now]);
+      let [best, least] = [now, Infinity];
+      places.forEach((each, at) => {
+        const [ex, ey] = middle(each);
+        const ahead = (ex - x) * dx + (ey - y) * dy;
+        const aside = Math.abs((ex - x) * dy) + Math.abs((ey - y) * dx);
+        if (ahead > 1e-4 && ahead + 4 * aside < least) [best, least] = [at, ahead + 4 * aside];
+      });
+      show(best);
+    };
+    const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    box.addEventListener("pointermove", (event) => show(find(event)));
+    box.addEventListener("pointerleave", () => show(-1));
+    box.addEventListener("blur", () => show(-1));
+    box.addEventListener("click", (event) => {
+      show(find(event));
+      box.focus({ preventScroll: true });
+      if (now >= 0) open(box, reaction, places[now]);
+      else if (!box.closest("dialog")) enlarge(image, reaction);
+    });
+    box.addEventListener("keydown", (event) => {
+      if (steps[event.key]) {
+        if (now < 0) show(0);
+        else step(...steps[event.key]);
+        if (!panel.hidden) open(box, reaction, places[now]);
+      } else if ((event.key === "Enter" || event.key === " ") && now >= 0) {
+        open(box, reaction, places[now]);
+      } else return;
+      event.preventDefault();
+    });
+  };
+
   for (const image of document.querySelectorAll(".hcr-scroll img")) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = "Full size";
-    button.setAttribute("aria-label", `Full size: ${image.alt}`);
-    button.addEventListener("click", () => enlarge(image));
-    image.addEventListener("click", () => button.hidden || enlarge(image));
+    const figure = image.closest(".hcr-figure");
+    const reaction = reactions[figure.dataset.reaction];
+    const button = make("button", "", "Enlarge");
+    button.setAttribute("aria-label", `Enlarge: ${image.alt}`);
+    button.addEventListener("click", () => enlarge(image, reaction));
     image.closest(".hcr-scroll").after(button);
-    new ResizeObserver(() => fit(image, button)).observe(image);
-    fit(image, button);
+    if (!reaction) {
+      image.addEventListener("click", () => enlarge(image));
+      continue;
+    }
+    react(image, reaction);
+    const pictures = reaction.places.some((each) => each[6].length);
+    const hint = pictures ? "Point at a place for its figures, click it for its images." : "Point at a place for its figures.";
+    (figure.querySelector("figcaption") || figure).append(make("span", "hint", ` ${hint}`));
   }
 
   // "1,234", "12.3 %", "−0.5 (−1 to 0)", "< 0.001", "5 ms": the number, and what stands behind it.
@@ -73,11 +239,34 @@
       missing(a) || missing(b) ? missing(a) - missing(b) : (down ? -1 : 1) * compare(a, b));
     body.append(...rows.map((each) => each[0]));
   };
+  // A row is kept where all words are in it; one character, where it is a cell, is a class.
+  const filter = (table) => {
+    const rows = [...table.tBodies[0].rows];
+    const box = make("p", "filter");
+    const field = make("input", "");
+    const count = make("span", "note");
+    field.type = "search";
+    field.placeholder = "Filter";
+    field.setAttribute("aria-label", `Filter: ${table.caption ? table.caption.textContent : "rows"}`);
+    count.setAttribute("role", "status");
+    field.addEventListener("input", () => {
+      const given = field.value.trim();
+      const cell = (row) => [...row.cells].some((each) => each.textContent.trim() === given);
+      const alone = [...given].length === 1 && rows.some(cell);
+      const has = (row) => given.toLowerCase().split(/\s+/).every((word) =>
+        row.textContent.toLowerCase().includes(word));
+      for (const row of rows) row.hidden = !(alone ? cell(row) : has(row));
+      count.textContent = given ? `${rows.filter((row) => !row.hidden).length} of ${rows.length}` : "";
+    });
+    box.append(field, count);
+    table.closest(".hcr-table, .box").before(box);
+  };
   for (const table of document.querySelectorAll(".hcr-table:not(.kept) table, table.parameters")) {
     const body = table.tBodies[0];
     if (!body || body.rows.length < 8) continue;
     // A row without a name belongs to the one above it.
     if ([...body.rows].some((row) => !row.cells[0].textContent.trim())) continue;
+    if (body.rows.length > 8 && !/^Results/.test(table.caption?.textContent || "")) filter(table);
     const heads = [...table.tHead.rows[0].cells];
     heads.forEach((head, at) => {
       const button = document.createElement("button");
