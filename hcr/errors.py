@@ -28,6 +28,13 @@ class RunError(HcrError):
     """A run's folder or files cannot be read, written or locked."""
 
 
+class TrainingInterrupt(KeyboardInterrupt):
+    """A training was stopped by hand, and is saved. In a notebook: one line, no traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
 class PictureWarning(UserWarning):
     """A picture whose answer cannot be trusted; `Recognition.warnings` has the same lines."""
 

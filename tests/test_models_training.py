@@ -14,7 +14,7 @@ from scipy.special import log_softmax
 
 from hcr import models
 from hcr.datasets import Split, balancing
-from hcr.errors import ModelError, ParameterError, RunError
+from hcr.errors import ModelError, ParameterError, RunError, TrainingInterrupt
 from hcr.models import backend, objective, training
 from hcr.models.augment import Switch
 from hcr.recognizer import Recognizer
@@ -111,6 +111,36 @@ def test_the_same_seed_gives_the_same_bits_and_a_stop_changes_none(tmp_path, cap
     assert_same(finished, whole)
 
 
+def test_a_training_stopped_by_hand_goes_on_when_its_cell_is_run_again(tmp_path, capsys):
+    """With the network and augmentation of the first time; with another rate it begins anew."""
+    _, whole = trained.run()
+    how = {"net": models.build("hcr_small", 10, 0), "augment": models.augmentation("affine", 0)}
+    before = how["net"].get_weights()
+
+    def train(after_epoch, **changed):
+        recipe = trained.recipe(**changed)
+        optimizer = models.optimizer(recipe, trained.EPOCHS * 7)
+        calls = {"folder": tmp_path, "after_epoch": after_epoch, "optimizer": optimizer, **how}
+        return models.train(trained.data(), recipe, **calls)
+
+    def stop(history) -> None:
+        if len(history) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(TrainingInterrupt, match="epoch 2 of 3"):
+        train(stop)
+    lines = []
+    resumed = train(lambda history: lines.append(models.progress(trained.recipe(), history)))
+    assert (resumed.trained, len(lines)) == (1, 2)
+    assert "Epoch 2 of 3" in lines[0]
+    assert_same(resumed, whole)
+    assert all(map(np.array_equal, how["net"].get_weights(), before))
+    assert "anew" not in capsys.readouterr().out
+    with pytest.raises(TrainingInterrupt, match="epoch 2 of 3"):
+        train(stop, learning_rate=1e-3)
+    assert "anew" in capsys.readouterr().out
+
+
 # Processors without AVX-512 cannot convolve such numbers.
 PRECISION = "mixed_bfloat16" if backend.has_bfloat16() else "float32"
 LEVERS = {
@@ -204,6 +234,8 @@ def test_a_checkpoint_is_of_one_recipe_network_plan_data_and_code(own):
     keys += [key(data=other), key(net=wider), key(loss=keras.losses.CategoricalHinge())]
     assert len(set(keys)) == len(keys)
     assert key() == keys[0], "Keras' counted names have no say"
+    layers = [models.augmentation("pen", 0) for _ in range(2)]
+    assert key(loss=layers[0]) == key(loss=layers[1])
     own.write_text(OWN + "# changed\n")
     assert key() != keys[0]
 
@@ -449,7 +481,7 @@ def test_a_layer_an_augmentation_a_loss_and_an_optimizer_of_ones_own():
     how = {"loss": keras.losses.SparseCategoricalCrossentropy()}
     how |= {"optimizer": keras.optimizers.SGD(0.05), "net": net, "augment": augment}
     result = models.train(trained.data(), trained.recipe(epochs=2), **how)
-    assert result.net is net
+    assert result.net.name == "mine"
     assert result.history["loss"].is_monotonic_decreasing
 
 

@@ -221,6 +221,36 @@ def test_by_hand_a_stage_alone_on_a_fresh_clone_does_the_sensible_default(stage,
         assert "emnist" in text
 
 
+def test_by_hand_a_training_is_stopped_in_one_line_and_its_cell_goes_on(tmp_path):
+    """As by JupyterLab's stop button; nothing of TensorFlow's is shown in red."""
+    notebook = nbformat.read(PROJECT / "notebooks" / "03_train.ipynb", as_version=4)
+    at = next(i for i, each in enumerate(notebook.cells) if "models.train(" in each.source)
+    notebook.cells[1].source += "\nepochs = 3"
+
+    class Client(nbclient.NotebookClient):
+        pressed = False
+
+        def process_message(self, msg, cell, cell_index):
+            if "Epoch 1 of 3" in str(msg["content"]) and not self.pressed:
+                self.pressed = True
+                self.km.provisioner.process.send_signal(signal.SIGINT)
+            return super().process_message(msg, cell, cell_index)
+
+    folder = {"metadata": {"path": str(PROJECT / "notebooks")}}
+    client = Client(notebook, resources=folder, timeout=600, kernel_name="python3")
+    with client.setup_kernel(env=environment(tmp_path)):
+        for i in range(at):
+            client.execute_cell(notebook.cells[i], i)
+        with pytest.raises(nbclient.exceptions.CellExecutionError, match="nothing is lost"):
+            client.execute_cell(notebook.cells[at], at)
+        (error,) = of_kind(notebook, "error")
+        assert [len(error.traceback), error.traceback[0].count("\n")] == [1, 0]
+        client.execute_cell(notebook.cells[at], at)
+    printed = of_kind(notebook, "stream")
+    assert [each.text for each in printed if each.name == "stderr"] == []
+    assert "found epoch" in printed[-1].text
+
+
 def test_by_hand_it_reads_the_newest_finished_run_and_leaves_it_alone(small_run, tmp_path):
     outputs = tmp_path / "runs"
     shutil.copytree(small_run.outputs, outputs)

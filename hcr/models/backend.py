@@ -9,7 +9,8 @@ import numpy as np
 from hcr.errors import ModelError
 from hcr.runs import environment
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# What goes wrong is raised; the rest, such as a missing GPU, is shown in red in JupyterLab.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with environment.quiet_stderr():
     import keras
     import tensorflow as tf

@@ -15,14 +15,14 @@ import pandas as pd
 from hcr import evaluation
 from hcr.datasets import Dataset, Split, balancing
 from hcr.datasets.balancing import Plan
-from hcr.errors import ModelError
+from hcr.errors import ModelError, TrainingInterrupt
 from hcr.models import objective
 from hcr.models.architectures import build, builder
 from hcr.models.augment import Switch, augmentation
 from hcr.models.backend import check, keras, precision, predict, seed_everything
 from hcr.models.convert import copied, teacher
 from hcr.models.recipe import Recipe
-from hcr.runs import files
+from hcr.runs import clock, files
 
 ops = keras.ops
 Loss = keras.losses.Loss | str
@@ -74,22 +74,26 @@ def train(
         recipe: By default `Recipe()`. It also has what the next five arguments leave out.
         plan: A balancing plan of the training split; by default each image once. Where it has a
             `tau`, the prior is taken out of the predictions, in the bias of the network's logits.
-        net: A network, uint8 (n, 28, 28) to probabilities.
+        net: A network, uint8 (n, 28, 28) to probabilities. A copy of it is trained.
         augment: A Keras layer from images to images, or None.
         loss: A Keras loss of integer labels and probabilities.
         optimizer: Of Keras.
         folder: For the checkpoint, which each epoch replaces; that of another training is, too.
-        after_epoch: Called with the history after each epoch, and first with that of a checkpoint.
+        after_epoch: Called with the history after each epoch, and first with that of a checkpoint;
+            by default each epoch prints a line.
 
-    Raises `ModelError` where the network, the recipe's start or teacher, or the plan do not fit, or
-    the loss is no finite number, and `ParameterError` where loss and plan both take the prior out.
+    Raises `TrainingInterrupt` where it is stopped and has a `folder`, `ModelError` where the
+    network, the recipe's start or teacher, or the plan do not fit, or the loss is no finite number,
+    and `ParameterError` where loss and plan both take the prior out.
     """
     recipe, n_classes = recipe or Recipe(), len(data.characters)
-    plan, after_epoch = plan or balancing.plan(data.train.labels), after_epoch or len
+    plan = plan or balancing.plan(data.train.labels)
     seed_everything(recipe.seed)
     net = net or build(recipe.model, n_classes, recipe.seed, recipe.start)
     check(net, net.name, n_classes)
     key = _key(net, recipe, data, plan, augment, loss, optimizer)
+    # Whoever runs a cell again begins from the same weights, and so finds the checkpoint.
+    net = copied(net)
     loss = loss or objective.loss(recipe, plan, data.train, n_classes)
     labels = objective.labels(loss, data.train, n_classes)
     shift = plan.shift(data.train.labels, n_classes)
@@ -109,37 +113,47 @@ def train(
         for variable, value in zip(_variables(trainer), values, strict=True):
             variable.assign(value)
         print(f"found epoch {len(progress.rows)}/{recipe.epochs} in the checkpoint", flush=True)
-        after_epoch(pd.DataFrame(progress.rows))
+        if after_epoch is not None:
+            after_epoch(pd.DataFrame(progress.rows))
     scores |= {row["epoch"]: row for row in progress.rows}
-    done = len(progress.rows)
-    for epoch in range(done + 1, recipe.epochs + 1):
-        if recipe.patience is not None and epoch - progress.best_epoch > recipe.patience:
-            break
-        begun = time.perf_counter()
-        _prepare(trainer, recipe, epoch, progress)
-        order = _order(recipe.seed, epoch, plan)
-        logs = _fit(trainer, Batches(data.train.images, labels, plan, order, recipe.batch_size))
-        net.set_weights(objective.weights(learner))
-        if shift is not None:
-            bias.assign(bias - shift)
-        row = {"epoch": epoch, **logs, **validate(net, data.validation)[0]}
-        row["learning_rate"] = float(ops.convert_to_numpy(trainer.optimizer.learning_rate))
-        row["epoch_seconds"] = round(time.perf_counter() - begun, 3)
-        # The parent is epoch 0: it stays the best where no epoch is better.
-        best = max((each["val_balanced_accuracy"] for each in scores.values()), default=-1)
-        if recipe.keep == "last" or row["val_balanced_accuracy"] > best:
-            progress.best, progress.best_epoch = net.get_weights(), epoch
-        scores[epoch] = row
-        progress.rows.append(row)
-        if path is not None:
-            values = [ops.convert_to_numpy(each) for each in _variables(trainer)]
-            save_checkpoint(path, key, progress, values)
-        print(
-            f"epoch {epoch}/{recipe.epochs}  loss {row['loss']:.4f}  accuracy "
-            f"{row['accuracy']:.4f}  {VALIDATED.format(**row)}  ({row['epoch_seconds']:.1f} s)",
-            flush=True,
-        )
-        after_epoch(pd.DataFrame(progress.rows))
+    done = kept = len(progress.rows)
+    try:
+        for epoch in range(done + 1, recipe.epochs + 1):
+            if recipe.patience is not None and epoch - progress.best_epoch > recipe.patience:
+                break
+            begun = time.perf_counter()
+            _prepare(trainer, recipe, epoch, progress)
+            order = _order(recipe.seed, epoch, plan)
+            logs = _fit(trainer, Batches(data.train.images, labels, plan, order, recipe.batch_size))
+            net.set_weights(objective.weights(learner))
+            if shift is not None:
+                bias.assign(bias - shift)
+            row = {"epoch": epoch, **logs, **validate(net, data.validation)[0]}
+            row["learning_rate"] = float(ops.convert_to_numpy(trainer.optimizer.learning_rate))
+            row["epoch_seconds"] = round(time.perf_counter() - begun, 3)
+            # The parent is epoch 0: it stays the best where no epoch is better.
+            best = max((each["val_balanced_accuracy"] for each in scores.values()), default=-1)
+            if recipe.keep == "last" or row["val_balanced_accuracy"] > best:
+                progress.best, progress.best_epoch = net.get_weights(), epoch
+            scores[epoch] = row
+            progress.rows.append(row)
+            if path is not None:
+                values = [ops.convert_to_numpy(each) for each in _variables(trainer)]
+                save_checkpoint(path, key, progress, values)
+            kept = epoch
+            if after_epoch is not None:
+                after_epoch(pd.DataFrame(progress.rows))
+            else:
+                results = f"loss {row['loss']:.4f}  accuracy {row['accuracy']:.4f}"
+                results += f"  {VALIDATED.format(**row)}  ({row['epoch_seconds']:.1f} s)"
+                print(f"epoch {epoch}/{recipe.epochs}  {results}", flush=True)
+    except KeyboardInterrupt:
+        if path is None:
+            raise
+        raise TrainingInterrupt(
+            f"Stopped after epoch {kept} of {recipe.epochs}, nothing is lost; "
+            "run the cell again to go on."
+        ) from None
     net.set_weights(progress.best)
     history, best_epoch = pd.DataFrame(progress.rows), progress.best_epoch
     best, now = scores[best_epoch], len(history) - done
@@ -166,6 +180,17 @@ def train_steps(
     _fit(trainer, Batches(train.images, labels, plan, order, recipe.batch_size))
     net.set_weights(objective.weights(learner))
     return net
+
+
+def progress(recipe: Recipe, history: pd.DataFrame) -> str:
+    """How far a training is, in one line that ends with the time left."""
+    last, seconds = history.iloc[-1], history["epoch_seconds"].tail(3).mean()
+    left = (recipe.epochs - len(history)) * seconds
+    return (
+        f"Epoch {len(history)} of {recipe.epochs}: loss {last['loss']:.3f}, on validation "
+        f"{last['val_loss']:.3f}; accuracy {last['accuracy']:.1%}, on validation "
+        f"{last['val_accuracy']:.1%}; {f'at most {clock(left)} left' if left else 'done'}."
+    )
 
 
 def validate(net: keras.Model, split: Split) -> tuple[dict[str, float], np.ndarray]:
@@ -220,6 +245,7 @@ def load_checkpoint(path: Path, key: str) -> tuple[Progress, list[np.ndarray]] |
         print(f"the checkpoint is damaged ({error}): left out", flush=True)
         return None
     if state["key"] != key:
+        print("the checkpoint is of other parameters, data or code: training begins anew")
         return None
     best = [each for name, each in arrays.items() if name.startswith("best")]
     return Progress(state["rows"], state["best_epoch"], best), list(arrays.values())[len(best) :]
@@ -344,10 +370,18 @@ def _key(net: keras.Model, recipe: Recipe, data: Dataset, plan: Plan, *parts) ->
     settings = {key: value for key, value in asdict(recipe).items() if key != "start"}
     if recipe.teacher:
         settings["teacher"] = _weights(teacher(recipe.teacher, len(data.characters)))
-    texts = [keras.saving.serialize_keras_object(part) for part in parts]
+    texts = [_lasting(keras.saving.serialize_keras_object(part)) for part in parts]
     arrays = [each.tobytes() for each in (plan.indices, plan.weights)]
     digests = [data.train.digest, data.validation.digest, code_digest(recipe.model)]
     return files.digest(settings, structure, _weights(net), texts, *arrays, plan.tau, digests)
+
+
+def _lasting(value):
+    """`value`, of Keras' serialization, without counted names and what a layer's use adds."""
+    if isinstance(value, dict):
+        kept = {key for key in value if key != "name" and not key.startswith("build_")}
+        return {key: _lasting(value[key]) for key in kept}
+    return list(map(_lasting, value)) if isinstance(value, list) else value
 
 
 def _weights(net: keras.Model) -> str:

@@ -284,18 +284,23 @@ def _sprite(images: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def live(run: runs.Run, draw: Callable[[Any], Any], caption: str) -> Callable[[Any], None] | None:
-    """A function that shows `draw(data)` in place of the last; None in a run by `run_all.py`."""
+def live(
+    run: runs.Run, draw: Callable[[Any], Any], caption: Callable[[Any], str]
+) -> Callable[[Any], None] | None:
+    """A function that shows `draw(data)` above the line `caption(data)`, in place of the last.
+
+    None in a run by `run_all.py`.
+    """
     if not run.by_hand:
         return None
     from matplotlib import pyplot
 
     handle = DisplayHandle()
-    handle.display(Output("", ""))
+    handle.display(Output("<p>The first epoch is running. It takes longest.</p>", ""))
 
     def update(data: Any) -> None:
-        drawn = draw(data)
-        handle.update(Output(figure_html(_svg(drawn), caption), f"Figure: {caption}"))
+        drawn, text = draw(data), caption(data)
+        handle.update(Output(figure_html(_svg(drawn), text), text))
         pyplot.close(drawn)
 
     return update
