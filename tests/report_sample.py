@@ -53,7 +53,7 @@ def notebook(*cells: NotebookNode) -> NotebookNode:
 
 
 def bars(label: str = "class") -> Figure:
-    figure = Figure(figsize=(6, 3))
+    figure = Figure(figsize=(6, 5))
     axes = figure.subplots()
     axes.bar(list("0123456789"), np.arange(10) + 300, color="#0072B2")
     axes.set(xlabel=label, ylabel="images")

@@ -8,7 +8,7 @@ from hcr import reports, runs
 
 pytestmark = pytest.mark.browser
 FORMATS = {"share": ".1%", "change": "+.2f"}
-PAGES = ("01_eda", "index", "03_train", "evil", "evil_index")
+PAGES = ("01_eda", "index", "03_train", "evil", "evil_index", "../index")
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +38,7 @@ def folder(tmp_path_factory):
             evil.cells.append(cell)
         write(run, "evil", reports.notebook_html(evil, evil_record, "01_eda"))
         write(run, "evil_index", reports.index_html(evil_record, run.folder))
+        reports.write_overview(run.folder.parent)
     return run.folder
 
 
@@ -216,6 +217,16 @@ def test_print_hides_code_and_shows_whole_tables(chromium, folder):
         assert not it.page.get_by_role("button", name="Enlarge").first.is_visible()
         cut = "[...document.querySelectorAll('.hcr-table')].map(e => getComputedStyle(e).maxHeight)"
         assert set(it.page.evaluate(cut)) == {"none"}
+    shape = (
+        "i => i.clientWidth / i.clientHeight * i.getAttribute('height') / i.getAttribute('width')"
+    )
+    with browser.visit(chromium, folder / "index.html") as it:
+        for media in ("screen", "print"):
+            it.page.emulate_media(media=media)
+            shapes = it.page.evaluate(
+                f"[...document.querySelectorAll('.gallery img')].map({shape})"
+            )
+            assert shapes == [pytest.approx(1, abs=0.15)] * len(shapes)  # with its frame
 
 
 def test_pages_in_a_notebook_lead_to_each_other_and_within_one(chromium, folder, tmp_path):

@@ -63,7 +63,10 @@ def test_only_what_changed_runs_again(tiny, command, outputs):
     assert again(*cap, "--force", "--only", "05_draw") == ["05_draw"]
     # Results that do not belong together are not done.
     assert again(*cap, "--to", "01_eda", "-p", "shared.seed=1") == ["01_eda"]
-    assert runs.read(folder)["status"] == "partial"
+    record = runs.read(folder)
+    assert record["status"] == "partial"
+    assert not record["stale"]["04_evaluate"]["same"]  # it evaluated other data
+    assert 'href="quick/index.html"' in (outputs / "index.html").read_text()
 
 
 def test_after_an_update_accepted_results_stay(tiny, command, outputs, monkeypatch):

@@ -4,6 +4,7 @@ import itertools
 import re
 from types import SimpleNamespace
 
+import made_runs
 import pytest
 import report_sample as sample
 from bs4 import BeautifulSoup
@@ -82,9 +83,9 @@ def test_the_top_of_a_page_and_its_contents(pages):
     assert links(page).count("index.html") == 2
     assert "02_balance.html" in links(page)
     page = taken_apart(pages["usual", "index"])
-    headings = [each["id"] for each in page.find_all("h2")]
+    headings = [each["id"] for each in page.select("h2, summary[id]")]
     assert headings == [
-        "stages", "pictures", "parameters", "environment", "openings", "again", "files",
+        "stages", "pictures", "openings", "again", "parameters", "environment", "files",
     ]  # fmt: skip
     assert {f"#{heading}" for heading in headings} <= set(links(page))
     assert "train 3,500, test 1,000" in page.text
@@ -265,6 +266,35 @@ def test_the_front_page_shows_headlines_warnings_failures_and_no_foreign_file(tm
     assert [each["alt"] for each in page.find_all("img")] == ["figures/good.svg"]
     for part in ("<b>3 blank images", "KeyError: 1", "1:02:05 h", "null"):
         assert part in page.text
+    assert len(page.find_all("script")) == 1
+
+
+def test_a_run_shows_only_what_is_its_own_and_says_first_what_is_not(tmp_path):
+    rows = [{"key": "accuracy", "label": "Accuracy", "text": "91 %", "note": ""}]
+    stages = {"03_train": {"headline": [{"label": "Parameters", "text": "80,000"}]}}
+    stages["04_evaluate"] = {"headline": rows, "parameters": {"pretrained": "emnist"}}
+    record = {"run": "suite/x", "status": "partial", "stages": stages}
+    record["stale"] = {"03_train": {"why": "its parameters changed", "same": False}}
+    page = taken_apart(reports.index_html(record, tmp_path))
+    assert [each.text for each in page.select(".cards .label")] == ["Accuracy of emnist"]
+    assert "03_train (its parameters changed)" in page.h1.find_next_sibling("section").text
+    assert links(page)[1] == "../../index.html"
+
+
+def test_all_runs_are_listed_newest_first_and_a_damaged_record_is_named(tmp_path):
+    made_runs.make(tmp_path / "suite" / "old", finished="2025-01-02T03:00:00+00:00")
+    for name, kind in {"run": {}, "compare": {"kind": runs.COMPARISON}}.items():
+        made_runs.make(tmp_path / name, data={"title": HOSTILE}, **kind)
+        runs.update(tmp_path / name, lambda record: record["stages"].update({"05_draw": {}}))
+    (tmp_path / "run" / "index.html").write_text("")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "run.json").write_text('{"stages": ')
+    page = taken_apart(reports.write_overview(tmp_path).read_text(encoding="utf-8"))
+    names = [each.text for each in page.select("tbody th")]
+    assert (set(names[:2]), names[2:]) == ({"run", "compare"}, ["suite/old"])
+    assert links(page) == ["#content", "run/index.html"]
+    assert "bad: run.json" in page.select_one(".hcr-warnings").text
+    assert page.select_one("tbody td strong").text.split() == ["90.0", "%"]  # on validation
     assert len(page.find_all("script")) == 1
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -69,6 +70,7 @@ class _Runner:
         self.plan, self.folder = plan, plan.folder
         self.aside = self.folder / ".executing"
         self.begun = False
+        self.standing: set[str] = set()  # stages whose results are this command's
         # What takes a second to import, and is not needed where everything is up to date.
         self.kernel: Any = None
         self.reporter: Any = None
@@ -93,8 +95,9 @@ class _Runner:
                 outcome.problem = self._stage(self.plan.stages[name])
                 if outcome.problem:
                     break
+                self.standing.add(name)
             else:
-                status = "done" if self._is_complete() else "partial"
+                status = "partial" if self._stale() else "done"
         except KeyboardInterrupt:
             status = "interrupted"
             raise
@@ -265,32 +268,41 @@ class _Runner:
         files.write_text(page, html)
         self._note(stage, html=page.name, notebook=source.name, look=look)
 
-    def _is_complete(self) -> bool:
-        """Whether the results of all stages stand, and stand for this command's parameters."""
-        for name, stage in self.plan.stages.items():
-            if name not in self.plan.chosen:
-                now = fingerprints.fingerprint(stage, self.plan.parameters[name], self.folder)
-                if fingerprints.why(self._entry(stage), now, stage, self.folder) is not None:
-                    return False
-        return True
+    def _stale(self) -> dict[str, dict[str, Any]]:
+        """Of each other stage why its results do not stand; `same` where only code has changed."""
+        stale = {}
+        for name in self.plan.stages.keys() - self.standing:
+            stage, values = self.plan.stages[name], self.plan.parameters[name]
+            entry, reason, same = self._entry(stage), "a file that it names is missing", False
+            with suppress(HcrError):
+                now = fingerprints.fingerprint(stage, values, self.folder)
+                reason = fingerprints.why(entry, now, stage, self.folder)
+                same = entry.get("parameters") == values
+                same &= fingerprints.why(entry, now, stage, self.folder, accept=True) is None
+            if reason:
+                stale[name] = {"why": reason, "same": same}
+        return dict(sorted(stale.items()))
 
     def _end(self, status: str) -> dict[str, Any]:
-        """Close the record and write the run's front page."""
-        look = fingerprints.look()
+        """Close the record and write the run's front page, and that of all runs."""
+        look, stale = fingerprints.look(), self._stale()
 
         def change(record: dict[str, Any]) -> None:
-            record.update(status=status, look=look)
+            record.update(status=status, look=look, stale=stale)
             if self.reporter is not None or not record.get("finished"):
                 seconds = [entry.get("seconds") or 0 for entry in record["stages"].values()]
                 record.update(finished=runs.now(), seconds=round(sum(seconds), 1))
 
         record = runs.update(self.folder, change)
-        stands = (self.before.get("look"), self.before.get("status")) == (look, status)
-        stands = stands and self.reporter is None and self.plan.page.exists()
-        if not (self.plan.kind or stands):
+        same = all(self.before.get(key) == record[key] for key in ("look", "status", "stale"))
+        pages = self.plan.page, runs.outputs() / "index.html"
+        stands = same and self.reporter is None and all(page.exists() for page in pages)
+        if not stands:
             from hcr import reports
 
-            files.write_text(self.plan.page, reports.index_html(record, self.folder))
+            if not self.plan.kind:
+                files.write_text(self.plan.page, reports.index_html(record, self.folder))
+            reports.write_overview(runs.outputs())
         return record
 
     def _entry(self, stage: Stage) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from hcr import lazy
 _MODULES = {
     "show": "Output Result environment figure gain live note results scores table verdict warnings",
     "pages": "notebook_html",
-    "index": "index_html inline",
+    "index": "index_html inline write_overview",
 }
 _PLACES = {name: f"{module}:{name}" for module, names in _MODULES.items() for name in names.split()}
 __getattr__ = lazy(__name__, _PLACES | {"galleries": "galleries"})

@@ -1,8 +1,8 @@
 "use strict";
 // Within a notebook's output a page has no address: links inside a run are followed from here, and
-// one to a figure's or table's file leads nowhere.
+// one to a figure's or table's file, or out of the run, leads nowhere.
 document.head.insertAdjacentHTML("beforeend", `<base target="_blank"><style>
-  a[href^="figures/"], a[href^="tables/"] { color: inherit; text-decoration: none; pointer-events: none; }
+  a[href^="figures/"], a[href^="tables/"], a[href^="../"] { color: inherit; text-decoration: none; pointer-events: none; }
 </style>`);
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[href]");
