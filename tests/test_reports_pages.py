@@ -103,6 +103,19 @@ def test_the_verdict_comes_first_and_inputs_parameters_and_environment_last(page
     assert "epochs: 9" in page.header.text
 
 
+def test_a_part_that_nothing_asked_for_is_a_line_at_the_end():
+    cells = [
+        markdown("# T"),
+        markdown("## Noise\n\nLong."),
+        code("x", stream("Skipped: noise=0.\n")),
+    ]
+    cells += [markdown("More."), code("y"), markdown("## Kept"), code("z", stream("here"))]
+    page = taken_apart(render(*cells))
+    assert page.main.text.split("here")[1].split("Left out: ")[1].startswith("Noise (noise=0).")
+    assert "Long" not in page.text
+    assert "More" not in page.text
+
+
 def test_parameters_that_differ_are_in_view_and_all_are_folded(pages):
     html = pages["usual", "notebook"].split('id="parameters"')[1]
     changed, every = html.split("All parameters", 1)

@@ -69,12 +69,12 @@ def confusion_places(
     """
     order, side = np.concatenate(_blocks(len(characters), groups)), max(1, len(characters) / 20)
     place = {characters[i]: at + 0.5 for at, i in enumerate(order)}
-    p, n = answers["probability"], answers["true"].value_counts()
-    wrong = answers["true"] != answers["predicted"]
-    ranked = answers.loc[p.where(~wrong, -p).sort_values(kind="stable").index]
+    wrong, n = answers["true"] != answers["predicted"], answers["true"].value_counts()
+    ranks = answers["probability"].where(~wrong, -answers["probability"])
+    ranked = answers.loc[ranks.sort_values(kind="stable").index]
     parts = dict(ranked.groupby(["true", "predicted"]).groups)
-    mistakes = ranked[wrong.loc[ranked.index]].groupby("true").groups
-    parts |= {(a, None): images for a, images in mistakes.items()}
+    for a, images in ranked[wrong.loc[ranked.index]].groupby("true").groups.items():
+        parts[a, None] = images
     rows = []
     for (a, b), images in parts.items():
         text = f"{a} predicted as {b}" if b else f"All mistakes at {a}"

@@ -213,24 +213,25 @@ def _arranged(cells: list[Any]) -> list[Any]:
         if begins and cell.cell_type == "markdown":
             parts.append((begins[1].strip(" ."), []))
         parts[-1][1].append(cell)
-    results, parameters, folded, left_out = [], [], [], []
+    results, parameters, folded, skipped = [], [], [], []
     for title, part in parts:
-        shown = [output for cell in part for output in cell.get("outputs", ())]
-        texts = [output.get("text", "") for output in shown]
+        texts = [output.get("text", "") for cell in part for output in cell.get("outputs", ())]
         if texts and all(text.startswith("Skipped: ") for text in texts):
-            left_out.append(f"{title} ({texts[0][9:].strip().rstrip('.')})")
+            skipped.append(f"{title} ({texts[0][9:].strip().rstrip('.')})")
             continue
         for cell in part:
-            tables = not title and cell.source.startswith("|")
-            aside = parameters if PARAMETERS in (cell.metadata.get("tags") or []) else folded
-            (aside if aside is parameters or title in FOLDED or tables else results).append(cell)
-        if title in FOLDED:
-            part[0].source = f"#{part[0].source}"
+            if PARAMETERS in cell.metadata.get("tags", ()):
+                parameters.append(cell)
+            elif title in FOLDED or (not title and cell.source.startswith("|")):
+                folded.append(cell)
+                cell.source = re.sub("^## ", "### ", cell.source)
+            else:
+                results.append(cell)
     if folded:
         folded[0].metadata["opens"] = folded[-1].metadata["closes"] = True
-    if left_out:
-        results.append(new_markdown_cell(f"*Left out: {'; '.join(left_out)}.*"))
-    return [*results, *parameters, *folded]
+    if skipped:
+        results.append(new_markdown_cell(f"*Left out: {'; '.join(skipped)}.*"))
+    return results + parameters + folded
 
 
 def _split_title(cells: list[Any]) -> tuple[str, str]:

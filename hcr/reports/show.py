@@ -1,14 +1,13 @@
 """How a notebook shows and saves a figure, a table, its results and its warnings: one way.
 
-A figure reacts on its page where `figure` is given `points`, a data frame with a row a place. `x`
-and `y` are numbers of the axes, or of the figure's axes number `axes`; `text` is shown where one
-points at, touches or steps to the place. A place of an area has a `width` and a `height`, too; one
-with `images`, indices of `pictures` with the best first, shows them at a click, with their `texts`:
+A figure reacts on its page where `figure` is given `points`, a data frame with a row a place: `x`,
+`y` in the axes' numbers, and the `text` that is shown where one points at, touches or steps to it.
+Columns it may have: `axes`, which of the figure's, from 0; `width` and `height` of an area; and
+`images`, indices of `pictures`, the best first, which a click shows with their `texts`. Paper and
+JupyterLab have none of this, so a figure or a table says the same:
 
-    seen = pd.DataFrame({"x": log["epoch"], "y": log["loss"], "text": log["epoch"].map(str)})
-    reports.figure(out, axes, "loss", "The loss of each epoch.", points=seen)
-
-Whatever `points` say must be in the figure or a table as well, for paper and for JupyterLab.
+    points = log.rename(columns={"epoch": "x", "loss": "y"}).assign(text=log["loss"].map(str))
+    reports.figure(out, axes, "loss", "The loss of each epoch.", points=points)
 """
 
 import base64
@@ -252,8 +251,7 @@ def _reaction(
 ) -> dict[str, Any]:
     """What the page's script reads of a figure's places: sides as shares of the picture."""
     drawn.draw_without_rendering()  # settles the layout
-    (left, bottom), (width, height) = (box := drawn.get_tightbbox().padded(PADDING)).min, box.size
-    lists = list(points["images"]) if "images" in points else [()] * len(points)
+    box, lists = drawn.get_tightbbox().padded(PADDING), points.get("images", [()] * len(points))
     for most in MOST_OF_PLACE:
         used = np.unique([i for each in lists for i in each[:most]]).astype(int)
         sprite = _sprite(pictures[used]) if len(used) else b""
@@ -261,24 +259,23 @@ def _reaction(
             break
     places = []
     for row, images in zip(points.to_dict("records"), lists, strict=True):
-        at, half = (np.array([row.get(k, 0) for k in each]) for each in ("xy", ("width", "height")))
-        sides = np.array([at - half / 2, at + half / 2])
-        sides = drawn.axes[row.get("axes", 0)].transData.transform(sides) / drawn.dpi
-        x, y = (sides[:, 0] - left) / width, 1 - (sides[:, 1] - bottom) / height
-        place = [round(float(side), 4) for side in (min(x), min(y), max(x), max(y))]
+        middle = np.array([row["x"], row["y"]])
+        half = np.array([row.get("width", 0), row.get("height", 0)]) / 2
+        ends = drawn.axes[row.get("axes", 0)].transData.transform([middle - half, middle + half])
+        ends = (ends / drawn.dpi - box.min) / box.size
+        sides = np.sort(abs(ends - [0, 1]), axis=0).ravel().round(4).tolist()  # from the top left
         tiles = np.searchsorted(used, images[:most]).tolist()
-        places.append([*place, str(row["text"]), len(images), tiles])
+        places.append([*sides, str(row["text"]), len(images), tiles])
     sprite = {"png": base64.b64encode(sprite).decode(), "columns": COLUMNS, "side": SIDE}
     return {"places": places, "sprite": sprite, "texts": [str(texts[i]) for i in used]}
 
 
 def _sprite(images: np.ndarray) -> bytes:
     """A PNG of 16 grays with all `images`, ink black, `COLUMNS` in a row."""
-    rows = -(-len(images) // COLUMNS)
-    sheet = np.zeros((rows * COLUMNS, SIDE, SIDE), np.uint8)
+    sheet = np.zeros((-(-len(images) // COLUMNS) * COLUMNS, SIDE, SIDE), np.uint8)
     sheet[: len(images)] = np.round(images / 17)
-    sheet = sheet.reshape(rows, COLUMNS, SIDE, SIDE).swapaxes(1, 2)
-    image, file = Image.fromarray(sheet.reshape(rows * SIDE, COLUMNS * SIDE), "P"), io.BytesIO()
+    sheet = np.block([list(row) for row in sheet.reshape(-1, COLUMNS, SIDE, SIDE)])
+    image, file = Image.fromarray(sheet, "P"), io.BytesIO()
     image.putpalette(np.repeat(255 - 17 * np.arange(16), 3).tolist())
     image.save(file, "PNG", optimize=True, bits=4)
     return file.getvalue()
