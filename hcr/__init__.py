@@ -26,11 +26,10 @@ _MOVED = {
     "hcr.drawings": "python -m hcr drawings",
     "hcr.publishing": "uv run benchmarks/publish.py",
 }
-if len(sys.orig_argv) > 2 and sys.orig_argv[-len(sys.argv) - 1 : -len(sys.argv)] == ["-m"]:
-    _command = _MOVED.get(sys.orig_argv[-len(sys.argv)])
-    if _command:
-        print(f"The command is now: {_command}", file=sys.stderr)
-        sys.exit(2)
+_words = sys.orig_argv[-len(sys.argv) - 1 :]
+if _words[:1] == ["-m"] and (_command := _MOVED.get(_words[1])):
+    print(f"The command is now: {_command}", file=sys.stderr)
+    sys.exit(2)
 
 
 def lazy(package: str, places: Mapping[str, str]) -> Callable[[str], Any]:

@@ -8,6 +8,7 @@ A new dataset is a line in `DATASETS`, its entry in `datasets.toml`, and a modul
 `read`, each of a name and `Options`.
 """
 
+# ruff: noqa: F401
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -53,9 +54,6 @@ UNCACHED = ("mnist-sample", "drawings")
 # The datasets whose place the user may name.
 TAKE_PATH = ("own", "az", "mnist+az", "drawings", "emnist-subset+drawings")
 
-__all__ = ["DATASETS", "Dataset", "Info", "Options", "Split", "Strokes"]
-__all__ += ["info", "load", "sources"]
-
 
 def load(
     name: str,
@@ -92,7 +90,7 @@ def load(
         DataError: The name is unknown, or a file is missing, cut short or of the wrong form.
         ParameterError: An option is out of its range or does not go with the dataset.
     """
-    module, options = _module(name), _options(name, path, orientation, framing)
+    module, options = _resolved(name, path, orientation, framing)
 
     def read() -> tuple[Split, ...]:
         splits = module.read(name, options)
@@ -124,23 +122,22 @@ def load(
 
 def info(name: str, *, path: str | None = None, orientation: str = "upright") -> Info:
     """What is known of the dataset `name` before anything of it is read."""
-    module, options = _module(name), _options(name, path, orientation)
+    module, options = _resolved(name, path, orientation)
     return described()[name] if name in described() else module.info(name, options)
 
 
 def sources(name: str, *, path: str | None = None, orientation: str = "upright") -> list[Path]:
     """The files that `name` is read from, downloaded where they can be, else `DataError`."""
-    return _module(name).sources(name, _options(name, path, orientation))
+    module, options = _resolved(name, path, orientation)
+    return module.sources(name, options)
 
 
-def _module(name: str) -> ModuleType:
+def _resolved(
+    name: str, path: str | None, orientation: str, framing: str = "original"
+) -> tuple[ModuleType, Options]:
+    """The module of `name`, and the options, checked for whether they go with it."""
     if name not in DATASETS:
         raise DataError(f"There is no dataset {name!r}.{nearest(name, DATASETS)}")
-    return import_module(DATASETS[name])
-
-
-def _options(name: str, path: str | None, orientation: str, framing: str = "original") -> Options:
-    """The options, checked for whether they go with `name`."""
     if framing not in ("original", "emnist"):
         raise ParameterError(f"framing must be original or emnist. Received: {framing!r}.")
     if orientation != "upright" and name != "own":
@@ -148,7 +145,7 @@ def _options(name: str, path: str | None, orientation: str, framing: str = "orig
     if path is not None and name not in TAKE_PATH:
         known = ", ".join(TAKE_PATH)
         raise ParameterError(f"path goes with {known}. Received: {name}. Drop it.")
-    return Options(path, orientation, framing)
+    return import_module(DATASETS[name]), Options(path, orientation, framing)
 
 
 def _reframed(splits: tuple[Split, ...]) -> tuple[Split, ...]:

@@ -110,20 +110,18 @@ def download(
             raise
         os.replace(part, output_file)
         if packed:
-            try:
-                with gzip.open(output_file) as file:
-                    content = file.read(MOST)
-            except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-                raise ValueError(f"no whole gzip file: {error}") from error
+            with gzip.open(output_file) as file:
+                content = file.read(MOST)
             Path(output_file).write_bytes(content)
 
+    broken = ValueError, ConnectionError, gzip.BadGzipFile, EOFError, zlib.error
     for url in urls:
         place = {"registry": {target.name: digest}, "urls": {target.name: url}}
         box = pooch.create(target.parent, "", retry_if_failed=ATTEMPTS - 1, **place)
         try:
             box.fetch(target.name, downloader=resume)
             return target
-        except (requests.RequestException, ValueError, ConnectionError) as error:
+        except (requests.RequestException, *broken) as error:
             reason = f"{type(error).__name__}, {error!s:.70}"
     raise DataError(f"{what} must be downloaded once. Received: {reason}. {remedy}")
 

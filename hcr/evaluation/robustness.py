@@ -25,7 +25,6 @@ KINDS = {
     "capitals": labels.LETTERS,
     "small letters": labels.LETTERS.lower(),
 }
-MEAN = "mean"
 
 
 def validation_drawings(
@@ -111,7 +110,7 @@ def score_drawings(
             frame["covered"], frame["alternatives"] = (sets & right).any(axis=1), sets.sum(axis=1)
         grouped = frame.groupby("contributor")
         table = grouped.mean().astype(float)
-        table = pd.concat([table, table.mean().to_frame(MEAN).T])
+        table = pd.concat([table, table.mean().to_frame("mean").T])
         table = table.rename_axis("contributor").reset_index()
         table.insert(1, "n", [*grouped.size(), len(frame)])
         table.insert(0, "placement", placement)

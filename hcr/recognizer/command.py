@@ -21,11 +21,9 @@ LABELED = "a folder of folders that are named by their character, or a CSV of pi
 
 def main(arguments: list[str] | None = None) -> int:
     """Recognize; the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m hcr recognize",
-        description="What characters pictures show: scans, photos or cut-outs, of one each.",
-        epilog="Exit codes: 0 done, 1 a picture or the model cannot be read, 2 wrong arguments.",
-    )
+    about = "What characters pictures show: scans, photos or cut-outs, of one each."
+    codes = "Exit codes: 0 done, 1 a picture or the model cannot be read, 2 wrong arguments."
+    parser = argparse.ArgumentParser("python -m hcr recognize", description=about, epilog=codes)
     add = parser.add_argument
     text = "a picture, a folder of pictures, or - for standard input"
     add("pictures", nargs="*", metavar="PICTURE", type=Path, help=text)

@@ -181,11 +181,9 @@ class _Strokes(_Asked):
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve; the exit code."""
-    command = argparse.ArgumentParser(
-        prog="python -m hcr serve",
-        description="Answer over HTTP what character a picture or pen strokes show.",
-        epilog="Exit codes: 0 ended, 1 no such model, 2 wrong arguments, characters or address.",
-    )
+    about = "Answer over HTTP what character a picture or pen strokes show."
+    codes = "Exit codes: 0 ended, 1 no such model, 2 wrong arguments, characters or address."
+    command = argparse.ArgumentParser("python -m hcr serve", description=about, epilog=codes)
     add = command.add_argument
     text = "a pretrained model's name, a run's folder, a .tflite or .keras file; default: emnist"
     add("model", nargs="?", default=next(iter(PRETRAINED)), help=text)
