@@ -5,10 +5,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from hcr import runs
+from hcr import evaluation, runs
 from hcr.errors import RunError
 from hcr.reports.pages import FRONT, Exporter, credits, facts, value
-from hcr.reports.show import TEMPLATES, Output, figure_html, macros, typeset
+from hcr.reports.show import TEMPLATES, Output, figure_html, macros
 from hcr.runs import files
 
 Record = dict[str, Any]
@@ -61,9 +61,12 @@ def _row(folder: Path, name: str) -> Record:
     stages, fresh = record.get("stages") or {}, _fresh(record)
     scores = [each for each in _headline(fresh) if each.get("key") == "accuracy"]
     trained = runs.read_metrics(folder).get("03_train", {}) if not scores else {}
-    if "03_train" in fresh and "val_accuracy" in trained:
-        text = typeset(f"{trained['val_accuracy']:.1%}")
-        scores = [{"text": text, "note": "on validation", "label": "Accuracy"}]
+    n = (record.get("data") or {}).get("counts", {}).get("validation", 0)
+    if "03_train" in fresh and "val_accuracy" in trained and n:
+        accuracy = trained["val_accuracy"]
+        interval = evaluation.interval_text(*evaluation.wilson(round(accuracy * n), n), n)
+        text = {"text": evaluation.percent(accuracy), "note": f"on validation; {interval}"}
+        scores = [text | {"label": "Accuracy"}]
     pages = [FRONT, *(f"{stage}.html" for stage in reversed(stages))]
     figures = [path for _, path, _ in _headline_figures(fresh, folder)]
     return {
@@ -107,8 +110,9 @@ def _headline(stages: Record) -> list[Record]:
 
 
 def _verdict(stages: Record) -> list[str]:
-    """The answer of the last stage that has one."""
-    return next((x["verdict"] for x in reversed(stages.values()) if x.get("verdict")), [])
+    """The run's answer: of its evaluation, or else of its training."""
+    found = (stages.get(name, {}).get("verdict") for name in ("04_evaluate", "03_train"))
+    return next(filter(None, found), [])
 
 
 def _render(template: str, view: Record) -> str:
