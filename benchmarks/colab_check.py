@@ -41,7 +41,7 @@ named = {getattr(each, "description", ""): each for each in ipywidgets.Widget.wi
 best = pad.replay([stroke * 200 + 40 for stroke in synthesis.character("8", 0)])
 named["You meant"].value = "8"
 named["Keep"].click()
-print(ipywidgets.__version__, best[0][0], drawings.count()[0], len(pad.strokes), pad.error)
+print(ipywidgets.__version__, best[0][0], len(drawings.read()), len(pad.strokes), pad.error)
 """
 
 

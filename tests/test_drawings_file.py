@@ -140,7 +140,7 @@ def test_a_line_that_is_no_drawing_is_reported_and_stays(line, word, capsys):
     (last,) = draw("B")
     assert kept() == "AB"
     note = capsys.readouterr().err
-    assert drawings.count() == (2, note.rstrip("\n"))
+    assert drawings.saved()[1] == note.rstrip("\n")
     assert "line 2" in note
     assert word in note
     # Nor is it lost when a drawing is taken back.
@@ -220,7 +220,7 @@ def test_what_is_taken_back_is_that_one_and_others_stay():
     assert kept() == "CZZ"
     drawings.delete()
     assert not drawings.take_back(c)
-    assert drawings.count() == (0, "")
+    assert drawings.saved() == ([], "")
     assert os.listdir(drawings.path().parent) == [".drawings.jsonl.lock"]
 
 
@@ -243,11 +243,11 @@ def test_a_file_that_is_none_of_drawings_is_refused(tmp_path, folder):
         drawings.read(tmp_path / "none.jsonl")
     folder.mkdir()
     drawings.path().write_text("hello\n")
-    for call in (drawings.count, drawings.read):
+    for call in (drawings.saved, drawings.read):
         with pytest.raises(DataError, match="Line 1"):
             call()
     draw("A")
-    assert drawings.count()[0] == 1
+    assert len(drawings.saved()[0]) == 1
 
 
 # Many people

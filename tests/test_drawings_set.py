@@ -79,14 +79,20 @@ def test_a_copy_counts_once_and_what_is_no_class_is_told(capsys):
     others = [first | {"character": each} for each in "ä?"]
     with drawings.path().open("ab") as file:
         file.writelines(json.dumps(each).encode() + b"\n" for each in copies + others)
-    assert where(datasets.load("drawings")) == before
+    data = datasets.load("drawings-47")
+    assert where(data) == before
     told = capsys.readouterr().err
     assert "Left out 2 of 11 drawings" in told
     assert "? ä" in told
+    assert "without 2 of ? ä" in data.info.title  # in the report, too
+    # With their classes, for a network that is to learn them.
+    data = datasets.load("drawings")
+    assert data.characters == (*labels.BALANCED, "?", "ä")
+    assert data.counts["train"][-2:].tolist() == [1, 1]
     # Another character meant with the same strokes is another drawing.
     with drawings.path().open("ab") as file:
         file.write(json.dumps(first | {"character": "7"}).encode() + b"\n")
-    assert sum(map(sum, datasets.load("drawings").counts.values())) == 7
+    assert sum(map(sum, datasets.load("drawings-47").counts.values())) == 7
 
 
 def test_nothing_is_kept_of_what_was_deleted(tmp_path, monkeypatch):

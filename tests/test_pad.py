@@ -368,3 +368,50 @@ def test_a_file_without_a_drawing_stops_nobody(model, file):
     assert "1 drawing kept (as A)" in shown(pad)
     click(pad, "Take back")
     assert file.read_text() == "<hello>\n"
+
+
+def sharp(i):
+    """A ß, each a little different."""
+    return [[(90 + i, 240), (92, 90), (120, 50 + i), (165, 60), (170, 100), (130, 130 - i),
+             (175, 150), (185, 195 + i), (150, 225), (120, 215)]]  # fmt: skip
+
+
+def test_a_new_character_is_taught_by_three_drawings_of_whoever_draws(file):
+    pad = Pad({"emnist": Recognizer.load()}, own)
+    assert pad.replay(sharp(9))[0][0] != "ß"
+    keep(pad, "A")
+    control(pad, "Your name").value = "Eve"
+    for i in range(3):
+        assert control(pad, "Learn now").disabled
+        pad.replay(sharp(i))
+        control(pad, "You meant").value = "ß"
+        click(pad, "Keep")
+    assert [each.writer for each in own.read()][1:] == ["Eve"] * 3
+    assert "lacks ß" in shown(pad)
+    click(pad, "Learn now")
+    assert control(pad, "Model").value == "emnist + my 3 drawings"
+    assert "0 were right before, 3 are now" in shown(pad)
+    assert pad.replay(sharp(9))[0][0] == "ß"
+    assert pad.replay(place_on_pad(synthesis.character("7", 3), "large"))[0][0] == "7"
+    control(pad, "Show saliency").value = True
+    control(pad, "Characters").value = "letters"
+    assert pad.replay(sharp(8))[0][0] == "ß"
+    assert pad.error is None
+    # Of what is kept afterwards the same model learns again.
+    keep(pad, "1")
+    click(pad, "Learn now")
+    control(pad, "Compare with").value = "emnist"
+    assert control(pad, "Model").options == ("emnist + my 4 drawings", "emnist")
+    control(pad, "Show all kept").value = True
+    assert shown(pad).count("<svg") == 5
+
+
+def test_it_asks_for_each_character_until_there_are_enough(file):
+    pad = Pad({"mnist": Recognizer.load("mnist")}, own)
+    control(pad, "Ask for").value = 1
+    asked = []
+    for _ in range(10):
+        asked.append(control(pad, "You meant").value)
+        keep(pad, asked[-1])
+    assert asked == list("0123456789")
+    assert "All 10 drawn" in shown(pad)

@@ -3,13 +3,16 @@
 import json
 import shutil
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import browser
 import live
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from hcr.preprocessing import synthesis
 from hcr.recognizer import PRETRAINED, Recognizer
@@ -28,6 +31,7 @@ MANY = 25
 MEMORY, NODES, KERNEL = 8e6, 150, 15e6
 SECOND = "mnist_nist_1000 (pretrained)"
 STEPS = 16
+NAMES = ("Ada", "Bo", "Cy", "Di")
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,13 @@ class Place:
 
     def kept(self) -> list[tuple[str, list[int]]]:
         """What is on the disk: each drawing's character, and the points of its strokes."""
-        lines = (self.folder / "drawings" / "drawings.jsonl").read_text().splitlines()
-        found = map(json.loads, lines)
+        found = self.lines()
         return [(each["character"], [len(stroke) for stroke in each["strokes"]]) for each in found]
+
+    def lines(self) -> list[dict]:
+        """Each drawing that was kept."""
+        file = self.folder / "drawings" / "drawings.jsonl"
+        return [*map(json.loads, file.read_text().splitlines())] if file.is_file() else []
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +218,48 @@ def test_keys_and_buttons_and_a_keyboard_gets_in_and_out(pad, page):
         assert eventually(lambda n=name, e=enabled: pad.button(n).is_enabled() == e), name
 
 
+def test_the_eraser_takes_away_the_strokes_that_it_touches(pad):
+    pad.draw(line((60, 60), (60, 200)) + line((200, 60), (200, 200)))
+    pad.wait_for_points(4)
+    pad.button("Eraser").click()
+    pad.draw(line((20, 130), (60, 132), (100, 134)))
+    pad.wait_for_points(2)
+    assert eventually(lambda: not pad.dark(60, 100))
+    assert pad.dark(200, 130)
+    pad.button("Eraser").click()
+    pad.button("Undo").click()
+    pad.wait_for_points(4)
+
+
+def test_a_picture_may_be_chosen_dropped_or_pasted(pad, page):
+    picture, file = Image.new("L", (200, 200), 255), BytesIO()
+    for stroke in synthesis.character("7", 3):
+        ImageDraw.Draw(picture).line([tuple(x) for x in stroke * 140 + 30], 0, 12)
+    picture.save(file, "PNG")
+    with page.expect_file_chooser() as chooser:
+        pad.root.get_by_role("button", name="Picture").click()
+    chooser.value.set_files({"name": "7.png", "mimeType": "image/png", "buffer": file.getvalue()})
+    pad.wait_for("7")
+    for event in ("drop", "paste"):
+        pad.empty() if event == "drop" else pad.canvas.focus()
+        pad.draw(line((60, 60), (60, 200)))
+        pad.wait_for("1")
+        pad.canvas.evaluate(GIVE, [event, list(file.getvalue())])
+        pad.wait_for("7")
+
+
+# Give the element a file, as a browser does.
+GIVE = """
+(canvas, [kind, bytes]) => {
+    const data = new DataTransfer();
+    data.items.add(new File([new Uint8Array(bytes)], "7.png", {type: "image/png"}));
+    const options = {bubbles: true, cancelable: true, dataTransfer: data, clipboardData: data};
+    canvas.dispatchEvent(kind == "drop" ? new DragEvent(kind, options)
+        : new ClipboardEvent(kind, options));
+}
+"""
+
+
 def test_a_line_that_is_drawn_while_a_cell_runs_is_whole(pad, page):
     places = [(60 + 8 * step, 60 + 7 * step) for step in range(20)]
     page.evaluate(ASLEEP)
@@ -367,6 +417,31 @@ def test_the_pad_answers_before_the_galleries_are_drawn(chromium, server, reques
 
 
 # In Voilà
+
+
+def test_four_people_at_one_server_are_told_apart(chromium, voila, drawings, place):
+    before = len(place.lines())
+    with ExitStack() as stack:
+        pads = []
+        for name in NAMES:
+            page = stack.enter_context(browser.live(chromium))
+            page.goto(voila.url("voila/render/pad.ipynb"))
+            pads.append(live.PadPage(page))
+            pads[-1].control("Your name").fill(name)
+        for _ in range(3):
+            for pad, (label, strokes) in zip(pads, drawings, strict=False):
+                pad.empty()
+                pad.draw(strokes)
+                pad.control("You meant").fill(label)
+                pad.button("Keep").and_(pad.page.locator(":enabled")).click()
+                pad.root.locator(".hcr-note", has_text=f"(as {label})").wait_for()
+                pad.wait_for_points(0)
+        pads[2].button("Learn now").click()
+        pads[2].root.get_by_text("trained + my 3 drawings").last.wait_for()
+        pads[2].root.locator(".hcr-note", has_text="learned in").wait_for()
+        assert pads[1].control("Model").locator("option").count() == 2
+    kept = [(each["writer"], each["character"]) for each in place.lines()[before:]]
+    assert kept == [(name, str(i)) for _ in range(3) for i, name in enumerate(NAMES)]
 
 
 def test_voila_on_a_telephone_in_the_dark(chromium, voila, drawings):

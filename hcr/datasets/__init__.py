@@ -46,13 +46,14 @@ DATASETS = {
     "pen-strokes-36": "hcr.datasets.synthetic",
     "pen-strokes-10": "hcr.datasets.synthetic",
     "drawings": "hcr.datasets.drawings",
+    "drawings-47": "hcr.datasets.drawings",
     "own": "hcr.datasets.own",
 }
 # The sample, the first that anyone loads, must not depend on a folder that can be written; and who
 # deletes drawings leaves no copy of them behind.
-UNCACHED = ("mnist-sample", "drawings")
+UNCACHED = ("mnist-sample", "drawings", "drawings-47")
 # The datasets whose place the user may name.
-TAKE_PATH = ("own", "az", "mnist+az", "drawings", "emnist-subset+drawings")
+TAKE_PATH = ("own", "az", "mnist+az", "drawings", "drawings-47", "emnist-subset+drawings")
 
 
 def load(

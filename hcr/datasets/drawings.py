@@ -4,10 +4,14 @@ Images are what the pad has shown the network; copies count once. From three wri
 keep writers apart: a hash of the name decides, 0.6, 0.2 and 0.2 of all, so that drawings that are
 added move nobody, and a writer who joins moves few. Where a part would be empty it gets the writer
 next to it. With fewer writers the drawings of each class take turns in the order of the file.
+
+`drawings` has EMNIST's 47 classes, and then those that were drawn besides, such as ß. `drawings-47`
+leaves these out, for a network that lacks them, and says so.
 """
 
 import hashlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +22,7 @@ from hcr.datasets.split import Info, Options, Split, Strokes
 from hcr.errors import DataError
 from hcr.preprocessing import from_strokes, labels
 
-CLASSES = labels.BALANCED
+CLASSES, ALL = labels.BALANCED, "drawings"
 WRITERS = 3  # from so many on they are kept apart
 ENDS = (0.6, 0.8)  # where among all names training and validation end
 TURNS = np.array([0, 1, 2, 0, 0])  # parts that the drawings of a class go to, one after the other
@@ -28,7 +32,13 @@ REMEDY = "Draw some in notebooks/05_draw.ipynb, and say what you meant."
 def info(name: str, options: Options) -> Info:
     """What is known of the drawings."""
     title = f"Drawings in {Path(options.path).name}" if options.path else "Your drawings"
-    return Info(title, tuple(CLASSES), "your own", "your own drawings", "")
+    path = _path(options)
+    names = [labels.merge(each.character) for each in drawings.saved(path)[0]]
+    others = sorted(set(names) - set(CLASSES))
+    classes = (*CLASSES, *others) if name == ALL else tuple(CLASSES)
+    if len(classes) == len(CLASSES) and others:
+        title += f", without {sum(map(names.count, others)):,} of {' '.join(others)}"
+    return Info(title, classes, "your own", "your own drawings", "")
 
 
 def sources(name: str, options: Options) -> list[Path]:
@@ -42,8 +52,9 @@ def sources(name: str, options: Options) -> list[Path]:
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     """The splits, with strokes and writers. Raises `DataError` for no file, or too few drawings."""
     (path,) = sources(name, options)
-    saved = _usable(drawings.read(path), path)
-    values = np.array([CLASSES.index(labels.merge(each.character)) for each in saved], np.int64)
+    classes = info(name, options).characters
+    saved = _usable(drawings.read(path), path, classes)
+    values = np.array([classes.index(labels.merge(each.character)) for each in saved], np.int64)
     writers = np.array([each.writer for each in saved])
     parts = by_writer(writers) if len(np.unique(writers)) >= WRITERS else in_turn(values)
     if not np.bincount(parts, minlength=3).all():
@@ -95,16 +106,17 @@ def _path(options: Options) -> Path:
     return next((place for place in places if place.is_file()), places[0])
 
 
-def _usable(saved: list[drawings.Drawing], path: Path) -> list[drawings.Drawing]:
-    """The drawings of characters that there are classes for, each once."""
-    others = [each.character for each in saved if each.character not in tuple(labels.BYCLASS)]
+def _usable(all_of: Sequence[drawings.Drawing], path: Path, classes: Sequence[str]) -> list:
+    """The drawings of `classes`, each once; standard error has what is left out."""
+    kept, others = {}, []
+    for each in all_of:
+        if labels.merge(each.character) in classes:
+            key = each.character, tuple(stroke.tobytes() for stroke in each.strokes)
+            kept.setdefault(key, each)
+        else:
+            others.append(each.character)
     if others:
-        n, names = f"{len(others):,} of {len(saved):,} drawings", " ".join(sorted(set(others)))
+        n, names = f"{len(others):,} of {len(all_of):,} drawings", " ".join(sorted(set(others)))
         text = f"Left out {n} of {path}, of characters that are no class: {names}."
         print(text, file=sys.stderr)
-    kept = {}
-    for each in saved:
-        key = each.character, tuple(stroke.tobytes() for stroke in each.strokes)
-        if each.character in tuple(labels.BYCLASS):
-            kept.setdefault(key, each)
     return list(kept.values())

@@ -51,6 +51,19 @@ class Drawing:
         record = {"version": VERSION, **vars(self), "strokes": strokes}
         return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
 
+    @property
+    def svg(self) -> str:
+        """The drawing as an SVG image, which takes the color of the text around it."""
+        points = np.concatenate(self.strokes)
+        low, side = points.min(axis=0), np.ptp(points, axis=0)
+        pen = 0.07 * side.max()
+        box = " ".join(f"{each:g}" for each in (*(low - pen), *(side + 2 * pen)))
+        # A line of no length is a dot.
+        lines = ["L".join(f"{x:g} {y:g}" for x, y in stroke) + "h0" for stroke in self.strokes]
+        look = 'fill="none" stroke="currentColor" stroke-linecap="round" stroke-linejoin="round"'
+        path = f'<path d="M{"M".join(lines)}" stroke-width="{pen:g}" {look}/>'
+        return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}">{path}</svg>'
+
 
 def create(
     character: str, strokes: Any, writer: str, size: int | None = None, when: str | None = None
@@ -109,7 +122,7 @@ def append(
     target = path()
     with _locked(target):
         if writer is None:
-            drawing = replace(drawing, writer=_own_writer())
+            drawing = replace(drawing, writer=own_writer())
         _append(target, drawing.line)
     return drawing
 
@@ -120,19 +133,17 @@ def read(place: Path | str | None = None) -> list[Drawing]:
     Lines that are no drawings are left out, with a note on standard error. The person's own file
     need not exist; raises `DataError` where another does not, or no line of a file is a drawing.
     """
-    target = located(place)
-    if place is None and not target.is_file():
-        return []
-    drawings, note = _drawings(target, _content(target))
+    drawings, note = saved(place, required=place is not None)
     if note:
         print(note, file=sys.stderr)
     return drawings
 
 
-def count() -> tuple[int, str]:
-    """How many drawings the person's own file holds, and a sentence on its other lines, or ""."""
-    drawings, note = _drawings(path(), _content(path())) if path().is_file() else ([], "")
-    return len(drawings), note
+def saved(place: Path | str | None = None, required: bool = False) -> tuple[list[Drawing], str]:
+    """As `read`, but with the note, or "", in place of printing it; none where not `required`."""
+    target = located(place)
+    there = required or target.is_file()
+    return _drawings(target, _content(target)) if there else ([], "")
 
 
 def take_back(drawing: Drawing) -> bool:
@@ -277,8 +288,8 @@ def _locked(target: Path) -> Iterator[None]:
         ) from error
 
 
-def _own_writer() -> str:
-    """The name in the folder's `WRITER`; made where there is none."""
+def own_writer() -> str:
+    """Whoever uses this machine: the name in the folder's `WRITER`, made where there is none."""
     note = path().with_name(WRITER)
     if not note.is_file():
         files.write_text(note, f"me-{secrets.token_hex(4)}\n")

@@ -48,7 +48,7 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     whole = part(first, "train")
     train, validation = map(whole.take, stratified(whole.labels, (0.9, 0.1), SPLIT_SEED))
     if second:
-        drawn = JOINED[second].read(second, options)[0]
+        drawn = JOINED[second].read("drawings-47" if second == "drawings" else second, options)[0]
         writers = np.full(len(train), "") if train.writers is None else train.writers
         train = Split(
             np.concatenate([train.images, drawn.images]),

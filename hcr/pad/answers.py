@@ -39,28 +39,15 @@ def page_html(name: str) -> str:
     return f'<style>{style}</style><style onload="{script}"></style>'
 
 
-def answer_html(shown: Shown) -> str:
-    """Of each model the best character large, how sure it is, the bars, and what it sees."""
-    heat = {name: heated(shown.answers[name].image, each) for name, each in shown.maps.items()}
-    return _macros().answer(shown, heat)
-
-
-def status_html(shown: Shown) -> str:
-    """The answer in a line, for whoever hears the page instead of seeing it."""
-    return " ".join(_macros().status(shown).split())
+def html(macro: str, *values: Any) -> str:
+    """What a macro of the template makes of `values`; in them labels are text."""
+    return getattr(_macros(), macro)(*values)
 
 
 def error_html(error: Exception) -> str:
     """An error as a box; `HcrError`s speak for themselves."""
     text = str(error) if isinstance(error, HcrError) else f"{type(error).__name__}: {error}"
     return f'<div class="hcr-error" role="alert">{escape(text)}</div>'
-
-
-def percent(probability: float) -> str:
-    """A probability as `93.4 %`; it never says 0 or 100 where that is only nearly so."""
-    if 0 < probability < 0.001:
-        return "< 0.1 %"
-    return "> 99.9 %" if 0.999 < probability < 1 else f"{100 * probability:.1f} %"
 
 
 def heated(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
@@ -75,7 +62,7 @@ def heated(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
 def _macros() -> Any:
     options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
     environment = Environment(loader=FileSystemLoader(FOLDER), **options)
-    environment.filters |= {"percent": percent, "png": _png}
+    environment.filters |= {"png": _png, "heated": heated}
     environment.globals["BARS"] = BARS
     return environment.get_template("answer.html.j2").module
 

@@ -60,6 +60,27 @@
   // On its way up the key is JupyterLab's, which may keep it from the browser.
   pad.addEventListener("keydown", event => delete event.preventDefault);
 
+  // A picture that is dropped or pasted goes the way of one that is chosen: the upload's button has
+  // its input, which it asks for files, to itself.
+  const put = files => {
+    const input = HTMLInputElement.prototype, click = input.click;
+    input.click = function () { this.files = files; this.dispatchEvent(new Event("change")); };
+    try { pad.querySelector(".widget-upload").click(); } finally { input.click = click; }
+  };
+  const given = (event, data) => {
+    if (event.type != "dragover" && !data?.files.length) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.type != "dragover") put(data.files);
+  };
+  for (const kind of ["dragover", "drop"])
+    pad.addEventListener(kind, event => given(event, event.dataTransfer));
+  const paste = event => {
+    if (!pad.isConnected) return document.removeEventListener("paste", paste, true);
+    if (pad.contains(document.activeElement)) given(event, event.clipboardData);
+  };
+  document.addEventListener("paste", paste, true);
+
   // "Run All" ends with the last cell in view. The pad comes back, at the top, until somebody goes
   // elsewhere; one who draws stays.
   const cell = pad.closest(".jp-Notebook .jp-Cell");

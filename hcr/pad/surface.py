@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
@@ -21,11 +22,10 @@ Guard = Callable[[Callable], Callable]  # wraps a handler, so that what goes wro
 
 
 def smooth(points: np.ndarray) -> np.ndarray:
-    """A curve through (k, 2) points, float32 (m, 2): centripetal Catmull-Rom.
+    """A curve through (k, 2) points, float32 (m, 2): centripetal Catmull-Rom, without loops.
 
-    It has no loops of its own (Yuksel, Schaefer and Keyser 2011, Computer-Aided Design 43(7)). Its
-    slope at a point is multiplied by the root of the cosine of the turn there, by 0 beyond a right
-    angle, so that corners stay corners.
+    Yuksel, Schaefer and Keyser 2011, Computer-Aided Design 43(7). A slope is multiplied by the root
+    of the cosine of the turn at its point, by 0 beyond a right angle: corners stay corners.
     """
     if len(points) > 1:  # A point that is there twice would give a piece without length.
         points = points[np.append(True, np.hypot(*np.diff(points, axis=0).T) > 1e-6)]
@@ -50,8 +50,7 @@ def smooth(points: np.ndarray) -> np.ndarray:
 class Pace:
     """Does `action` when asked, but leaves `gap` seconds between, and more after a slow one.
 
-    What is asked for too early is done once, later, if an event loop runs: a crowd of messages that
-    queued up while the kernel was busy causes one action.
+    What is asked for too early is done once, later, if an event loop runs.
     """
 
     def __init__(self, action: Callable[[], None], gap: float) -> None:
@@ -99,6 +98,8 @@ class Surface:
         self._states: list[tuple[np.ndarray, ...]] = [()]
         # The state shown, the stroke in progress, and how many of its points were sent.
         self._now, self._points, self._sent = 0, None, 0
+        self.erases, self._erasing = False, False  # whether a pointer does, and does just now
+        self.picture: bytes | None = None  # what is to be recognized in place of strokes
         self._pace = Pace(guard(self._advance), _FRAME)
         layout = widgets.Layout(width=f"{size}px", max_width="calc(100% - 4px)", height="auto")
         self.canvas = canvas = Canvas(width=size * FINE, height=size * FINE, layout=layout)
@@ -137,11 +138,12 @@ class Surface:
     def can(self) -> tuple[bool, bool, bool]:
         """Whether there is something to undo, to redo, and to clear."""
         undo, redo = self.drawing or self._now > 0, self._now < len(self._states) - 1
-        return undo, redo, bool(self.strokes)
+        return undo, redo, bool(self.strokes or self.picture)
 
     def step(self, steps: int) -> None:
         """Undo a step (-1), or do it again (1), where there is one."""
         self._finish()
+        self.picture = None
         self._now = min(max(self._now + steps, 0), len(self._states) - 1)
         self.redraw()
         self._changed()
@@ -153,14 +155,23 @@ class Surface:
             self._append(())
         self.step(0)
 
+    def put(self, files: Any) -> None:
+        """Put the last of the files that a `FileUpload` has read in place of the drawing."""
+        files = list(files.values()) if isinstance(files, dict) else files  # of ipywidgets 7
+        if files:
+            self.clear()
+            self.picture = bytes(files[-1]["content"])
+            self._changed()
+
     def replay(self, points: np.ndarray) -> None:
         """Draw one stroke, (k, 2), through the handlers of a mouse."""
         handlers = [self._down] + [self._move] * (len(points) - 1) + [self._up]
         for handler, (x, y) in zip(handlers, [*points, *points[-1:]], strict=False):
             self._guard(handler)(x * FINE, y * FINE)
 
-    def redraw(self) -> None:
-        """Send everything: the page may know nothing, or less exactly than it could."""
+    def redraw(self, pen: float | None = None) -> None:
+        """Send everything, by another `pen`: the page may know nothing, or less exactly."""
+        self.pen = pen or self.pen
         canvas, strokes = self.canvas, [smooth(stroke) for stroke in self.strokes]
         with _LOCK, hold_canvas():
             self._spare.clear()
@@ -204,10 +215,13 @@ class Surface:
 
     def _down(self, x: float, y: float) -> None:
         self._lifted()
-        self._points, self._sent = [], 0
+        self._erasing, self.picture = self.erases, None
+        self._points, self._sent = None if self.erases else [], 0
         self._move(x, y)
 
     def _move(self, x: float, y: float, last: bool = False) -> None:
+        if self._erasing:
+            self._erase(np.array([x, y]) / FINE)
         if self.drawing:
             point = float(x / FINE), float(y / FINE)
             if self._points[-1:] != [point]:
@@ -216,11 +230,23 @@ class Surface:
                 self._pace.ask()
                 self._grown()
 
+    def _erase(self, place: np.ndarray) -> None:
+        """Take away the strokes near a place."""
+        left, t = [], np.linspace(0, 1, 32)[:, None, None]
+        for each in self._states[self._now]:
+            line = (each[:-1] + t * np.diff(each, axis=0)).reshape(-1, 2)
+            if np.hypot(*(np.concatenate([each, line]) - place).T).min() > max(self.pen, 6):
+                left.append(each)
+        if len(left) < len(self._states[self._now]):
+            self._append(tuple(left))
+            self.step(0)
+
     def _up(self, x: float, y: float) -> None:
         self._move(x, y, last=True)
         self._lifted()
 
     def _lifted(self, touches: Sequence = ()) -> None:
+        self._erasing = False
         if self._finish():
             # The answer first: the line is there already, but for its last piece.
             self._changed()

@@ -10,8 +10,9 @@ import numpy as np
 
 from hcr.pad import answers
 from hcr.pad.answers import BARS, Shown
-from hcr.pad.controls import Controls, Loaders, Models, Teaching
+from hcr.pad.controls import Controls, Loaders, Models
 from hcr.pad.surface import NAME, Pace, Surface
+from hcr.pad.teaching import Teaching
 from hcr.recognizer import Recognition
 from hcr.recognizer.recognizer import Ranked
 
@@ -38,14 +39,13 @@ class Pad(widgets.VBox):
         self.canvas = self._surface.canvas
         self._models = Models(models, guard(self._chosen))
         self._controls = Controls(self._surface, look, guard)
-        self._teaching = None
-        if drawings is not None:
-            self._teaching = Teaching(drawings, self._surface, guard)
+        taught = drawings, self._surface, self._models, guard
+        self._teaching = Teaching(*taught) if drawings is not None else None
         self._answer, self._error, self._status = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self._status.add_class("hcr-status")
         self._frame = widgets.VBox([self.canvas])
         left = widgets.VBox([self._frame, self._controls.widget])
-        desk = widgets.HBox([left, self._answer], layout={"flex_flow": "row wrap"})
+        desk = widgets.HBox([left, self._answer])
         desk.add_class("hcr-desk")
         teaching = [self._teaching.widget] if self._teaching else []
         page = widgets.HTML(answers.page_html(NAME), layout={"display": "none"})
@@ -116,16 +116,17 @@ class Pad(widgets.VBox):
         self.error = None
         self._answering.now()
         # Once a stroke, for it is read aloud.
-        self._status.value = answers.status_html(self._shown)
+        self._status.value = " ".join(answers.html("status", self._shown).split())
 
     def _recognize(self) -> None:
         strokes = self.strokes
         points, wanted = sum(map(len, strokes)), self._controls.saliency.value
+        picture, before = self._surface.picture, self._shown.maps
         self._shown = Shown(points=points, whole=not self._surface.drawing)
-        found = self._models.recognize(strokes)
-        if points:
-            # Their place is kept, so that nothing jumps when they come.
-            maps = dict.fromkeys(found, np.zeros((28, 28))) if wanted else {}
+        found = self._models.recognize(**({"image": picture} if picture else {"strokes": strokes}))
+        if points or picture:
+            # The last ones stay until the new ones come: nothing jumps, and nothing is gray.
+            maps = {name: before.get(name, np.zeros((28, 28))) for name in found if wanted}
             self._shown = replace(self._shown, answers=found, maps=maps)
         self._show()
         if wanted:
@@ -140,7 +141,7 @@ class Pad(widgets.VBox):
 
     def _show(self) -> None:
         self._error.value = answers.error_html(self.error) if self.error is not None else ""
-        self._answer.value = answers.answer_html(self._shown)
+        self._answer.value = answers.html("answer", self._shown)
         self._controls.refresh()
         if self._teaching:
             self._teaching.refresh()

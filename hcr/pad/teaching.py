@@ -1,0 +1,114 @@
+"""To keep what is drawn with the character that was meant, and to teach a model with it at once."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+
+from hcr.pad.answers import error_html, html
+from hcr.pad.controls import Models, button
+from hcr.pad.surface import Guard, Surface
+from hcr.preprocessing import from_strokes
+from hcr.preprocessing.labels import merge
+from hcr.recognizer import adapt
+
+FEW = 3  # drawings that a model can be taught with
+ROUNDS = {"nothing": 0, "each once": 1, "each 3 times": 3, "each 10 times": 10}
+
+
+class Teaching:
+    """Controls to keep what is drawn on a surface, with what was meant, and to teach with it.
+
+    `drawings` has the functions of `hcr.datasets.drawings_file`.
+    """
+
+    def __init__(self, drawings: Any, surface: Surface, models: Models, guard: Guard) -> None:
+        self._drawings, self._surface, self._models = drawings, surface, models
+        self._mine: list[Any] = []  # what was kept here, the last one last
+        self._labels, self._last = (), ""
+        self._name = widgets.Text(description="Your name", placeholder="anybody")
+        self._meant = widgets.Combobox(description="You meant", placeholder="character")
+        keep, back = guard(self._keep_drawing), guard(self._take_back)
+        self._keep = button("Keep", "check", "Keep it, to teach a model with (Enter)", keep)
+        self._back = button("Take back", "", "Forget the drawing that was kept here last", back)
+        tip = "Teach the model with your drawings, here and now; for more, params/my_hand.yaml"
+        self._learn = button("Learn now", "graduation-cap", tip, guard(self._teach))
+        self._ask = widgets.Dropdown(options=ROUNDS, description="Ask for")
+        self._show = widgets.Checkbox(description="Show all kept", indent=False)
+        self._prompt, self._note, self._wall = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self._meant.observe(lambda _: self.refresh(), names="value")
+        self._meant.on_msg(lambda _, content, __: content.get("event") == "submit" and keep())
+        for each in (self._name, self._ask, self._show):
+            each.observe(guard(lambda _: self._report(self._last)), names="value")
+        first = [self._meant, self._keep, self._back, self._learn, self._name]
+        second = [self._ask, self._show, self._prompt]
+        rows = widgets.HBox(first), self._note, widgets.HBox(second), self._wall
+        self.widget = widgets.VBox(rows)
+
+    def offer(self, labels: Sequence[str]) -> None:
+        """Offer these characters; others may be typed."""
+        self._meant.options = self._labels = tuple(labels)
+        self._report("")
+
+    def refresh(self) -> None:
+        """Enable what can be done."""
+        self._keep.disabled = not (self._meant.value.strip() and self._surface.strokes)
+        self._back.disabled = not self._mine
+
+    def _keep_drawing(self) -> None:
+        strokes, character = self._surface.strokes, self._meant.value.strip()
+        if not strokes or not character:
+            return
+        name, size = self._name.value.strip() or None, self._surface.size
+        self._mine.append(self._drawings.append(character, strokes, name, size))
+        self._report(f"as {character}")
+        self._surface.clear()
+
+    def _take_back(self) -> None:
+        there = self._drawings.take_back(self._mine[-1])
+        self._mine.pop()
+        self._report("taken back" if there else "that one was gone already")
+
+    def _own(self, kept: Sequence[Any]) -> tuple[list[Any], list[str]]:
+        """Those of `kept` that whoever draws here has drawn, and the model's class of each."""
+        writer = self._name.value.strip() or (kept and self._drawings.own_writer())
+        own = [each for each in kept if each.writer == writer]
+        names = (each.character for each in own)
+        return own, [each if each in self._labels else merge(each) for each in names]
+
+    def _teach(self) -> None:
+        begin, name = time.perf_counter(), self._models.base
+        base, (own, classes) = self._models.load(name), self._own(self._drawings.saved()[0])
+        images = np.stack([from_strokes(each.strokes, base.framing) for each in own])
+        model, before, after = adapt(base, images, classes)
+        self._models.add(f"{name} + my {len(own)} drawings", model)
+        self._report(html("learned", len(own), time.perf_counter() - begin, before, after))
+
+    def _report(self, last: str) -> None:
+        """Say how many there are, what has happened to the `last` one, and what to draw next."""
+        self._last = last
+        try:
+            kept, wrong = self._drawings.saved()
+            own, classes = self._own(kept)
+            self._learn.disabled = len(own) < FEW
+            few = FEW if self._learn.disabled else 0
+            lacks = sorted({*classes} - {*self._labels})
+            self._note.value = html("note", len(kept), last, wrong, lacks, few)
+            self._wall.value = html("wall", kept) if self._show.value else ""
+            self._ask_for_next(Counter(classes))
+        except Exception as error:  # a file that cannot be counted can be drawn beside
+            done = escape(f"Done: {last}.") if last else ""
+            self._note.value = f'<div role="status">{done}{error_html(error)}</div>'
+        self.refresh()
+
+    def _ask_for_next(self, counts: Counter) -> None:
+        """Ask for the character that was drawn least, until each has been drawn as often."""
+        rounds, least = self._ask.value, min(self._labels, key=counts.__getitem__)
+        done = sum(min(counts[each], rounds) for each in self._labels)
+        if counts[least] < rounds:
+            self._meant.value = least
+        self._prompt.value = html("prompt", least, done, rounds * len(self._labels))
