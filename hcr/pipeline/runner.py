@@ -271,17 +271,18 @@ class _Runner:
     def _stale(self) -> dict[str, dict[str, Any]]:
         """Of each other stage why its results do not stand; `same` where only code has changed."""
         stale = {}
-        for name in self.plan.stages.keys() - self.standing:
-            stage, values = self.plan.stages[name], self.plan.parameters[name]
+        for name, stage in self.plan.stages.items():
+            if name in self.standing:
+                continue
             entry, reason, same = self._entry(stage), "a file that it names is missing", False
             with suppress(HcrError):
-                now = fingerprints.fingerprint(stage, values, self.folder)
+                now = fingerprints.fingerprint(stage, self.plan.parameters[name], self.folder)
                 reason = fingerprints.why(entry, now, stage, self.folder)
-                same = entry.get("parameters") == values
+                same = entry.get("parameters") == self.plan.parameters[name]
                 same &= fingerprints.why(entry, now, stage, self.folder, accept=True) is None
             if reason:
                 stale[name] = {"why": reason, "same": same}
-        return dict(sorted(stale.items()))
+        return stale
 
     def _end(self, status: str) -> dict[str, Any]:
         """Close the record and write the run's front page, and that of all runs."""

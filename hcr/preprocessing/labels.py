@@ -58,10 +58,7 @@ def subset(only: str | Iterable[str], known: Sequence[str]) -> list[int]:
 
 
 def spans(characters: Iterable[str], most: int = 16) -> str:
-    """`characters` in short, as `0–9, A–Z, a, b, d–h`: at most `most` parts, the rest counted.
-
-    Three or more that follow each other are one part; those that mean nothing, "", are left out.
-    """
+    """`characters` in short, as `0–9, A–Z, a, b, d–h`: at most `most` parts; "" is left out."""
     parts: list[list[str]] = []
     for each in filter(None, characters):
         last = parts[-1][-1] if parts else ""
@@ -69,11 +66,8 @@ def spans(characters: Iterable[str], most: int = 16) -> str:
             parts[-1].append(each)
         else:
             parts.append([each])
-    split = [[part] if len(part) > 2 else [[each] for each in part] for part in parts]
-    parts = [part for some in split for part in some]
-    texts = [f"{part[0]}–{part[-1]}" if len(part) > 1 else part[0] for part in parts[:most]]
-    rest = sum(map(len, parts[most:]))
-    return ", ".join([*texts, *([f"{rest} more"] if rest else [])])
+    texts = [f"{part[0]}–{part[-1]}" if len(part) > 2 else ", ".join(part) for part in parts]
+    return ", ".join([*texts[:most], *["…"] * (len(texts) > most)])
 
 
 def parse_characters(text: str, known: Sequence[str], name: str = "saliency_for") -> list[int]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from hcr import evaluation, runs
+from hcr import runs
 from hcr.errors import RunError
 from hcr.reports.pages import FRONT, Exporter, credits, facts, value
 from hcr.reports.show import TEMPLATES, Output, figure_html, macros
@@ -27,13 +27,11 @@ def index_html(record: Record, folder: Path) -> str:
                 parameters.setdefault((name, value(used)), []).append(stage)
     shown = [
         (stage, Markup(figure_html(path.read_bytes(), caption)))
-        for stage, path, caption in _headline_figures(fresh, folder)
+        for stage, path, caption in _figures(fresh, folder)
     ]
     view = {"record": record, "stages": stages, "fresh": fresh, "parameters": parameters}
-    view |= {"shown": shown, "headline": _headline(fresh), "verdict": _verdict(fresh)}
-    view |= {"facts": facts(record, record, None), "credits": credits(record)}
-    view["up"] = "../" * (1 + str(record.get("run")).count("/"))  # to the page of all runs
-    return _render("index", view)
+    view |= {"facts": facts(record, record, None), "credits": credits(record), "shown": shown}
+    return Exporter().environment.get_template("index.html.j2").render(page=view)
 
 
 def write_overview(outputs: Path) -> Path:
@@ -50,34 +48,25 @@ def write_overview(outputs: Path) -> Path:
         except Exception as error:  # whatever one holds, the others are listed
             damaged.append(f"{name}: {str(error).replace(str(path), path.name)}")
     rows.sort(key=lambda row: row["when"], reverse=True)
-    html = _render("overview", {"rows": rows, "damaged": sorted(damaged)})
-    files.write_text(outputs / FRONT, html)
+    template = Exporter().environment.get_template("overview.html.j2")
+    files.write_text(outputs / FRONT, template.render(rows=rows, damaged=sorted(damaged)))
     return outputs / FRONT
 
 
 def _row(folder: Path, name: str) -> Record:
     """What the list of all runs says of the one in `folder`."""
     record = runs.read(folder)
-    stages, fresh = record.get("stages") or {}, _fresh(record)
-    scores = [each for each in _headline(fresh) if each.get("key") == "accuracy"]
-    trained = runs.read_metrics(folder).get("03_train", {}) if not scores else {}
-    n = (record.get("data") or {}).get("counts", {}).get("validation", 0)
-    if "03_train" in fresh and "val_accuracy" in trained and n:
-        accuracy = trained["val_accuracy"]
-        interval = evaluation.interval_text(*evaluation.wilson(round(accuracy * n), n), n)
-        text = {"text": evaluation.percent(accuracy), "note": f"on validation; {interval}"}
-        scores = [text | {"label": "Accuracy"}]
-    pages = [FRONT, *(f"{stage}.html" for stage in reversed(stages))]
-    figures = [path for _, path, _ in _headline_figures(fresh, folder)]
+    pages = [FRONT, *(f"{stage}.html" for stage in reversed(record.get("stages") or {}))]
+    fresh = _fresh(record)
+    figures = [path.relative_to(folder).as_posix() for _, path, _ in _figures(fresh, folder)]
     return {
         "name": name,
         "page": next((page for page in pages if (folder / page).is_file()), None),
-        "figure": figures[-1].relative_to(folder).as_posix() if figures else None,
-        "score": scores[0] if scores else None,
-        "status": record.get("status"),
-        "kind": record.get("kind", ""),
-        "data": record.get("data") or {},
-        "model": dict(facts(record, record, None)).get("Model", ""),
+        "figure": figures[-1] if figures else None,
+        "record": record,
+        "fresh": fresh,
+        "trained": runs.read_metrics(folder).get("03_train", {}) if "03_train" in fresh else {},
+        "model": dict(facts(record, record, None)).get("Model") or record.get("kind", ""),
         "when": str(record.get("finished") or record.get("started") or ""),
     }
 
@@ -88,7 +77,7 @@ def _fresh(record: Record) -> Record:
     return {name: stages[name] for name in stages if stale.get(name, {"same": True})["same"]}
 
 
-def _headline_figures(stages: Record, folder: Path) -> list[tuple[str, Path, str]]:
+def _figures(stages: Record, folder: Path) -> list[tuple[str, Path, str]]:
     """Stage, path and caption of the headline figures that lie in the run's `folder`."""
     found = []
     for stage, entry in stages.items():
@@ -97,26 +86,6 @@ def _headline_figures(stages: Record, folder: Path) -> list[tuple[str, Path, str
             if path.resolve().is_relative_to(folder.resolve()) and path.is_file():
                 found.append((stage, path, str(figure.get("caption") or "")))
     return found
-
-
-def _headline(stages: Record) -> list[Record]:
-    """The headline results, the last stage's first; another model's than the run's names it."""
-    rows = []
-    for entry in reversed(stages.values()):
-        model = (entry.get("parameters") or {}).get("pretrained") or "run"
-        of = f" of {model}" if model != "run" else ""
-        rows += [row | {"label": f"{row['label']}{of}"} for row in entry.get("headline") or []]
-    return rows
-
-
-def _verdict(stages: Record) -> list[str]:
-    """The run's answer: of its evaluation, or else of its training."""
-    found = (stages.get(name, {}).get("verdict") for name in ("04_evaluate", "03_train"))
-    return next(filter(None, found), [])
-
-
-def _render(template: str, view: Record) -> str:
-    return Exporter().environment.get_template(f"{template}.html.j2").render(page=view)
 
 
 def inline(folder: Path) -> Output:
