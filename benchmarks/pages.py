@@ -3,6 +3,7 @@
     HCR_DATA=FOLDER uv run benchmarks/pages.py [--lines 500] [--seed 0] [--split validation]
     HCR_DATA=FOLDER uv run benchmarks/pages.py --fit --lines 300 --seed 11 --split train
     HCR_DATA=FOLDER uv run benchmarks/pages.py --several --lines 2000
+    HCR_DATA=FOLDER uv run benchmarks/pages.py --context --lines 25 --seed 1
     HCR_DATA=FOLDER uv run benchmarks/pages.py --speed
 
 Lines of 3 to 10 characters, digits, letters or both, are made of EMNIST's images and UNIPEN's
@@ -233,6 +234,49 @@ def several(recognizer: Recognizer, characters: Characters, n: int, seed: int) -
         print(f"{length} in a picture, {condition}: `several` for {warned} of {total}", flush=True)
 
 
+def written(kind: str, rng) -> list[str]:
+    """The characters of a row: digits, letters, a code of both as A4 or 12B, or both at random."""
+    digits, letters = list(labels.DIGITS), list(labels.BALANCED[10:])
+    if kind == "codes":
+        parts = [rng.choice(letters, rng.integers(1, 3)), rng.choice(digits, rng.integers(1, 4))]
+        return np.concatenate(parts[:: rng.choice([1, -1])]).tolist()
+    known = {"digits": digits, "letters": letters}.get(kind, digits + letters)
+    return rng.choice(known, rng.integers(3, 11)).tolist()
+
+
+def context(recognizer: Recognizer, characters: Characters, n: int, seed: int) -> None:
+    """Print what it gains and costs that rows are often of digits, or of letters, alone."""
+    shares = [(0.0, 0.0), (0.02, 0.0), (0.05, 0.05), (0.1, 0.1), (0.2, 0.2), (0.3, 0.3)]
+    shares += [(0.4, 0.4), (0.2, 0.4), (0.4, 0.2), (0.5, 0.4), (0.6, 0.3)]
+    names = np.array(recognizer.labels)
+    for kind in ("digits", "letters", "codes", "mixed"):
+        wrong, sizes = [], []
+        for condition in CONDITIONS:
+            rng = np.random.default_rng([seed, *kind.encode(), *condition.encode()])
+            for _ in range(n):
+                row = characters.row(written(kind, rng), condition, rng)
+                ink, _ = preprocessing.read_ink(row.picture, longest=page.LONGEST)
+                found = page.lattice(recognizer, ink)
+                lines = found.pieces.lines if found else []
+                lines = [[found.probabilities[run] for run in found.path(line)] for line in lines]
+                answers = [
+                    [
+                        c
+                        for x in lines
+                        for c in names[page.in_context(np.array(x), names, each).argmax(1)]
+                    ]
+                    for each in shares
+                ]
+                wrong.append([edits(row.text, answer) for answer in answers])
+                sizes.append(len(row.text))
+        wrong, total = np.array(wrong), sum(sizes)
+        print(f"{kind}, {len(sizes)} rows, n {total:,}: CER {wrong[:, 0].sum() / total:.1%}")
+        for each, change in zip(shares[1:], (wrong[:, 1:] - wrong[:, :1]).T, strict=True):
+            half = 1.96 * change.std(ddof=1) * len(change) ** 0.5 / total
+            print(f"  {each}: {100 * change.sum() / total:+.2f} points +- {100 * half:.2f}")
+        print(end="", flush=True)
+
+
 def speed(recognizer: Recognizer, characters: Characters, seed: int) -> None:
     """Print how long a page of 200 characters takes."""
     rng = np.random.default_rng(seed)
@@ -311,6 +355,7 @@ def main() -> None:
     parser.add_argument("--split", choices=("train", "validation"), default="validation")
     parser.add_argument("--fit", action="store_true", help="print the weights instead")
     parser.add_argument("--several", action="store_true", help="measure that warning instead")
+    parser.add_argument("--context", action="store_true", help="measure a row's prior instead")
     parser.add_argument("--speed", action="store_true", help="measure a page of 200 instead")
     options = parser.parse_args()
     characters, recognizer = Characters(options.split), Recognizer.load()
@@ -319,6 +364,8 @@ def main() -> None:
         return print(np.round(weights, 2).tolist())
     if options.several:
         return several(recognizer, characters, options.lines, options.seed)
+    if options.context:
+        return context(recognizer, characters, options.lines, options.seed)
     if options.speed:
         return speed(recognizer, characters, options.seed)
     for condition in CONDITIONS:

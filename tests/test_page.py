@@ -38,7 +38,7 @@ def texts(model: Recognizer, picture) -> list[str]:
     return ["".join(each.best for each in line) for line in model.recognize_page(picture)]
 
 
-@pytest.mark.parametrize("rows", [("7436",), ("A3K",), ("743", "25B")])
+@pytest.mark.parametrize("rows", [("7436",), ("A3K",), ("SOLE",), ("743", "25B")])
 def test_a_page_is_lines_of_characters_in_the_order_of_reading(model, rows):
     picture, boxes = page(*rows)
     assert texts(model, picture) == list(rows)

@@ -3,6 +3,7 @@
 Every run of neighboring pieces that may be a character is recognized. The best way through a line
 is found by dynamic programming: a run scores the log-probability of its best character, once a
 piece, so that ways of few and of many characters compare, and costs by its gaps, cuts and form.
+Then 0 and O, 1 and I, are told apart by the row: digits stand among digits, letters among letters.
 """
 
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ _GAP, _WIDEST = 0.5, 1.6
 _SMALL = 128  # px: the grid on which a picture of one character is looked at for others
 _HIGH = 0.45  # of the highest: what is lower is no character beside it
 _SURE = 1.0  # of the score: by so much several characters must be likelier than one
+ALIKE = (0.5, 0.4)  # of rows: so many are digits or letters alone, so many change once, as A4
 
 # What a run scores for each of `features`; `benchmarks/pages.py --fit` gives it.
 WEIGHTS = np.array([1.29, -0.28, -0.43, 2.09, 1.65, -0.68, 1.08, -1.64, -5.88, -3.22, -2.91, -1.49])
@@ -87,6 +89,25 @@ class Lattice:
             path.append((best[end][1], end - 1))
             end = best[end][1]
         return path[::-1]
+
+
+def in_context(
+    rows: np.ndarray, labels: Sequence[str], shares: tuple[float, float] = ALIKE
+) -> np.ndarray:
+    """A row's probabilities, (k, n_labels), given how often digits and letters stand together."""
+    kinds = np.array([[x.isdecimal() for x in labels], [x.isalpha() for x in labels]], float)
+    k = len(rows)
+    if k < 2 or not kinds.any(axis=1).all():
+        return rows
+    kinds *= len(labels) / kinds.sum(axis=1, keepdims=True)
+    likely = np.maximum(rows @ kinds.T, 1e-30)  # (k, 2), where 1 is what any character has
+    # Each way to change at most once: digits or letters up to a place, then the others.
+    ways = np.array([(np.arange(k) < i) ^ first for i in range(k) for first in (False, True)])
+    odds = likely[np.arange(k), ways.astype(int)].prod(axis=1)
+    odds *= np.repeat([shares[0] / 2, shares[1] / (2 * k - 2)], [2, 2 * k - 2])
+    whole = odds.sum() + 1 - sum(shares)
+    odds = np.stack([odds @ ~ways, odds @ ways], axis=1) / likely / whole
+    return rows * (odds @ kinds + (1 - sum(shares)) / whole)
 
 
 def lattice(recognizer: "Recognizer", ink: np.ndarray) -> Lattice | None:

@@ -188,13 +188,17 @@ class Recognizer:
         # To pixels of the picture.
         height, width = np.array(pixels.shape[:2]) / ink.shape
 
-        def character(run: page.Run) -> page.PageCharacter:
+        def character(run: page.Run, probabilities: np.ndarray) -> page.PageCharacter:
             box = np.rint(np.multiply(found.pieces.box(*run), [width, height] * 2))
-            ranked = self._ranked(found.probabilities[run])
+            ranked = self._ranked(probabilities)
             alternatives = self._alternatives(ranked, self.thresholds.get("images"))
             return page.PageCharacter(tuple(box.astype(int).tolist()), ranked, alternatives)
 
-        return [[character(run) for run in found.path(line)] for line in found.pieces.lines]
+        lines = []
+        for path in map(found.path, found.pieces.lines):
+            rows = np.array([found.probabilities[run] for run in path])
+            lines.append(list(map(character, path, page.in_context(rows, self.labels))))
+        return lines
 
     def read_image(self, picture: Any) -> Ranked:
         """`recognize(picture).ranked`, none of several characters; warns by `PictureWarning`."""
