@@ -184,12 +184,12 @@ def train_steps(
 
 def progress(recipe: Recipe, history: pd.DataFrame) -> str:
     """How far a training is, in one line that ends with the time left."""
-    last, seconds = history.iloc[-1], history["epoch_seconds"].tail(3).mean()
-    left = (recipe.epochs - len(history)) * seconds
+    last, left = history.iloc[-1], recipe.epochs - len(history)
+    rest = f"at most {clock(left * history['epoch_seconds'].tail(3).mean())} left"
+    losses = f"loss {last['loss']:.3f}, on validation {last['val_loss']:.3f}"
+    shares = f"accuracy {last['accuracy']:.1%}, on validation {last['val_accuracy']:.1%}"
     return (
-        f"Epoch {len(history)} of {recipe.epochs}: loss {last['loss']:.3f}, on validation "
-        f"{last['val_loss']:.3f}; accuracy {last['accuracy']:.1%}, on validation "
-        f"{last['val_accuracy']:.1%}; {f'at most {clock(left)} left' if left else 'done'}."
+        f"Epoch {len(history)} of {recipe.epochs}: {losses}; {shares}; {rest if left else 'done'}."
     )
 
 

@@ -41,7 +41,7 @@ ESCAPES = re.compile(
     re.DOTALL,
 )
 FRONT = "index.html"
-FOLDED = "Setup", "Environment"  # sections that are no result
+FOLDED = "Setup", "The experiment", "Environment"  # sections that are no result
 
 
 def notebook_html(

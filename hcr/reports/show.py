@@ -281,13 +281,8 @@ def _sprite(images: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def live(
-    run: runs.Run, draw: Callable[[Any], Any], caption: Callable[[Any], str]
-) -> Callable[[Any], None] | None:
-    """A function that shows `draw(data)` above the line `caption(data)`, in place of the last.
-
-    None in a run by `run_all.py`.
-    """
+def live(run: runs.Run, draw: Callable, caption: Callable) -> Callable[[Any], None] | None:
+    """A function that shows `draw(data)` above `caption(data)`; None in a run by `run_all.py`."""
     if not run.by_hand:
         return None
     from matplotlib import pyplot
