@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from hcr import runs
 from hcr.errors import RunError
-from hcr.reports.pages import FRONT, Exporter, credits, facts, value
+from hcr.reports.pages import FRONT, Exporter, credits, facts
 from hcr.reports.show import TEMPLATES, Output, figure_html, macros
 from hcr.runs import files
 
@@ -19,17 +19,12 @@ def index_html(record: Record, folder: Path) -> str:
 
     So are headline figures that are missing, or do not lie in the run's `folder`.
     """
-    stages, fresh = record.get("stages") or {}, _fresh(record)
-    parameters: dict[tuple[str, str], list[str]] = {}  # the stages of each name and value
-    for stage, entry in stages.items():
-        for name, used in (entry.get("parameters") or {}).items():
-            if name != "run":  # the page's title
-                parameters.setdefault((name, value(used)), []).append(stage)
+    fresh = _fresh(record)
     shown = [
         (stage, Markup(figure_html(path.read_bytes(), caption)))
         for stage, path, caption in _figures(fresh, folder)
     ]
-    view = {"record": record, "stages": stages, "fresh": fresh, "parameters": parameters}
+    view = {"record": record, "stages": record.get("stages") or {}, "fresh": fresh}
     view |= {"facts": facts(record, record, None), "credits": credits(record), "shown": shown}
     return Exporter().environment.get_template("index.html.j2").render(page=view)
 
