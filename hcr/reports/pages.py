@@ -188,9 +188,9 @@ def _cells(cells: Iterable[Any]) -> Iterable[Any]:
     for cell in cells:
         tags = cell.metadata.get("tags") or []
         if cell.cell_type == "code":
-            # Widgets and scripts, and the text for them, show nothing here; nor does no text.
-            data = [output.get("data") or {"": "other"} for output in cell.outputs]
-            seen = ["application/" not in " ".join(each) and any(each.values()) for each in data]
+            # Widgets and scripts, and the text that stands for them, show nothing here.
+            kinds = [" ".join(output.get("data", ())) for output in cell.outputs]
+            seen = ["application/" not in each for each in kinds]
             cell.outputs = list(compress(cell.outputs, seen))
             errors = any(output.output_type == "error" for output in cell.outputs)
             cell.metadata["failed"] = errors and EXPECTED not in tags
