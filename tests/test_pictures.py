@@ -313,6 +313,12 @@ def test_little_ink_on_much_paper_is_found(change):
         assert likeness(found, AS_DRAWN[char]) > 0.9, char
 
 
+def test_little_ink_on_a_large_picture_is_as_sharp():
+    for char, strokes in DRAWINGS.items():
+        gray = scan(strokes, size=30, pen=3, canvas=(512, 512), at=(100, 300))
+        assert likeness(from_picture(bytes_of(gray)), AS_DRAWN[char]) > 0.975, char
+
+
 def test_inverted_can_be_told():
     # A ring that touches all sides: the border alone would say that the ring is paper.
     y, x = np.indices((60, 60)) - 29.5

@@ -31,7 +31,8 @@ MOST_SIDE = 20_000  # px
 _HEIC = {b"ftyp" + brand for brand in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1")}
 _LOST = 0.1  # of a JPEG's height: more may not be missing at its end
 _LIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue
-LARGEST = 512  # px: larger pictures are made smaller first
+LARGEST = 256  # px: larger pictures are made smaller first
+_FINE = 40  # px: for less ink than that, they are made smaller only to twice as many
 _AS_THEY_ARE = ("1", "L", "LA", "RGB", "RGBA", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 _RULE = (
     "A picture must be a file's path or content, a Pillow image, or an array of grays, RGB or RGBA "
@@ -136,22 +137,26 @@ def from_picture(
 
 
 def read_ink(
-    picture: Any, *, inverted: bool | None = None, longest: int = LARGEST
+    picture: Any, *, inverted: bool | None = None, longest: int | None = None
 ) -> tuple[np.ndarray, dict[str, str]]:
     """Where a picture has ink, and what its answer cannot be trusted for.
 
     Takes what `from_picture` takes. Returns the ink, float32 (h, w) of 0..1 and at most `longest`
-    pixels a side, 0 everywhere on blank paper; and warnings, code to one line: `blank`,
-    `touches_border`, `low_contrast`, `range` (that of the grays is a guess).
+    pixels a side, by default 256, or 512 where it is little, 0 everywhere on blank paper; and
+    warnings, code to one line: `blank`, `touches_border`, `low_contrast`, `range` (that of the
+    grays is a guess).
     """
     from hcr.preprocessing import paper
 
-    gray, alpha, guessed = _grays(pixels_of(picture, longest), longest)
-    gray = paper.reduced(gray * alpha, longest)
-    if np.ndim(alpha):
-        alpha = paper.reduced(alpha, longest)
-    gray, seen = paper.see_through(gray, alpha)
-    ink = paper.ink(gray, inverted, seen)
+    sides = (longest,) if longest else (LARGEST, 2 * LARGEST)
+    whole, alpha, guessed = _grays(pixels_of(picture, sides[-1]), sides[-1])
+    for side in sides:
+        seen = paper.reduced(alpha, side) if np.ndim(alpha) else alpha
+        gray, seen = paper.see_through(paper.reduced(whole * alpha, side), seen)
+        ink = paper.ink(gray, inverted, seen)
+        extent = max((ink >= 0.5).any(axis=axis).sum() for axis in (0, 1))
+        if extent >= _FINE or max(whole.shape) <= side:
+            break
     found = paper.warnings_of(ink, gray)
     if guessed:
         found["range"] = f"Its grays were taken to be {guessed}. Give them as 0..255 to be sure."
