@@ -28,12 +28,13 @@ def test_finished_runs_are_found_and_ones_own_come_before_published_ones(outputs
     for name in ("two-s0", "three-s0"):
         make(results / "five" / name)
     make(outputs / "broken", status="failed")
-    make(outputs / "lab")
+    make(outputs / "lab", status="by hand")
+    make(outputs / "trained", status="partial")
     make(outputs / "compare", kind=runs.COMPARISON)
     found = evaluation.find_runs()
-    assert list(found) == ["five/three-s0", "five/two-s0", "one"]
+    assert list(found) == ["five/three-s0", "five/two-s0", "lab", "one", "trained"]
     assert found["five/two-s0"] == outputs / "five" / "two-s0"
-    assert list(evaluation.find_runs(published=False)) == ["five/two-s0", "one"]
+    assert list(evaluation.find_runs(published=False)) == list(found)[1:]
     assert list(evaluation.find_runs(["one", "five"])) == ["one", *found][:3]
 
 
@@ -58,12 +59,44 @@ def test_runs_that_are_not_whole_are_left_out_with_the_reason(outputs):
     lent = files.read_json(make(outputs / "lent") / "run.json")
     lent["stages"]["04_evaluate"]["parameters"]["pretrained"] = "emnist"
     files.write_json(outputs / "lent" / "run.json", lent)
+    make(outputs / "strange", hardware=[1])
     comparison = evaluation.compare()
     assert comparison.runs["run"].tolist() == ["whole"]
     words = {"bare": "val_balanced", "torn": "predictions", "none": "predictions"}
-    words |= {"mixed": "others", "lent": "emnist"}
+    words |= {"mixed": "others", "lent": "emnist", "strange": "AttributeError"}
     assert comparison.problems.keys() == words.keys()
     assert all(word in comparison.problems[name] for name, word in words.items())
+
+
+def test_runs_without_a_test_score_are_ranked_on_validation(outputs):
+    make(outputs / "tested", validation=0.9)
+    for name, score in (("first", 0.95), ("last", 0.8)):
+        folder = make(outputs / name, validation=score, status="partial", openings=0, model=name)
+        metrics = runs.read_metrics(folder)
+        files.write_json(folder / "metrics.json", {"03_train": metrics["03_train"]})
+    (group,) = evaluation.compare().groups
+    assert group.ranking["recipe"].tolist() == ["first", "tested", "last"]
+    assert group.ranking["test"].notna().tolist() == [False, True, False]
+    assert (group.first["n"], len(group.pairs)) == (400, 0)
+    (group,) = evaluation.compare(["first", "last"]).groups
+    assert [recipe.label for recipe in group.recipes] == ["first", "last"]
+
+
+def test_the_difference_by_class_and_balanced_is_that_of_the_recalls():
+    labels = np.repeat([0, 1], [300, 60])
+    first, second = labels.copy(), labels.copy()
+    first[:30], second[300:330] = 1, 0  # the first lacks a tenth of 0, the second half of 1
+    found = evaluation.balanced_difference(labels, first, second)
+    assert found["balanced"] == pytest.approx((-0.1 + 0.5) / 2)
+    # A stratified mean's standard error, by hand.
+    half = 1.96 * np.sqrt(0.1 * 0.9 / 300 + 0.5 * 0.5 / 60) / 2
+    assert found["balanced_low"] == pytest.approx(0.2 - half, abs=0.01)
+    assert found["balanced_p"] < 0.001
+    assert evaluation.balanced_difference(labels, first, first)["balanced_p"] == 1
+    frame = evaluation.by_class(labels, first, second, "ab")
+    assert frame["character"].tolist() == ["b", "a"]
+    assert frame["difference"].tolist() == pytest.approx([0.5, -0.1])
+    assert frame[["first", "second"]].to_numpy().ravel() == pytest.approx([1, 0.5, 0.9, 1])
 
 
 def test_a_row_says_what_a_run_is(outputs):

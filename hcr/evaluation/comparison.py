@@ -1,6 +1,7 @@
 """Finished runs side by side: gathered over seeds, ranked on validation, tested on the same images.
 
-Runs that were measured on different test images are never ranked against each other.
+Runs that were measured on different test images are never ranked against each other. Runs that end
+before `04_evaluate` are ranked with those of the same validation images, and have no test score.
 """
 
 import re
@@ -14,13 +15,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from hcr import runs
 from hcr.datasets import choice
 from hcr.datasets.files import read_npz
-from hcr.errors import DataError, ParameterError, RunError, nearest
+from hcr.datasets.split import Split
+from hcr.errors import HcrError, ParameterError, RunError, nearest
+from hcr.evaluation.paired import balanced_difference, holm, mcnemar
 from hcr.evaluation.scores import seed_interval
+from hcr.recognizer import Recognizer
 from hcr.runs import files
 
 MOST = 12  # recipes of a group that are tested against each other, the first on validation
@@ -46,6 +49,11 @@ class Recipe:
         """The mean of a number over the seeds; NaN where one lacks it."""
         return float(np.mean([run[key] for run in self.runs]))
 
+    @property
+    def is_tested(self) -> bool:
+        """Whether every seed's model has predicted the test split."""
+        return all(run["n"] for run in self.runs)
+
     @cached_property
     def right(self) -> np.ndarray:
         """Which test images each seed's model predicts right, int8 (seeds, n)."""
@@ -59,7 +67,7 @@ class Recipe:
         """
         values = [run[name] for run in self.runs]
         low, high = self.mean(f"{name}_low"), self.mean(f"{name}_high")
-        if len(values) > 1 and name != "validation":
+        if len(values) > 1 and name != "validation" and self.is_tested:
             labels = self.runs[0]["labels"]
             counts = np.bincount(labels)
             weights = counts if name == "accuracy" else np.sign(counts)
@@ -80,7 +88,12 @@ class Group:
     @property
     def first(self) -> dict[str, Any]:
         """Some run, for what all have in common: n, n_validation, test_digest, data_facts."""
-        return self.recipes[0].runs[0]
+        return next((each.runs[0] for each in self.tested), self.recipes[0].runs[0])
+
+    @property
+    def tested(self) -> list[Recipe]:
+        """The recipes with a test score, the best on validation first."""
+        return [recipe for recipe in self.recipes if recipe.is_tested]
 
     @cached_property
     def figures(self) -> pd.DataFrame:
@@ -162,19 +175,21 @@ class Group:
 
     @cached_property
     def pairs(self) -> pd.DataFrame:
-        """A row for every two of the first `MOST` recipes: `mcnemar`'s columns, p_holm, differ.
+        """A row for every two of the first `MOST` tested recipes.
 
-        The test is of two models, of the lowest common seed; difference, low and high are over all
-        common seeds, for other images and other seeds.
+        Columns: `mcnemar`'s, those of `balanced_difference`, and differ, whether its p-value, by
+        Holm, is below 5 %. Both tests are of two models, of the lowest common seed; difference, low
+        and high are over all common seeds, for other images and other seeds.
         """
         rows = []
-        for first, second in combinations(self.recipes[:MOST], 2):
+        for first, second in combinations(self.tested[:MOST], 2):
             place = {run["seed"]: j for j, run in enumerate(second.runs)}
             common = [(i, place.get(run["seed"])) for i, run in enumerate(first.runs)]
             common = [pair for pair in common if pair[1] is not None] or [(0, 0)]
             i, j = map(list, zip(*common, strict=True))
             one, other = first.runs[i[0]], second.runs[j[0]]
             row = mcnemar(one["labels"], one["predicted"], other["predicted"])
+            row |= balanced_difference(one["labels"], one["predicted"], other["predicted"])
             if len(i) > 1:
                 labels, weights = one["labels"], np.bincount(one["labels"]) / len(one["labels"])
                 ends = seed_interval(first.right[i] - second.right[j], labels, weights, (-1, 1))
@@ -182,8 +197,10 @@ class Group:
             seeds = " and ".join(dict.fromkeys((str(one["seed"]), str(other["seed"]))))
             rows.append({"first": first.label, "second": second.label, "seeds": seeds} | row)
         frame = pd.DataFrame(rows)
-        frame["p_holm"] = holm(frame["p_value"]) if rows else []
-        return frame.assign(differ=frame["p_holm"] < LEVEL)
+        for name in ("p", "balanced_p"):
+            key = "p_value" if name == "p" else name
+            frame[f"{name}_holm"] = holm(frame[key]) if rows else []
+        return frame.assign(differ=frame["balanced_p_holm"] < LEVEL)
 
 
 @dataclass(frozen=True)
@@ -203,13 +220,14 @@ def compare(names: Sequence[str] | None = None, published: bool = True) -> Compa
 def find_runs(names: Sequence[str] | None = None, published: bool = True) -> dict[str, Path]:
     """The folders of finished runs by name, as `"quick"` or `"five_projects/hcr_net-s0"`.
 
-    `names` are runs, or suites, which stand for all of their finished runs; None is all there are.
+    `names` are runs, or suites, which stand for all of their finished runs; None is all there are,
+    those that ended with their training among them, and what notebooks opened by hand wrote.
     Those that are `published` in `docs/results/` count, too. Raises `ParameterError` where there is
     no finished run of a name.
     """
     found: dict[str, Path] = {}
     for place in [runs.outputs(), *([runs.results()] if published else [])]:
-        for folder in runs.finished(place):
+        for folder in runs.finished(place, trained=True):
             found.setdefault(folder.relative_to(place).as_posix(), folder)
     found = dict(sorted(found.items()))
     if names is None:
@@ -236,8 +254,15 @@ def compare_runs(folders: Mapping[str, Path]) -> Comparison:
             run = _read(name, folder)
             key = run["test_digest"], run["validation_digest"], files.digest(run["given"])
             by_recipe.setdefault(key, []).append(run)
-        except (RunError, DataError) as error:
+        except HcrError as error:
             problems[name] = str(error)
+        except Exception as error:  # A record of another release may break with any.
+            problems[name] = f"Its files are not as expected: {type(error).__name__}: {error}."
+    # Without a test score: beside those that have the same validation images.
+    tests = {validation: test for test, validation, _ in by_recipe if test}
+    for test, validation, given in [key for key in by_recipe if not key[0]]:
+        same = by_recipe.pop((test, validation, given))
+        by_recipe.setdefault((tests.get(validation, ""), validation, given), []).extend(same)
     by_images: dict[tuple[str, str], list[Recipe]] = {}
     for (key, same), label in zip(by_recipe.items(), _labels(by_recipe.values()), strict=True):
         same.sort(key=lambda run: run["finished"])
@@ -265,37 +290,16 @@ def compare_runs(folders: Mapping[str, Path]) -> Comparison:
     return Comparison(pd.DataFrame(rows, columns=["group", *COLUMNS]), groups, problems)
 
 
-def mcnemar(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> dict[str, float]:
-    """McNemar's exact test of two models' predictions, int (n,), of the same images.
+def on_validation(chosen: Mapping[str, Mapping[str, Any]]) -> tuple[Split, dict[str, np.ndarray]]:
+    """The validation split of runs, by name, and what each one's model predicts, int (n,).
 
-    Only the images that one model predicts right and the other wrong tell which is better; if they
-    were equally good, each would win half of these (Q. McNemar 1947, Psychometrika 12, 153-157).
-    Returns n; only_first, only_second; difference of the accuracies, first less second, its
-    interval low and high (A. Agresti and Y. Min 2005, Statistics in Medicine 24, 729-740); p_value.
+    Raises `HcrError` where the data, or a run's model, are no longer there.
     """
-    from scipy.stats import binomtest
-
-    right = (np.asarray(first) == labels).astype(int) - (np.asarray(second) == labels)
-    n, one, other = len(right), int((right > 0).sum()), int((right < 0).sum())
-    p_value = float(binomtest(one, one + other).pvalue) if one + other else 1.0
-    ends = seed_interval(right[None], np.zeros(n, np.int64), np.ones(1), (-1, 1))
-    row = {"n": n, "only_first": one, "only_second": other}
-    return row | dict(zip(("difference", "low", "high"), ends, strict=True)) | {"p_value": p_value}
-
-
-def compare_pairs(labels: ArrayLike, predictions: Mapping[str, ArrayLike]) -> pd.DataFrame:
-    """`mcnemar` for every two of several models, by name: first, second, its columns, p_holm."""
-    frame = pd.DataFrame(
-        {"first": one, "second": other, **mcnemar(labels, predictions[one], predictions[other])}
-        for one, other in combinations(predictions, 2)
-    )
-    return frame.assign(p_holm=holm(frame["p_value"]))
-
-
-def holm(p_values: pd.Series) -> pd.Series:
-    """p-values corrected for their number (S. Holm 1979, Scand. J. Statistics 6, 65-70)."""
-    ordered = p_values.sort_values(kind="stable")
-    return (ordered * np.arange(len(ordered), 0, -1)).cummax().clip(upper=1.0)
+    first = next(iter(chosen.values()))
+    split = choice.choice_of(first["path"]).load().validation
+    models = {name: Recognizer.load(run["path"]) for name, run in chosen.items()}
+    predict = {name: model.predict(split.images).argmax(axis=1) for name, model in models.items()}
+    return split, predict
 
 
 def front(price: pd.Series, value: pd.Series) -> pd.Series:
@@ -309,8 +313,10 @@ def _read(name: str, folder: Path) -> dict[str, Any]:
     """What a finished run's files say. Raises `RunError` where it cannot be compared."""
     record, metrics = runs.read(folder), runs.read_metrics(folder)
     trained, evaluated = metrics.get("03_train", {}), metrics.get("04_evaluate", {})
-    scores = trained | evaluated
-    if missing := {"n", *SCORES.values()} - {key for key in scores if scores[key] is not None}:
+    scores, needed = trained | evaluated, {"n", *SCORES.values()}
+    if not evaluated:
+        needed = {SCORES["validation"]}
+    if missing := needed - {key for key in scores if scores[key] is not None}:
         raise RunError(
             f"{runs.shown(folder)}/metrics.json must hold the scores of training and evaluation. "
             f"Missing: {', '.join(sorted(missing))}. Run it again, or leave it out."
@@ -321,7 +327,7 @@ def _read(name: str, folder: Path) -> dict[str, Any]:
         stages.get(stage, {}).get("pretrained", stages.get(stage, {}).get("reader", "run"))
         for stage in ("04_evaluate", "05_draw")
     )
-    if model != "run":
+    if evaluated and model != "run":
         raise RunError(
             f"A run's scores must be those of its own model. Received: those of {model!r}. Run its "
             "04_evaluate again with pretrained=run."
@@ -332,11 +338,13 @@ def _read(name: str, folder: Path) -> dict[str, Any]:
     parents = [parent.strip().removeprefix("outputs/") for parent in parents]
     openings = record.get("test_openings") or []
     openings = [each for each in openings if each.get("dataset") in (data.get("name"), None)]
-    labels, predicted = _predictions(folder, evaluated)
-    opening = openings[-1] if openings else {}
-    digest = opening.get("digest") if opening.get("n") == evaluated["n"] else None
-    # Of an old run, or one whose model had learned from some: the labels tell them from others.
-    others = data.get("name"), data.get("characters"), labels.tobytes()
+    labels, predicted, digest = np.zeros(0, int), np.zeros(0, int), ""
+    if evaluated:
+        labels, predicted = _predictions(folder, evaluated)
+        opening = openings[-1] if openings else {}
+        digest = opening.get("digest") if opening.get("n") == evaluated["n"] else None
+        # Of an old run, or one whose model learned from some: the labels tell them from others.
+        digest = digest or files.digest(data.get("name"), data.get("characters"), labels.tobytes())
     numbers = {key: trained.get(key) for key in ("parameters", "multiply_adds")}
     latency = metrics.get("05_draw", {}).get("read_strokes_ms") if drawn == "run" else None
     numbers |= {"seconds": trained.get("training_seconds"), "latency": latency}
@@ -348,7 +356,8 @@ def _read(name: str, folder: Path) -> dict[str, Any]:
     return {key: nan if value is None else float(value) for key, value in numbers.items()} | {
         "run": name,
         "folder": runs.shown(folder),
-        "n": int(evaluated["n"]),
+        "path": folder,
+        "n": len(labels),
         "seed": int(training.get("seed", record.get("seed")) or 0),
         "given": _parameters(folder, stages),
         "network": str(training.get("model")),
@@ -356,7 +365,7 @@ def _read(name: str, folder: Path) -> dict[str, Any]:
         "data_facts": data,
         "data": f"{data.get('name') or 'unknown'}{caveat}",
         "title": f"{data.get('title') or data.get('name') or 'unknown data'}{caveat}",
-        "test_digest": digest or files.digest(*others),
+        "test_digest": digest,
         "validation_digest": data.get("validation_digest") or f"{data.get('name')}, {counts}",
         "n_validation": counts.get("validation"),
         "openings": len(openings),

@@ -100,14 +100,12 @@ def costs(frame: pd.DataFrame) -> Figure:
         for _, part in front.groupby(by):
             line = part.sort_values(name)
             ax.plot(line[name], line["validation"], color="#777777", drawstyle="steps-post")
-        for i, (_, row) in enumerate(frame.iterrows()):
-            if row[name] > 0:
-                _number(ax, i, row[name], row["validation"], full=bool(row[f"{name}_front"]))
         ax.set(xscale="log", xlabel=COSTS[name])
         ax.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
         look.thousands(ax.xaxis)
         ax.margins(0.15)
         ax.grid()
+        _numbers(ax, frame[name], frame["validation"], frame[f"{name}_front"])
     panels[0].set_ylabel(f"{BALANCED}, validation")
     look.percents(panels[0].yaxis)
     figure.legend(handles=_handles(frame["recipe"]), **LEGEND)
@@ -128,7 +126,6 @@ def histories(frame: pd.DataFrame) -> Axes:
         band = {"fc": line["color"], "alpha": 0.15, "lw": 0}
         ax.fill_between(part["epoch"], part["low"], part["high"], **band)
         ax.plot(part["epoch"], part["value"], **line)
-        _number(ax, i, part["epoch"].iloc[-1], part["value"].iloc[-1], full=True)
     ax.set(xlabel="Epoch", ylabel=f"{BALANCED}, validation", xlim=(0.6, None))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
     # The first epochs of a poor start would press all the others to the top.
@@ -137,7 +134,31 @@ def histories(frame: pd.DataFrame) -> Axes:
     ax.set_ylim(bottom=max(floor, frame["low"].min() - 0.01))
     look.percents(ax.yaxis)
     ax.grid(axis="y")
+    last = frame.groupby("recipe", sort=False)[["epoch", "value"]].last()
+    _numbers(ax, last["epoch"], last["value"], last["value"] > -1)
     ax.figure.legend(handles=_handles(recipes), **LEGEND)
+    return ax
+
+
+@look.style()
+def class_differences(frame: pd.DataFrame) -> Axes:
+    """A row a class: how much higher the first model's recall is than the second's.
+
+    The dot is full where the interval is without 0. `frame` has the columns character, difference,
+    low and high, shares of 1, and is drawn in its order.
+    """
+    places = np.arange(len(frame))
+    ax = look.axes(0.9 + 0.2 * len(frame))
+    ax.axvline(0, color=COLORS["mark"], linewidth=1, linestyle="-.")
+    sides = [frame["low"] > 0, frame["high"] < 0, frame["low"] <= 0]
+    look.intervals(
+        ax, frame, "difference", places, np.select(sides, list(DIFFERENCES.values()), "")
+    )
+    ax.set_yticks(places, labels=frame["character"])
+    ax.tick_params(axis="y", length=0)
+    ax.set(ylim=(len(frame) - 0.5, -0.5), xlabel="Recall of the first less that of the second")
+    look.percents(ax.xaxis)
+    ax.grid(axis="x")
     return ax
 
 
@@ -180,13 +201,27 @@ def strategies(frame: pd.DataFrame) -> Figure:
     return figure
 
 
-def _number(ax: Axes, place: int, x: float, y: float, full: bool) -> None:
-    """A disc with the place, from 1, in it."""
-    color = look.series(place)["color"]
-    disc = {"boxstyle": "circle,pad=0.25", "edgecolor": color, "linewidth": 1.6}
-    disc |= {"facecolor": color if full else "white"}
-    style = {"color": "white" if full else color, "size": SMALL, "fontweight": "bold"}
-    ax.text(x, y, str(place + 1), ha="center", va="center", bbox=disc, zorder=6, **style)
+def _numbers(ax: Axes, x: pd.Series, y: pd.Series, full: pd.Series) -> None:
+    """At each place a disc with its number, from 1; those that would overlap are moved apart."""
+    known = np.flatnonzero((x > 0) & np.isfinite(y))
+    ax.scatter(x.iloc[known], y.iloc[known], s=0)  # the limits hold all
+    size = 2.1 * SMALL * ax.figure.dpi / 72  # pixels of the canvas between two discs
+    spots = ax.transData.transform(np.column_stack([x, y])[known])
+    spots += np.arange(len(spots))[:, None] * 1e-3  # of two in one place one goes up
+    for _ in range(200):
+        apart = spots[:, None] - spots
+        far = np.hypot(*apart.T).T + np.eye(len(spots)) * size
+        push = np.where(far < size, (size - far) / 2 * np.sign(apart[:, :, 1]), 0).sum(axis=1)
+        spots[:, 1] += 0.5 * push
+    moved = ax.transData.inverted().transform(spots)
+    for place, (left, up) in zip(known, moved, strict=True):
+        color = look.series(place)["color"]
+        disc = {"boxstyle": "circle,pad=0.25", "edgecolor": color, "linewidth": 1.6}
+        disc |= {"facecolor": color if full.iloc[place] else "white"}
+        style = {"color": "white" if full.iloc[place] else color, "size": SMALL}
+        style |= {"ha": "center", "va": "center", "fontweight": "bold", "zorder": 6}
+        ax.plot([x.iloc[place], left], [y.iloc[place], up], color=color, linewidth=1, zorder=5)
+        ax.text(left, up, str(place + 1), bbox=disc, **style)
 
 
 def _handles(labels: Sequence[str]) -> list[Line2D]:

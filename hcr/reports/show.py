@@ -405,7 +405,7 @@ def _cell(value: Any, form: str | None) -> str:
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return MISSING
     if form == "p":  # a test's, which is never 0
-        return f"{value:.2g}" if value >= 1e-4 else "< 0.0001"
+        return f"{value:.2g}" if value >= 1e-4 else f"<{NBSP}0.0001"
     if form is not None:
         return typeset(format(value, form))
     if isinstance(value, bool | np.bool_):
@@ -424,7 +424,7 @@ def _with_intervals(frame: pd.DataFrame, formats: Mapping[str, str]) -> pd.DataF
             form = formats.get(name) or formats.get(stem.removesuffix("_")) or ".1%"
             ends = zip(frame[name], frame[f"{stem}high"], strict=True)
             texts = [
-                f"{low:{form}} to {high:{form}}".replace("%", "") if low == low else ""
+                f"{low:{form}}{NBSP}to{NBSP}{high:{form}}".replace("%", "") if low == low else ""
                 for low, high in ends
             ]
             columns[f"{stem.rstrip('_')}, 95 %".lstrip(", ")] = list(map(typeset, texts))

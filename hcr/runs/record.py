@@ -209,17 +209,22 @@ def update(folder: Path, change: Callable[[dict[str, Any]], Any]) -> dict[str, A
     return record
 
 
-def finished(folder: Path | None = None) -> list[Path]:
+def finished(folder: Path | None = None, trained: bool = False) -> list[Path]:
     """The folders of the finished runs in `folder`, by default all, and in its suites.
 
-    The newest comes first; a damaged record is no finished run.
+    The newest comes first; a damaged record is no finished run. With `trained` also those that
+    ended with their training, and what notebooks opened by hand wrote.
     """
     folder = folder or environment.outputs_folder()
     runs = []
     for path in [*folder.glob("*/run.json"), *folder.glob("*/*/run.json")]:
         with suppress(RunError):
             record = read(path.parent)
-            if record.get("status") == "done" and path.parent.name != LAB and "kind" not in record:
+            stands = record.get("status") == "done" and path.parent.name != LAB
+            if trained and record.get("status") in ("partial", "by hand"):
+                stage = record.get("stages", {}).get("03_train", {})
+                stands = stage.get("status") in ("done", "by hand")
+            if stands and "kind" not in record:
                 runs.append((str(record.get("finished") or ""), path.parent))
     return [path for _, path in sorted(runs, reverse=True)]
 
