@@ -379,8 +379,7 @@ def _key(net: keras.Model, recipe: Recipe, data: Dataset, plan: Plan, *parts) ->
 def _lasting(value):
     """`value`, of Keras' serialization, without counted names and what a layer's use adds."""
     if isinstance(value, dict):
-        kept = {key for key in value if key != "name" and not key.startswith("build_")}
-        return {key: _lasting(value[key]) for key in kept}
+        return {k: _lasting(v) for k, v in value.items() if k != "name" and k[:6] != "build_"}
     return list(map(_lasting, value)) if isinstance(value, list) else value
 
 
