@@ -7,8 +7,15 @@ it from one that does not, and `to_gray_levels` scales an array's grays. Beside 
 """
 
 # ruff: noqa: F401
-from hcr.preprocessing.arrays import gray_range, to_gray_levels
-from hcr.preprocessing.images import EMNIST, FRAMINGS, SIDE, Framing, check_images
+from hcr.preprocessing.images import (
+    EMNIST,
+    FRAMINGS,
+    SIDE,
+    Framing,
+    check_images,
+    gray_range,
+    to_gray_levels,
+)
 from hcr.preprocessing.pictures import (
     TooLargeError,
     from_picture,

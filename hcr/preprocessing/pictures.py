@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from hcr.errors import DataError
-from hcr.preprocessing.arrays import gray_range
-from hcr.preprocessing.images import EMNIST, Framing
+from hcr.preprocessing.images import EMNIST, Framing, gray_range
 
 # What Pillow decodes by itself, HEIF with the extra `heic`: any other may start a program, as EPS.
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "AVIF", "HEIF")
