@@ -1,4 +1,4 @@
-"""What a few kept drawings teach a model in the pad, at once (`hcr.recognizer.adapt`).
+"""What a few kept drawings teach a model in the pad, at once (`hcr.pad.teaching.adapt`).
 
     HCR_DATA=FOLDER uv run benchmarks/taught.py [MODEL]
 
@@ -22,9 +22,10 @@ import sys
 import numpy as np
 
 from hcr.datasets import unipen
+from hcr.pad.teaching import adapt
 from hcr.preprocessing import from_strokes
 from hcr.preprocessing.labels import merge
-from hcr.recognizer import Recognizer, adapt
+from hcr.recognizer import Recognizer
 from hcr.runs import environment
 
 SOME = 300

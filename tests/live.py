@@ -70,8 +70,9 @@ def lab(folder: Path, **variables: str) -> Iterator[Server]:
 
 @contextmanager
 def voila(folder: Path, **variables: str) -> Iterator[Server]:
-    """Voilà, which serves each notebook of `folder` as a page of its own."""
-    arguments = "--no-browser", "--show_tracebacks=True", str(folder)
+    """Voilà, which serves each notebook of `folder` as a page that asks nothing of the network."""
+    config = f"--Voila.config_file_paths={PROJECT / 'docs'}"
+    arguments = "--no-browser", "--show_tracebacks=True", config, str(folder)
     with _served("voila", folder, *arguments, **variables) as server:
         yield server
 

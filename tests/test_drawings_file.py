@@ -7,11 +7,13 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from conftest import PROJECT
 
+from hcr import datasets
 from hcr.datasets import drawings_file as drawings
 from hcr.errors import DataError, ParameterError
 from hcr.pipeline import cli
@@ -304,6 +306,15 @@ def test_list_and_export(tmp_path, capsys):
     assert {drawing.writer for drawing in drawings.read(target)} == {"Anna"}
     assert main(["export", str(target)]) == 1
     assert len(drawings.read(target)) == 2
+    for character in "aßक":
+        drawings.append(character, LINE)
+    for form in ("png", "svg"):
+        assert main(["export", str(tmp_path / form), "--as", form]) == 0
+    (svg,) = (tmp_path / "svg" / "U+00DF").glob("*.svg")
+    assert ElementTree.parse(svg).getroot().tag.endswith("svg")
+    # Others can train on the images, as on any of their own.
+    characters = datasets.info("own", path=str(tmp_path / "png")).characters
+    assert set(characters) == set("ABaßक")
 
 
 def test_delete_asks(capsys, monkeypatch):

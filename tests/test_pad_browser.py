@@ -446,6 +446,8 @@ def test_four_people_at_one_server_are_told_apart(chromium, voila, drawings, pla
 
 def test_voila_on_a_telephone_in_the_dark(chromium, voila, drawings):
     with browser.live(chromium, 320, 500, has_touch=True, device_scale_factor=2) as page:
+        foreign = []
+        page.on("requestfailed", lambda it: foreign.append((it.failure, it.url)))
         page.goto(f"{voila.url('voila/render/pad.ipynb')}&theme=dark")
         pad = live.PadPage(page)
         # What was drawn before anybody looked.
@@ -454,6 +456,7 @@ def test_voila_on_a_telephone_in_the_dark(chromium, voila, drawings):
         assert browser.overflow(page) <= 0
         assert pad.overflow() <= 0
         assert pad.contrasts() == []
+        assert {why for why, url in foreign if served_elsewhere(url, voila)} <= {"csp"}
         # A finger that draws does not scroll the page; one beside the canvas does.
         swipe(pad, *pad.place(140, 230))
         assert scrolled(page) == 0
@@ -464,6 +467,10 @@ def test_voila_on_a_telephone_in_the_dark(chromium, voila, drawings):
         pad.wait_for(label)
         swipe(pad, 160, 480)
         assert scrolled(page) > 50
+
+
+def served_elsewhere(url: str, server: live.Server) -> bool:
+    return url.startswith("http") and not url.startswith(server.address)
 
 
 def swipe(pad: live.PadPage, x: float, y: float) -> None:

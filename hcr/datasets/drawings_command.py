@@ -24,8 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
     verb.add_argument(
         "--into", metavar="FILE", help=f"the file to add them to (default: {MERGED}, beside yours)"
     )
-    verb = verbs.add_parser("export", help="write yours to a new file, to be passed on")
-    verb.add_argument("file", metavar="FILE")
+    verb = verbs.add_parser("export", help="write yours to a new file or folder, to be passed on")
+    verb.add_argument("file", metavar="PLACE")
+    verb.add_argument("--as", dest="form", choices=drawings.FORMS, default=drawings.FORMS[0])
     verb.add_argument("--writer", metavar="NAME", help="the name to give them there")
     verb = verbs.add_parser("delete", help="delete all of yours")
     verb.add_argument("--yes", action="store_true", help="do not ask")
@@ -48,8 +49,8 @@ def _list() -> None:
         print(f"{each.when[:19]}Z  {each.character}  {len(each.strokes)} strokes  {each.writer}")
 
 
-def _export(file: str, writer: str | None) -> None:
-    print(f"{drawings.export(file, writer):,} drawings in {file}")
+def _export(file: str, writer: str | None, form: str) -> None:
+    print(f"{drawings.export(file, writer, form):,} drawings in {file}")
 
 
 def _merge(files: list[str], into: str | None) -> None:

@@ -21,13 +21,16 @@ from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
+from PIL import Image
 
 from hcr.errors import DataError, RunError
+from hcr.preprocessing import from_strokes
 from hcr.preprocessing.labels import is_class
 from hcr.runs import environment, files
 
 VERSION = 1
 FILE, WRITER = "drawings.jsonl", "writer.txt"
+FORMS = ("jsonl", "png", "svg")  # of an export
 PATIENCE = 10.0  # s that a lock is waited for; an append takes a few ms
 LONGEST_NAME = 100
 HUGE = 1e6  # px
@@ -159,19 +162,32 @@ def take_back(drawing: Drawing) -> bool:
     return True
 
 
-def export(target: Path | str, writer: str | None = None) -> int:
-    """Write the person's own drawings to a new file, with a `writer`'s name; how many there are.
+def export(target: Path | str, writer: str | None = None, form: str = FORMS[0]) -> int:
+    """Write the person's own drawings, with a `writer`'s name, anew; how many there are.
 
-    Raises `DataError` where there are none, or the file is there or cannot be written.
+    `form` is one of `FORMS`: lines of one file, or images in a folder, below one of each character,
+    as the dataset `own` takes it. Raises `DataError` where there are none, or `target` is there or
+    cannot be written.
     """
     target, drawings = Path(target).expanduser(), read()
     if not drawings or target.exists():
         problem = f"{target}, which is there" if drawings else "no drawings"
-        raise DataError(f"An export must have drawings, and a new file. Received: {problem}.")
+        raise DataError(f"An export must have drawings, and a new place. Received: {problem}.")
     if writer is not None:
         drawings = [replace(drawing, writer=_writer(writer)) for drawing in drawings]
     with _locked(target):
-        _write(target, [drawing.line for drawing in drawings])
+        if form == FORMS[0]:
+            _write(target, [drawing.line for drawing in drawings])
+            return len(drawings)
+        for i, drawing in enumerate(drawings):
+            name = drawing.character.replace(os.sep, "_")
+            folder = target / (f"U+{ord(name):04X}" if len(name) == 1 else name)
+            place = folder / f"{i:05}_{drawing.writer}.{form}".replace(os.sep, "_")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if form == "svg":
+                place.write_text(drawing.svg, encoding="utf-8")
+            else:
+                Image.fromarray(from_strokes(drawing.strokes)).save(place)
     return len(drawings)
 
 

@@ -6,7 +6,6 @@ one character, `recognize_page` for rows of them, `predict` for many images.
 """
 
 # ruff: noqa: F401
-from hcr.recognizer.adapted import adapt
 from hcr.recognizer.page import PageCharacter, draw_page
 from hcr.recognizer.recognizer import (
     Recognition,
