@@ -185,12 +185,10 @@ def train_steps(
 def progress(recipe: Recipe, history: pd.DataFrame) -> str:
     """How far a training is, in one line that ends with the time left."""
     last, left = history.iloc[-1], recipe.epochs - len(history)
-    rest = f"at most {clock(left * history['epoch_seconds'].tail(3).mean())} left"
-    losses = f"loss {last['loss']:.3f}, on validation {last['val_loss']:.3f}"
-    shares = f"accuracy {last['accuracy']:.1%}, on validation {last['val_accuracy']:.1%}"
-    return (
-        f"Epoch {len(history)} of {recipe.epochs}: {losses}; {shares}; {rest if left else 'done'}."
-    )
+    scores = f"loss {last['val_loss']:.3f}, accuracy {evaluation.percent(last['val_accuracy'])}"
+    rest = clock(left * history["epoch_seconds"].tail(3).mean())
+    ending = f"at most {rest} left" if left else "done"
+    return f"Epoch {len(history)} of {recipe.epochs}: validation {scores}; {ending}."
 
 
 def validate(net: keras.Model, split: Split) -> tuple[dict[str, float], np.ndarray]:
