@@ -115,24 +115,20 @@ def test_each_kind_of_column_sorts_in_its_own_way_both_ways(chromium, folder):
 
 
 def test_any_figure_can_be_enlarged_with_mouse_and_keys(chromium, folder):
-    image = ".hcr-scroll img"
-    for width in (1280, 390):
-        with browser.visit(chromium, folder / "01_eda.html", width) as it:
-            it.page.get_by_role("button", name="Enlarge").first.focus()
-            it.page.keyboard.press("Enter")
-            full = it.page.locator("dialog.full")
-            before = full.locator("img").bounding_box()["width"]
-            assert before > 1.1 * it.page.locator(image).first.bounding_box()["width"]
-            full.get_by_role("button", name="Larger").click()
-            assert full.locator("img").bounding_box()["width"] > 1.4 * before
-            assert browser.overflow(it.page) <= 0
-            it.page.keyboard.press("Escape")
-            assert full.is_hidden()
-            assert it.page.evaluate("document.activeElement.textContent") == "Enlarge"
-            it.page.locator(image).first.click()
-            full.get_by_role("button", name="Close").click()
-            assert full.is_hidden()
-            assert it.problems == []
+    with browser.visit(chromium, folder / "01_eda.html", 390) as it:
+        image, full = it.page.locator(".hcr-scroll img").first, it.page.locator("dialog.full")
+        it.page.get_by_role("button", name="Enlarge").first.focus()
+        it.page.keyboard.press("Enter")
+        before = full.locator("img").bounding_box()["width"]
+        assert before > 1.1 * image.bounding_box()["width"]
+        full.get_by_role("button", name="Larger").click()
+        assert full.locator("img").bounding_box()["width"] > 1.4 * before
+        assert browser.overflow(it.page) <= 0
+        it.page.keyboard.press("Escape")
+        assert it.page.evaluate("document.activeElement.textContent") == "Enlarge"
+        image.click()
+        full.get_by_role("button", name="Close").click()
+        assert full.is_hidden()
 
 
 def at(image, x: float, y: float) -> dict:

@@ -179,6 +179,8 @@ def test_a_caveat_stands_beside_every_figure(run):
     run.record_data({"name": "pen-strokes", "caveat": "synthetic"})
     assert "Data: synthetic." in reports.table(run, sample.frame(3), "t", "A table.").html
     assert "Data: synthetic." in reports.figure(run, sample.bars(), "f", "A figure.").html
+    assert "Data: synthetic." in reports.verdict(run, "All right.", "", "And all well.").html
+    assert stage(run)["verdict"] == ["All right.", "And all well. Data: synthetic."]
     reports.results(run, [reports.Result("n", 1, "N", headline=True)])
     assert metrics(run)["caveat"] == "synthetic"
     assert stage(run)["headline"][0]["note"] == "synthetic"
@@ -191,14 +193,6 @@ def test_warnings_are_shown_and_kept(run):
     texts = [each["text"] for each in stage(run)["warnings"]]
     assert texts == ["3 training images hold no ink.", "“O” is never predicted."]
     assert reports.warnings(run, [None]).html == ""
-
-
-def test_a_verdict_is_kept_for_the_front_page_with_its_caveat(run):
-    run.record_data({"name": "pen-strokes", "caveat": "synthetic"})
-    output = reports.verdict(run, "97.7 % of 1,000 images.", "", "4 and 9 are confused.")
-    assert stage(run)["verdict"][0] == "97.7 % of 1,000 images."
-    assert stage(run)["verdict"][1].endswith("Data: synthetic.")
-    assert "97.7 % of 1,000 images." in output.html
 
 
 def test_the_environment_names_versions_and_hardware(run):

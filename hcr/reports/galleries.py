@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from io import BytesIO
 from typing import Any
 
 import ipywidgets as widgets
@@ -146,26 +145,14 @@ def _gallery(
     """Pages of `groups` of indices; what comes first, `few` of each or a group, is in a report."""
     choices = [*(["a few of each"] if few else []), *groups]
 
-    def page_of(choice: str, page: int) -> Axes:
-        return draw(groups[choice][(page - 1) * PAGE : page * PAGE]) if choice in groups else few()
+    def page_of(show: str, page: int) -> Axes:
+        page = min(page, -(-len(groups.get(show, ())) // PAGE) or 1)  # its last, at most
+        return draw(groups[show][(page - 1) * PAGE : page * PAGE]) if show in groups else few()
 
     if not run.by_hand:
         axes = page_of(choices[0], 1)
         return reports.figure(run, axes, name, caption, headline=headline, raster=True)
-    chosen = widgets.Dropdown(options=choices, description="show")
-    page = widgets.IntSlider(1, 1, 1, description="page", continuous_update=False)
-    image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
-
-    def show(_change: Any = None) -> None:
-        axes, content = page_of(chosen.value, page.value), BytesIO()
-        axes.figure.savefig(content, format="png", dpi=120)
-        image.value = content.getvalue()
-
-    def choose(_change: Any = None) -> None:
-        page.value, page.max = 1, max(1, -(-len(groups.get(chosen.value, ())) // PAGE))
-        show()
-
-    chosen.observe(choose, names="value")
-    page.observe(show, names="value")
-    choose()
-    return widgets.VBox([widgets.HBox([chosen, page]), image])
+    most = -(-max(map(len, groups.values()), default=1) // PAGE) or 1
+    pages = widgets.IntSlider(1, 1, most, continuous_update=False)
+    draw_page = lambda show, page: display(page_of(show, page).figure)  # noqa: E731
+    return widgets.interactive(draw_page, show=choices, page=pages)

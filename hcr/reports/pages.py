@@ -127,9 +127,7 @@ class Exporter(HTMLExporter):
         if svg == data.startswith(PNG):
             return Markup()
         self.reactions += [reaction] if reaction else []
-        folded = escape(metadata.get("folded") or "")
-        form = "<details class='fold'><summary>{}</summary>{}</details>" if folded else "{}{}"
-        return Markup(form).format(folded, Markup(html))
+        return Markup(html)
 
     def markdown2html(self, source: str) -> str:
         """Markdown as HTML that is still to be sanitized; its sections are noted."""

@@ -217,13 +217,12 @@ def figure(
     points: pd.DataFrame | None = None,
     pictures: np.ndarray | None = None,
     texts: Sequence[str] = (),
-    folded: str = "",
 ) -> Output:
     """Save a Matplotlib figure as `figures/<NN>_<name>.svg` or `.png`, close it, and show it.
 
     `drawn` is a `Figure`, an `Axes`, an array of `Axes`, or a seaborn grid; the `caption` is one
     line of plain text. The run's front page shows a `headline`; `raster` says that it is made of
-    images, so that a PNG suits it better. Its page shows it below the words `folded`, if any.
+    images, so that a PNG suits it better.
     `points`, `pictures` (n, 28, 28) `uint8` and their `texts`: how it reacts, see the module.
     """
     from matplotlib import pyplot
@@ -243,7 +242,7 @@ def figure(
         return Output(html, text)
     content = base64.b64encode(data).decode() if png else data.decode()
     image = {"image/png" if png else "image/svg+xml": content}
-    return Output(html, text, image, {"caption": caption, "folded": folded, "reaction": more})
+    return Output(html, text, image, {"caption": caption, "reaction": more})
 
 
 def _reaction(
