@@ -282,7 +282,7 @@ def by_hand(*cells: str) -> dict:
     names = {"In": [*cells, 'out = pipeline.open("03_train", globals())']}
     for source in cells:
         exec(source, names)
-    return notebook.check("03_train", names)
+    return notebook.check("03_train", names, load_stages()["03_train"].parameters)
 
 
 def test_by_hand_variables_are_checked_as_the_command_line_checks_them(tiny):
@@ -293,8 +293,8 @@ def test_by_hand_variables_are_checked_as_the_command_line_checks_them(tiny):
         "epochs: int | None = None  # passes\nepochs = False": "int or None",
         "epohcs = 3": "unknown parameter 'epohcs' (parameters cell). Did you mean 'epochs'?",
         "epohcs: int = 3  # [1..] passes": "Did you mean 'epochs'?",
-        "weight = 3": "name: type = literal",
-        "plain_epochs = 3": "It is now 03_train.final_epochs",
+        "weight = 3": "Known: epochs",
+        "strategy = 'cap'\nlimit = 3": "unknown",
     }
     for line, words in refusals.items():
         assert words in refused(by_hand, cell + line), line

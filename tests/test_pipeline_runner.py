@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -174,6 +175,21 @@ def test_a_failed_notebook_stops_its_run_and_shows_where(tiny, command, outputs)
     assert ran(command("--only", "02_balance").out) == ["02_balance"]
 
 
+def test_defaults_that_differ_from_the_commit_are_named(tiny, command, outputs):
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    for words in (["init", "--quiet"], ["add", "notebooks"], ["commit", "--quiet", "-m", "1"]):
+        subprocess.run([*git, *words], check=True)
+    assert "last commit" not in command("--check").out
+    path = tiny / "notebooks" / "01_eda.ipynb"
+    path.write_text(path.read_text().replace("seed: int = 0", "seed: int = 7"))
+    quick = tiny / "params" / "quick.yaml"
+    assert "last commit" not in command("--check").out  # whose seed is the params file's
+    quick.write_text("run: quick\n")
+    done = command("--only", "01_eda")
+    assert "seed=7, the last commit 0" in done.out.splitlines()[0]
+    assert "seed=7, the last commit 0" in (outputs / "quick" / "index.html").read_text()
+
+
 def test_a_terminal_without_a_sign_fails_no_run(tiny, outputs):
     (tiny / "params" / "größe.yaml").write_text("run: size\n")
     command = ("params/größe.yaml", "--check")
@@ -210,7 +226,8 @@ def test_a_suite_runs_each_seed_compares_and_takes_what_is_published(
     # Finished, and compared on a page, which reads the runs and leaves them alone.
     assert ran(suite("-p", "06_compare.published=false"))[-1] == "06_compare"
     assert compared(outputs / "both" / "compare") == "compares both/quick-s3\n"
-    before = {path: path.read_bytes() for path in outputs.rglob("*") if path.is_file()}
+    files = (outputs / "both").rglob("*")
+    before = {path: path.read_bytes() for path in files if path.is_file()}
     done = command("--compare", "both")
     assert done.code == 0, done.text
     page = outputs / "compare" / "06_compare.html"

@@ -82,6 +82,17 @@ def test_by_hand_all_files_come_from_the_newest_finished_run_that_has_them(capsy
     assert again.source == run.folder
 
 
+def test_by_hand_results_of_other_inputs_than_there_are_now_are_stale():
+    files.write_text(runs.outputs() / "lab" / "model.tflite", "first")
+    runs.open("lab", "04_evaluate", ["model.tflite"], reads=["model.tflite"]).finish()
+    train = runs.open("lab", "03_train", parameters={"seed": 3})
+    record = train.finish()
+    assert (list(record["stages"]), record["stale"]) == (["03_train", "04_evaluate"], {})
+    assert record["seed"] == 3
+    files.write_text(train.path("model.tflite"), "second")
+    assert list(train.finish()["stale"]) == ["04_evaluate"]
+
+
 def test_under_the_runner_nothing_is_taken_from_elsewhere(monkeypatch):
     make_run("done", "2026-01-01T00:00:00+00:00")
     monkeypatch.setenv("HCR_RUN", "quick")

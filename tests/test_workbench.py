@@ -16,7 +16,8 @@ import pytest
 from conftest import PROJECT, SMALL, Finished, environment, run_all, start, wait_for
 from PIL import Image
 
-from hcr import datasets, runs
+from hcr import datasets, pipeline, runs
+from hcr.errors import RunError
 from hcr.pipeline.stages import STAGES
 from hcr.preprocessing import FRAMINGS
 from hcr.recognizer import Recognizer
@@ -211,14 +212,30 @@ def of_kind(notebook, kind: str) -> list:
 
 # Each chooses its own data and model; what 02_balance lacks, 03_train lacks, too.
 @pytest.mark.parametrize("stage", ["03_train", "04_evaluate", "05_draw"])
-def test_by_hand_a_stage_alone_on_a_fresh_clone_does_the_sensible_default(stage, tmp_path):
+def test_by_hand_a_stage_alone_on_a_fresh_clone_does_the_sensible_default(
+    stage, tmp_path, monkeypatch
+):
     notebook = by_hand(stage, tmp_path, {"epochs: int = 8": "epochs: int = 1"})
     assert of_kind(notebook, "error") == []
     text = "".join(each.text for each in of_kind(notebook, "stream"))
     assert "Opened by hand: writing to" in text
-    assert [path.name for path in tmp_path.iterdir()] == ["lab"]
+    assert {path.name for path in tmp_path.iterdir()} == {"lab", "index.html"}
     if stage in ("04_evaluate", "05_draw"):
         assert "emnist" in text
+        return
+    # It is a run: recorded, on a page, and kept under a name of its own.
+    monkeypatch.setenv("HCR_OUTPUTS", str(tmp_path))
+    pipeline.save_as("mine")
+    record, page = runs.read(tmp_path / "mine"), (tmp_path / "mine" / "index.html").read_text()
+    assert (record["run"], record["status"], record["seed"]) == ("mine", "done", 0)
+    entry = record["stages"][stage]
+    assert (entry["status"], entry["parameters"]["epochs"]) == ("done", 1)
+    assert "learning_rate" in page
+    assert f'href="{stage}.html"' not in page  # nobody knows whether the notebook is saved
+    with pytest.raises(RunError, match="new name"):
+        pipeline.save_as("mine")
+    done = run_all("--run", "mine", outputs=tmp_path)
+    assert (done.code, "by hand" in done.err) == (1, True)
 
 
 def test_by_hand_a_training_is_stopped_in_one_line_and_its_cell_goes_on(tmp_path):
@@ -253,7 +270,7 @@ def test_by_hand_a_training_is_stopped_in_one_line_and_its_cell_goes_on(tmp_path
 
 def test_by_hand_it_reads_the_newest_finished_run_and_leaves_it_alone(small_run, tmp_path):
     outputs = tmp_path / "runs"
-    shutil.copytree(small_run.outputs, outputs)
+    shutil.copytree(small_run.outputs / "small", outputs / "small")
     before = {path: path.read_bytes() for path in outputs.rglob("*") if path.is_file()}
     notebook = by_hand("04_evaluate", outputs)
     assert of_kind(notebook, "error") == []

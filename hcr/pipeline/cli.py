@@ -104,11 +104,14 @@ def _dispatch(options: argparse.Namespace) -> int:
         _print_parameters()
         return 0
     plans = _plans(options)
+    notes: dict[str, None] = {}
     for plan in plans:
         for stage in plan.chosen:
             for name, paths in plan.stages[stage].user_code(plan.parameters[stage]).items():
                 place = runs.shown(paths[-1]) if paths else "a module that is not there"
-                print(f"{name}: runs the code of {place}")
+                notes[f"{name}: runs the code of {place}"] = None
+            notes |= dict.fromkeys(plan.stages[stage].edits(plan.parameters[stage]))
+    print(*notes, sep="\n", end="\n" if notes else "")
     if options.check:
         for plan in plans:
             print(f"{plan.name}: {plan.params_file} is right: {', '.join(plan.chosen)}")
@@ -123,18 +126,16 @@ def _plans(options: argparse.Namespace) -> list[Any]:
 
     overrides = specs.parse_overrides(options.p)
     words = [word for each in options.p for word in ("-p", each)]
-    if options.compare is not None:
-        apart = ("files", "run", "from", "to", "only", "force", "accept_code")
+    if options.compare is not None or options.only in ALONE:
+        own = ["--only", options.only] if options.only else ["--compare", *options.compare]
+        apart = ["files", "run", "from", "to"]
+        apart += ["only", "force", "accept_code"] if options.compare is not None else []
         if any(vars(options)[name] for name in apart):
-            raise ParameterError("--compare runs nothing and stands alone, but for -p and --check.")
-        command = shlex.join(["uv", "run", "run_all.py", "--compare", *options.compare, *words])
+            raise ParameterError(f"{own[0]} stands alone here, but for -p and --check.")
+        command = shlex.join(["uv", "run", "run_all.py", *own, *words])
+        if options.only:
+            return [alone(options.only, overrides, command)]
         return [comparison(options.compare, overrides, command, "--compare")]
-    if options.only in ALONE:
-        apart = ("files", "run", "from", "to")
-        if any(vars(options)[name] for name in apart):
-            raise ParameterError(f"--only {options.only} stands alone, but for -p and --check.")
-        command = shlex.join(["uv", "run", "run_all.py", "--only", options.only, *words])
-        return [alone(options.only, overrides, command)]
     stages = load_stages()
     chosen = selected(vars(options)["from"], options.to, options.only)
     declared = {name: stage.parameters for name, stage in stages.items()}

@@ -13,6 +13,7 @@ import math
 import re
 import reprlib
 import tokenize
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Any
 from hcr import runs
 from hcr.errors import ParameterError, close
 from hcr.models.recipe import Levers
+from hcr.runs import environment
 
 # Names of an earlier release, accepted with a note: `STAGE.key` to the same, perhaps in another
 # stage or in a dict (`STAGE.recipe.key`). To "": ignored, and so is `STAGE.key=value`, which asks
@@ -139,52 +141,55 @@ def read_cell(path: Path | str) -> list[Parameter]:
     """
     path = Path(path)
     try:
-        source = cell_source(path.read_text(encoding="utf-8"))
-        body = ast.parse(source).body
+        source = _source(path.read_text(encoding="utf-8"))
+        ast.parse(source)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, SyntaxError) as error:
         raise ParameterError(
             "A notebook must be JSON with one code cell tagged `parameters`. Received: "
             f"{runs.shown(path)} ({type(error).__name__}: {error})."
         ) from error
-    declared = _declared(source, body, f"{runs.shown(path)}, parameters cell")
-    if [(each.name, each.type, each.default) for each in declared[:1]] != [(RUN, "str", runs.LAB)]:
+    found = declared(source, f"{runs.shown(path)}, {CELL}")
+    if [(each.name, each.type, each.default) for each in found[:1]] != [(RUN, "str", runs.LAB)]:
         raise ParameterError(
             f'The parameters cell must begin with `{RUN}: str = "{runs.LAB}"  # help`. '
             f"Received: {runs.shown(path)}."
         )
-    return declared
+    return found
 
 
-def cell_source(notebook: str) -> str:
-    """The source of the parameters cell of a notebook's JSON; raises what other JSON makes it."""
+def committed(path: Path) -> list[Parameter]:
+    """What the notebook at `path` declared in the last commit; empty where it is in none."""
+    with suppress(ValueError, LookupError, TypeError):
+        text = environment.git(path.parent, "show", f"HEAD:./{path.name}")
+        return declared(_source(text))
+    return []
+
+
+def _source(notebook: str) -> str:
     cells = json.loads(notebook)["cells"]
     tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
     (source,) = ["".join(cell["source"]) for cell in tagged]
     return source
 
 
-def read_lines(source: str) -> list[Parameter]:
-    """The parameters that a cell's `source` declares, whatever else it holds, unchecked.
+def declared(source: str, place: str = "", nodes: list[ast.stmt] | None = None) -> list[Parameter]:
+    """The parameters that a cell's `source` declares, or `nodes` of it.
 
-    Raises `SyntaxError` where it is not Python.
+    Raises `ParameterError` for any other line, and for a default against its rule, where there is a
+    `place` to name; else such a line is left out, and the default stays.
     """
-    return _declared(source, ast.parse(source).body, "")
-
-
-def _declared(source: str, nodes: list[ast.stmt], place: str) -> list[Parameter]:
-    """The parameters that `nodes` of `source` declare; without a `place` others are left out."""
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     texts = {each.start[0]: each.string for each in tokens if each.type == tokenize.COMMENT}
     comments = {line: text.lstrip("#").strip() for line, text in texts.items()}
-    declared: dict[str, Parameter] = {}
-    for node in nodes:
+    found: dict[str, Parameter] = {}
+    for node in ast.parse(source).body if nodes is None else nodes:
         lines = range(node.lineno, node.end_lineno + 1)
         try:
             parameter = _parameter(node, " ".join(comments[x] for x in lines if x in comments))
             if place and parameter.type != "dict":
                 default = parameter.check(parameter.default, "the default")
                 parameter = replace(parameter, default=default)
-            if place and parameter.name in declared:
+            if place and parameter.name in found:
                 raise ValueError("it is there twice")
         except (ValueError, AttributeError, TypeError, RecursionError, ParameterError) as error:
             if not place:
@@ -193,8 +198,8 @@ def _declared(source: str, nodes: list[ast.stmt], place: str) -> list[Parameter]
                 f"{place}, line {node.lineno}: it must hold one `name: type = literal  # [rule] "
                 f"help`. Received: {ast.unparse(node)} ({str(error).rstrip('.')})."
             ) from error
-        declared[parameter.name] = parameter
-    return list(declared.values())
+        found[parameter.name] = parameter
+    return list(found.values())
 
 
 def _parameter(node: ast.AnnAssign, comment: str) -> Parameter:
@@ -229,7 +234,7 @@ def _rule(kind: str, rule: re.Match[str]) -> dict[str, Any]:
         if kind == "dict":
             source = inspect.getsource(table)
             lines = [x for x in ast.parse(source).body[0].body if isinstance(x, ast.AnnAssign)]
-            return {"fields": tuple(_declared(source, lines, names))}
+            return {"fields": tuple(declared(source, names, lines))}
         choices = tuple(table)
     else:
         choices = tuple(each.strip() for each in names.split("|"))

@@ -76,6 +76,9 @@ class _Runner:
         self.reporter: Any = None
         fingerprints.quarantine(self.folder)
         self.before = runs.read(self.folder)
+        if self.before.get("params_file") == runs.BY_HAND:
+            place = runs.shown(self.folder)
+            raise RunError(f"{place} was made by hand, and stays. Choose another: --run NAME.")
 
     @cached_property
     def facts(self) -> dict[str, Any]:
@@ -173,8 +176,9 @@ class _Runner:
         begun = {key: self.facts[key] for key in ("commit", "dirty")}
         begun |= {"status": "running", "parameters": parameters, "started": runs.now()}
         begun |= dict.fromkeys(("finished", "seconds", "error"))
-        lists = "data_also headline figures tables verdict warnings"
+        lists = "data_also headline figures tables verdict"
         begun |= {key: [] for key in lists.split()}
+        begun["warnings"] = [{"text": text} for text in stage.edits(parameters)]
         self._note(stage, **begun, kept=False, accepted=[])
         try:
             # What stands there at the end is of now: no time says so where a clock is behind.

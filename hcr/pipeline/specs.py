@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hcr import runs
-from hcr.errors import ParameterError, RunError, close, nearest
+from hcr.errors import ParameterError, RunError, nearest
 from hcr.pipeline.parameters import RENAMED, RUN, Parameter, shown
 
 SHARED = "shared"
@@ -128,7 +128,7 @@ def resolve(
 
     Raises `ParameterError`, naming the file or the option, the stage and the nearest valid name.
     """
-    resolver = _Resolver(stages)
+    resolver = Resolver(stages)
     place = runs.shown(spec.path)
     resolver.set(SHARED, spec.shared, f"{place}, {SHARED}")
     for stage, values in spec.stages.items():
@@ -145,31 +145,13 @@ def resolve(
     return resolver.resolved, list(resolver.notes)
 
 
-def check(
-    stage: str, declared: Sequence[Parameter], values: Mapping[str, Any], where: str
-) -> dict[str, Any]:
-    """One stage's complete parameters, where its notebook sets `values`, by today's names alone.
-
-    Raises `ParameterError`, which names `where` they are set.
-    """
-    known = {each.name for each in declared}
-    for name in [each for each in values if each not in known]:
-        new = RENAMED.get(f"{stage}.{name}")
-        hint = f" It is now {new}." if new else close(name, known)
-        hint = hint or " Write one of your own as `name: type = literal  # what it is`."
-        raise ParameterError(f"unknown parameter {name!r} ({where}).{hint}")
-    resolver = _Resolver({stage: declared})
-    resolver.set(stage, values, where)
-    return resolver.resolved[stage]
-
-
 def modernize(recorded: Mapping[str, Mapping[str, Any]], stages: Stages) -> dict[str, Any] | None:
     """Parameters of a run's record in today's names, completed with the defaults.
 
     A parameter that a notebook got later counts as its default, with which it does as before. None
     where a recorded one has no counterpart.
     """
-    resolver = _Resolver(stages)
+    resolver = Resolver(stages)
     try:
         for stage, values in recorded.items():
             resolver.set(stage, values, stage)
@@ -178,7 +160,7 @@ def modernize(recorded: Mapping[str, Mapping[str, Any]], stages: Stages) -> dict
     return resolver.resolved
 
 
-class _Resolver:
+class Resolver:
     """Every stage's parameters, the cells' defaults at first; `notes` on old names, each once."""
 
     def __init__(self, stages: Stages):
@@ -209,7 +191,7 @@ class _Resolver:
     def _today(self, stage: str, key: str, value: Any, where: str) -> tuple | None:
         """Today's stage and key of `key`; () for what is ignored, None where there is no such."""
         old, given = key, stage
-        while key not in self.known[stage]:
+        while key not in self.known.get(stage, ()):
             name = f"{stage}.{key}"
             target = RENAMED.get(name)
             if target is None and isinstance(value, str):

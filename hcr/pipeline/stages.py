@@ -3,12 +3,12 @@
 import json
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hcr.errors import ParameterError
-from hcr.pipeline.parameters import Parameter, read_cell
+from hcr.pipeline.parameters import Parameter, committed, read_cell, shown
 from hcr.runs import environment
 
 # What each stage's results follow from: a change there runs it again. Not of plots, reports and
@@ -41,6 +41,16 @@ class Stage:
     writes: tuple[str, ...]
     parameters: tuple[Parameter, ...]
     cells: tuple[tuple[str, str], ...]
+    committed: dict[str, Any] = field(default_factory=dict)  # other defaults, in the last commit
+
+    def edits(self, values: dict[str, Any]) -> list[str]:
+        """A sentence on each default that counts in `values`, where the last commit has another."""
+        return [
+            f"{self.name} as edited has the default {each.name}={shown(each.default)}, the last "
+            f"commit {shown(self.committed[each.name])}."
+            for each in self.parameters
+            if self.committed.get(each.name, each.default) != each.default == values[each.name]
+        ]
 
     def user_code(self, values: dict[str, Any]) -> dict[str, list[Path]]:
         """The files that importing each `module:function` in `values` runs; none is run here."""
@@ -59,7 +69,9 @@ def load_stages(names: tuple[str, ...] = tuple(STAGES)) -> dict[str, Stage]:
     Raises `ParameterError` where one is missing or is no notebook, has no parameters cell, or its
     first cell has no title or no table of what it reads and writes.
     """
-    return {name: _load(environment.root() / "notebooks" / f"{name}.ipynb") for name in names}
+    folder = environment.root() / "notebooks"
+    edited = environment.git(folder, "diff", "--name-only", "--relative", "HEAD", "--", ".")
+    return {name: _load(folder / f"{name}.ipynb", edited.splitlines()) for name in names}
 
 
 def selected(first: str | None, last: str | None, only: str | None) -> tuple[str, ...]:
@@ -74,8 +86,9 @@ def selected(first: str | None, last: str | None, only: str | None) -> tuple[str
     return tuple(names[start : stop + 1])
 
 
-def _load(path: Path) -> Stage:
+def _load(path: Path, edited: list[str]) -> Stage:
     parameters = read_cell(path)
+    before = {each.name: each.default for each in committed(path)} if path.name in edited else {}
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     cells = tuple((cell["cell_type"], "".join(cell["source"])) for cell in cells)
     head = cells[0][1]
@@ -88,7 +101,7 @@ def _load(path: Path) -> Stage:
             f"Reads and Writes, which name files in `backticks`. Received: {head[:60]!r}."
         )
     reads, writes = rows["Reads"], rows["Writes"]
-    return Stage(path.stem, path, title[1].strip(), reads, writes, tuple(parameters), cells)
+    return Stage(path.stem, path, title[1].strip(), reads, writes, tuple(parameters), cells, before)
 
 
 def _imported(module: str, folders: list[Path | str]) -> list[Path]:

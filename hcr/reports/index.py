@@ -48,6 +48,15 @@ def write_overview(outputs: Path) -> Path:
     return outputs / FRONT
 
 
+def end_by_hand(run: runs.Run) -> None:
+    """End the stage of a notebook opened by hand: write both pages, print what it found."""
+    page, record = run.path(FRONT), run.finish()
+    files.write_text(page, index_html(record, run.folder))
+    write_overview(runs.outputs())
+    how = f'{runs.shown(page)} shows this run. To keep it: pipeline.save_as("my_run")'
+    print(*record["stages"][run.stage].get("verdict", ()), how, sep="\n")
+
+
 def _row(folder: Path, name: str) -> Record:
     """What the list of all runs says of the one in `folder`."""
     record = runs.read(folder)

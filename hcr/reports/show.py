@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -197,14 +198,19 @@ def warnings(run: runs.Run, texts: Iterable[str | None]) -> Output:
 
 
 def environment(run: runs.Run) -> Output:
-    """Show commit, seed, hardware and the packages' versions."""
+    """Show commit, seed, hardware and the packages' versions; by hand, also end the stage."""
+    if run.by_hand:
+        import_module("hcr.reports.index").end_by_hand(run)  # it imports this module
     facts = place.facts() | runs.read(run.folder)
     changes = " (with changes)" if facts.get("dirty") else ""
     commit = f"{facts.get('commit') or 'unknown':.12}{changes}"
     rows = {"run": run.name, "commit": commit, "seed": facts.get("seed")}
     rows |= facts["hardware"] | facts["versions"]
     frame = pd.Series(rows, dtype=object).rename_axis("What").to_frame("Value")
-    return Output(table_html(frame, "Environment", {}, "hcr-table kept"), "Table: Environment")
+    html = table_html(frame, "Environment", {}, "hcr-table kept")
+    if run.by_hand:  # the lines above are to be in view
+        html = f"<details><summary>Versions and hardware</summary>{html}</details>"
+    return Output(html, "Table: Environment")
 
 
 def figure(

@@ -77,13 +77,12 @@ def facts() -> dict[str, Any]:
     # Here, because it takes a fifth of the time that recognizing a character's import takes.
     from importlib.metadata import PackageNotFoundError, version
 
-    commit = _output("git", "-C", str(root()), "rev-parse", "HEAD")
-    changes = _output("git", "-C", str(root()), "status", "--porcelain") if commit else None
+    commit = git(root(), "rev-parse", "HEAD") or None
+    dirty = bool(git(root(), "status", "--porcelain")) if commit else None
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
         with suppress(PackageNotFoundError):
             versions[package] = version(package)
-    dirty = None if changes is None else bool(changes)
     return {"commit": commit, "dirty": dirty, "versions": versions, "hardware": hardware()}
 
 
@@ -138,9 +137,9 @@ def quiet_stderr() -> Iterator[None]:
         os.close(kept)
 
 
-def committed(path: Path) -> str | None:
-    """The text of the file `path` of the project in its last commit; None outside git."""
-    return _output("git", "-C", str(path.parent), "show", f"HEAD:./{path.name}")
+def git(folder: Path, *words: str) -> str:
+    """What git prints in `folder`; empty where it fails, as outside a checkout."""
+    return _output("git", "-C", str(folder), *words) or ""
 
 
 def _output(*command: str) -> str | None:

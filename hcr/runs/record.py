@@ -14,11 +14,12 @@ from filelock import FileLock
 from hcr.errors import RunError
 from hcr.runs import environment, files
 
-__all__ = ["COMPARE", "COMPARISON", "LAB", "RUN_VARIABLE", "Run", "check_name", "clock", "finished"]
-__all__ += ["is_by_hand", "now", "open", "parameters", "read", "read_metrics", "results", "shown"]
+__all__ = ["BY_HAND", "COMPARE", "COMPARISON", "LAB", "RUN_VARIABLE", "Run", "check_name", "clock"]
+__all__ += ["finished", "now", "open", "parameters", "read", "read_metrics", "results", "shown"]
 __all__ += ["update"]
 
 LAB = "lab"
+BY_HAND = "by hand"  # the params file, and at first the status, of what a person runs in Jupyter
 COMPARE = "compare"
 COMPARISON = "comparison"  # the kind of a page across runs in its record; a run's has none
 # Windows has devices for names, whatever their ending, and drops a last dot.
@@ -86,6 +87,24 @@ class Run:
         entry = {"stage": self.stage, "dataset": dataset, "n": n, "digest": digest, "when": now()}
         update(self.folder, lambda record: record.setdefault("test_openings", []).append(entry))
 
+    def finish(self) -> dict[str, Any]:
+        """Record, by hand, that this stage's last cell was reached; returns the run's record.
+
+        The results of stages that had other inputs than there are now are `stale`.
+        """
+
+        def change(record: dict[str, Any]) -> None:
+            _stage(record, self.stage).update(status="done", finished=now())
+            stale = {
+                name: {"why": "a file that it reads changed", "same": False}
+                for name, entry in record["stages"].items()
+                for file, digest in entry.get("inputs", {}).items()
+                if self.path(file).is_file() and files.sha256(self.path(file)) != digest
+            }
+            record.update(finished=now(), stale=stale)
+
+        return update(self.folder, change)
+
     def metrics(self, section: dict[str, Any], clear: bool = False) -> None:
         """Add `section` to this stage's section of `metrics.json`, or replace it with `clear`."""
         with _locked(self.folder, ".metrics.lock"):
@@ -95,29 +114,24 @@ class Run:
             files.write_json(self.path("metrics.json"), dict(sorted(metrics.items())))
 
 
-def is_by_hand(name: str) -> bool:
-    """Whether the notebook of the run `name` was opened by hand rather than by `run_all.py`."""
-    return os.environ.get(RUN_VARIABLE) != name
-
-
-def open(name: str, stage: str, needs: Sequence[str] = ()) -> Run:
+def open(name: str, stage: str, needs: Sequence[str] = (), **entries: Any) -> Run:
     """Open the run that a notebook writes to.
 
     Under `run_all.py` that is the run `name`. A notebook opened by hand writes to the run `lab`,
     and reads the files that it `needs` from one folder: `lab` where it has all of them, else the
     newest finished run that has; it prints one line that says so. Without such a folder
-    `Run.source` is None.
+    `Run.source` is None. The `entries` are recorded, of which `reads` names files that it reads.
 
     Raises `RunError` where a notebook opened by hand names another run in `name`, its parameter
     `run`.
     """
     for part in str(name).split("/"):
         check_name(part)
-    by_hand = is_by_hand(name)
+    by_hand = os.environ.get(RUN_VARIABLE) != name
     if by_hand and name != LAB:
         raise RunError(
             f"A notebook opened by hand writes to the run {LAB!r}. Received: run = {name!r}. "
-            f"Leave it, and keep the finished run with out.save_as({name!r})."
+            f"Leave it, and keep the run when it is done: pipeline.save_as({name!r})."
         )
     run = Run(name, stage, environment.outputs_folder() / name, by_hand)
     if not by_hand:
@@ -129,9 +143,15 @@ def open(name: str, stage: str, needs: Sequence[str] = ()) -> Run:
         if run.source not in (None, run.folder):
             note = f"; {', '.join(needs)} taken from {shown(run.source)}"
 
+    reads = [(file, (run.source or run.folder) / file) for file in entries.get("reads", ())]
+    inputs = {file: files.sha256(path) for file, path in reads if path.is_file()}
+    seed = entries.get("parameters", {}).get("seed")
+
     def begin(record: dict[str, Any]) -> None:
-        record.update(environment.facts(), run=LAB, status="by hand", started=now())
-        record.setdefault("stages", {})[stage] = {"status": "by hand", "started": now()}
+        record.update(environment.facts(), run=LAB, status=BY_HAND, params_file=BY_HAND)
+        record.update({"started": now()} | ({} if seed is None else {"seed": seed}))
+        entry = {"status": BY_HAND, "started": now(), "inputs": inputs, **entries}
+        record["stages"] = dict(sorted((record.get("stages", {}) | {stage: entry}).items()))
 
     update(run.folder, begin)
     run.metrics({}, clear=True)
