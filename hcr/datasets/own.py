@@ -70,7 +70,7 @@ def _scanned(options: Options) -> tuple[Path, Source]:
                 return path.resolve(), scan(path.resolve())
     raise DataError(
         f"own is read from {FORM}, where path says. Received: nothing at {options.path}. "
-        "Give it, as in -p shared.path=my_letters."
+        "Give path, on the command line as -p shared.path=my_letters."
     )
 
 

@@ -225,7 +225,7 @@ def stratified_sample(labels: np.ndarray, limit: int, seed: int, n_classes: int)
     """Indices of at most `limit` of `labels`, every class with its share and at least one."""
     if limit < n_classes:
         rule = f"limit must leave an image for each of the {n_classes} classes"
-        raise DataError(f"{rule}. Received: {limit}. Give at least {n_classes}, or null for all.")
+        raise DataError(f"{rule}. Received: {limit}. Give at least {n_classes}, or no limit.")
     if limit >= len(labels):
         return np.arange(len(labels))
     counts = np.bincount(labels, minlength=n_classes)

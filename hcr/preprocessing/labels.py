@@ -82,7 +82,7 @@ def parse_characters(text: str, known: Sequence[str], name: str = "saliency_for"
     if not characters or not set(characters) <= set(place):
         raise ParameterError(
             f"{name} must hold characters of the dataset ({''.join(known)}), one after the other. "
-            f"Received: {text!r}. Take others out, or leave it null."
+            f"Received: {text!r}. Take others out, or name none."
         )
     return list(dict.fromkeys(place[char] for char in characters))
 

@@ -17,7 +17,7 @@ def disk_error(error: OSError, path: Path | str) -> RunError:
     reason = os.strerror(error.errno) if error.errno else str(error)
     return RunError(
         f"Cannot write {path}: {reason}. Free some space, make the folder writable, or set "
-        "HCR_OUTPUTS, for datasets HCR_CACHE, to another; then run the same command again."
+        "HCR_OUTPUTS, for datasets HCR_CACHE, to another; then run the same again."
     )
 
 
