@@ -179,12 +179,10 @@ def test_defaults_that_differ_from_the_commit_are_named(tiny, command, outputs):
     git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org"]
     for words in (["init", "--quiet"], ["add", "notebooks"], ["commit", "--quiet", "-m", "1"]):
         subprocess.run([*git, *words], check=True)
-    assert "last commit" not in command("--check").out
     path = tiny / "notebooks" / "01_eda.ipynb"
     path.write_text(path.read_text().replace("seed: int = 0", "seed: int = 7"))
-    quick = tiny / "params" / "quick.yaml"
-    assert "last commit" not in command("--check").out  # whose seed is the params file's
-    quick.write_text("run: quick\n")
+    assert "last commit" not in command("--check").out  # the seed is the params file's
+    (tiny / "params" / "quick.yaml").write_text("run: quick\n")
     done = command("--only", "01_eda")
     assert "seed=7, the last commit 0" in done.out.splitlines()[0]
     assert "seed=7, the last commit 0" in (outputs / "quick" / "index.html").read_text()
