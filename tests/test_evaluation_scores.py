@@ -275,3 +275,10 @@ def test_a_model_that_knows_more_characters_predicts_those_of_the_dataset():
     assert evaluation.predictor(Model(), "cb")(images)[0].tolist() == pytest.approx([0.4, 0.6])
     with pytest.raises(ModelError, match="abd"):
         evaluation.predictor(Model(), "abd")
+
+
+def test_without_a_mistake_one_is_still_possible():
+    labels = np.arange(40) % 4
+    scores = evaluation.evaluate(labels, np.eye(4)[labels], writers=np.arange(40) % 5)
+    lows = scores["low"][["accuracy", "balanced_accuracy", "top3"]]
+    assert lows.to_numpy() == pytest.approx(evaluation.wilson(40, 40)[0])
