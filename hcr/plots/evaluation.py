@@ -13,7 +13,6 @@ from matplotlib.patches import Rectangle
 
 from hcr.evaluation.scores import percent
 from hcr.plots import look
-from hcr.plots.images import message
 from hcr.plots.look import COLORS, INTERVAL, SHARE, SMALL
 
 FEWEST = 0.05  # coverage below which a curve, which is rough there, has no say in what y shows
@@ -69,14 +68,12 @@ def confusion_places(
     """
     order, side = np.concatenate(_blocks(len(characters), groups)), max(1, len(characters) / 20)
     place = {characters[i]: at + 0.5 for at, i in enumerate(order)}
-    wrong, n = answers["true"] != answers["predicted"], answers["true"].value_counts()
-    ranks = answers["probability"].where(~wrong, -answers["probability"])
-    ranked = answers.loc[ranks.sort_values(kind="stable").index]
-    parts = dict(ranked.groupby(["true", "predicted"]).groups)
-    for a, images in ranked[wrong.loc[ranked.index]].groupby("true").groups.items():
-        parts[a, None] = images
+    right, n = answers["true"] == answers["predicted"], answers["true"].value_counts()
+    ranks = answers["probability"].where(right, -answers["probability"])
+    ranked = answers.assign(right=right).loc[ranks.sort_values(kind="stable").index]
+    both = pd.concat([ranked, ranked[~ranked["right"]].assign(predicted="")])
     rows = []
-    for (a, b), images in parts.items():
+    for (a, b), images in both.groupby(["true", "predicted"]).groups.items():
         text = f"{a} predicted as {b}" if b else f"All mistakes at {a}"
         text += f": {len(images):,} of {n[a]:,}, {percent(len(images) / n[a])}."
         x, width = (place[b], 1) if b else (-side / 2, side)
@@ -91,8 +88,6 @@ def per_class(frame: pd.DataFrame) -> Axes:
     `frame` has the columns character, n, recall, low, high. A class without images is left out.
     """
     frame = frame[frame["n"] > 0].sort_values(["recall", "n"], kind="stable")
-    if frame.empty:
-        return message("No class has an image.")
     places, mean = np.arange(len(frame)), frame["recall"].mean()
     ax = look.axes(1.0 + 0.19 * max(len(frame), 4))
     look.intervals(ax, frame, "recall", places, COLORS["test"])
