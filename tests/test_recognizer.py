@@ -244,6 +244,20 @@ def test_without_thresholds_they_hold_nine_tenths_and_the_group(run, monkeypatch
     assert "".join(found.recognize(strokes=seven()).alternatives) == expected
 
 
+def test_what_is_no_character_is_said_beside_the_answer():
+    model, turn = Recognizer.load(), np.linspace(0, 2 * np.pi, 40)
+    circle = np.column_stack([np.cos(turn), np.sin(turn)])
+    eyes = [circle * [0.11, 0.19] + [x, -0.44] for x in (-0.37, 0.37)]
+    smiley = [circle, *eyes, circle[2:18] * [0.69, 0.31] + [0, 0.06]]
+    for each in (model, model.among("digits")):
+        answer = each.recognize(strokes=smiley)
+        assert list(answer.warnings) == ["unfamiliar"]
+        assert len(answer.ranked) == len(each.labels)
+    cross = [[[0, 4], [8, 4]], [[4, 0], [4, 8]]]
+    for one in ([circle], cross[1:], cross, seven()):
+        assert not model.recognize(strokes=one).warnings
+
+
 @pytest.mark.parametrize(
     ("only", "labels"),
     [

@@ -41,8 +41,7 @@ class Network:
             self._gives, self.entry = first.outputs[0], Entry(name, first.inputs[0], scaling)
             self._batch = first.inputs[0].shape[0] or BATCH
             self._fixed = first.inputs[0].shape[0] is not None
-            # For one image or for many, and whether they keep the features.
-            self._interpreters = {(True, False): first}
+            self._interpreters = {(True, False): first}  # by: for one image? with features?
             # The first call is slower, and tells what no description does.
             probes = np.random.default_rng(0).integers(0, 256, (4, 28, 28), np.uint8)
             probes[0] = 0
@@ -190,17 +189,14 @@ class Entry:
 
 
 class LiteRT:
-    """LiteRT's interpreter of a file's content, for any number of images.
-
-    One that keeps its tensors gives the features behind the output; the output has the same bits.
-    """
+    """LiteRT's interpreter of a file's content, for any number of images; `keep` for features."""
 
     def __init__(self, content: bytes, threads: int, keep: bool = False):
         # Here and not on top, so that a module can import this one without the interpreter.
         from ai_edge_litert.interpreter import Interpreter
 
+        # Outputs have the same bits. It warns of the memory of what it keeps, which is little.
         options = {"num_threads": threads, "experimental_preserve_all_tensors": keep}
-        # It warns of the memory of what it keeps, which here is little.
         with environment.quiet_stderr(), warnings.catch_warnings(action="ignore"):
             self._interpreter = Interpreter(model_content=content, **options)
             self._interpreter.allocate_tensors()

@@ -34,7 +34,7 @@ class Recognition:
     alternatives: list[str] = field(default_factory=list)  # what it may be; one where it is sure
     # The image that the model saw, uint8 (28, 28).
     image: np.ndarray = field(default_factory=lambda: np.zeros((28, 28), np.uint8))
-    # Why it cannot be trusted: code ("blank", "touches_border", "several", ...) to one line.
+    # Why it cannot be trusted: code ("blank", "several", "unfamiliar", ...) to one line.
     warnings: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -66,6 +66,7 @@ class Recognizer:
         self.temperature, self.thresholds = about.temperature, about.alternatives
         self.framing = about.framing or EMNIST
         self._network = Network(self.path, scaling, name)
+        self._familiar = sources.familiar(self.path)
         labels = sources.fitting(about.characters, self._network.n_classes, name or path)
         self.labels = tuple(filter(None, labels))  # Outputs without one mean nothing.
         # Of the network's outputs, those of `labels`.
@@ -132,7 +133,9 @@ class Recognizer:
         """
         if not len(preprocessing.check_images(images)):
             return np.zeros((0, len(self.labels)), np.float32)
-        probabilities = self._network(images)
+        return self._calibrated(self._network(images))
+
+    def _calibrated(self, probabilities: np.ndarray) -> np.ndarray:
         if len(self._columns) < probabilities.shape[1]:
             # Where all of them underflow, none is likelier than another.
             probabilities = np.maximum(probabilities[:, self._columns], np.float32(1e-30))
@@ -171,7 +174,14 @@ class Recognizer:
                 found["several"] = f"{n} characters: use recognize_page."
         if not seen.any():
             return Recognition(image=seen, warnings=found)
-        ranked = self._ranked(self.predict(seen[None])[0])
+        if self._familiar is None or "several" in found:
+            ranked = self._ranked(self.predict(seen[None])[0])
+        else:  # both in one pass
+            given = self._network.with_features(seen[None])
+            ranked = self._ranked(self._calibrated(given[0])[0])
+            far = self._familiar.images if strokes is None else self._familiar.drawings
+            if self._familiar.distances(*given)[0] > far:
+                found["unfamiliar"] = "This does not look like a character that the model knows."
         return Recognition(ranked[:top], self._alternatives(ranked, threshold), seen, found)
 
     def recognize_page(self, picture: Any) -> list[list[page.PageCharacter]]:
