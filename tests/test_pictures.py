@@ -408,6 +408,16 @@ def test_blank_paper_with_transparent_corners_is_blank():
     assert not from_picture(np.zeros((50, 50, 4), np.uint8)).any()
 
 
+@pytest.mark.parametrize("fill", [0, 255])
+def test_the_corners_of_a_turned_picture_are_no_ink(fill):
+    paper = bytes_of(0.2 + 0.6 * SCANS["A"])
+    for angle in (8, -30):
+        picture = Image.fromarray(paper)
+        turned = picture.rotate(angle, Image.Resampling.BICUBIC, expand=True, fillcolor=fill)
+        even = picture.rotate(angle, Image.Resampling.BICUBIC, expand=True, fillcolor=204)
+        assert likeness(from_picture(turned), from_picture(even)) > 0.99
+
+
 def test_a_phones_photo_is_turned_as_it_says():
     photo = Image.fromarray(bytes_of(SCANS["R"])).transpose(Image.Transpose.ROTATE_90)
     exif = Image.Exif()

@@ -38,6 +38,11 @@ _TOUCHED = 0.1  # of the border: ink that covers less of it may have a margin
 _DARK = 0.1  # of the border: by so much light ink must be likelier than dark ink
 _LOW = 0.12  # of white: less between ink and paper is warned of
 _MARGIN = 0.1  # of the ink's extent: what a picture that is not cut out tightly leaves on a side
+_FLAT, _TRIANGLE = (
+    0.04,
+    0.3,
+)  # of white, of its area: what a corner beyond a turned picture may vary
+_RIM = 0.2  # of white: by so much paper differs from such a corner
 _SHEET = 0.25  # line width by longer side: above it what is opaque is a sheet, not lines of ink
 _FINE = 1.9  # px, at 28 x 28: finer lines are widened to `PEN` (EMNIST: 2.4 at the lower quartile)
 _ROUND = 0.6  # line width by longer side: above it the ink is a dot (a disc has 0.67)
@@ -52,7 +57,8 @@ def see_through(
     which goes on beyond what is seen, and bool (h, w), None for all. Where all that is seen has one
     color, or the form of lines in several, it is ink: dark where alpha is high.
     """
-    if not np.ndim(alpha) or alpha.min() > 0.99:
+    alpha = alpha if np.ndim(alpha) else _turned(gray)
+    if alpha.min() > 0.99:
         return gray, None
     opaque = alpha > 0.5
     if not opaque.any():
@@ -67,6 +73,34 @@ def see_through(
     seen = ndimage.binary_erosion(opaque, np.ones((3, 3)), iterations=2, border_value=1)
     where = ndimage.distance_transform_edt(~seen, return_distances=False, return_indices=True)
     return gray[tuple(where)], seen
+
+
+def _turned(gray: np.ndarray) -> np.ndarray:
+    """Alpha, 0 in the four black or white triangles at the corners of a picture that was turned."""
+    inner = gray[2:-2, 2:-2]  # programs leave a rim
+    corners = np.ix_((0, -1), (0, -1))
+    for level in (0, 1) if min(gray.shape) > 4 * SIDE else ():
+        names, _ = ndimage.label(np.abs(inner - level) < _FLAT)
+        if len(set(names[corners].flat) - {0}) < 4:
+            continue
+        parts = [names == name for name in names[corners].flat]
+        legs = np.array([[part.any(axis=1).sum(), part.any(axis=0).sum()] for part in parts], float)
+        # Those across are alike, those beside are as steep the other way.
+        across = np.abs(np.log(legs[:2] / legs[:1:-1])).max()
+        beside = abs(np.log(legs[0, 0] * legs[1, 0] / (legs[0, 1] * legs[1, 1])))
+        y, x = np.ogrid[: len(inner), : len(inner[0])]
+        beyond = np.full(inner.shape, np.inf)  # px from the nearest corner's rim, inward
+        straight = True
+        for i, (height, width) in enumerate(legs):
+            place = (y, y[::-1])[i // 2] / height + (x, x[:, ::-1])[i % 2] / width
+            beyond = np.minimum(beyond, (place - 1) / np.hypot(1 / height, 1 / width))
+            triangle = (place < 1).sum(axis=1)
+            bend = np.abs(triangle - parts[i].sum(axis=1)).max()
+            straight &= bend < 1.5 + 0.06 * max(height, width)
+        rim = np.abs(inner[(beyond > 2) & (beyond < 4)] - level)
+        if straight and max(across, beside) < _TRIANGLE and np.median(rim) > _RIM:
+            return np.pad(beyond >= 2, 2).astype(np.float32)
+    return np.ones_like(gray)
 
 
 def ink(gray: np.ndarray, inverted: bool | None, seen: np.ndarray | None = None) -> np.ndarray:
