@@ -286,14 +286,19 @@ def _sprite(images: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def live(run: runs.Run, draw: Callable, caption: Callable) -> Callable[[Any], None] | None:
-    """A function that shows `draw(data)` above `caption(data)`; None in a run by `run_all.py`."""
+def live(
+    run: runs.Run, draw: Callable, caption: Callable, first: str = ""
+) -> Callable[[Any], None] | None:
+    """A function that shows `draw(data)` above `caption(data)` in place of the text `first`.
+
+    None in a run by `run_all.py`.
+    """
     if not run.by_hand:
         return None
     from matplotlib import pyplot
 
     handle = DisplayHandle()
-    handle.display(Output("<p>The first epoch is running. It takes longest.</p>", ""))
+    handle.display(Output(f"<p>{first}</p>", first))
 
     def update(data: Any) -> None:
         drawn, text = draw(data), caption(data)
