@@ -1,6 +1,7 @@
 """How soon the pad's answer stands on the page, beside an empty round trip of ipywidgets.
 
     uv run benchmarks/pad.py [FOLDER]
+    uv run --extra voila benchmarks/pad.py people [N]
 
 FOLDER holds model.tflite and labels.json; by default it is the model that `Recognizer.load()`
 gives. A real JupyterLab is started on loopback and a real Chromium opens it. On one page there are
@@ -29,6 +30,10 @@ ipywidgets 8.1.9, 95th percentiles in ms with their intervals, n = 200: echo at 
 "Run All Cells" to the pad 1.4 s, to its answer 2.6 s (medians, n = 10; largest 1.8 and 3.1); in
 Voilà 4.4 and 4.9 s (largest 5.2 and 5.8).
 
+With `people`, N (30) of them open `05_draw` on one Voilà, each with a name and so a kernel of their
+own, and draw and keep three characters in turn. Printed are a kernel's memory, the seconds from
+a drawing's last point to its answer, and whether the file has every drawing under its writer.
+
 What it took: Jupyter servers hold an answer back until the page has acknowledged what came before;
 `docs/nodelay.py`, with which JupyterLab is started here, tells it not to (at commit bc568e5, before
 that and before the page's moves of `hcr/pad/pad.js`, the answer had 55 ms and, with 50 ms each way,
@@ -38,14 +43,16 @@ pad takes 0.8 s.
 """
 
 import asyncio
+import json
 import os
 import shutil
 import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -153,6 +160,9 @@ async strokes => {
 
 def main() -> None:
     """Measure and print."""
+    if sys.argv[1:2] == ["people"]:
+        people(int(sys.argv[2]) if sys.argv[2:] else 30)
+        return
     folder = Path(sys.argv[1]).resolve() if sys.argv[1:] else Recognizer.load().path.parent
     print(f"machine: {environment.hardware()}")
     with tempfile.TemporaryDirectory() as aside, browser.launched() as chromium:
@@ -183,6 +193,44 @@ def main() -> None:
             found = [opening(chromium, server) for _ in range(OPENINGS)]
             told = "05_draw in Voilà, from the page's address, the kernel's start included"
             print(f"{told}: {openings(found, load)}", flush=True)
+
+
+def people(n: int) -> None:
+    """What so many people at one Voilà take, and whether they are told apart."""
+    names, took = [f"person {i}" for i in range(n)], []
+    with tempfile.TemporaryDirectory() as aside, browser.launched() as chromium:
+        folder, load = Path(aside) / "files", os.getloadavg()
+        folder.mkdir()
+        shutil.copy(PROJECT / "notebooks" / "05_draw.ipynb", folder)
+        kept = Path(aside) / "drawings"
+        variables = {"HCR_OUTPUTS": f"{aside}/outputs", "HCR_DRAWINGS": str(kept)}
+        with live.voila(folder, **variables) as server, ExitStack() as stack:
+            pads = []
+            for name in names:
+                page = stack.enter_context(browser.live(chromium))
+                page.goto(server.url("voila/render/05_draw.ipynb"))
+                pads.append(live.PadPage(page))
+                pads[-1].control("Your name").fill(name)
+            before = server.kernels() / n / 2**20
+            for i in range(3):
+                for pad in pads:
+                    drawing = [np.array(stroke) * live.SIZE for stroke in strokes(i)]
+                    pad.draw(drawing)
+                    begin = time.perf_counter()
+                    pad.wait_for_points(sum(map(len, drawing)))
+                    took.append(time.perf_counter() - begin)
+                    pad.control("You meant").fill("012"[i])
+                    pad.button("Keep").and_(pad.page.locator(":enabled")).click()
+                    pad.wait_for_points(0)
+            after = server.kernels() / n / 2**20
+        lines = [json.loads(line) for line in (kept / "drawings.jsonl").open()]
+    right = Counter(line["writer"] for line in lines) == dict.fromkeys(names, 3)
+    high = np.quantile(took, 0.95)
+    print(
+        f"{n} people: a kernel has {before:.0f} MiB at first and {after:.0f} MiB after 3 drawings;"
+    )
+    print(f"  answers after {np.median(took):.2f} s (median; 95th percentile {high:.2f});")
+    print(f"  all drawings are there: {right}; load average {loads(load)}")
 
 
 def latency(chromium, server: live.Server, delay: float, n: int, recognizer: Recognizer) -> None:

@@ -89,7 +89,7 @@ def test_one_contributor_alone_has_wilsons_interval():
     assert (large["low"], large["high"]) == pytest.approx(evaluation.wilson(2, 3))
 
 
-def test_ones_own_drawings_are_loaded(monkeypatch):
+def test_ones_own_drawings_are_loaded_and_those_left_out_are_told(monkeypatch, capsys):
     monkeypatch.setenv("HCR_RUN", "quick")
     run = runs.open("quick", "04_evaluate")
     with pytest.raises(DataError, match="drawings"):
@@ -99,6 +99,7 @@ def test_ones_own_drawings_are_loaded(monkeypatch):
         drawings.append(character, strokes, writer="Anna")
     strokes, characters, writers = evaluation.load_drawings(run, "own")
     assert (characters.tolist(), writers.tolist()) == (["4", "5"], ["Anna", "Anna"])
+    assert "1 of 3 drawings, of é" in capsys.readouterr().out
     assert [len(stroke) > 0 for drawing in strokes for stroke in drawing]
 
 
