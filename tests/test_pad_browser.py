@@ -408,7 +408,7 @@ def test_the_pad_answers_before_the_galleries_are_drawn(chromium, server, reques
             page.goto(served.url("voila/render/05_draw.ipynb"))
         # The pad is what one sees, whole, whatever comes after it.
         live.PadPage(page).root.wait_for()
-        page.get_by_text("Environment", exact=True).last.wait_for()
+        page.get_by_text("Environment", exact=True).last.wait_for(state="attached")
         page.wait_for_timeout(1000)
         box = live.PadPage(page).root.bounding_box()
         assert 0 <= box["y"] < 130

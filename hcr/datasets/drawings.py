@@ -5,8 +5,7 @@ keep writers apart: a hash of the name decides, 0.6, 0.2 and 0.2 of all, so that
 added move nobody, and a writer who joins moves few. Where a part would be empty it gets the writer
 next to it. With fewer writers the drawings of each class take turns in the order of the file.
 
-`drawings` has EMNIST's 47 classes, and then those that were drawn besides, such as ß. `drawings-47`
-leaves these out, for a network that lacks them, and says so.
+`drawings` has EMNIST's 47 classes, then those drawn besides; `drawings-47` leaves these out.
 """
 
 import hashlib
@@ -86,11 +85,8 @@ def by_writer(writers: np.ndarray) -> np.ndarray:
 
 def in_turn(values: np.ndarray) -> np.ndarray:
     """The part of each drawing of the classes `values`, int (n,), by its rank in its class."""
-    parts = np.zeros(len(values), np.int64)
-    for value in np.unique(values):
-        own = np.flatnonzero(values == value)
-        parts[own] = TURNS[np.arange(len(own)) % len(TURNS)]
-    return parts
+    ranks = [(values[:i] == value).sum() for i, value in enumerate(values)]
+    return TURNS[np.array(ranks, np.int64) % len(TURNS)]
 
 
 def _place(writer: str) -> float:
@@ -116,7 +112,6 @@ def _usable(all_of: Sequence[drawings.Drawing], path: Path, classes: Sequence[st
         else:
             others.append(each.character)
     if others:
-        n, names = f"{len(others):,} of {len(all_of):,} drawings", " ".join(sorted(set(others)))
-        text = f"Left out {n} of {path}, of characters that are no class: {names}."
-        print(text, file=sys.stderr)
+        n, names = f"{len(others):,} of {len(all_of):,}", " ".join(sorted(set(others)))
+        print(f"Left out {n} drawings of {path}, of no class: {names}.", file=sys.stderr)
     return list(kept.values())

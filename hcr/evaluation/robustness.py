@@ -63,8 +63,8 @@ def load_drawings(run: Run, which: str) -> tuple[list, np.ndarray, np.ndarray]:
     everything = saved.read()
     own = [drawing for drawing in everything if drawing.character in tuple(labels.BYCLASS)]
     if others := sorted({drawing.character for drawing in everything} - set(labels.BYCLASS)):
-        n = len(everything) - len(own)
-        print(f"Left out {n:,} of {len(everything):,} drawings, of {' '.join(others)}.")
+        n = len(everything)
+        print(f"Left out {n - len(own):,} of {n:,} drawings, of {' '.join(others)}.")
     if not own:
         raise DataError(
             f"There must be drawings of yours in {saved.path()}. Received: none. Draw some in "

@@ -88,8 +88,8 @@ class Surface:
 
     A page sends no button states, no names of fingers, and a pen as a mouse or a finger. So a
     stroke ends where the pointer is lifted or leaves the canvas, and where a second finger comes.
-    `grown` is called when the stroke in progress has grown, `changed` when the drawing has changed
-    otherwise; `leave`, with whether it goes backward, when a keyboard leaves.
+    `grown` is called when the stroke in progress has grown, `changed` when the drawing changes
+    otherwise, `leave`, with whether it goes backward, when a keyboard leaves.
     """
 
     def __init__(self, size: int, grown: Call, changed: Call, leave: Call, guard: Guard) -> None:

@@ -36,11 +36,12 @@ class Taught:
     def __init__(self, base: Recognizer, images: np.ndarray, characters: Sequence[str]) -> None:
         self.labels, self._base = tuple(dict.fromkeys([*base.labels, *characters])), base
         self.values = np.array([self.labels.index(each) for each in characters])
-        self._keys = self._unit(images)
+        self.keys = self._unit(images)
+        self.with_features = lambda images: (self(images), base.features(images))
 
     def __call__(self, images: np.ndarray, alone: bool = False) -> np.ndarray:
         """The probabilities; `alone` are the kept images, each without itself."""
-        p, gains = self._base.predict(images), self._unit(images) @ self._keys.T
+        p, gains = self._base.predict(images), self._unit(images) @ self.keys.T
         gains = STRENGTH * np.exp(FOCUS * (gains - 1))
         if alone:
             np.fill_diagonal(gains, 0)
@@ -67,6 +68,12 @@ def adapt(
     taught, other = Taught(base, images, characters), copy(base)
     other._network, other.labels, other.temperature = taught, taught.labels, 1.0
     other._columns = np.arange(len(taught.labels))
+    known, other._familiar = base._familiar, None
+    if known and len(known.scales) == len(base.labels):  # what was taught is familiar, too
+        wide = [np.median(known.scales)] * (len(taught.labels) - len(base.labels))
+        more = {"references": taught.keys, "classes": taught.values, "scales": wide}
+        joined = {key: np.concatenate([getattr(known, key), each]) for key, each in more.items()}
+        other._familiar = known._replace(**joined)
     before, after = base.predict(images), taught(images, alone=True)
     right = [int((p.argmax(axis=1) == taught.values).sum()) for p in (before, after)]
     return other, *right
@@ -153,8 +160,7 @@ class Teaching:
             self._wall.value = html("wall", kept) if self._show.value else ""
             self._ask_for_next(Counter(classes))
         except Exception as error:  # a file that cannot be counted can be drawn beside
-            done = escape(f"Done: {last}.") if last else ""
-            self._note.value = f'<div role="status">{done}{error_html(error)}</div>'
+            self._note.value = (escape(f"Done: {last}.") if last else "") + error_html(error)
         self.refresh()
 
     def _ask_for_next(self, counts: Counter) -> None:
