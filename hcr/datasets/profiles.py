@@ -3,8 +3,10 @@
 Everything is by index into the training split and the same for the same seed.
 """
 
+import tomllib
 from collections.abc import Sequence
 from math import isfinite
+from pathlib import Path
 
 import numpy as np
 
@@ -18,19 +20,8 @@ CLASS_PROFILES = {
     "az": "digits and capitals reduced to the class shares of MNIST + A–Z",
 }
 
-# Images per letter in the A–Z file, 372,450 together, as those count who read it with pandas,
-# which takes the first image, an A, for a header.
-AZ_COUNTS = {
-    "A": 13869, "B": 8668, "C": 23409, "D": 10134, "E": 11440, "F": 1163, "G": 5762,
-    "H": 7218, "I": 1120, "J": 8493, "K": 5603, "L": 11586, "M": 12336, "N": 19010,
-    "O": 57825, "P": 19341, "Q": 5812, "R": 11566, "S": 48419, "T": 22495, "U": 29008,
-    "V": 4182, "W": 10784, "X": 6272, "Y": 10859, "Z": 6076,
-}  # fmt: skip
-# Images per digit in MNIST's training file, 60,000 together.
-MNIST_COUNTS = {
-    "0": 5923, "1": 6742, "2": 5958, "3": 6131, "4": 5842,
-    "5": 5421, "6": 5918, "7": 6265, "8": 5851, "9": 5949,
-}  # fmt: skip
+_TABLE = tomllib.loads(Path(__file__).with_name("profiles.toml").read_text("utf-8"))
+AZ_COUNTS, MNIST_COUNTS = _TABLE["letters"], _TABLE["digits"]
 
 
 def apply_profile(

@@ -13,7 +13,7 @@ from hcr.pipeline.stages import PAGES, STAGES, Stage
 from hcr.runs import files
 
 PACKAGE = Path(hcr.__file__).parent
-SOURCES = (".py", ".toml", ".j2", ".css", ".js", ".html", ".svg")
+SOURCES = (".py", ".toml", ".j2", ".css", ".js", ".html", ".svg", ".mplstyle")
 
 # What `run.json` holds of each time that a stage read the test split.
 OPENING = {"stage": str, "dataset": str, "n": int, "digest": str, "when": str}

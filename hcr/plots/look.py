@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -42,27 +43,9 @@ DASHES = ("-", "--", "-.", ":")
 INK = LinearSegmentedColormap.from_list("ink", ["#f1f1ec", "#16161a"])
 SHARE = "Blues"
 
-STYLE: dict[str, Any] = {
-    "font.family": ["DejaVu Sans"],
-    "font.size": 10.5,
-    "axes.titlesize": 11.5,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
-    "axes.labelsize": 10.5,
-    "axes.edgecolor": "#555555",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.8,
-    "legend.fontsize": 10,
-    "legend.frameon": False,
-    "lines.linewidth": 2.0,
-    # A label is text: "$" is a character to recognize, not a formula.
-    "text.parse_math": False,
-    # An SVG keeps the pixels as they are, and stays small and crisp.
-    "image.interpolation": "none",
-}
+STYLE = mpl.rc_params_from_file(
+    Path(__file__).with_name("look.mplstyle"), use_default_template=False
+)
 
 
 def style() -> Any:

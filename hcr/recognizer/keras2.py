@@ -12,6 +12,7 @@ import runpy
 import subprocess
 import sys
 import tempfile
+import tomllib
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -36,17 +37,9 @@ TRUSTED = (
 )
 MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 
-KINDS = {"Activation", "Add", "Average", "AveragePooling2D", "BatchNormalization", "Concatenate"}
-KINDS |= {"Conv2D", "Cropping2D", "Dense", "DepthwiseConv2D", "ELU", "Flatten", "GRU", "LSTM"}
-KINDS |= {"GlobalAveragePooling2D", "GlobalMaxPooling2D", "LayerNormalization", "MaxPooling2D"}
-KINDS |= {"LeakyReLU", "Maximum", "Multiply", "PReLU", "Permute", "ReLU", "Rescaling", "Reshape"}
-KINDS |= {"SeparableConv2D", "Softmax", "ZeroPadding2D"}
-# What is taken of a layer's configuration: what decides its answers.
-OPTIONS = {"activation", "alpha", "axis", "center", "cropping", "depth_multiplier", "dilation_rate"}
-OPTIONS |= {"dims", "epsilon", "filters", "kernel_size", "keepdims", "max_value", "negative_slope"}
-OPTIONS |= {"offset", "padding", "pool_size", "scale", "shared_axes", "strides", "target_shape"}
-OPTIONS |= {"go_backwards", "recurrent_activation", "reset_after", "return_sequences"}
-OPTIONS |= {"threshold", "units", "use_bias"}
+# The classes of layers that are known, and what is taken of a layer's configuration.
+TABLE = tomllib.loads(Path(__file__).with_name("keras2.toml").read_text("utf-8"))
+KINDS, OPTIONS = set(TABLE["kinds"]), set(TABLE["options"])
 # These change nothing in a network that is trained.
 SILENT = re.compile(
     "(ActivityRegularization|(Alpha|Gaussian)?Dropout|GaussianNoise|SpatialDropout2D)$"
