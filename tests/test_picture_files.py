@@ -12,7 +12,7 @@ from PIL import EpsImagePlugin, Image
 
 from hcr import datasets
 from hcr.errors import DataError
-from hcr.preprocessing import TooLargeError, read_picture
+from hcr.preprocessing.pictures import TooLargeError, read_picture
 from hcr.recognizer import Recognizer
 
 posix = pytest.mark.skipif(os.name == "nt", reason="a stand-in for a program of POSIX")

@@ -18,12 +18,12 @@ from hcr.preprocessing import (
     check_images,
     from_picture,
     from_strokes,
-    gray_range,
     ink,
     read_ink,
     synthesis,
     to_gray_levels,
 )
+from hcr.preprocessing.images import gray_range
 
 
 def likeness(one, other):

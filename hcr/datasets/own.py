@@ -18,7 +18,8 @@ from hcr.datasets.leaks import pixel_hashes
 from hcr.datasets.own_forms import Source, scan
 from hcr.datasets.split import Info, Options, Split, by_hash
 from hcr.errors import DataError, ParameterError, nearest
-from hcr.preprocessing import SIDE, from_picture, gray_range, to_gray_levels
+from hcr.preprocessing import SIDE, from_picture, to_gray_levels
+from hcr.preprocessing.images import gray_range
 
 # What the files' images are like; a literal, read as text where parameters are checked.
 ORIENTATIONS = {

@@ -21,8 +21,7 @@ from hcr.datasets import choice
 from hcr.datasets.files import read_npz
 from hcr.datasets.split import Split
 from hcr.errors import HcrError, ParameterError, RunError, nearest
-from hcr.evaluation.paired import balanced_difference, holm, mcnemar
-from hcr.evaluation.scores import seed_interval
+from hcr.evaluation.scores import balanced_difference, holm, mcnemar, seed_interval
 from hcr.recognizer import Recognizer
 from hcr.runs import files
 
@@ -197,9 +196,8 @@ class Group:
             seeds = " and ".join(dict.fromkeys((str(one["seed"]), str(other["seed"]))))
             rows.append({"first": first.label, "second": second.label, "seeds": seeds} | row)
         frame = pd.DataFrame(rows)
-        for name in ("p", "balanced_p"):
-            key = "p_value" if name == "p" else name
-            frame[f"{name}_holm"] = holm(frame[key]) if rows else []
+        for name, key in (("p_holm", "p_value"), ("balanced_p_holm", "balanced_p")):
+            frame[name] = holm(frame[key]) if rows else []
         return frame.assign(differ=frame["balanced_p_holm"] < LEVEL)
 
 

@@ -1,10 +1,11 @@
-"""Accuracy, log loss, top-k and calibration error, each with an interval of 95 %.
+"""Accuracy, log loss, top-k and calibration error with intervals of 95 %; two models compared.
 
 Shares have Wilson's interval, other scores a bootstrap over the images; where the writers are known
 they are resampled instead, because images by one hand are alike.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 from math import isfinite, sqrt
 from typing import Any
 
@@ -16,6 +17,7 @@ from hcr.errors import DataError, ModelError
 
 BINS = 15  # of the calibration error, as in Guo et al. (2017)
 RESAMPLES = 1000
+DRAWS = 4000  # of the bootstrap of two models' difference
 # Values within a thousandth of their range count as their mean: so a resample is one multinomial
 # draw over a thousand cells, however many images there are.
 STEPS = 1000
@@ -47,7 +49,13 @@ def evaluate(
         if k < classes:
             rows[f"top{k}"] = (np.mean(rank < k), *share_interval(rank < k, seed, writers))
     rows["log_loss"] = (loss.mean(), *mean_interval(loss, seed, writers))
-    rows["ece"] = (ece(labels, probabilities), *_ece_interval(labels, probabilities, seed, writers))
+    right, confidence, place = confidences(labels, probabilities)
+    sums, n = _resample(right - confidence, place, seed, writers)
+    error, draws = ece(labels, probabilities), np.abs(sums).sum(axis=1) / n.sum(axis=1)
+    # Chance alone makes an ECE larger than 0 and resampling adds as much again, so the resamples
+    # are moved until their mean is the score itself.
+    low, high = _ends(draws - draws.mean() + error, writers)
+    rows["ece"] = (error, max(0.0, low), min(1.0, max(0.0, high)))
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"])
     return frame.rename_axis("score")
 
@@ -69,11 +77,6 @@ def check(labels: ArrayLike, probabilities: ArrayLike) -> tuple[np.ndarray, np.n
             f"sum 1. Received: shapes {labels.shape} and {probabilities.shape}, or other values."
         )
     return labels, probabilities
-
-
-def accuracy(labels: ArrayLike, predicted: ArrayLike) -> float:
-    """The share of images whose prediction is the label."""
-    return float(np.mean(np.asarray(labels) == np.asarray(predicted)))
 
 
 def balanced_accuracy(labels: ArrayLike, predicted: ArrayLike) -> float:
@@ -183,19 +186,6 @@ def balanced_accuracy_interval(
     return _ends(np.nanmean(divide(sums, n), axis=1), writers)
 
 
-def _ece_interval(
-    labels: np.ndarray, probabilities: np.ndarray, seed: int, writers: ArrayLike | None
-) -> Interval:
-    """The bootstrap interval of `ece`."""
-    right, confidence, place = confidences(labels, probabilities)
-    sums, n = _resample(right - confidence, place, seed, writers)
-    draws = np.abs(sums).sum(axis=1) / n.sum(axis=1)
-    # Chance alone makes an ECE larger than 0 and resampling adds as much again, so the resamples
-    # are moved until their mean is the score itself.
-    low, high = _ends(draws - draws.mean() + ece(labels, probabilities), writers)
-    return max(0.0, low), min(1.0, max(0.0, high))
-
-
 def difference_interval(first: Any, second: Any) -> tuple[Any, Any]:
     """The interval of the difference of two accuracies, rows of `score_table`, of other images.
 
@@ -243,6 +233,81 @@ def seed_interval(
         factor = t.ppf(0.975, freedom)
     half = float(factor * np.sqrt(images + between))
     return value, max(scale[0], value - half), min(scale[1], value + half)
+
+
+def mcnemar(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> dict[str, float]:
+    """McNemar's exact test of two models' predictions, int (n,), of the same images.
+
+    Only the images that one model predicts right and the other wrong tell which is better; if they
+    were equally good, each would win half of these (Q. McNemar 1947, Psychometrika 12, 153-157).
+    Returns n; only_first, only_second; difference of the accuracies, first less second, its
+    interval low and high (A. Agresti and Y. Min 2005, Statistics in Medicine 24, 729-740); p_value.
+    """
+    from scipy.stats import binomtest
+
+    right = (np.asarray(first) == labels).astype(int) - (np.asarray(second) == labels)
+    n, one, other = len(right), int((right > 0).sum()), int((right < 0).sum())
+    p_value = float(binomtest(one, one + other).pvalue) if one + other else 1.0
+    ends = seed_interval(right[None], np.zeros(n, np.int64), np.ones(1), (-1, 1))
+    row = {"n": n, "only_first": one, "only_second": other}
+    return row | dict(zip(("difference", "low", "high"), ends, strict=True)) | {"p_value": p_value}
+
+
+def balanced_difference(
+    labels: np.ndarray, first: np.ndarray, second: np.ndarray
+) -> dict[str, float]:
+    """The difference of two models' balanced accuracies, first less second: a paired bootstrap.
+
+    Takes int (n,). Within each class images are drawn again (B. Efron and R. Tibshirani 1993, An
+    introduction to the bootstrap), each with what both models predict of it. Returns balanced, its
+    95 % interval balanced_low and balanced_high, and balanced_p, two-sided.
+    """
+    right = (first == labels).astype(int) - (second == labels) + 1
+    rng, value, draws = np.random.default_rng(0), 0.0, np.zeros(DRAWS)
+    present = np.unique(labels)
+    for label in present:
+        counts = np.bincount(right[labels == label], minlength=3)
+        n = counts.sum()
+        drawn = rng.multinomial(n, counts / n, DRAWS)
+        value += (counts[2] - counts[0]) / n / len(present)
+        draws += (drawn[:, 2] - drawn[:, 0]) / n / len(present)
+    low, high = np.quantile(draws, (0.025, 0.975))
+    tail = min((draws <= 0).sum(), (draws >= 0).sum())
+    p_value = min(1.0, 2 * (tail + 1) / (DRAWS + 1))
+    row = {"balanced": float(value), "balanced_low": float(low), "balanced_high": float(high)}
+    return row | {"balanced_p": float(p_value)}
+
+
+def by_class(
+    labels: np.ndarray, first: np.ndarray, second: np.ndarray, characters: Sequence[str]
+) -> pd.DataFrame:
+    """A row a class that has images, int (n,), of two models, those that differ most first.
+
+    Columns: character, the recalls first and second, and `mcnemar`'s.
+    """
+    rows = []
+    for label in np.unique(labels):
+        mine = labels == label
+        recalls = {"first": (first[mine] == label).mean(), "second": (second[mine] == label).mean()}
+        test = mcnemar(labels[mine], first[mine], second[mine])
+        rows.append({"character": characters[label]} | recalls | test)
+    order = {"key": np.abs, "ascending": False, "kind": "stable", "ignore_index": True}
+    return pd.DataFrame(rows).sort_values("difference", **order)
+
+
+def compare_pairs(labels: ArrayLike, predictions: Mapping[str, ArrayLike]) -> pd.DataFrame:
+    """`mcnemar` for every two of several models, by name: first, second, its columns, p_holm."""
+    frame = pd.DataFrame(
+        {"first": one, "second": other, **mcnemar(labels, predictions[one], predictions[other])}
+        for one, other in combinations(predictions, 2)
+    )
+    return frame.assign(p_holm=holm(frame["p_value"]))
+
+
+def holm(p_values: pd.Series) -> pd.Series:
+    """p-values corrected for their number (S. Holm 1979, Scand. J. Statistics 6, 65-70)."""
+    ordered = p_values.sort_values(kind="stable")
+    return (ordered * np.arange(len(ordered), 0, -1)).cummax().clip(upper=1.0)
 
 
 def known_writers(writers: ArrayLike | None) -> np.ndarray | None:

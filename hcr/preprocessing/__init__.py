@@ -7,20 +7,6 @@ it from one that does not, and `to_gray_levels` scales an array's grays. Beside 
 """
 
 # ruff: noqa: F401
-from hcr.preprocessing.images import (
-    EMNIST,
-    FRAMINGS,
-    SIDE,
-    Framing,
-    check_images,
-    gray_range,
-    to_gray_levels,
-)
-from hcr.preprocessing.pictures import (
-    TooLargeError,
-    from_picture,
-    pixels_of,
-    read_ink,
-    read_picture,
-)
+from hcr.preprocessing.images import EMNIST, FRAMINGS, SIDE, Framing, check_images, to_gray_levels
+from hcr.preprocessing.pictures import from_picture, pixels_of, read_ink, read_picture
 from hcr.preprocessing.strokes import BLUR, PEN, from_strokes

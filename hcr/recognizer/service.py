@@ -30,7 +30,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from hcr.errors import DataError, HcrError, ParameterError
-from hcr.preprocessing import TooLargeError, read_picture
+from hcr.preprocessing.pictures import TooLargeError, read_picture
 from hcr.recognizer.recognizer import Recognition, Recognizer, as_json
 from hcr.recognizer.sources import PRETRAINED
 
