@@ -105,7 +105,7 @@ MUTANTS = [
     ("intervals", "factor = t.ppf(0.975, freedom)", "factor = norm.ppf(0.975)"),
     ("intervals", "np.hypot(a - a_low, b_high - b)", "np.hypot(a - a_low, b - b_low)"),
     ("intervals", "if len(names) > 1 and \"\" not in names else", "if len(names) > 1 else"),
-    ("intervals", "_ends(draws - draws.mean() + ece(labels, probabilities), writers)", "_ends(draws, writers)"),
+    ("intervals", "_ends(draws - draws.mean() + error, writers)", "_ends(draws, writers)"),
     ("mcnemar", "binomtest(one, one + other).pvalue", "binomtest(min(one, other), one + other, alternative=\"less\").pvalue"),
     ("mcnemar", ".pvalue) if one + other else 1.0", ".pvalue) if one + other else 0.0"),
     ("mcnemar", "ordered * np.arange(len(ordered), 0, -1)", "ordered * len(ordered)"),

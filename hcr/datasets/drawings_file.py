@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -320,14 +319,11 @@ def _append(target: Path, line: bytes) -> None:
         # What a crash has left of a line is left out; it must not take the next one with it.
         start = b"" if file.read(1) in (b"", b"\n") else b"\n"
         try:
-            _write_all(file, start + line + b"\n")
+            data = start + line + b"\n"
+            while data:  # a disk that is nearly full takes a part, and says so the next time
+                data = data[file.write(data) :]
             os.fsync(file.fileno())
         except BaseException:
             with suppress(OSError):
                 file.truncate(end)
             raise
-
-
-def _write_all(file: FileIO, data: bytes) -> None:
-    while data:  # a disk that is nearly full takes a part, and says so the next time
-        data = data[file.write(data) :]

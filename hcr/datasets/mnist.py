@@ -4,12 +4,8 @@
 1,797 of UCI that scikit-learn ships.
 
 `az` is Kaggle's CSV: 372,451 capitals, upright, in MNIST's frame, very unbalanced. It has no
-official test split: an image's hash decides.
-
-Without it there are two stand-ins, which say so beside every figure: `mnist+emnist-upper` takes the
-capitals of EMNIST ByClass, `mnist+emnist-upper-local` those of its test file that are not in
-ByMerge's. There the size alone tells every digit from every letter: the longer side of a digit of
-MNIST is at most 20 pixels, that of EMNIST's capitals 22 to 28.
+official test split: an image's hash decides. Without it there are two stand-ins, which say so
+beside every figure (docs/datasets.md).
 """
 
 import math

@@ -4,19 +4,17 @@ Whatever is measured on them is *synthetic*: the forms of `synthesis`, varied as
 them. For merged classes, capitals and small letters are drawn in turn, as C and c for the class C.
 
 A drawing's haste and the width of its pen are drawn at random, as set beside EMNIST's training
-images, 40 a class of `emnist-subset`. Quartiles, EMNIST / ours: line 2.40, 3.05, 3.60 / 2.43, 2.83,
-3.42 px; slant (covariance over variance of y) -0.03, 0.17, 0.39 / -0.05, 0.11, 0.30; ink in all
-108, 134, 162 / 116, 142, 175 pixels; width over height 0.70, 0.90, 1.05 / 0.73, 0.91, 1.00.
+images (docs/datasets.md).
 """
 
 from functools import cache
-from math import erf, sqrt
 from pathlib import Path
 
 import numpy as np
 
 from hcr.datasets.split import SPLIT_SEED, Options, Split, Strokes, described
-from hcr.preprocessing import BLUR, PEN, from_strokes, labels, synthesis
+from hcr.preprocessing import PEN, from_strokes, labels, synthesis
+from hcr.preprocessing.strokes import OFFSETS, line_profile
 
 SIZES = (400, 50, 100)  # drawings per class: training, validation, test
 HASTE = (1.1, 0.3)  # `variation` of synthesis: median, and spread of its logarithm
@@ -72,19 +70,11 @@ def with_pen(image: np.ndarray, width: float) -> np.ndarray:
 @cache
 def _values(width: int) -> np.ndarray:
     """The new brightness, uint8 (256,), of each old one, for a width in twentieths of a px."""
-    values = np.interp(_DISTANCES, _GRID, _line(width / 20))
+    values = np.interp(_DISTANCES, OFFSETS, line_profile(width / 20) / 2)
     values[0] = 0
     return np.rint(255 * values / values[-1]).astype(np.uint8)
 
 
-def _line(width: float) -> np.ndarray:
-    """Brightness, up to 1, at the distances `_GRID` from the middle of a blurred line."""
-    scale = BLUR * sqrt(2)
-    near, far = (width / 2 - _GRID) / scale, (width / 2 + _GRID) / scale
-    return (_ERF(near) + _ERF(far)) / 2
-
-
-_ERF = np.vectorize(erf, otypes=[float])
-_GRID = np.linspace(0, PEN / 2 + 4 * BLUR, 256)
+_USUAL = line_profile(PEN)
 # Where a line of the usual pen has each brightness, 0 to 255.
-_DISTANCES = np.interp(np.arange(256), 255 * (_line(PEN) / _line(PEN)[0])[::-1], _GRID[::-1])
+_DISTANCES = np.interp(np.arange(256), 255 * (_USUAL / _USUAL[0])[::-1], OFFSETS[::-1])

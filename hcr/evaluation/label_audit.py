@@ -151,15 +151,13 @@ def neighbor_pairs(
     return pd.DataFrame(rows, columns=["character", "other", "count", "n", "share"]), shown
 
 
-def near_duplicates(
-    images: np.ndarray, neighbors: pd.DataFrame, sample: int = 5000, seed: int = 0
-) -> pd.DataFrame:
+def near_duplicates(images: np.ndarray, neighbors: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Pairs of images that are nearly, but not wholly, the same, the nearest first.
 
-    `sample` images are compared with their neighbors pixel by pixel. Columns first < second
+    5,000 images are compared with their neighbors pixel by pixel. Columns first < second
     (indices), distance (over the images' length), differ (whether their labels do).
     """
-    chosen = sample_indices(len(neighbors), sample, seed)
+    chosen = sample_indices(len(neighbors), 5000, seed)
     couples = np.stack([chosen, neighbors["neighbor"].to_numpy()[chosen]], axis=1)
     first, second = np.unique(np.sort(couples, axis=1), axis=0).T
     a, b = images[first].astype(np.float64), images[second].astype(np.float64)

@@ -11,14 +11,11 @@
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from hcr.preprocessing.images import EMNIST, FRAMINGS, SIDE, Framing
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 CHUNK = 128  # images at a time, so that what is computed of them fits a processor's cache
 COLUMNS = ("ink", "stroke", "slant", "width", "height", "aspect", "left", "top", "x", "y")
@@ -26,7 +23,7 @@ BY_CLASS = COLUMNS[:6]
 SAMPLE = 2000  # images that a framing is measured on
 
 
-def measure(images: np.ndarray) -> "pd.DataFrame":
+def measure(images: np.ndarray) -> pd.DataFrame:
     """Measure each of the images, uint8 (n, height, width), ink 255 on 0; may be a memory map.
 
     Returns n rows of float32 with the columns of `COLUMNS`: `ink`, in 0..1; `stroke`, the line's
@@ -34,8 +31,6 @@ def measure(images: np.ndarray) -> "pd.DataFrame":
     of the box around the ink, in pixels; `aspect`, width over height; `x` and `y`, the center of
     mass. An image without ink has `ink` 0 and NaN elsewhere.
     """
-    import pandas as pd
-
     values = np.empty((len(images), len(COLUMNS)), np.float32)
     places = np.moveaxis(np.indices(images.shape[1:], np.float32), 0, -1).reshape(-1, 2)
     y, x = places.T
@@ -47,16 +42,12 @@ def measure(images: np.ndarray) -> "pd.DataFrame":
     return pd.DataFrame(values, columns=list(COLUMNS))
 
 
-def by_class(
-    frame: "pd.DataFrame", labels: np.ndarray, characters: Sequence[str]
-) -> "pd.DataFrame":
+def by_class(frame: pd.DataFrame, labels: np.ndarray, characters: Sequence[str]) -> pd.DataFrame:
     """One row a class: `character`, `n`, and medians and percentiles of its ink statistics.
 
     `frame` is as `measure` gives it. For each column in `BY_CLASS` the median stands under its
     name, beside `<name> 5 %`, `25 %`, `75 %`, `95 %`; NaN for a class without ink.
     """
-    import pandas as pd
-
     groups = frame.groupby(np.asarray(labels))[list(BY_CLASS)]
     n = len(characters)
     table = {"character": list(characters), "n": np.bincount(labels, minlength=n)}
@@ -106,7 +97,7 @@ def mean_and_spread(
     return means, spreads
 
 
-def box_coverage(frame: "pd.DataFrame", shape: tuple[int, int] = (28, 28)) -> np.ndarray:
+def box_coverage(frame: pd.DataFrame, shape: tuple[int, int] = (28, 28)) -> np.ndarray:
     """How often each pixel lies within the box around the ink: shares, float64 of `shape`.
 
     `frame` is as `measure` gives it. Images without ink are left out; without any other it is 0.

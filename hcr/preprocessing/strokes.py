@@ -1,15 +1,10 @@
 """Pen strokes become the 28x28 image.
 
-EMNIST made its images so (Cohen, Afshar, Tapson and van Schaik 2017, arXiv:1702.05373, section
-II and figure 1): NIST's binary 128 x 128 picture is blurred with sigma = 1, cropped to the ink,
-centered in a square with its proportions kept and 2 pixels of border, resized to 28 x 28 with
-bicubic interpolation, and its brightness stretched to 0..255. `from_strokes` gives the same,
-but computes it straight at 28 x 28: a pixel's brightness follows from its distance to the nearest
-line, through the profile of a blurred line. So nothing is rounded to a finer grid on the way, and
-the pad's size and the drawing's place and scale drop out.
-
-The side of the ink, the pen's width and the blur were chosen so that drawings of UNIPEN have the
-medians of EMNIST's images (docs/strokes.md).
+`from_strokes` gives what EMNIST's steps give, which `pictures` lists (on NIST's binary 128 x 128
+pictures, sigma = 1, 2 pixels of border), but computes it straight at 28 x 28: a pixel's brightness
+follows from its distance to the nearest line, through the profile of a blurred line. The side of
+the ink, the pen's width and the blur were chosen so that drawings of UNIPEN have the medians of
+EMNIST's images (docs/strokes.md).
 """
 
 from collections.abc import Iterable
@@ -28,17 +23,16 @@ _CHUNK = 64  # segments at a time, so that what is computed fits the processor's
 _TAP = 1e-6  # a drawing no larger than this is a single point
 _HUGE = 1e12
 _PLACES = np.arange(SIDE, dtype=np.float32) - np.float32((SIDE - 1) / 2)
-_OFFSETS = np.linspace(0.0, PEN / 2 + 4 * BLUR, 256)
+OFFSETS = np.linspace(0.0, PEN / 2 + 4 * BLUR, 256)
 
 
-def _profile() -> np.ndarray:
-    """Brightness, 255 to 0, at `_OFFSETS` from the middle of a blurred line."""
+def line_profile(width: float) -> np.ndarray:
+    """Brightness, up to 2, at `OFFSETS` from the middle of a blurred line, `width` px wide."""
     scale = BLUR * sqrt(2)
-    across = [erf((PEN / 2 - d) / scale) + erf((PEN / 2 + d) / scale) for d in _OFFSETS]
-    return 255 * np.array(across) / across[0]
+    return np.array([erf((width / 2 - d) / scale) + erf((width / 2 + d) / scale) for d in OFFSETS])
 
 
-_BRIGHTNESS = _profile()
+_BRIGHTNESS = 255 * line_profile(PEN) / line_profile(PEN)[0]
 
 
 def from_strokes(strokes: Iterable, framing: Framing = EMNIST) -> np.ndarray:
@@ -81,7 +75,7 @@ def from_strokes(strokes: Iterable, framing: Framing = EMNIST) -> np.ndarray:
 
 def _bright(distance: np.ndarray) -> np.ndarray:
     """The image (28, 28) of pixels that are so far from the line's middle."""
-    brightness = np.interp(distance, _OFFSETS, _BRIGHTNESS, right=0.0)
+    brightness = np.interp(distance, OFFSETS, _BRIGHTNESS, right=0.0)
     return np.rint(brightness * (255 / brightness.max())).astype(np.uint8)
 
 
@@ -123,8 +117,8 @@ def _squared_distance(
         step = ends[begin : begin + _CHUNK] - start
         length = np.maximum((step * step).sum(axis=1, keepdims=True), np.float32(1e-12))
         # Pixels that these segments cannot reach are left out.
-        low = np.minimum(start, start + step).min(axis=0) - _OFFSETS[-1]
-        high = np.maximum(start, start + step).max(axis=0) + _OFFSETS[-1]
+        low = np.minimum(start, start + step).min(axis=0) - OFFSETS[-1]
+        high = np.maximum(start, start + step).max(axis=0) + OFFSETS[-1]
         left, end = np.searchsorted(x, (low[0], high[0]))
         top, bottom = np.searchsorted(y, (low[1], high[1]))
         # Everything is a part that depends on x plus one that depends on y.
