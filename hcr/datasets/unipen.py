@@ -110,15 +110,14 @@ def _distinct() -> tuple[Strokes, np.ndarray, np.ndarray, np.ndarray]:
     parts = np.zeros(len(contributors), dtype=np.int64)  # training
     for part, those in enumerate((VALIDATION, TEST, ASIDE), start=1):
         parts[np.isin(contributors, those)] = part
-    seen, kept = set(), []
+    kept = {}
     # Of copies the test split's is kept, else the validation split's, else the first.
     for i in np.argsort(np.array([2, 1, 0, 3])[parts], kind="stable").tolist():
         first, last = strokes.sample_ptr[i : i + 2]
         bounds = strokes.stroke_ptr[first : last + 1]
         points = strokes.points[bounds[0] : bounds[-1]]
         key = characters[i], (bounds - bounds[0]).tobytes(), points.tobytes()
-        if key not in seen and len(points) and (points != points[0]).any():
-            kept.append(i)
-        seen.add(key)
-    kept = np.sort(np.array(kept, dtype=np.int64))
+        if len(points) and (points != points[0]).any():
+            kept.setdefault(key, i)
+    kept = np.sort(np.array(list(kept.values()), dtype=np.int64))
     return strokes.take(kept), characters[kept], contributors[kept], parts[kept]

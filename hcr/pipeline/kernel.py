@@ -93,7 +93,6 @@ class _Engine(NBClientEngine):
 
     @classmethod
     def execute_managed_notebook(cls, nb_man, kernel_name, **options):
-        """Execute; see papermill."""
         reporter, log = options["reporter"], options["log"]
         # Where it is set, each kernel would compile TensorFlow again: ten seconds.
         env = {**os.environ, **options["variables"], "PYTHONDONTWRITEBYTECODE": ""}

@@ -50,8 +50,8 @@ def curves(history: pd.DataFrame, chosen: int | None = None) -> Figure:
     panels[0].set(title="Loss", ylabel="Cross entropy (nats)", ylim=(0, None))
     panels[1].set(title="Accuracy", ylabel="Accuracy")
     look.percents(panels[1].yaxis)
-    handles, names = panels[1].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=4, columnspacing=1.4)
+    legend = {"loc": "outside lower center", "ncols": 4, "columnspacing": 1.4}
+    figure.legend(*panels[1].get_legend_handles_labels(), **legend)
     return figure
 
 
@@ -71,11 +71,8 @@ def ranking(frame: pd.DataFrame) -> Axes:
         for place, values in zip(places, part["each"], strict=True):
             if len(values) > 1:
                 ax.plot(values, [place] * len(values), "|", color=TEXT["plain"], zorder=4)
-    ax.set_yticks(np.arange(len(recipes)), [f"{name}  {i}" for i, name in enumerate(recipes, 1)])
-    ax.tick_params(axis="y", length=0)
-    ax.set(ylim=(len(recipes) - 0.5, -0.5), xlabel=BALANCED)
-    look.percents(ax.xaxis)
-    ax.grid(axis="x")
+    look.rows(ax, [f"{name}  {i}" for i, name in enumerate(recipes, 1)])
+    ax.set_xlabel(BALANCED)
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
     return ax
 
@@ -151,14 +148,10 @@ def class_differences(frame: pd.DataFrame) -> Axes:
     ax = look.axes(0.9 + 0.2 * len(frame))
     ax.axvline(0, color=COLORS["mark"], linewidth=1, linestyle="-.")
     sides = [frame["low"] > 0, frame["high"] < 0, frame["low"] <= 0]
-    look.intervals(
-        ax, frame, "difference", places, np.select(sides, list(DIFFERENCES.values()), "")
-    )
-    ax.set_yticks(places, labels=frame["character"])
-    ax.tick_params(axis="y", length=0)
-    ax.set(ylim=(len(frame) - 0.5, -0.5), xlabel="Recall of the first less that of the second")
-    look.percents(ax.xaxis)
-    ax.grid(axis="x")
+    color = np.select(sides, list(DIFFERENCES.values()), "")
+    look.intervals(ax, frame, "difference", places, color)
+    look.rows(ax, frame["character"])
+    ax.set_xlabel("Recall of the first less that of the second")
     return ax
 
 
@@ -186,12 +179,8 @@ def strategies(frame: pd.DataFrame) -> Figure:
             ends = {"xycoords": ("axes fraction", "data"), "annotation_clip": False}
             ax.annotate(text, (1.02, place), va="center", size=SMALL, **ends)
         ax.set_title(measure[:1].upper() + measure[1:])
-        ax.set_yticks(places, labels=names)
-        ax.tick_params(axis="y", length=0)
-        look.percents(ax.xaxis)
+        look.rows(ax, names)
         ax.xaxis.set_major_locator(MaxNLocator(4))
-        ax.grid(axis="x")
-    panels[0].set_ylim(len(names) - 0.5, -0.5)
     for ax in panels[len(measures) :]:
         ax.set_visible(False)
     style = {"linestyle": "", "marker": "o", "markeredgecolor": TEXT["plain"]}

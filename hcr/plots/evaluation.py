@@ -128,8 +128,7 @@ def reliability(tables: Mapping[str, pd.DataFrame], split: str = "test") -> Figu
         look.percents(ax.yaxis)
         ax.grid()
     panels[0].set_ylabel("Accuracy")
-    handles, names = panels[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=2)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 

@@ -87,6 +87,15 @@ def name_ticks(axis: Axis, places: np.ndarray, names: Iterable[str]) -> None:
         axis.set_tick_params(rotation=90)
 
 
+def rows(ax: Axes, names: Sequence[str]) -> None:
+    """Name rows 0, 1, ... of some axes, from the top; along x are shares, on a grid."""
+    ax.set_yticks(np.arange(len(names)), names)
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    percents(ax.xaxis)
+    ax.grid(axis="x")
+
+
 def lettering(texts: Iterable[str]) -> tuple[list[str], list[str]]:
     """`texts`, and the fonts that have their characters; one that none has becomes its `U+304A`."""
     texts = list(texts)

@@ -117,16 +117,12 @@ class _Handler(RequestHandler):
 
 
 class _About(_Handler):
-    """`/`."""
-
     def get(self) -> None:
         name, labels = self.settings["name"], list(self.settings["recognizer"].labels)
         self.write({"model": name, "characters": labels, "ask": ADDRESSES})
 
 
 class _Nothing(_Handler):
-    """Every other address."""
-
     def prepare(self) -> None:
         super().prepare()
         raise HTTPError(404, ADDRESSES)
@@ -155,8 +151,6 @@ class _Asked(_Handler):
 
 
 class _Picture(_Asked):
-    """`/image`."""
-
     most = MOST_BYTES
 
     def recognize(self, recognizer: Recognizer) -> Recognition:
@@ -164,8 +158,6 @@ class _Picture(_Asked):
 
 
 class _Strokes(_Asked):
-    """`/strokes`."""
-
     most = MOST_JSON
 
     def recognize(self, recognizer: Recognizer) -> Recognition:
