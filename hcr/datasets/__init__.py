@@ -99,14 +99,12 @@ def load(
 
     if name in UNCACHED:
         train, validation, test, report = leaks.guard(*read())
+        place = None
     else:
         place = cache.place(name, options, module.sources(name, options))
         train, validation, test, report = cache.load(place, read)
-
-    def read_test() -> Split:
-        return test if name in UNCACHED else cache.load(place, read, "test")[2]
-
     known = info(name, path=path, orientation=orientation)
+    read_test = (lambda: cache.load(place, read, "test")[2]) if place else lambda: test
     data = Dataset(name, known, train, validation, test.labels, read_test, report)
     n_classes = len(data.characters)
     if class_profile != "none":

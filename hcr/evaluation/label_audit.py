@@ -11,6 +11,8 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+from scipy import ndimage, special
+from threadpoolctl import threadpool_limits
 
 from hcr.errors import ParameterError
 from hcr.preprocessing import from_strokes, synthesis
@@ -46,7 +48,6 @@ def image_features(
     `"directions"` of edges, which tell characters apart better.
     """
     from sklearn.decomposition import PCA
-    from threadpoolctl import threadpool_limits
 
     kind = {"pixels": _pixels, "directions": edge_directions}[of]
     chosen = sample_indices(len(images), sample, seed)
@@ -63,10 +64,8 @@ def image_features(
 
 def _pixels(images: np.ndarray) -> np.ndarray:
     """Blurred pixels in [0, 1], float32 (m, 784)."""
-    from scipy.ndimage import gaussian_filter
-
     scaled = images.astype(np.float32) / 255
-    return gaussian_filter(scaled, (0, BLUR, BLUR)).reshape(len(images), -1)
+    return ndimage.gaussian_filter(scaled, (0, BLUR, BLUR)).reshape(len(images), -1)
 
 
 def edge_directions(images: np.ndarray) -> np.ndarray:
@@ -215,7 +214,6 @@ def _held_out(
 ) -> np.ndarray:
     """Each image's probabilities, float64 (n, n_classes), from a network fitted to other folds."""
     from sklearn.neural_network import MLPClassifier
-    from threadpoolctl import threadpool_limits
 
     features = features / (float(features.std()) or 1.0)
     # A class's images are dealt out like cards.
@@ -282,8 +280,6 @@ def check_orientation(
     Some of each character, turned in the eight ways of a square, are compared with synthetic
     drawings of it: a way's score is the mean correlation with the most alike one.
     """
-    from scipy.special import stdtrit
-
     generator = np.random.default_rng(0)
     parts = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     chosen = np.sort(np.concatenate([generator.permutation(p)[:LOOKED_AT] for p in parts]))
@@ -302,7 +298,7 @@ def check_orientation(
     scores = table.mean().fillna(0.0)
     first, second = scores.sort_values(ascending=False, kind="stable").index[:2]
     lead, n = table[first] - table[second], len(table)
-    sure = n > 1 and lead.mean() > stdtrit(n - 1, SURE) * np.sqrt(lead.var() / n + SLACK**2)
+    sure = n > 1 and lead.mean() > special.stdtrit(n - 1, SURE) * np.sqrt(lead.var() / n + SLACK**2)
     texts = []
     if bright.mean() > 0.01:
         texts.append(

@@ -4,7 +4,7 @@ People differ more than drawings do, so means are over contributors, each counti
 contributors are resampled. Images are corrupted on purpose, in eight ways and five strengths.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from hcr.datasets import drawings_file as saved
 from hcr.datasets import unipen
 from hcr.errors import DataError
 from hcr.evaluation.confidence import alternatives
-from hcr.evaluation.scores import balanced_accuracy, mean_interval, wilson
+from hcr.evaluation.scores import Predict, balanced_accuracy, mean_interval, wilson
 from hcr.preprocessing import EMNIST, Framing, from_strokes, labels
 from hcr.preprocessing.corruptions import CORRUPTIONS, corrupt
 from hcr.preprocessing.synthesis import PLACEMENTS, place_on_pad
@@ -141,10 +141,7 @@ def drawing_intervals(
 
 
 def corruption_scores(
-    predict: Callable[[np.ndarray], np.ndarray],
-    images: np.ndarray,
-    labels: np.ndarray,
-    seed: int = 0,
+    predict: Predict, images: np.ndarray, labels: np.ndarray, seed: int = 0
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """The accuracy on the same images as they are and under every corruption and strength.
 

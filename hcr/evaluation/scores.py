@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy import special, stats
 
 from hcr.errors import DataError, ModelError
 
@@ -23,6 +24,7 @@ DRAWS = 4000  # of the bootstrap of two models' difference
 STEPS = 1000
 
 Interval = tuple[float, float]
+Predict = Callable[[np.ndarray], np.ndarray]  # images to probabilities, as of `predictor`
 
 
 def evaluate(
@@ -147,9 +149,7 @@ def wilson(successes: ArrayLike, n: ArrayLike) -> tuple:
 
     E. B. Wilson (1927), JASA 22, 209-212. It stays in [0, 1] and is not empty at 0 or n.
     """
-    from scipy.special import ndtri
-
-    k, n, z2 = np.asarray(successes, float), np.asarray(n, float), ndtri(0.975) ** 2
+    k, n, z2 = np.asarray(successes, float), np.asarray(n, float), special.ndtri(0.975) ** 2
     center = (k + z2 / 2) / (n + z2)
     half = np.sqrt(z2 * (divide(k * (n - k), n) + z2 / 4)) / (n + z2)
     return np.maximum(center - half, 0.0)[()], np.minimum(center + half, 1.0)[()]
@@ -210,8 +210,6 @@ def seed_interval(
     models, and `scale` their least and largest; `labels` are int (n,); `weights` float (classes,),
     of sum 1, 0 for a class without images.
     """
-    from scipy.stats import norm, t
-
     classes, seeds = len(weights), len(values)
     n = np.maximum(np.bincount(labels, minlength=classes), 1)
     mean = values.mean(axis=0, dtype=np.float64)
@@ -227,10 +225,10 @@ def seed_interval(
     scores = np.array([np.bincount(labels, weights=v, minlength=classes) / n for v in values])
     scores = scores @ weights
     value, between = float(scores.mean()), 0.0
-    factor = norm.ppf(0.975)
+    factor = stats.norm.ppf(0.975)
     if seeds > 1 and (between := float(scores.var(ddof=1) / seeds)) > 0:
         freedom = (images + between) ** 2 / (between**2 / (seeds - 1))
-        factor = t.ppf(0.975, freedom)
+        factor = stats.t.ppf(0.975, freedom)
     half = float(factor * np.sqrt(images + between))
     return value, max(scale[0], value - half), min(scale[1], value + half)
 
@@ -243,11 +241,9 @@ def mcnemar(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> dict[str,
     Returns n; only_first, only_second; difference of the accuracies, first less second, its
     interval low and high (A. Agresti and Y. Min 2005, Statistics in Medicine 24, 729-740); p_value.
     """
-    from scipy.stats import binomtest
-
     right = (np.asarray(first) == labels).astype(int) - (np.asarray(second) == labels)
     n, one, other = len(right), int((right > 0).sum()), int((right < 0).sum())
-    p_value = float(binomtest(one, one + other).pvalue) if one + other else 1.0
+    p_value = float(stats.binomtest(one, one + other).pvalue) if one + other else 1.0
     ends = seed_interval(right[None], np.zeros(n, np.int64), np.ones(1), (-1, 1))
     row = {"n": n, "only_first": one, "only_second": other}
     return row | dict(zip(("difference", "low", "high"), ends, strict=True)) | {"p_value": p_value}
@@ -364,8 +360,6 @@ def _resample(
 
 def _ends(draws: np.ndarray, writers: ArrayLike | None) -> Interval:
     """The percentiles of resampled scores, farther out where only a few writers were resampled."""
-    from scipy import stats
-
     tail = 0.025
     if writers is not None:
         # T. C. Hesterberg (2015), The American Statistician 69, 371-386. In 2,000 trials the truth
@@ -389,7 +383,7 @@ def score_table(
     return pd.DataFrame(rows)
 
 
-def predictor(model: Any, characters: Sequence[str]) -> Callable[[np.ndarray], np.ndarray]:
+def predictor(model: Any, characters: Sequence[str]) -> Predict:
     """A function from images to a recognizer's probabilities of `characters`, rows of sum 1.
 
     The model may know more characters. Raises `ModelError` where it does not know them all.

@@ -8,7 +8,7 @@ from typing import Any
 from hcr import datasets, evaluation, recognizer, runs
 from hcr.datasets import choice
 from hcr.errors import DataError, ModelError, ParameterError, nearest
-from hcr.pipeline import specs
+from hcr.pipeline.specs import Spec, modernize, resolve
 from hcr.pipeline.stages import ACROSS, Stage, load_stages
 from hcr.preprocessing import labels
 
@@ -68,15 +68,11 @@ class RunPlan:
         entries = record.get("stages", {}).items()
         parameters = {name: each["parameters"] for name, each in entries if "parameters" in each}
         declared = {name: each.parameters for name, each in self.stages.items()}
-        return specs.modernize(parameters, declared) or {}
+        return modernize(parameters, declared) or {}
 
 
 def comparison(
-    names: Sequence[str],
-    overrides: Overrides,
-    command: str,
-    file: str,
-    suite: specs.Spec | None = None,
+    names: Sequence[str], overrides: Overrides, command: str, file: str, suite: Spec | None = None
 ) -> RunPlan:
     """The plan of the page that compares the runs or suites `names`, by default all finished ones.
 
@@ -86,7 +82,7 @@ def comparison(
     if suite is not None and suite.then not in ACROSS:
         raise ParameterError(f"then must be {' or '.join(ACROSS)}, or missing ({file}).")
     name = f"{suite.name}/{runs.COMPARE}" if suite else runs.COMPARE
-    spec = specs.Spec(Path(file), name, stages={COMPARE: {"names": list(names) or None}})
+    spec = Spec(Path(file), name, stages={COMPARE: {"names": list(names) or None}})
     plan = _apart(COMPARE, spec, overrides, command, runs.COMPARISON)
     given = plan.parameters[COMPARE]
     if suite is None and not evaluation.find_runs(given["names"], given["published"]):
@@ -99,13 +95,13 @@ def comparison(
 
 def alone(name: str, overrides: Overrides, command: str) -> RunPlan:
     """The plan of a notebook that needs no other; its folder in `outputs/` has its name."""
-    return _apart(name, specs.Spec(Path(f"--only {name}"), name), overrides, command, name)
+    return _apart(name, Spec(Path(f"--only {name}"), name), overrides, command, name)
 
 
-def _apart(name: str, spec: specs.Spec, overrides: Overrides, command: str, kind: str) -> RunPlan:
+def _apart(name: str, spec: Spec, overrides: Overrides, command: str, kind: str) -> RunPlan:
     """The plan of a notebook that is no stage."""
     notebooks = load_stages((name,))
-    resolved, _ = specs.resolve(spec, {name: notebooks[name].parameters}, overrides)
+    resolved, _ = resolve(spec, {name: notebooks[name].parameters}, overrides)
     place, options = spec.path.as_posix(), {"force": True, "kind": kind}
     return RunPlan(spec.name, resolved, notebooks, (name,), command, place, **options)
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from hcr.datasets.files import reading
+from hcr.datasets.own_forms import scan
 from hcr.errors import DataError, HcrError, ParameterError
 from hcr.preprocessing import labels, pixels_of
 from hcr.preprocessing.pictures import MOST_BYTES, find_pictures
@@ -151,10 +153,6 @@ def _lines(facts: dict[str, Any], top: int) -> list[str]:
 
 def _labeled(path: Path) -> dict[Path, str]:
     """The characters of pictures, by their files."""
-    # Here, because nothing else needs them.
-    from hcr.datasets.files import reading
-    from hcr.datasets.own_forms import scan
-
     with reading(path, LABELED, "Mend it (docs/own_data.md), or give another."):
         source = scan(path, least=1)
         if not source.of_files:

@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import h5py
 import numpy as np
 
 from hcr.errors import ModelError
@@ -69,8 +70,6 @@ def read(path: Path) -> Plan:
 
     Raises `ModelError` where it is none, or holds a layer of none of the `KINDS`.
     """
-    import h5py
-
     try:
         source, config, remedy = path, None, TRUSTED
         if kind_of(path) == "keras":
@@ -144,8 +143,6 @@ class _Weights:
 
     def _member(self, group: Any, name: str) -> Any:
         """What `group` holds under a path, where no link leads out of the file."""
-        import h5py
-
         for part in filter(None, name.split("/")):
             if not isinstance(group.get(part, getlink=True), h5py.HardLink):
                 raise ValueError(f"no {name}, or a link in its place")

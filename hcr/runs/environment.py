@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import platformdirs
+
 from hcr.errors import ParameterError
 
 CACHE_VARIABLE = "HCR_CACHE"
@@ -44,8 +46,6 @@ def placed(folder: str | Path) -> Path:
 
 def cache_folder() -> Path:
     """The folder for downloads and whatever can be rebuilt: `HCR_CACHE`, or the user's cache."""
-    import platformdirs
-
     usual = platformdirs.user_cache_path("hcr", appauthor=False)
     return placed(os.environ.get(CACHE_VARIABLE) or usual)
 
@@ -60,8 +60,6 @@ def drawings_folder() -> Path:
 
     Raises `ParameterError` where it lies among the runs: who deletes these would lose the drawings.
     """
-    import platformdirs
-
     usual = platformdirs.user_data_path("hcr", appauthor=False)
     folder = placed(os.environ.get(DRAWINGS_VARIABLE) or usual)
     if folder.is_relative_to(outputs_folder()):
