@@ -67,9 +67,7 @@ def part(name: str, split: str) -> Split:
     for path in paths:
         if path.name in MEMBERS and files.sha256(path) != MEMBERS[path.name]:
             rule = f"{path} must be the official file"
-            raise DataError(
-                f"{rule}. Received: another SHA-256. Get it again, or put it elsewhere."
-            )
+            raise DataError(f"{rule}. Received: another SHA-256. Get it again, or move it.")
     # In EMNIST Letters A is 1.
     first = int(name == "emnist-letters")
     stored = read_split(paths, split, len(described()[name].characters), first)

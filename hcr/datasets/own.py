@@ -2,9 +2,7 @@
 
     datasets.load("own", path="my_letters")
 
-Where the files don't say which images are for training, validation and test, an image's hash
-decides, 0.7, 0.15 and 0.15 of all. A character that would so have no image in some part has its own
-images cut by the rank of their hash: three different ones suffice. docs/own_data.md tells more.
+docs/own_data.md tells how the images are read, and how they are split by their hashes.
 """
 
 import sys

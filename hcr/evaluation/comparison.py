@@ -235,10 +235,8 @@ def find_runs(names: Sequence[str] | None = None, published: bool = True) -> dic
         match = {key: found[key] for key in found if name in (key, key.rpartition("/")[0] or key)}
         if not match:
             known = {*found, *(key.rpartition("/")[0] for key in found)} - {""}
-            raise ParameterError(
-                "What is compared must be a finished run, or a suite with one. Received: "
-                f"{name!r}.{nearest(str(name), sorted(known))}"
-            )
+            rule = "What is compared must be a finished run, or a suite with one"
+            raise ParameterError(f"{rule}. Received: {name!r}.{nearest(str(name), sorted(known))}")
         chosen |= match
     return chosen
 

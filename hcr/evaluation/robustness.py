@@ -11,6 +11,7 @@ import pandas as pd
 
 from hcr.datasets import drawings_file as saved
 from hcr.datasets import unipen
+from hcr.datasets.drawings import REMEDY
 from hcr.errors import DataError
 from hcr.evaluation.confidence import alternatives
 from hcr.evaluation.scores import Predict, balanced_accuracy, mean_interval, wilson
@@ -66,10 +67,7 @@ def load_drawings(run: Run, which: str) -> tuple[list, np.ndarray, np.ndarray]:
         n = len(everything)
         print(f"Left out {n - len(own):,} of {n:,} drawings, of {' '.join(others)}.")
     if not own:
-        raise DataError(
-            f"There must be drawings of yours in {saved.path()}. Received: none. Draw some in "
-            "notebooks/05_draw.ipynb, and say what you meant."
-        )
+        raise DataError(f"Drawings of yours must be in {saved.path()}. Received: none. {REMEDY}")
     characters = np.array([drawing.character for drawing in own])
     writers = np.array([drawing.writer for drawing in own])
     return [list(drawing.strokes) for drawing in own], characters, writers

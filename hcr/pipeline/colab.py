@@ -95,7 +95,5 @@ def run(params_file: str, *options: str) -> None:
         child.wait()
         raise
     if child.wait():
-        raise RunError(
-            f"run_all.py {params_file} must end with 0. Received: {child.returncode}. "
-            "Its last lines say why."
-        )
+        rule = f"run_all.py {params_file} must end with 0"
+        raise RunError(f"{rule}. Received: {child.returncode}. Its last lines say why.")

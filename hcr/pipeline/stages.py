@@ -79,10 +79,8 @@ def selected(first: str | None, last: str | None, only: str | None) -> tuple[str
     names = list(STAGES)
     start, stop = names.index(only or first or names[0]), names.index(only or last or names[-1])
     if start > stop or (only and (first or last)):
-        raise ParameterError(
-            "--from must not come after --to, and --only stands alone. Received: "
-            f"--from {first} --to {last} --only {only}."
-        )
+        rule = "--from must not come after --to, and --only stands alone"
+        raise ParameterError(f"{rule}. Received: --from {first} --to {last} --only {only}.")
     return tuple(names[start : stop + 1])
 
 

@@ -73,9 +73,6 @@ def place_on_pad(strokes: Sequence[np.ndarray], placement: str) -> list[np.ndarr
     return [np.rint((stroke - low) * scale + start) for stroke in arrays]
 
 
-# From the table of forms to evenly spaced points
-
-
 @cache
 def _table() -> dict[str, list[tuple[str, str]]]:
     """Character to its forms in `FORMS`: marks and strokes."""
@@ -142,9 +139,6 @@ def _fitted(strokes: list[np.ndarray]) -> list[np.ndarray]:
     low, high = points.min(axis=0), points.max(axis=0)
     scale = (high - low).max()
     return [(stroke - (low + high) / 2) / scale + 0.5 for stroke in strokes]
-
-
-# What a writer does to a form: it slants, bends, trembles, stops short, goes on, does not lift
 
 
 def _varied(

@@ -85,10 +85,8 @@ def _pictures(given: list[Path]) -> list[Path]:
         kinds = ", ".join(f"{n:,} {kind or 'without a suffix'}" for kind, n in passed.most_common())
         print(f"Passed over: {kinds}.", file=sys.stderr)
     if not pictures:
-        raise ParameterError(
-            "There must be a picture, a folder of pictures, or - for standard input. "
-            f"Received: {', '.join(map(str, given)) or 'none'}."
-        )
+        rule = "There must be a picture, a folder of pictures, or - for standard input"
+        raise ParameterError(f"{rule}. Received: {', '.join(map(str, given)) or 'none'}.")
     return list(pictures)
 
 

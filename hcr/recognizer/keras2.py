@@ -221,17 +221,14 @@ def _layer(entry: dict, sources: list[int], weights: _Weights) -> Layer | None:
     return Layer(kind, sources, options, values)
 
 
-# Conversion, once, in a process of its own: it needs TensorFlow, and has limits, because a
-# stranger's file of a few kB may ask for all the memory there is.
-
-
 def convert(path: Path) -> Path:
     """The Keras model in `path`, `.keras` or `.h5`, as a LiteRT file in the cache folder.
 
-    It is converted the first time that a file of this content is seen. The name holds the digests
-    of both files: what was damaged is rebuilt. Raises `ModelError` where it is no Keras model,
-    wants more than safe mode allows, or cannot be converted within `MEMORY` and `SECONDS`;
-    `RunError` where the cache folder cannot be written.
+    It is converted the first time that a file of this content is seen, in a process of its own: it
+    needs TensorFlow, and has limits, because a stranger's file of a few kB may ask for all the
+    memory there is. The name holds both files' digests: what was damaged is rebuilt. Raises
+    `ModelError` where it is no Keras model, wants more than safe mode allows, or is not converted
+    within `MEMORY` and `SECONDS`; `RunError` where the cache folder cannot be written.
     """
     if kind_of(path) == "keras":
         check_archive(path)

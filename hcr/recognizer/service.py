@@ -1,13 +1,8 @@
-"""A trained model as an HTTP service: `python -m hcr serve`.
+"""A trained model as an HTTP service, `python -m hcr serve`: docs/recognizer.md has its answers.
 
     GET  /          the model: its name and its characters
     POST /image     a picture's file of one character; ?best=N asks for N answers, by default 5
     POST /strokes   JSON, {"strokes": [[[x, y], ...], ...]}: pen strokes, y down, in any unit
-
-Both answer as JSON with `answers`, the likeliest first, `alternatives`, the plausible characters,
-and `warnings`, why they cannot be trusted, code to one line. ?only=digits (letters, capitals, or
-characters, as 0123) answers among these. Errors are `{"error": ...}`: 400 for invalid input, 413
-for input that is too large.
 
 Any page that a browser shows may send requests to this machine, under any name. So 403 is answered
 where `Host` is neither this machine's nor allowed, or where another site is the `Origin`.
@@ -140,9 +135,7 @@ class _Asked(_Handler):
             raise HTTPError(503, "Too much is being sent at one time. Send it again.")
         best = self.get_query_argument("best", "5")
         if not (best.isascii() and best.isdigit() and 1 <= float(best) <= 1000):
-            raise ParameterError(
-                f"best must be an integer from 1 to 1000. Received: {best!r:.80}. Leave it out."
-            )
+            raise ParameterError(f"best must be 1 to 1000. Received: {best!r:.80}. Leave it out.")
         thread, recognizer = self.settings["thread"], self.settings["recognizer"]
         only = self.get_query_argument("only", None, strip=False)
         recognizer = recognizer if only is None else recognizer.among(only)
