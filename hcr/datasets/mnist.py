@@ -4,8 +4,7 @@
 1,797 of UCI that scikit-learn ships.
 
 `az` is Kaggle's CSV: 372,451 capitals, upright, in MNIST's frame, very unbalanced. It has no
-official test split: an image's hash decides. Without it there are two stand-ins, which say so
-beside every figure (docs/datasets.md).
+official test split: an image's hash decides. Two stand-ins for it are in docs/datasets.md.
 """
 
 import math

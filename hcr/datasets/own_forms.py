@@ -1,7 +1,6 @@
 """The forms of a person's own data: pictures in folders or with a table, and files of arrays.
 
-docs/own_data.md lists them. What is wrong is a `ValueError` here; `hcr.datasets.own` makes an error
-for the user of it.
+docs/own_data.md lists them. What is wrong is a `ValueError` here, and a `DataError` in `own`.
 """
 
 import csv

@@ -1,8 +1,7 @@
 """Data as other packages keep them: CSV of pixels, and EMNIST's `.mat`.
 
 Own data and the named datasets are both read with these. Images come as they are stored; EMNIST's
-are transposed. What is wrong is a `ValueError`, which `hcr.datasets.files.reading` makes an error
-for the user of.
+are transposed. What is wrong is a `ValueError`, which `files.reading` makes a `DataError`.
 """
 
 import gzip

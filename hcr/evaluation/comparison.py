@@ -107,9 +107,8 @@ class Group:
     def ranking(self) -> pd.DataFrame:
         """A row a recipe, by rank: scores with ends x_low and x_high, spread, openings, and costs.
 
-        Validation and test are balanced accuracies, latency is in ms; times only where all runs are
-        of one machine; builds_on: models whose training the seconds leave out; x_front: nothing
-        cheaper is as good on validation.
+        Validation and test are balanced accuracies, latency in ms; times are of one machine only;
+        builds_on: models whose training the seconds leave out; x_front: no cheaper one is as good.
         """
         rows = []
         for rank, recipe in enumerate(self.recipes, start=1):
@@ -220,8 +219,7 @@ def find_runs(names: Sequence[str] | None = None, published: bool = True) -> dic
 
     `names` are runs, or suites, which stand for all of their finished runs; None is all there are,
     those that ended with their training among them, and what notebooks opened by hand wrote.
-    Those that are `published` in `docs/results/` count, too. Raises `ParameterError` where there is
-    no finished run of a name.
+    Those that are `published` in `docs/results/` count, too. Raises `ParameterError` for no run.
     """
     found: dict[str, Path] = {}
     for place in [runs.outputs(), *([runs.results()] if published else [])]:

@@ -113,8 +113,7 @@ def find_duplicates(
 def nearest_neighbors(features: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
     """A row an image: its class, its nearest neighbor (an index), that one's class, the distance.
 
-    Columns label, neighbor, other, distance. Time grows with the square of the number: 20,000 take
-    about a second.
+    Columns label, neighbor, other, distance. Time grows with the square of n: 20,000 take a second.
     """
     from sklearn.neighbors import NearestNeighbors
 

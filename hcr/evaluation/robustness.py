@@ -88,8 +88,7 @@ def score_drawings(
 
     Returns a row a placement and contributor, and their `mean`: placement, contributor, n; the
     shares exact, folded (right but for case), top 3 (folded), folded among digits, capitals and
-    small letters; and with a threshold covered (folded, among the alternatives) and alternatives,
-    their mean number.
+    small letters; with a threshold covered (folded, by the alternatives) and alternatives (a mean).
     """
     names, drawn = np.array(recognizer.labels), list(map(str, characters))
     wanted = np.array([c if c in recognizer.labels else labels.merge(c) for c in drawn])
@@ -146,8 +145,7 @@ def corruption_scores(
     `predict` maps `images`, uint8 (n, 28, 28), to probabilities, float (n, classes); `labels` are
     int (n,). Returns a row a corruption and strength from 0, the images as they are, to 5:
     corruption, strength, amplitude (NaN at 0), n, right (counts), accuracy, low, high (Wilson's),
-    balanced. And which images were right, bool (1 + 5 corruptions, n): as they are, then in the
-    rows' order.
+    balanced. And which images were right, bool (1 + 5 corruptions, n): plain, then as in the rows.
     """
 
     def scores(corrupted: np.ndarray) -> dict[str, float]:

@@ -84,8 +84,7 @@ def why(
 def quarantine(folder: Path) -> None:
     """Rename a record of a run that cannot be believed, and say so, so that its stages run again.
 
-    That is one that `runs.read` or `runs.read_metrics` refuses. Openings of the test split stay on
-    the record.
+    That is one that `runs.read` or `read_metrics` refuses. Openings of the test split are kept.
     """
     for name, read in (("run.json", runs.read), ("metrics.json", runs.read_metrics)):
         path = folder / name

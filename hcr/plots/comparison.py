@@ -83,8 +83,7 @@ def costs(frame: pd.DataFrame) -> Figure:
 
     A full disc is on a front, which a line connects; a hollow one is beaten by another. The number
     in it is its row's, from 1. Times have a front for each machine. `frame` has the columns recipe,
-    validation, validation_low, validation_high, machine, and, for each of `COSTS`, its number, NaN
-    where unknown, and `<cost>_front`.
+    validation, validation_low, validation_high, machine, and each of `COSTS`, or NaN, and x_front.
     """
     known = [name for name in COSTS if frame[name].notna().any()]
     figure = look.canvas(3.5 + 0.24 * -(-len(frame) // 3))
@@ -113,8 +112,7 @@ def costs(frame: pd.DataFrame) -> Figure:
 def histories(frame: pd.DataFrame) -> Axes:
     """The class-balanced accuracy on validation by epoch, a line for each recipe.
 
-    `frame` has the columns recipe, epoch, value, low and high (of the seeds), the recipes in the
-    order of their ranks.
+    `frame` has the columns recipe, epoch, value, low and high (of the seeds), recipes by rank.
     """
     recipes = list(frame["recipe"].unique())
     ax = look.axes(4.0 + 0.24 * -(-len(recipes) // 3))

@@ -55,8 +55,7 @@ def ink_by_class(table: pd.DataFrame) -> Figure:
     """Ink, line width, slant, width and height by class: a row a class, a panel a measure.
 
     The dot is the class's median, its thick line holds half of the class's images, its thin line
-    90 %; a dashed line shows the median class. `table` is as `hcr.preprocessing.ink.by_class` gives
-    it.
+    90 %; a dashed line shows the median class. `table` is `hcr.preprocessing.ink.by_class`'s.
     """
     rows, characters = np.arange(len(table)), list(table["character"])
     figure = look.canvas(1.1 + 0.165 * max(len(rows), 8), look.class_width(characters))

@@ -97,9 +97,8 @@ def groups(
 ) -> Axes:
     """The first images of each group side by side in one tile.
 
-    `groups` are lists of indices of `images`, of which -1 leaves a place empty; `each` says how
-    many of a group are shown, and `columns` how many groups stand in a row. The rest is as in
-    `sheet`.
+    `groups` are lists of indices of `images`, of which -1 leaves a place empty; `each` is how many
+    of a group are shown, and `columns` how many groups a row has. The rest is as in `sheet`.
     """
     height, width = images.shape[1:]
     tiles = np.full((len(groups), height, each * (width + SEAM) - SEAM), np.nan)

@@ -6,9 +6,8 @@ quarter of the picture is closed, and ink is measured by the light there (as in 
 and Perantonis 2006, Pattern Recognition 39(3), 317-327). Which of these papers it is, the steepness
 of the ink's rim and Otsu's measure say.
 
-A picture is blank where nothing on it has the form of ink. Soft or tightly cropped ink has more
-form than shade, which a cubic polynomial in row and column follows; fine ink has edges. Both must
-rise above the noise.
+A picture is blank where nothing above the noise has the form of ink. Soft or tightly cropped ink
+has more form than shade, which a cubic polynomial in row and column follows; fine ink has edges.
 """
 
 import numpy as np

@@ -2,8 +2,7 @@
 
 The steps are those of EMNIST (Cohen et al. 2017, arXiv:1702.05373, section II): ink from paper
 (`paper`), blur, crop, center with the proportions kept, pad, resize with bicubic interpolation,
-stretch to 0..255. The lengths are those of `from_strokes`, so that a drawing on a pad and a scan of
-it give the same image.
+stretch to 0..255. The lengths are those of `from_strokes`: a drawing and its scan give one image.
 """
 
 import io
@@ -142,8 +141,7 @@ def read_ink(
 
     Takes what `from_picture` takes. Returns the ink, float32 (h, w) of 0..1 and at most `longest`
     pixels a side, by default 256, or 512 where it is little, 0 everywhere on blank paper; and
-    warnings, code to one line: `blank`, `touches_border`, `low_contrast`, `range` (that of the
-    grays is a guess).
+    warnings, code to one line: `blank`, `touches_border`, `low_contrast`, `range` (a guess).
     """
     from hcr.preprocessing import paper
 

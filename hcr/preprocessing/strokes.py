@@ -2,9 +2,8 @@
 
 `from_strokes` gives what EMNIST's steps give, which `pictures` lists (on NIST's binary 128 x 128
 pictures, sigma = 1, 2 pixels of border), but computes it straight at 28 x 28: a pixel's brightness
-follows from its distance to the nearest line, through the profile of a blurred line. The side of
-the ink, the pen's width and the blur were chosen so that drawings of UNIPEN have the medians of
-EMNIST's images (docs/strokes.md).
+follows from its distance to the nearest line, through the profile of a blurred line. The ink's
+side, the pen and the blur give drawings of UNIPEN the medians of EMNIST's images (docs/strokes.md).
 """
 
 from collections.abc import Iterable

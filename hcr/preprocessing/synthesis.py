@@ -60,8 +60,7 @@ def character(
 def place_on_pad(strokes: Sequence[np.ndarray], placement: str) -> list[np.ndarray]:
     """The drawing, (k, 2) arrays in any unit, as a pad of 280 x 280 pixels would hold it.
 
-    `placement` is a key of `PLACEMENTS`. Returns float64 (k, 2) arrays in whole pixels, as a mouse
-    gives them.
+    `placement` is a key of `PLACEMENTS`. Returns float64 (k, 2) arrays in a mouse's whole pixels.
     """
     size, edge = PLACEMENTS[placement]
     arrays = [np.asarray(stroke, np.float64).reshape(-1, 2) for stroke in strokes]
