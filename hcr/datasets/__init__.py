@@ -1,11 +1,8 @@
 """Datasets by name: read, checked, oriented, split, cached, guarded against leaks.
 
-    data = datasets.load("mnist-sample")
-    data.train.images      # uint8 (n, 28, 28), ink 255 on 0, upright
-    data.train.labels      # int64 (n,), an index into data.characters
-
-A new dataset is a line in `DATASETS`, its entry in `datasets.toml`, and a module with `sources` and
-`read`, each of a name and `Options`.
+data = datasets.load("mnist-sample")
+data.train.images      # uint8 (n, 28, 28), ink 255 on 0, upright
+data.train.labels      # int64 (n,), an index into data.characters
 """
 
 # ruff: noqa: F401
@@ -76,13 +73,11 @@ def load(
         name: A key of `DATASETS`.
         limit: At most this many training images, drawn so that each class keeps its share.
         seed: Of these draws.
-        imbalance_factor: Largest class over smallest, at least 1, of a long-tailed training split
-            (`hcr.datasets.profiles.long_tailed`); 1 leaves it as it is.
+        imbalance_factor: Largest class over smallest of `profiles.long_tailed`; 1: as they are.
         class_profile: A key of `hcr.datasets.profiles.CLASS_PROFILES`.
         path: Where a dataset of the user's own lies.
         orientation: A key of `hcr.datasets.own.ORIENTATIONS`, for the user's own images.
-        framing: `"original"` leaves the images as their makers framed them, `"emnist"` gives all of
-            them EMNIST's framing.
+        framing: `"original"`: as their makers framed the images; `"emnist"`: all as EMNIST's.
 
     Returns:
         The dataset; `data.test`, when it is first used, is recorded as opened.

@@ -40,13 +40,10 @@ def guard(train: Split, validation: Split, test: Split) -> tuple[Split, Split, S
     hashes = [hashes_of(split) for split in (train, validation, test)]
     in_validation, in_test = np.isin(hashes[0], hashes[1]), np.isin(hashes[0], hashes[2])
     leaked, late = in_validation | in_test, np.isin(hashes[1], hashes[2])
-    report = {
-        "train_in_validation": int(in_validation.sum()),
-        "train_in_test": int(in_test.sum()),
-        "validation_in_test": int(late.sum()),
-        "removed_from_train": int(leaked.sum()),
-        "removed_from_validation": int(late.sum()),
-    }
+    masks = {"train_in_validation": in_validation, "train_in_test": in_test}
+    masks |= {"validation_in_test": late, "removed_from_train": leaked}
+    masks |= {"removed_from_validation": late}
+    report = {name: int(mask.sum()) for name, mask in masks.items()}
     writers = [split.writers for split in (train, test)]
     if all(each is not None for each in writers):
         report["writers_in_train_and_test"] = len(np.intersect1d(*writers))

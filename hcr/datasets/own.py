@@ -17,7 +17,7 @@ from hcr.datasets.own_forms import Source, scan
 from hcr.datasets.split import Info, Options, Split, by_hash
 from hcr.errors import DataError, ParameterError, nearest
 from hcr.preprocessing import SIDE, from_picture, to_gray_levels
-from hcr.preprocessing.images import gray_range
+from hcr.preprocessing.images import BORDER, gray_range
 
 # What the files' images are like; a literal, read as text where parameters are checked.
 ORIENTATIONS = {
@@ -104,9 +104,7 @@ def _upright(source: Source, orientation: str) -> dict[str, Split]:
     if not inverted:
         # One by one a bold character without a margin would be mistaken.
         small = np.concatenate([parts[part][framed[part]] for part in parts])
-        border = np.ones((SIDE, SIDE), bool)
-        border[1:-1, 1:-1] = False
-        if len(small) and np.median(small[:, border]) >= 128:
+        if len(small) and np.median(small[:, BORDER]) >= 128:
             if source.of_files:
                 for part, pixels in parts.items():
                     pixels[framed[part]] ^= 255
@@ -122,9 +120,7 @@ def _upright(source: Source, orientation: str) -> dict[str, Split]:
     }
 
 
-def _contract(
-    pictures: np.ndarray | Iterable[np.ndarray], inverted: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _contract(pictures: Iterable[np.ndarray], inverted: bool) -> tuple[np.ndarray, np.ndarray]:
     """`pictures` as uint8 (m, 28, 28), and which were framed already, bool (m,)."""
     if isinstance(pictures, np.ndarray) and pictures.shape[1:] == (SIDE, SIDE):
         return (255 - pictures if inverted else pictures), np.ones(len(pictures), bool)

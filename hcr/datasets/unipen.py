@@ -54,13 +54,9 @@ def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     strokes, characters, contributors, parts = _distinct()
     classes, merge = described()[name].characters, str if name == "unipen-62" else labels.merge
     values = np.array([classes.index(merge(each)) for each in characters.tolist()])
-    splits = []
-    for part in range(3):
-        chosen = np.flatnonzero(parts == part)
-        drawings = strokes.take(chosen)
-        pixels = np.stack([from_strokes(each) for each in drawings])
-        splits.append(Split(pixels, values[chosen], drawings, contributors[chosen]))
-    return tuple(splits)
+    images = np.stack([from_strokes(each) for each in strokes])
+    whole = Split(images, values, strokes, contributors)
+    return tuple(whole.take(np.flatnonzero(parts == part)) for part in range(3))
 
 
 def drawings_of(names: Iterable[str]) -> tuple[list[list[np.ndarray]], np.ndarray, np.ndarray]:

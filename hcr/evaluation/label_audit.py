@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from hcr.errors import ParameterError
 from hcr.preprocessing import from_strokes, synthesis
+from hcr.preprocessing.images import BORDER
 from hcr.preprocessing.ink import measure_framing
 from hcr.runs import environment
 
@@ -283,9 +284,7 @@ def check_orientation(
     parts = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     chosen = np.sort(np.concatenate([generator.permutation(p)[:LOOKED_AT] for p in parts]))
     sample, labels = np.array(images[chosen]), labels[chosen]
-    ring = np.ones(sample.shape[1:], dtype=bool)
-    ring[1:-1, 1:-1] = False
-    bright = np.median(sample[:, ring], axis=1) >= BRIGHT
+    bright = np.median(sample[:, BORDER], axis=1) >= BRIGHT
     sample[bright] = 255 - sample[bright]
     rows = []
     for label in np.unique(labels):

@@ -21,11 +21,8 @@ from hcr.preprocessing.synthesis import PLACEMENTS, place_on_pad
 from hcr.recognizer import Recognizer
 from hcr.runs import Run, files
 
-KINDS = {
-    "digits": labels.DIGITS,
-    "capitals": labels.LETTERS,
-    "small letters": labels.LETTERS.lower(),
-}
+KINDS = {"digits": labels.DIGITS, "capitals": labels.LETTERS}
+KINDS["small letters"] = labels.LETTERS.lower()
 
 
 def validation_drawings(

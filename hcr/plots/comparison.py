@@ -212,7 +212,5 @@ def _numbers(ax: Axes, x: pd.Series, y: pd.Series, full: pd.Series) -> None:
 
 
 def _handles(labels: Sequence[str]) -> list[Line2D]:
-    names = [f"{i}  {label}" for i, label in enumerate(labels, 1)]
-    return [
-        Line2D([], [], label=name, marker="o", **look.series(i)) for i, name in enumerate(names)
-    ]
+    styles = [look.series(i) | {"label": f"{i + 1}  {name}"} for i, name in enumerate(labels)]
+    return [Line2D([], [], marker="o", **style) for style in styles]

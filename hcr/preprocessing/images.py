@@ -12,6 +12,7 @@ import numpy as np
 from hcr.errors import DataError
 
 SIDE = 28
+BORDER = np.pad(np.zeros((SIDE - 2, SIDE - 2), bool), 1, constant_values=True)  # outermost pixels
 # The highest of the usual ranges from 0: 1, 2, 3 and 4 bits, scikit-learn's digits, 8, 10, 12, 14
 # and 16 bits. Dark pictures of 0..255 are common, so that 5, 6 and 7 bits are not looked for.
 _HIGHEST = (1, 3, 7, 15, 16, 255, 1023, 4095, 16383, 65535)

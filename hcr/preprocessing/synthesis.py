@@ -73,28 +73,20 @@ def place_on_pad(strokes: Sequence[np.ndarray], placement: str) -> list[np.ndarr
 
 
 @cache
-def _table() -> dict[str, list[tuple[str, str]]]:
-    """Character to its forms in `FORMS`: marks and strokes."""
-    table: dict[str, list[tuple[str, str]]] = {}
-    for line in FORMS.read_text("utf-8").splitlines():
-        char, text = line.split(maxsplit=1)
-        strokes = text.lstrip("~| ")
-        if char != "#":
-            table.setdefault(char, []).append((text[: -len(strokes)], strokes))
-    return table
-
-
-@cache
 def _forms(char: str) -> tuple[tuple[tuple[np.ndarray, ...], float], ...]:
     """A character's forms, the plain one first, in a box around the origin; and their weights."""
-    if char not in _table():
-        raise ParameterError(f"char must be one of 0-9, A-Z and a-z. Received: {char!r}.")
     forms = []
-    for marks, text in _table()[char]:
-        drawn = _points if "|" in marks else _curve
-        strokes = _fitted([drawn(stroke) for stroke in text.split(";")])
-        placed = tuple(_evenly_spaced(stroke - 0.5) for stroke in strokes)
-        forms.append((placed, RARE if "~" in marks else 1.0))
+    for line in FORMS.read_text("utf-8").splitlines():
+        name, text = line.split(maxsplit=1)
+        if name == char != "#":  # that begins a comment
+            drawn = text.lstrip("~| ")
+            marks = text[: -len(drawn)]
+            points = _points if "|" in marks else _curve
+            strokes = _fitted([points(stroke) for stroke in drawn.split(";")])
+            placed = tuple(_evenly_spaced(stroke - 0.5) for stroke in strokes)
+            forms.append((placed, RARE if "~" in marks else 1.0))
+    if not forms:
+        raise ParameterError(f"char must be one of 0-9, A-Z and a-z. Received: {char!r}.")
     return tuple(forms)
 
 

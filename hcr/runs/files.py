@@ -46,8 +46,7 @@ def sweep(path: Path) -> None:
     """Delete the files `.<pid>-<name>` beside `path` of processes that have ended."""
     pattern = re.compile(rf"\.(\d{{1,9}})-{re.escape(path.name)}")
     for name in os.listdir(path.parent):
-        match = pattern.fullmatch(name)
-        if match:
+        if match := pattern.fullmatch(name):
             import psutil  # here, because it is rarely needed
 
             if not psutil.pid_exists(int(match[1])):
