@@ -1,11 +1,7 @@
 """A person's own drawings, or those of many people: what the pad has kept (`drawings_file`).
 
-Images are what the pad has shown the network; copies count once. From three writers on the splits
-keep writers apart: a hash of the name decides, 0.6, 0.2 and 0.2 of all, so that drawings that are
-added move nobody, and a writer who joins moves few. Where a part would be empty it gets the writer
-next to it. With fewer writers the drawings of each class take turns in the order of the file.
-
-`drawings` has EMNIST's 47 classes, then those drawn besides; `drawings-47` leaves these out.
+Images are what the pad has shown the network. docs/drawings.md says how they are split, and what
+the classes of `drawings` and `drawings-47` are.
 """
 
 import hashlib

@@ -3,9 +3,8 @@
 With drawings (`emnist-subset+unipen`, `+drawings`), those of UNIPEN's or the user's own training
 split join the training images, as `Split.sources` 1; validation and test are EMNIST's alone.
 
-The subset was gathered from several EMNIST sets, all of ByMerge's pool, without ByMerge's test
-split. The list that comes with the package has the `pixel_hashes` of its upright images, in order,
-so that ByMerge's training file is enough to rebuild it.
+The subset is rebuilt from ByMerge's training file: the list that comes with the package has the
+`pixel_hashes` of its upright images, in order.
 """
 
 import hashlib

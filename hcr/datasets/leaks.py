@@ -1,8 +1,6 @@
-"""The leak guard: no image may be both trained on and measured with.
+"""The leak guard: no image may be both trained on and measured with (docs/datasets.md).
 
-EMNIST's sets are shuffles of one pool (Cohen et al. 2017), so an image of one set's training split
-may lie in another's test split, and a pretrained model may have learned from it. Images are
-compared by hash, so the test images stay closed.
+EMNIST's sets are shuffles of one pool (Cohen et al. 2017). Images are compared by hash.
 """
 
 import hashlib

@@ -1,17 +1,7 @@
 """UNIPEN: characters that people wrote with a pen on a tablet, as strokes, by contributor.
 
-They are the isolated digits, capitals and small letters (1a, 1b, 1c) of UNIPEN train_r01_v07:
-105,382 of 21 contributors, such as universities and firms. `unipen_chars.npz` holds
-
-    xy             int (p, 2): x right, y down, 0 to 1000, a drawing's longer side all of that
-    stroke_ptr     int (s + 1,): stroke k is the points stroke_ptr[k]:stroke_ptr[k + 1]
-    sample_ptr     int (n + 1,): drawing i is the strokes sample_ptr[i]:sample_ptr[i + 1]
-    label          str (n,): one of 0-9, A-Z, a-z
-    contributor    int (n,): an index into contributor_names, str
-
-The splits keep contributors apart. Left out are 2,423 exact copies of another drawing with the same
-label, and 45 without extent, a pen put down once. Worth knowing: `app` is a coarse tablet; `sie`,
-`mot` and `kai` write cursive; in the test split `gmd` holds no capitals and `uqb` no small letters.
+docs/datasets.md has the form of the file. The splits keep contributors apart. Left out are 2,423
+exact copies of another drawing with the same label, and 45 without extent, a pen put down once.
 """
 
 from collections.abc import Iterable, Sequence
@@ -44,7 +34,7 @@ def sources(name: str, options: Options) -> list[Path]:
     paths = files.find("unipen", [FILE])
     if not paths:
         rule = f"unipen is read from {FILE} in the folder unipen below {files.DATA_VARIABLE}"
-        remedy = f"Make it of {_INFO.url} in the form of hcr/datasets/unipen.py."
+        remedy = f"Make it of {_INFO.url} in the form of docs/datasets.md."
         raise DataError(f"{rule}. Received: no such file. {remedy}")
     return paths
 
@@ -89,7 +79,7 @@ def example_drawings(
 def _distinct() -> tuple[Strokes, np.ndarray, np.ndarray, np.ndarray]:
     """The drawings, without copies and dots, their characters, contributors, and parts, int."""
     (path,) = sources("unipen", Options())
-    form = "UNIPEN's characters in the form of hcr/datasets/unipen.py"
+    form = "UNIPEN's characters in the form of docs/datasets.md"
     arrays = files.read_npz(path, KEYS, form, "Copy it again.")
     xy, stroke_ptr, sample_ptr, characters, contributor, names = arrays
     with files.reading(path, form, "Copy it again."):

@@ -27,11 +27,8 @@ from hcr.runs import files
 
 MOST = 12  # recipes of a group that are tested against each other, the first on validation
 LEVEL = 0.05
-SCORES = {
-    "validation": "val_balanced_accuracy",
-    "test": "balanced_accuracy",
-    "accuracy": "accuracy",
-}
+SCORES = {"validation": "val_balanced_accuracy", "test": "balanced_accuracy"}
+SCORES["accuracy"] = "accuracy"
 COLUMNS = ["run", "recipe", "seed", "data", "validation", "test", "n", "openings", "seconds"]
 COLUMNS += ["machine", "date", "commit", "command", "folder", "counted"]
 
@@ -72,8 +69,8 @@ class Recipe:
             weights = counts if name == "accuracy" else np.sign(counts)
             _, low, high = seed_interval(self.right, labels, weights / weights.sum(), (0, 1))
         spread = float(np.std(values, ddof=1)) if len(values) > 1 else nan
-        value = float(np.mean(values))
-        return {"value": value, "low": low, "high": high, "spread": spread, "each": values}
+        value = {"value": self.mean(name), "low": low, "high": high}
+        return value | {"spread": spread, "each": values}
 
 
 @dataclass(frozen=True)

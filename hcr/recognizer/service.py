@@ -1,11 +1,10 @@
 """A trained model as an HTTP service, `python -m hcr serve`: docs/recognizer.md has its answers.
 
-    GET  /          the model: its name and its characters
-    POST /image     a picture's file of one character; ?best=N asks for N answers, by default 5
-    POST /strokes   JSON, {"strokes": [[[x, y], ...], ...]}: pen strokes, y down, in any unit
+GET  /          the model: its name and its characters
+POST /image     a picture's file of one character; ?best=N asks for N answers, by default 5
+POST /strokes   JSON, {"strokes": [[[x, y], ...], ...]}: pen strokes, y down, in any unit
 
-Any page that a browser shows may send requests to this machine, under any name. So 403 is answered
-where `Host` is neither this machine's nor allowed, or where another site is the `Origin`.
+403 is for other hosts and sites: any page in a browser may send requests to this machine.
 """
 
 import argparse
