@@ -289,10 +289,7 @@ def _sprite(images: np.ndarray) -> bytes:
 def live(
     run: runs.Run, draw: Callable, caption: Callable, first: str = ""
 ) -> Callable[[Any], None] | None:
-    """A function that shows `draw(data)` above `caption(data)` in place of the text `first`.
-
-    None in a run by `run_all.py`.
-    """
+    """A function that shows `draw(data)`, `caption(data)`; first `first`. None by `run_all.py`."""
     if not run.by_hand:
         return None
     from matplotlib import pyplot
