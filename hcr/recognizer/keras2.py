@@ -38,14 +38,10 @@ TRUSTED = (
 )
 MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 
-# The classes of layers that are known, and what is taken of a layer's configuration.
+# The classes of layers that are known or change nothing, and what is taken of a configuration.
 TABLE = tomllib.loads(Path(__file__).with_name("keras2.toml").read_text("utf-8"))
 KINDS, OPTIONS = set(TABLE["kinds"]), set(TABLE["options"])
-# These change nothing in a network that is trained.
-SILENT = re.compile(
-    "(ActivityRegularization|(Alpha|Gaussian)?Dropout|GaussianNoise|SpatialDropout2D)$"
-    "|InputLayer|Random(?!Crop)"
-)
+SILENT = re.compile(TABLE["silent"])
 
 
 class Layer(NamedTuple):
