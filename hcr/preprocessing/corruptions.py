@@ -6,22 +6,16 @@ eye: at strength 3 a person still recognizes the character.
 """
 
 import hashlib
+import tomllib
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
 # Name to the amplitude of each of the five strengths.
-CORRUPTIONS: dict[str, tuple[float, ...]] = {
-    "shift": (1.0, 2.0, 3.0, 4.0, 5.0),  # px, in any direction
-    "rotation": (7.0, 14.0, 21.0, 28.0, 35.0),  # degrees, to either side
-    "scale": (0.1, 0.2, 0.3, 0.4, 0.5),  # of the size lost
-    "stroke width": (0.5, 1.0, 1.5, 2.0, 2.5),  # px gained, or half lost
-    "blur": (0.5, 1.0, 1.5, 2.0, 2.5),  # px, sigma
-    "noise": (0.1, 0.2, 0.3, 0.4, 0.5),  # of the range, sigma
-    "contrast": (0.2, 0.4, 0.6, 0.75, 0.9),  # of the contrast lost
-    "occlusion": (2.0, 4.0, 6.0, 8.0, 10.0),  # px, side of a hidden square
-}
+_TABLE = Path(__file__).with_name("corruptions.toml")
+CORRUPTIONS: dict[str, list[float]] = tomllib.loads(_TABLE.read_text("utf-8"))
 
 
 def corrupt(images: np.ndarray, corruption: str, strength: int, seed: int = 0) -> np.ndarray:
