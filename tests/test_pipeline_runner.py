@@ -73,13 +73,13 @@ def test_only_what_changed_runs_again(tiny, command, outputs):
 def test_after_an_update_accepted_results_stay(tiny, command, outputs, monkeypatch):
     package = tiny / "changed"
     shutil.copytree(PROJECT / "hcr", package)
-    monkeypatch.setattr(fingerprints, "PACKAGE", package)
+    monkeypatch.setattr(files, "PACKAGE", package)
 
     def again(*arguments: str, change: str = "") -> str:
         if change:
             with (package / change).open("a") as file:
                 file.write("\n# changed\n")
-        fingerprints.code_digest.cache_clear()
+        files.code_digest.cache_clear()
         done = command(*arguments, "--only", "01_eda")
         assert done.code == 0, done.text
         return done.out
@@ -100,7 +100,7 @@ def test_after_an_update_accepted_results_stay(tiny, command, outputs, monkeypat
     # Other parameters are not accepted.
     tiny_project.write_notebook(tiny, "01_eda", prose="Other prose.")
     assert ran(again("--accept-code", "-p", "shared.seed=1")) == ["01_eda"]
-    fingerprints.code_digest.cache_clear()
+    files.code_digest.cache_clear()
 
 
 def test_what_cannot_be_believed_is_quarantined_and_its_stage_runs_again(tiny, command, outputs):

@@ -5,7 +5,6 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,6 @@ from hcr.errors import RunError
 from hcr.runs import files
 from hcr.runs.environment import cache_folder
 
-PACKAGE = Path(__file__).resolve().parents[1]
 CODE = ("datasets", "preprocessing")  # what the images of an entry depend on, besides its sources
 KEPT = 3  # entries of one dataset: checkouts, or data of one's own, may take turns
 RECORD = "entry.json"
@@ -60,11 +58,9 @@ def load(
         raise files.disk_error(error, top) from error
 
 
-@cache
 def code() -> str:
     """A digest of the modules that the images of an entry depend on."""
-    modules = [path for room in CODE for path in PACKAGE.glob(f"{room}/*.py")]
-    return files.digest({str(path.relative_to(PACKAGE)): files.sha256(path) for path in modules})
+    return files.digest([files.code_digest(subpackage) for subpackage in CODE])
 
 
 def _state(path: Path) -> list[int]:

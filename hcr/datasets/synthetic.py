@@ -3,8 +3,7 @@
 Whatever is measured on them is *synthetic*: the forms of `synthesis`, varied as its writers vary
 them. For merged classes, capitals and small letters are drawn in turn, as C and c for the class C.
 
-A drawing's haste and the width of its pen are drawn at random, as set beside EMNIST's training
-images (docs/datasets.md).
+A drawing's haste and its pen are drawn at random, as set beside EMNIST's (docs/datasets.md).
 """
 
 from functools import cache

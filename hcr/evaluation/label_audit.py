@@ -72,8 +72,7 @@ def _pixels(images: np.ndarray) -> np.ndarray:
 def edge_directions(images: np.ndarray) -> np.ndarray:
     """How strong the edges of 8 directions are in each of 7 x 7 squares, float32 (m, 392).
 
-    After Dalal and Triggs (2005), Histograms of oriented gradients for human detection, CVPR,
-    without their normalization.
+    After Dalal and Triggs (2005), Histograms of oriented gradients, CVPR, without normalization.
     """
     # The slopes downward and to the right after a blur with the weights 1, 2, 1.
     wide = np.pad(images.astype(np.float32) / (16 * 255), ((0, 0), (1, 1), (1, 1)))

@@ -1,19 +1,14 @@
 """What a stage's results follow from, so that a stage whose results stand is not run again."""
 
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import hcr
 from hcr import datasets, recognizer, runs
 from hcr.datasets import drawings_file
 from hcr.errors import RunError
 from hcr.pipeline.stages import PAGES, STAGES, Stage
 from hcr.runs import files
-
-PACKAGE = Path(hcr.__file__).parent
-SOURCES = (".py", ".toml", ".j2", ".css", ".js", ".html", ".svg", ".mplstyle")
 
 # What `run.json` holds of each time that a stage read the test split.
 OPENING = {"stage": str, "dataset": str, "n": int, "digest": str, "when": str}
@@ -39,7 +34,7 @@ def fingerprint(stage: Stage, parameters: dict[str, Any], folder: Path) -> dict[
         "notebook": files.digest([list(cell) for cell in stage.cells]),
         "parameters": files.digest(parameters),
         "code": files.digest(
-            [code_digest(name) for name in STAGES.get(stage.name, ())],
+            [files.code_digest(name) for name in STAGES.get(stage.name, ())],
             {name: [files.sha256(path) for path in paths] for name, paths in user_code},
         ),
         "inputs": {file: _content(folder / file, stage.name) for file in reads}
@@ -103,18 +98,9 @@ def quarantine(folder: Path) -> None:
             runs.update(folder, lambda record, kept=kept: record.update(test_openings=kept))
 
 
-@cache
-def code_digest(subpackage: str) -> str:
-    """A digest of the code and templates of a subpackage of `hcr`, or of its `errors.py`."""
-    base = PACKAGE / subpackage
-    paths = base.rglob("*") if base.is_dir() else [base.with_suffix(".py")]
-    kept = sorted(path for path in paths if path.suffix in SOURCES)
-    return files.digest({str(path.relative_to(PACKAGE)): files.sha256(path) for path in kept})
-
-
 def look() -> str:
     """A digest of the code that makes the HTML pages."""
-    return files.digest([code_digest(name) for name in PAGES])
+    return files.digest([files.code_digest(name) for name in PAGES])
 
 
 def _content(path: Path, stage: str) -> str | None:

@@ -37,8 +37,7 @@ def root() -> Path:
 def placed(folder: str | Path) -> Path:
     """The absolute path of a `folder` that a person names.
 
-    A relative one counts from the project's top wherever in it one works, so that it means the
-    same to `run_all.py` and to a notebook.
+    A relative one counts from the project's top, for `run_all.py` and notebooks in it alike.
     """
     top, here = root(), Path.cwd().resolve()
     return ((top if here.is_relative_to(top) else here) / Path(folder).expanduser()).resolve()

@@ -6,10 +6,14 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hcr.errors import RunError
+
+PACKAGE = Path(__file__).resolve().parents[1]
+SOURCES = (".py", ".toml", ".j2", ".css", ".js", ".html", ".svg", ".mplstyle")
 
 
 def disk_error(error: OSError, path: Path | str) -> RunError:
@@ -100,6 +104,15 @@ def sha256(path: Path | str) -> str:
     """The hexadecimal SHA-256 of a file's bytes."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def code_digest(subpackage: str) -> str:
+    """A digest of the code and templates of a subpackage of `hcr`, or of its `errors.py`."""
+    base = PACKAGE / subpackage
+    paths = base.rglob("*") if base.is_dir() else [base.with_suffix(".py")]
+    kept = sorted(path for path in paths if path.suffix in SOURCES)
+    return digest({str(path.relative_to(PACKAGE)): sha256(path) for path in kept})
 
 
 def digest(*values: Any) -> str:
