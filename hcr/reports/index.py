@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from hcr import runs
 from hcr.errors import RunError
-from hcr.reports.pages import FRONT, Exporter, credits, facts
+from hcr.reports.pages import FRONT, Exporter
 from hcr.reports.show import TEMPLATES, Output, figure_html, macros
 from hcr.runs import files
 
@@ -25,7 +25,7 @@ def index_html(record: Record, folder: Path) -> str:
         for stage, path, caption in _figures(fresh, folder)
     ]
     view = {"record": record, "stages": record.get("stages") or {}, "fresh": fresh}
-    view |= {"facts": facts(record, record, None), "credits": credits(record), "shown": shown}
+    view |= {"shown": shown}
     return Exporter().environment.get_template("index.html.j2").render(page=view)
 
 
@@ -70,7 +70,6 @@ def _row(folder: Path, name: str) -> Record:
         "record": record,
         "fresh": fresh,
         "trained": runs.read_metrics(folder).get("03_train", {}) if "03_train" in fresh else {},
-        "model": dict(facts(record, record, None)).get("Model") or record.get("kind", ""),
         "when": str(record.get("finished") or record.get("started") or ""),
     }
 

@@ -10,7 +10,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from functools import cache
 from itertools import compress
 from typing import Any
@@ -58,29 +57,9 @@ def notebook_html(
     failed = any(cell.metadata.get("failed") for cell in notebook.cells)
     if not failed:
         notebook.cells = _arranged(notebook.cells)
-    stages = record.get("stages") or {}
-    entry = stages.get(stage, {})
-    # Those with a page, or about to have one.
-    coming = record.get("status") in ("done", "running")
-    pages = [name for name in stages if coming or stages[name].get("status") != "waiting"]
-    at = pages.index(stage) if stage in pages else None
-    status = "failed" if failed or entry.get("error") else entry.get("status")
-    view = {
-        "run": record.get("run", ""),
-        "stage": stage,
-        "stages": stages,
-        "previous": pages[at - 1 : at] if at else [],
-        "next": pages[at + 1 : at + 2] if at is not None else [],
-        "front": "" if record.get("kind") else FRONT,  # a page across runs has none
-        "title": title or entry.get("title") or stage,
-        "lead": lead,
-        "status": status,
-        "failed": failed,
-        "entry": entry,
-        "declared": declared,
-        "facts": facts(record, entry, stage),
-        "credits": credits(record, stage),
-    }
+    entry = (record.get("stages") or {}).get(stage, {})
+    view = {"record": record, "stage": stage, "entry": entry, "declared": declared}
+    view |= {"title": title or entry.get("title") or stage, "lead": lead, "failed": failed}
     return Exporter().from_notebook_node(notebook, resources={"page": view})[0]
 
 
@@ -97,9 +76,8 @@ class Exporter(HTMLExporter):
             extra_template_basedirs=[],
             sanitize_html=True,
             filters={
-                **{"clean_html": clean, "figure": self.figure, "moment": moment, "value": value},
+                **{"clean_html": clean, "figure": self.figure, "value": value, "clock": runs.clock},
                 "ansi2html": lambda text: Markup(ansi2html(ESCAPES.sub("", text))),
-                "clock": runs.clock,
             },
         )
         self.sections: list[tuple[str, str]] = []
@@ -245,54 +223,6 @@ def _split_title(cells: list[Any]) -> tuple[str, str]:
     if not after.strip():
         cells.remove(first)
     return match[1], lead
-
-
-def facts(record: dict[str, Any], entry: dict[str, Any], stage: str | None) -> list[Any]:
-    """Name and text of what stands below a page's title; what is not known is left out."""
-    data, stages = record.get("data") or {}, record.get("stages") or {}
-    title = ", ".join(dict.fromkeys(filter(None, (data.get("title"), data.get("name")))))
-    cuts = [f"{key} {value(cut)}" for key, cut in (data.get("changed") or {}).items()]
-    # The network is known from the stage on that trains it.
-    before = [stages[name].get("parameters") or {} for name in stages if name <= (stage or name)]
-    trained = [each["model"] for each in before if each.get("model")][-1:]
-    parameters, machine = entry.get("parameters") or {}, record.get("hardware") or {}
-    pretrained = parameters.get("pretrained", "run")
-    models = entry.get("models") or (trained if pretrained == "run" else [pretrained])
-    cores = f"{machine['cores']} cores" if machine.get("cores") else ""
-    rows = {
-        "Run": record.get("run", "") if stage else "",
-        "Data": f"{title}; training split cut: {', '.join(cuts)}" if cuts else title,
-        "Model": ", ".join(models),
-        "Seed": parameters.get("seed", record.get("seed")),
-        "Date": moment(entry.get("finished") or entry.get("started")),
-        "Took": runs.clock(entry["seconds"]) if entry.get("seconds") is not None else "",
-        "Commit": str(record.get("commit") or "unknown")[:10]
-        + (", with changes" if record.get("dirty") else ""),
-        "Hardware": ", ".join(filter(None, (machine.get("processor"), cores, machine.get("gpu")))),
-    }
-    return [(name, str(text)) for name, text in rows.items() if text not in ("", None)]
-
-
-def credits(record: dict[str, Any], stage: str | None = None) -> list[dict[str, Any]]:
-    """The datasets that a page credits: the run's, and what `stage`, or any stage, shows besides.
-
-    One that the run's dataset consists of, or holds, is credited there.
-    """
-    data, stages = record.get("data") or {}, record.get("stages") or {}
-    known = str(data.get("citation") or "")
-    entries = stages.values() if stage is None else [stages.get(stage, {})]
-    others = [other for entry in entries for other in entry.get("data_also") or []]
-    others = [other for other in others if str(other.get("citation")) not in known]
-    return [data, *{other.get("name"): other for other in others}.values()]
-
-
-def moment(when: str | None) -> str:
-    """An ISO 8601 time as `21 November 2026, 10:00 UTC`; empty where unknown."""
-    try:
-        time = datetime.fromisoformat(when or "")
-    except ValueError:
-        return ""
-    return f"{time.day} {time:%B %Y, %H:%M %Z}".rstrip()
 
 
 def value(given: Any) -> str:
