@@ -58,7 +58,7 @@ MUTANTS = [
     ("strokes", "keep[-1] = True", "keep[-1] = False"),
     ("strokes", "foot = np.clip(along, 0, 1)", "foot = np.clip(along, 0, 2)"),
     ("strokes", ".minimum(start, start + step).min(axis=0) -", ".minimum(start, start).min(axis=0) -"),
-    ("pictures", "paper.reduced(whole * alpha, side)", "paper.reduced(whole, side)"),
+    ("pictures", "return 1 - alpha, None", "return alpha, None"),
     ("pictures", "ImageOps.exif_transpose(picture)", "picture.copy()"),
     ("pictures", "for each in _HIGHEST if high <= each", "for each in _HIGHEST if high < each"),
     ("pictures", "wider = (pen - width * pixels) / 2", "wider = (pen - width * pixels) / 1"),
