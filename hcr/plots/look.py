@@ -1,5 +1,6 @@
 """One look for every figure: the style, the colors, the canvas and the axes."""
 
+import tomllib
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -21,17 +22,8 @@ WIDTH, SMALL = 7.0, 9
 DPI = 192  # twice the screen's: also what an SVG's rasters are drawn at
 MONO = "DejaVu Sans Mono"  # tells 0 from O, and 1 from l and I
 
-# Okabe and Ito (2008), Color universal design. One meaning a color, in every notebook.
-COLORS = {
-    "train": "#0072B2",
-    "validation": "#E69F00",
-    "test": "#CC79A7",
-    "right": "#009E73",
-    "wrong": "#D55E00",
-    "before": "#6F6F6F",  # a lighter gray is the test's color to whoever lacks the green cones
-    "after": "#0072B2",
-    "mark": "#000000",
-}
+# One meaning a color, in every notebook.
+COLORS = tomllib.loads(Path(__file__).with_name("look.toml").read_text("utf-8"))
 # The same on paper, dark enough for small text.
 TEXT = {"plain": "#222222", "right": "#00674b", "wrong": "#a84400", "quiet": "#555555"}
 INTERVAL = "#9fb8c9"  # the bar of an interval
@@ -43,9 +35,8 @@ DASHES = ("-", "--", "-.", ":")
 INK = LinearSegmentedColormap.from_list("ink", ["#f1f1ec", "#16161a"])
 SHARE = "Blues"
 
-STYLE = mpl.rc_params_from_file(
-    Path(__file__).with_name("look.mplstyle"), use_default_template=False
-)
+_FILE = Path(__file__).with_name("look.mplstyle")
+STYLE = mpl.rc_params_from_file(_FILE, use_default_template=False)
 
 
 def style() -> Any:
