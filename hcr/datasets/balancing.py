@@ -115,10 +115,8 @@ def plan(
     if strategy not in STRATEGIES:
         raise ParameterError(f"There is no strategy {strategy!r}.{nearest(strategy, STRATEGIES)}")
     if per_class is not None and (per_class < 1 or strategy not in RESAMPLING):
-        raise ParameterError(
-            f"per_class must be at least 1, and goes with {', '.join(RESAMPLING)}. Received: "
-            f"{per_class} with {strategy}. Drop it, or choose one of these."
-        )
+        rule = f"per_class must be at least 1, and goes with {', '.join(RESAMPLING)}"
+        raise ParameterError(f"{rule}. Received: {per_class} with {strategy}. Drop it.")
     if not (0 <= beta < 1 and 0 < tau < np.inf):
         rule = "beta must be at least 0 and below 1, tau above 0"
         raise ParameterError(f"{rule}. Received: {beta} and {tau}. 0.999 and 1 are usual.")

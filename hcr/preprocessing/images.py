@@ -77,10 +77,9 @@ def gray_range(*arrays: np.ndarray) -> tuple[float, float]:
     """
     kinds = {array.dtype.kind for array in arrays}
     if not kinds <= set("buif") or not any(array.size for array in arrays):
-        raise DataError(
-            "Grays must be bool, integers or floats, one at least. "
-            f"Received: {', '.join(f'{array.dtype} {array.shape}' for array in arrays)}."
-        )
+        rule = "Grays must be bool, integers or floats, one at least"
+        given = ", ".join(f"{array.dtype} {array.shape}" for array in arrays)
+        raise DataError(f"{rule}. Received: {given}.")
     low = min(float(array.min()) for array in arrays if array.size)
     high = max(float(array.max()) for array in arrays if array.size)
     if "f" in kinds and max(-low, high - 1) <= _OVERSHOOT and (low < 0 or high > 1):

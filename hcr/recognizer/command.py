@@ -110,10 +110,8 @@ def _files(out: Path, pictures: list[Path], page: bool) -> dict[Path, Path]:
         files = {x: out / f"{i}_{x.stem}_boxes.png" for i, x in enumerate(pictures, 1)}
     places = {file.resolve() for file in files.values()}
     if not page or len(places) < len(files) or places & {x.resolve() for x in pictures}:
-        raise ParameterError(
-            "--boxes must come with --page, and be a folder, or for one picture another .png. "
-            f"Received: {out}, {len(files):,} pictures. Give a new folder."
-        )
+        rule = "--boxes must come with --page, and be a folder, or for one picture another .png"
+        raise ParameterError(f"{rule}. Received: {out}, {len(files):,} pictures.")
     return files
 
 
