@@ -74,9 +74,9 @@ def reacting(run: runs.Run) -> reports.Output:
     figure = Figure(figsize=(6, 3))
     figure.subplots().imshow([[0, 1], [1, 0]], cmap="gray", aspect="auto")
     images = np.arange(11, dtype=np.uint8)[:, None, None].repeat(28, 1).repeat(28, 2) * 17
-    rows = [(0, 1, 1, 1, "Lower left.", range(11)), (1, 0, 1, 1, EVIL, ())]
-    rows += [(1, 1, 1, 1, "Lower right.", ())]
-    points = pd.DataFrame(rows, columns=["x", "y", "width", "height", "text", "images"])
+    rows = [(0, 1, 1, 1, "Lower left.", range(11), "A"), (1, 0, 1, 1, EVIL, (), EVIL)]
+    rows += [(1, 1, 1, 1, "Lower right.", (), "")]
+    points = pd.DataFrame(rows, columns=["x", "y", "width", "height", "text", "images", "group"])
     more = {"points": points, "pictures": images, "texts": [f"image {i}" for i in range(11)]}
     return reports.figure(run, figure, "reacts", "A matrix.", raster=True, **more)
 

@@ -174,6 +174,18 @@ def test_a_place_of_a_figure_says_what_it_is_and_shows_its_images(chromium, fold
         assert it.page.locator("figure img").is_visible()
 
 
+def test_a_button_lights_up_the_places_of_its_group(chromium, folder):
+    with browser.visit(chromium, folder / "reacts.html") as it:
+        button, veil = it.page.get_by_role("button", name="A", exact=True), it.page.locator(".veil")
+        button.click()
+        pale = "c.getContext('2d').getImageData(x * c.width, y * c.height, 1, 1).data[3] > 99"
+        spots = {(0.3, 0.8): False, (0.8, 0.2): True, (0.8, 0.8): True}
+        for spot, expected in spots.items():
+            assert veil.evaluate(f"(c, [x, y]) => {pale}", spot) == expected
+        button.click()
+        assert veil.count() == 0
+
+
 def test_rows_of_a_table_are_found_by_words_or_by_a_character(chromium, folder):
     with browser.visit(chromium, folder / "sorted.html") as it:
         rows, field = it.page.locator("tbody tr:visible"), it.page.get_by_role("searchbox")

@@ -148,7 +148,7 @@ def test_every_plot_can_be_drawn_and_read(names, tmp_path):
 
 
 def test_47_classes_have_room():
-    ax = plots.confusion(np.diag(np.arange(1, 48)), MANY, [])
+    ax = plots.confusion(np.diag(np.arange(1, 48)), MANY, [[i] for i in range(47)])
     assert [label.get_text() for label in ax.get_xticklabels()] == list(MANY)
 
 
@@ -215,7 +215,7 @@ def test_saliency_is_orange_for_and_blue_against():
 
 def test_a_confusion_matrix_shows_shares_of_the_row_and_frames_groups():
     counts = np.array([[8, 0, 2], [0, 9, 0], [1, 0, 3]])
-    ax = plots.confusion(counts, "abc", [(0, 2)])
+    ax = plots.confusion(counts, "abc", [(0, 2), (1,)])
     shares = np.asarray(ax.collections[0].get_array()).reshape(3, 3)
     np.testing.assert_allclose(shares, [[0.8, 0.2, 0], [0.25, 0.75, 0], [0, 0, 1]])
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "c", "b"]
@@ -264,6 +264,12 @@ def test_colors_differ_for_the_color_blind():
         seen = np.clip(colors @ matrix.T, 0, 1) ** (1 / 2.2)
         far = np.abs(seen[:, None] - seen).max(axis=2) + np.eye(len(names))
         assert far.min() > 0.1
+
+
+def test_classes_without_a_color_of_their_own_share_one_ink():
+    for n in (10, 47):
+        board = plots.image_map(IMAGES, RNG.random((60, 2)), np.arange(60) % n, MANY).images[0]
+        assert (np.ptp(board.get_array(), axis=2).max() > 0.1) == (n == 10)
 
 
 @pytest.mark.filterwarnings("error")

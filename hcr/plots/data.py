@@ -11,9 +11,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
+from scipy.spatial.distance import cdist
 
 from hcr.plots import look
-from hcr.plots.look import COLORS, INTERVAL, SHARE, SMALL
+from hcr.plots.look import COLORS, INTERVAL, SHARE, SMALL, TEXT
 
 # Measure to its heading and its unit.
 MEASURES = {
@@ -114,28 +115,24 @@ def ink_boxes(coverage: np.ndarray, frame: pd.DataFrame) -> Figure:
 def image_map(
     images: np.ndarray, places: np.ndarray, labels: np.ndarray, characters: Sequence[str]
 ) -> Axes:
-    """Images at their places on a plane, in their class's ink, with each class's name.
+    """Images at their places on a plane, with each class's name where most of its images are.
 
     The plane is divided into cells, and a cell shows the image that lies nearest its middle, so
-    that none covers another. A class's name stands where most of its images are. `places` are
-    (n, 2), x right and y down, in 0..1; `labels` class indices.
+    that none covers another. Up to 10 classes have an ink each; more could not be told apart.
+    `places` are (n, 2), x right and y down, in 0..1; `labels` class indices.
     """
-    side, cells = images.shape[1], int(np.clip(np.sqrt(len(images)), 12, 44))
-    peaks = {}
+    points, peaks = image_map_places(places, labels, characters), {}
+    side, cells = images.shape[1], round(1 / points["width"][0])
     for label in np.unique(labels):
         own = places[labels == label]
         density = np.exp(-((own[:, None] - own) ** 2).sum(axis=2) / 0.005).sum(axis=1)
         peaks[label] = own[density.argmax()]
-    inks = {label: INKS[i % len(INKS)] for i, label in enumerate(peaks)}
+    many = len(peaks) > len(INKS)
+    inks = dict(zip(peaks, [TEXT["plain"]] * len(peaks) if many else INKS, strict=False))
     board = np.ones((cells, side, cells, side, 3), np.float32)
-    cell = np.minimum((places * cells).astype(int), cells - 1)
-    far = np.abs(places * cells - cell - 0.5).max(axis=1)
-    # The first of each cell is the one nearest its middle.
-    order = np.argsort(far, kind="stable")
-    _, first = np.unique(cell[order] @ (1, cells), return_index=True)
-    for i in order[first]:
+    for x, y, (i, *_) in zip(points["x"], points["y"], points["images"], strict=True):
         ink, share = np.array(to_rgb(inks[labels[i]])), images[i][:, :, None] / 255
-        board[cell[i, 1], :, cell[i, 0]] = share * ink + (1 - share) * (0.87 + 0.13 * ink)
+        board[int(y * cells), :, int(x * cells)] = share * ink + (1 - share) * (0.87 + 0.13 * ink)
     ax, board = look.axes(8.0, 8.0), board.reshape(cells * side, cells * side, 3)
     ax.imshow(board, extent=(0, 1, 1, 0), interpolation="auto")
     halo = [effects.withStroke(linewidth=5, foreground="white", alpha=0.85)]
@@ -143,6 +140,24 @@ def image_map(
     for label, (x, y) in peaks.items():
         style = {"size": 24, "family": family, "path_effects": halo}
         style["weight"] = "bold" if len(family) == 1 else "normal"  # others may have none
-        ax.text(x, y, names[label], color=inks[label], ha="center", va="center", **style)
+        color = TEXT["wrong"] if many else inks[label]
+        ax.text(x, y, names[label], color=color, ha="center", va="center", **style)
     ax.set_axis_off()
     return ax
+
+
+def image_map_places(
+    places: np.ndarray, labels: np.ndarray, characters: Sequence[str]
+) -> pd.DataFrame:
+    """Where `image_map` says and shows what (see `hcr.reports.show`): an image and its nearest."""
+    cells = int(np.clip(np.sqrt(len(places)), 12, 44))
+    cell = np.minimum((places * cells).astype(int), cells - 1)
+    far = np.abs(places * cells - cell - 0.5).max(axis=1)
+    order = np.argsort(far, kind="stable")  # the first of each cell is the one nearest its middle
+    _, first = np.unique(cell[order] @ (1, cells), return_index=True)
+    shown, cell = order[first], cell[order[first]]
+    near = shown[cdist(cell, cell).argsort(axis=1, kind="stable")[:, :8]]
+    points = pd.DataFrame((cell + 0.5) / cells, columns=["x", "y"])
+    points["group"] = np.array([*characters], object)[labels[shown]]
+    text = "Character " + points["group"] + ", and the images nearest to it."
+    return points.assign(width=1 / cells, height=1 / cells, text=text, images=list(near))

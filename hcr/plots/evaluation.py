@@ -21,17 +21,16 @@ POINTS = 600  # of a curve that are drawn: as many as a screen has
 
 @look.style()
 def confusion(
-    counts: np.ndarray, characters: Sequence[str], groups: Sequence[Sequence[int]]
+    counts: np.ndarray, characters: Sequence[str], blocks: Sequence[Sequence[int]]
 ) -> Axes:
     """Heat map: of the images of a true class (row), the share predicted as each class (column).
 
     The colors are stretched so that a confusion of 1 % shows. Up to 16 classes have their shares
     in per cent written in. `counts` are (classes, classes), rows true. The classes of each of
-    `groups`, which a model confuses, stand side by side in a frame.
+    `blocks`, which a model confuses, stand side by side in a frame; what is in none is left out.
     """
-    size, width = len(characters), look.class_width(characters)
-    blocks = _blocks(size, groups)
     order = np.concatenate(blocks)
+    size, width = len(order), look.class_width(order)
     share = (counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))[np.ix_(order, order)]
     ax = look.axes(width * 0.87, width)
     bar = {"shrink": 0.6, "ticks": [0, 0.01, 0.05, 0.2, 0.5, 1], "label": "Share of the row"}
@@ -52,26 +51,22 @@ def confusion(
     return ax
 
 
-def _blocks(size: int, groups: Sequence[Sequence[int]]) -> list[list[int]]:
-    """All classes in the order of `confusion`: those of a group side by side."""
-    alone = set(range(size)).difference(*groups)
-    return sorted([*map(list, groups), *([i] for i in alone)], key=min)
-
-
 def confusion_places(
-    characters: Sequence[str], groups: Sequence[Sequence[int]], answers: pd.DataFrame
+    characters: Sequence[str], blocks: Sequence[Sequence[int]], answers: pd.DataFrame
 ) -> pd.DataFrame:
     """Where `confusion` says and shows what (see `hcr.reports.show`): its cells and rows' names.
 
     `answers` has a row an image, from 0, and the columns true, predicted, probability. Confident
     mistakes come first, and doubtful right ones; a row's name has the mistakes of its class.
     """
-    order, side = np.concatenate(_blocks(len(characters), groups)), max(1, len(characters) / 20)
-    place = {characters[i]: at + 0.5 for at, i in enumerate(order)}
+    shown = [characters[i] for block in blocks for i in block]
+    side = max(1, len(shown) / 20)
+    place = {character: at + 0.5 for at, character in enumerate(shown)}
     right, n = answers["true"] == answers["predicted"], answers["true"].value_counts()
     ranks = answers["probability"].where(right, -answers["probability"])
     ranked = answers.assign(right=right).loc[ranks.sort_values(kind="stable").index]
     both = pd.concat([ranked, ranked[~ranked["right"]].assign(predicted="")])
+    both = both[both["true"].isin(shown) & both["predicted"].isin([*shown, ""])]
     rows = []
     for (a, b), images in both.groupby(["true", "predicted"]).groups.items():
         text = f"{a} predicted as {b}" if b else f"All mistakes at {a}"

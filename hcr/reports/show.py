@@ -2,9 +2,10 @@
 
 A figure reacts on its page where `figure` is given `points`, a data frame with a row a place: `x`,
 `y` in the axes' numbers, and the `text` that is shown where one points at, touches or steps to it.
-Columns it may have: `axes`, which of the figure's, from 0; `width` and `height` of an area; and
-`images`, indices of `pictures`, the best first, which a click shows with their `texts`. Paper and
-JupyterLab have none of this, so a figure or a table says the same:
+Columns it may have: `axes`, which of the figure's, from 0; `width` and `height` of an area;
+`group`, whose places a button above the figure lights up; and `images`, indices of `pictures`, the
+best first, which a click shows with their `texts`. Paper and JupyterLab have none of this, so a
+figure or a table says the same. On the page a figure of a cell with the tag `fold` is folded:
 
     points = log.rename(columns={"epoch": "x", "loss": "y"}).assign(text=log["loss"].map(str))
     reports.figure(out, axes, "loss", "The loss of each epoch.", points=points)
@@ -270,7 +271,7 @@ def _reaction(
         ends = (ends / drawn.dpi - box.min) / box.size
         sides = np.sort(abs(ends - [0, 1]), axis=0).ravel().round(4).tolist()  # from the top left
         tiles = np.searchsorted(used, images[:most]).tolist()
-        places.append([*sides, str(row["text"]), len(images), tiles])
+        places.append([*sides, str(row["text"]), len(images), tiles, str(row.get("group", ""))])
     sprite = {"png": base64.b64encode(sprite).decode(), "columns": COLUMNS, "side": SIDE}
     return {"places": places, "sprite": sprite, "texts": [str(texts[i]) for i in used]}
 

@@ -86,31 +86,75 @@
   }, true);
   full.addEventListener("close", close);
 
-  const open = (box, reaction, place) => {
-    const [text, total, tiles] = place.slice(4);
-    if (!tiles.length) return;
+  const tiled = (reaction, tile) => {
     const { png, columns, side } = reaction.sprite;
     if (!reaction.image) {
       reaction.image = new Image();
       reaction.image.src = `data:image/png;base64,${png}`;
     }
-    const draw = (canvas, tile) => reaction.image.decode().then(() => {
+    const canvas = make("canvas", "");
+    canvas.width = canvas.height = side;
+    canvas.setAttribute("aria-hidden", "true");
+    reaction.image.decode().then(() => {
       const [x, y] = [tile % columns, Math.floor(tile / columns)];
       canvas.getContext("2d").drawImage(reaction.image, x * side, y * side, side, side, 0, 0, side, side);
     });
+    return canvas;
+  };
+
+  const open = (box, reaction, place) => {
+    const [text, total, tiles] = place.slice(4);
+    if (!tiles.length) return;
     said.textContent = total > tiles.length ? `${text} The first ${tiles.length} of ${total}:` : text;
     strip.replaceChildren(...tiles.map((tile) => {
       const item = make("li", "");
-      const canvas = make("canvas", "");
-      canvas.width = canvas.height = side;
-      canvas.setAttribute("aria-hidden", "true");
-      draw(canvas, tile);
-      item.append(canvas, make("span", "", reaction.texts[tile]));
+      item.append(tiled(reaction, tile), make("span", "", reaction.texts[tile]));
       return item;
     }));
     (box.closest("dialog") || document.body).append(panel);
     panel.hidden = false;
     opener = box;
+    // The place stays in view above its images.
+    for (const mark of document.querySelectorAll(".mark")) mark.hidden = mark.parentNode !== box;
+    const edge = box.querySelector(".mark").getBoundingClientRect();
+    const below = edge.bottom + 8 - panel.getBoundingClientRect().top;
+    if (below > 0) (box.closest("dialog div") || window).scrollBy(0, below);
+  };
+
+  // A row of buttons above a figure, one for each group of its places: the chosen one lights up, the
+  // rest pales.
+  const light = (box, reaction) => {
+    const row = make("div", "lights");
+    row.setAttribute("role", "group");
+    row.setAttribute("aria-label", "Light up");
+    const veil = make("canvas", "veil");
+    const names = [...new Set(reaction.places.map((each) => each[7]))].filter(Boolean);
+    const words = new Intl.Collator("en", { numeric: true, caseFirst: "upper" });
+    for (const name of names.sort(words.compare)) {
+      const button = make("button", "", name);
+      button.setAttribute("aria-pressed", "false");
+      button.addEventListener("click", () => {
+        const on = button.getAttribute("aria-pressed") !== "true";
+        for (const each of row.children) each.setAttribute("aria-pressed", String(on && each === button));
+        if (!on) return veil.remove();
+        const image = box.querySelector("img");
+        const pad = parseFloat(getComputedStyle(image).paddingLeft) + image.clientLeft;
+        veil.style.cssText = `left:${pad}px;top:${pad}px;width:calc(100% - ${2 * pad}px);height:calc(100% - ${2 * pad}px)`;
+        [veil.width, veil.height] = [image.offsetWidth, image.offsetHeight].map((side) => 2 * (side - 2 * pad));
+        const drawn = veil.getContext("2d");
+        drawn.fillStyle = "#fffd";
+        drawn.fillRect(0, 0, veil.width, veil.height);
+        for (const [left, top, right, bottom, , , , group] of reaction.places) {
+          if (group !== name) continue;
+          const dot = right - left < 1e-6 ? 14 : 0;
+          drawn.clearRect(left * veil.width - dot, top * veil.height - dot,
+            (right - left) * veil.width + 2 * dot, (bottom - top) * veil.height + 2 * dot);
+        }
+        image.after(veil);
+      });
+      row.append(button);
+    }
+    if (names.length) box.before(row);
   };
 
   const react = (image, reaction) => {
@@ -127,6 +171,7 @@
     mark.hidden = tip.hidden = true;
     image.before(box);
     box.append(image, mark, tip);
+    light(box, reaction);
     let now = -1;
 
     const size = () => {
@@ -137,13 +182,14 @@
       now = at;
       mark.hidden = tip.hidden = at < 0;
       if (at < 0) return;
-      const [left, top, right, bottom, text] = places[at];
+      const [left, top, right, bottom, text, , tiles, group] = places[at];
       const [pad, width, height] = size();
       const dot = right - left < 1e-6 ? 5 : 0;
       mark.classList.toggle("dot", dot > 0);
       mark.style.cssText = `left:${pad + left * width - dot}px;top:${pad + top * height - dot}px;` +
         `width:${(right - left) * width + 2 * dot}px;height:${(bottom - top) * height + 2 * dot}px`;
       tip.textContent = text;
+      if (group && tiles.length) tip.append(tiled(reaction, tiles[0])); // the place is an image's
       const edge = mark.getBoundingClientRect();
       const x = Math.min(edge.right + 8, innerWidth - tip.offsetWidth - 8);
       const above = edge.top - tip.offsetHeight - 6;
@@ -178,8 +224,12 @@
     };
     const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     box.addEventListener("pointermove", (event) => show(find(event)));
-    box.addEventListener("pointerleave", () => show(-1));
-    box.addEventListener("blur", () => show(-1));
+    const leave = () => {
+      if (panel.hidden || opener !== box) show(-1);
+      else tip.hidden = true; // which place the images are of stays marked
+    };
+    box.addEventListener("pointerleave", leave);
+    box.addEventListener("blur", leave);
     box.addEventListener("click", (event) => {
       show(find(event));
       box.focus({ preventScroll: true });
