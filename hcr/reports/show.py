@@ -41,7 +41,7 @@ PNG_DPI = 192  # CSS counts 96 dots an inch; this is twice that
 SIDES = b"width", b"height"
 PADDING = 0.08  # inches around a figure
 # The images of a figure that reacts: side, columns of the sprite, bytes of it, images of a place.
-SIDE, COLUMNS, MOST_SPRITE_BYTES, MOST_OF_PLACE = 28, 40, 1_500_000, (8, 6, 4, 3, 2, 1)
+SIDE, COLUMNS, MOST_SPRITE_BYTES, MOST_OF_PLACE = 28, 40, 1_000_000, (8, 6, 4, 3, 2, 1)
 LONG, MOST_ROWS = 20, 200  # rows of a table: more scroll, and more are only in its CSV
 
 # Of columns, wherever they occur.
