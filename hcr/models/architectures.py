@@ -205,14 +205,12 @@ def softmax(x: Tensor, n_classes: int, ending: str = "", **options) -> Tensor:
 
 def summary(net: Model) -> pd.DataFrame:
     """One row a layer: layer (name), kind, output (shape), parameters, multiply-adds."""
-    columns = {
-        "layer": lambda layer: layer.name,
-        "kind": lambda layer: type(layer).__name__,
-        "output": lambda layer: "×".join(map(str, layer.output.shape[1:])),
-        "parameters": lambda layer: layer.count_params(),
-        "multiply-adds": multiply_adds,
-    }
-    return pd.DataFrame({name: list(map(of, net.layers)) for name, of in columns.items()})
+    rows = []
+    for layer in net.layers:
+        shape = "×".join(map(str, layer.output.shape[1:]))
+        numbers = layer.count_params(), multiply_adds(layer)
+        rows.append((layer.name, type(layer).__name__, shape, *numbers))
+    return pd.DataFrame(rows, columns=["layer", "kind", "output", "parameters", "multiply-adds"])
 
 
 def multiply_adds(layer: keras.Layer) -> int:

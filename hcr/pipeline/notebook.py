@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -14,9 +13,7 @@ from hcr.pipeline import specs, stages
 from hcr.pipeline.parameters import CELL, RUN, Parameter, committed, declared
 from hcr.runs import environment, files
 
-SETUP = "pipeline.open("  # stands in the cell that calls `open_stage`
 SET = re.compile(r"^(\w+)\s*(?::[^=\n]*)?=(?!=)", re.M)  # a line that sets a variable
-LIKE = 0.8  # how like a parameter's name another is that may be a slip; `close` takes 0.6
 
 
 def open_stage(stage: str, values: Mapping[str, Any], needs: Sequence[str] = ()) -> runs.Run:
@@ -48,23 +45,15 @@ def check(stage: str, values: Mapping[str, Any], saved: Sequence[Parameter] = ()
         raise ParameterError(f"The {CELL} must be run first. Received: no variable {RUN!r}.")
     ran, path = list(values.get("In", ())), environment.root() / "notebooks" / f"{stage}.ipynb"
     known = {each.name: each for each in committed(path) or saved}
-    cells = [i for i, source in enumerate(ran) if SET.findall(source)[:1] == [RUN]]
-    source = ran[cells[-1]] if cells else ""
+    source = next((each for each in reversed(ran) if SET.findall(each)[:1] == [RUN]), "")
     # A line of one's own counts, unless it stands where a known one did.
     gone = known.keys() - SET.findall(source)
     own = {each.name: each for each in declared(source)}
     known |= {name: each for name, each in own.items() if name in known or not close(name, gone)}
-    places = dict.fromkeys([*known, *SET.findall(source)], CELL)
-    # A name that nothing reads may be a slip in any cell since the last such call, too.
-    text, setups = "\n".join(ran), [i for i, each in enumerate(ran[:-1]) if SETUP in each]
-    read = Counter(re.findall(r"\w+", text)) - Counter(SET.findall(text))
-    for i in {*range(*setups[-1:], len(ran) - 1)} - {*cells}:
-        slips = [x for x in SET.findall(ran[i]) if x not in read and close(x, known, LIKE)]
-        places = dict.fromkeys(slips, "another cell") | places
     resolver = specs.Resolver({stage: list(known.values())})
-    for name, place in places.items():
+    for name in dict.fromkeys([*known, *SET.findall(source)]):
         if name in values and name != RUN:
-            resolver.set(stage, {name: values[name]}, place)
+            resolver.set(stage, {name: values[name]}, CELL)
     for note in resolver.notes:  # an old name, which sets nothing here
         raise ParameterError(note)
     return resolver.resolved[stage]

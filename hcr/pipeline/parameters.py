@@ -27,20 +27,15 @@ from hcr.runs import environment
 # Names of an earlier release, accepted with a note: `STAGE.key` to the same, perhaps in another
 # stage or in a dict (`STAGE.recipe.key`). To "": ignored, and so is `STAGE.key=value`, which asks
 # for what is always so now.
-RENAMED = {
-    **{
-        f"{stage}.{key}": f"01_eda.{key}"
-        for stage in ("02_balance", "03_train", "04_evaluate")
-        for key in ("dataset", "path", "orientation", "limit", "imbalance_factor")
-    },
-    **{
-        f"{stage}.thin": "01_eda.class_profile"
-        for stage in ("01_eda", "02_balance", "03_train", "04_evaluate")
-    },
+LATER = "02_balance", "03_train", "04_evaluate"
+DATA = "dataset", "path", "orientation", "limit", "imbalance_factor"
+RENAMED = {f"{stage}.{key}": f"01_eda.{key}" for stage in LATER for key in DATA}
+RENAMED |= {f"{stage}.thin": "01_eda.class_profile" for stage in ("01_eda", *LATER)}
+RENAMED |= {f"03_train.{key}": f"03_train.recipe.{key}" for key in Levers.__dataclass_fields__}
+RENAMED |= {
     "01_eda.neighbour_sample": "01_eda.neighbor_sample",
     "03_train.plain_epochs": "03_train.final_epochs_without_augmentation",
     "03_train.taught": "03_train.recipe.distillation_weight",
-    **{f"03_train.{key}": f"03_train.recipe.{key}" for key in Levers.__dataclass_fields__},
     "03_train.gradient_norms": "",
     "03_train.mixing=none": "",
     "03_train.mixing_alpha": "",

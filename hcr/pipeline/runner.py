@@ -5,7 +5,6 @@ import shutil
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -74,16 +73,12 @@ class _Runner:
         # What takes a second to import, and is not needed where everything is up to date.
         self.kernel: Any = None
         self.reporter: Any = None
+        self.facts = environment.facts()
         fingerprints.quarantine(self.folder)
         self.before = runs.read(self.folder)
         if self.before.get("params_file") == runs.BY_HAND:
             place = runs.shown(self.folder)
             raise RunError(f"{place} was made by hand, and stays. Choose another: --run NAME.")
-
-    @cached_property
-    def facts(self) -> dict[str, Any]:
-        """Commit, versions and hardware."""
-        return environment.facts()
 
     def run(self) -> Outcome:
         """All chosen stages, one after the other."""
@@ -144,13 +139,20 @@ class _Runner:
 
     def _stage(self, stage: Stage) -> str:
         """Run `stage` where its results do not stand; return what went wrong, or nothing."""
-        self._check_inputs(stage)
         parameters, entry = self.plan.parameters[stage.name], self._entry(stage)
+        view = runs.Run(self.plan.name, stage.name, self.folder, by_hand=False)
+        # Where another model predicts, the run needs none.
+        other = parameters.get("pretrained", "run") != "run"
+        for file in stage.reads:
+            if not (other and file in ("model.tflite", "labels.json")):
+                view.input(file)
         now = fingerprints.fingerprint(stage, parameters, self.folder)
         reason = fingerprints.why(entry, now, stage, self.folder)
         if not self.begun:
             runs.update(self.folder, self._begin)
-        if reason and self.plan.accept_code and self._is_accepted(stage, entry, now):
+        given = self.plan.recorded(self.before).get(stage.name) if self.plan.accept_code else None
+        same = given == parameters
+        if reason and same and not fingerprints.why(entry, now, stage, self.folder, accept=True):
             accepted = {key: self.facts[key] for key in ("commit", "dirty")}
             accepted |= {"when": runs.now(), "why": reason}
             stands = {"parameters": parameters, "outputs": fingerprints.outputs(stage, self.folder)}
@@ -182,7 +184,6 @@ class _Runner:
         self._note(stage, **begun, kept=False, accepted=[])
         try:
             # What stands there at the end is of now: no time says so where a clock is behind.
-            view = runs.Run(self.plan.name, stage.name, self.folder, by_hand=False)
             view.metrics({}, clear=True)
             for kind in ("figures", "tables"):
                 for path in (self.folder / kind).glob(f"{view.number}_*"):
@@ -239,23 +240,6 @@ class _Runner:
         notebook.metadata.papermill["output_path"] = f"{self.plan.name}/{stage.name}.ipynb"
         files.write_text(self.folder / f"{stage.name}.ipynb", nbformat.writes(notebook) + "\n")
         return failure
-
-    def _check_inputs(self, stage: Stage) -> None:
-        """Raise `RunError` where a file is missing that an earlier stage writes."""
-        other = self.plan.parameters[stage.name].get("pretrained", "run") != "run"
-        # Where another model predicts, the run needs none.
-        spared = ("model.tflite", "labels.json") if other else ()
-        missing = [x for x in stage.reads if not (self.folder / x).is_file() and x not in spared]
-        if missing:
-            raise RunError(
-                f"{stage.name} reads {', '.join(missing)}, and {runs.shown(self.folder)} has none. "
-                "Run the stages before it, too: without --from and --only."
-            )
-
-    def _is_accepted(self, stage: Stage, entry: dict[str, Any], now: dict[str, Any]) -> bool:
-        """Whether the stage's results stand but for the code and the names of parameters."""
-        same = self.plan.recorded(self.before).get(stage.name) == self.plan.parameters[stage.name]
-        return same and fingerprints.why(entry, now, stage, self.folder, accept=True) is None
 
     def _write_page(self, stage: Stage, again: bool = False) -> None:
         """Write the stage's page where it is missing, or `again`, or the pages' code changed."""

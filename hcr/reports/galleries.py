@@ -36,7 +36,7 @@ def samples(run: Run, split: Split, characters: Sequence[str], seed: int = 0) ->
         return plots.sheet(split.images[indices], 10, [f"{index:,}" for index in indices])
 
     caption = "Training images, drawn at random, by class."
-    return _gallery(run, groups, draw, "samples", caption, few, headline=True)
+    return _gallery(run, groups, draw, "samples", caption, few)
 
 
 def suspects(run: Run, split: Split, frame: pd.DataFrame) -> Shown:
@@ -108,9 +108,8 @@ def drawings(
     def draw() -> reports.Output:
         strokes, true = load()
         if not len(strokes):
-            return reports.Output(
-                "<p>No drawing of these classes.</p>", "No drawing of these classes."
-            )
+            text = "No drawing of these classes."
+            return reports.Output(f"<p>{text}</p>", text)
         strokes = [place_on_pad(each, placement) for each in strokes] if placement else strokes
         images = np.stack([from_strokes(each, framing) for each in strokes])
         best = [recognize(each)[0] for each in strokes]
@@ -140,7 +139,6 @@ def _gallery(
     name: str,
     caption: str,
     few: Callable[[], Axes] | None = None,
-    headline: bool = False,
 ) -> Shown:
     """Pages of `groups` of indices; what comes first, `few` of each or a group, is in a report."""
     choices = [*(["a few of each"] if few else []), *groups]
@@ -151,7 +149,7 @@ def _gallery(
 
     if not run.by_hand:
         axes = page_of(choices[0], 1)
-        return reports.figure(run, axes, name, caption, headline=headline, raster=True)
+        return reports.figure(run, axes, name, caption, few is not None, raster=True)
     most = -(-max(map(len, groups.values()), default=1) // PAGE) or 1
     pages = widgets.IntSlider(1, 1, most, continuous_update=False)
     draw_page = lambda show, page: display(page_of(show, page).figure)  # noqa: E731

@@ -15,7 +15,7 @@ from itertools import compress
 from typing import Any
 
 from jinja2 import FileSystemLoader
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from nbconvert import HTMLExporter
 from nbconvert.filters import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -113,7 +113,7 @@ class Exporter(HTMLExporter):
 
 
 class _Renderer(IPythonRenderer):
-    """nbconvert's renderer, but for anchors, formulas as written, and tables in boxes."""
+    """nbconvert's renderer, but for anchors and tables in boxes."""
 
     def __init__(self, page: Exporter, **options: Any) -> None:
         super().__init__(**options)
@@ -129,12 +129,6 @@ class _Renderer(IPythonRenderer):
             level = 2
             self.page.sections.append((anchor, plain))
         return f'<h{level} id="{anchor}">{text}</h{level}>\n'
-
-    def inline_math(self, body: str) -> str:
-        return f'<code class="math">{escape(body)}</code>'
-
-    def block_math(self, body: str) -> str:
-        return f'<pre class="math" tabindex="0">{escape(body)}</pre>\n'
 
     def table(self, text: str) -> str:
         box = '<div class="box" tabindex="0" role="group" aria-label="Table">'
