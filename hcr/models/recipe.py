@@ -1,34 +1,14 @@
 """How a network is trained, as one object. Imports no Keras."""
 
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
 from hcr.errors import ParameterError, nearest
 
-# Name to what it does. Parameters are checked against them as text, so they stay literals.
-AUGMENTATIONS = {
-    "none": "the images as they are",
-    "affine": "rotated by up to 10 degrees, scaled, sheared and shifted a little",
-    "rotate_zoom_shift": "rotated by up to 10 degrees, scaled and shifted by up to a tenth",
-    "pen": "affine and a little elastic, with thicker or thinner lines",
-}
-SCHEDULES = {
-    "cosine": "a linear warm-up over a twentieth of the steps, then a cosine down to 0",
-    "constant": "the peak learning rate throughout",
-    "plateau": "multiplied by plateau_factor when the validation loss stops falling",
-}
-LOSSES = {
-    "cross_entropy": "the usual loss",
-    "balanced_softmax": "cross-entropy with the training prior added, which predictions then lack",
-}
-KEEPS = {
-    "best": "the epoch with the highest class-balanced validation accuracy",
-    "last": "the last epoch",
-}
-PRECISIONS = {
-    "float32": "32 bits",
-    "mixed_bfloat16": "16 bits in the layers, 32 in the weights",
-    "auto": "mixed_bfloat16 where the processor multiplies such numbers, else float32",
-}
+# Name to what it does, of each parameter that is a choice.
+CHOICES = tomllib.loads(Path(__file__).with_name("recipe.toml").read_text("utf-8"))
+AUGMENTATIONS, SCHEDULES, LOSSES, KEEPS, PRECISIONS = CHOICES.values()
 
 
 # The class bodies are read as text, too: default, [range or choices], help.
@@ -67,9 +47,7 @@ class Recipe(Levers):
     seed: int = 0  # of the initial weights, the order of images, augmentation and dropout
 
     def __post_init__(self) -> None:
-        choices = {"augmentation": AUGMENTATIONS, "schedule": SCHEDULES, "loss": LOSSES}
-        choices |= {"precision": PRECISIONS, "keep": KEEPS}
-        for key, known in choices.items():
+        for key, known in CHOICES.items():
             name = getattr(self, key)
             if name not in known:
                 raise ParameterError(f"There is no {key} {name!r}.{nearest(name, known)}")

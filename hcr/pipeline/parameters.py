@@ -13,6 +13,7 @@ import math
 import re
 import reprlib
 import tokenize
+import tomllib
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -21,31 +22,10 @@ from typing import Any
 
 from hcr import runs
 from hcr.errors import ParameterError, close
-from hcr.models.recipe import Levers
 from hcr.runs import environment
 
-# Names of an earlier release, accepted with a note: `STAGE.key` to the same, perhaps in another
-# stage or in a dict (`STAGE.recipe.key`). To "": ignored, and so is `STAGE.key=value`, which asks
-# for what is always so now.
-LATER = "02_balance", "03_train", "04_evaluate"
-DATA = "dataset", "path", "orientation", "limit", "imbalance_factor"
-RENAMED = {f"{stage}.{key}": f"01_eda.{key}" for stage in LATER for key in DATA}
-RENAMED |= {f"{stage}.thin": "01_eda.class_profile" for stage in ("01_eda", *LATER)}
-RENAMED |= {f"03_train.{key}": f"03_train.recipe.{key}" for key in Levers.__dataclass_fields__}
-RENAMED |= {
-    "01_eda.neighbour_sample": "01_eda.neighbor_sample",
-    "03_train.plain_epochs": "03_train.final_epochs_without_augmentation",
-    "03_train.taught": "03_train.recipe.distillation_weight",
-    "03_train.gradient_norms": "",
-    "03_train.mixing=none": "",
-    "03_train.mixing_alpha": "",
-    "04_evaluate.reader": "04_evaluate.pretrained",
-    "04_evaluate.beside": "04_evaluate.compare_with",
-    "04_evaluate.looked_at": "04_evaluate.saliency_for",
-    "04_evaluate.accepted": "04_evaluate.target_accuracy",
-    "05_draw.reader": "05_draw.pretrained",
-    "05_draw.variation": "",
-}
+# Names of an earlier release, accepted with a note, to those of today.
+RENAMED = tomllib.loads(Path(__file__).with_name("renamed.toml").read_text("utf-8"))
 
 RUN = "run"
 CELL = "parameters cell"  # where a value stands by hand; there None is written None, not null

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,21 +28,8 @@ PRETRAINED = {
 FRAMED = dict.fromkeys(PRETRAINED.values(), EMNIST) | {PRETRAINED["mnist"]: FRAMINGS["mnist"]}
 SUFFIXES = {".tflite": "tflite", ".keras": "keras", ".h5": "h5", ".hdf5": "h5", ".onnx": "onnx"}
 BEGINNINGS = {b"\x89HDF": "h5", b"PK\3\4": "keras"}
-WEIGHTS = "weights alone. Build the network, then: net.load_weights({0!r}); net.save('net.keras')"
 # Others: the ends of their names, what they are, and how {0}, in the folder {1}, is converted.
-OTHERS = {
-    r"weights\.h5|ckpt.*|checkpoint|index|data-\d.*": WEIGHTS,
-    "pkl|pickle|joblib|sav|pt|pth|bin": "a pickle, which may run any code. Where it was trained: "
-    "net.save('net.keras') in Keras, or in PyTorch torch.onnx.export(net.eval(), "
-    "(torch.zeros(1, 1, 28, 28),), 'net.onnx', external_data=False)",
-    "json": "a TensorFlow.js model. Convert it: tensorflowjs_converter "
-    "--input_format=tfjs_layers_model --output_format=keras {0} net.h5",
-    # from_saved_model leaves the variables of Keras 3 uninitialized; here they become constants.
-    "pb": "a SavedModel. Convert it: import tensorflow as tf; net = tf.saved_model.load({1!r}); "
-    "lite = tf.lite.TFLiteConverter.from_concrete_functions([net.signatures['serving_default']], "
-    "net); open('net.tflite', 'wb').write(lite.convert())",
-    "": "another file. docs/recognizer.md says how others are converted",
-}
+OTHERS = tomllib.loads(Path(__file__).with_name("others.toml").read_text("utf-8"))
 FEW = 1000  # validation images: fewer tell neither how sure a network may be nor what it confuses
 
 

@@ -17,7 +17,6 @@ from hcr.preprocessing.synthesis import place_on_pad
 from hcr.runs import Run
 
 PAGE = 40
-MISTAKES = "any mistake"
 Shown = widgets.VBox | reports.Output
 
 
@@ -50,39 +49,27 @@ def suspects(run: Run, split: Split, frame: pd.DataFrame) -> Shown:
         captions = [f"{a} → {b}\n{i:,}" for i, a, b in shown.itertuples(index=False)]
         return plots.sheet(split.images[shown["index"]], 10, captions)
 
-    groups = {f"all  ({len(frame):,})": np.arange(len(frame))}
-    pairs = frame.groupby(["given", "suggested"], sort=False).indices
-    for (one, other), at in sorted(pairs.items(), key=lambda pair: -len(pair[1])):
-        groups[f"{one} or rather {other}  ({len(at):,})"] = at
     caption = "Suspected label errors: label, suggestion, index in the training split."
     caption = caption if len(frame) else "No suspected label error."
+    groups = _by_pair(frame, "given", "suggested", "or rather")
     return _gallery(run, groups, draw, "suspects", caption)
 
 
 def mistakes(run: Run, split: Split, answers: pd.DataFrame) -> Shown:
-    """By hand, the images of a true and a predicted class; in a report, confident mistakes.
+    """The mistakes, by true and predicted class; in a report, the most confident.
 
     `answers` has a row an image of `split`, and the columns true, predicted and probability.
     """
-    ranked = answers.sort_values("probability", ascending=False, kind="stable")
-    wrong = ranked[ranked["true"] != ranked["predicted"]]
+    wrong = answers[answers["true"] != answers["predicted"]]
+    wrong = wrong.sort_values("probability", ascending=False, kind="stable")
+
+    def draw(rows: np.ndarray) -> Axes:
+        shown = wrong.iloc[rows]
+        return plots.predictions(split.images[shown.index], shown, 8)
+
     caption = "The most confident mistakes." if len(wrong) else "No mistakes."
-
-    def draw(rows: pd.DataFrame) -> Axes:
-        return plots.predictions(split.images[rows.index[:PAGE]], rows[:PAGE], 8)
-
-    if not run.by_hand:
-        return reports.figure(run, draw(wrong), "mistakes", caption, raster=True)
-
-    def show(true: str, predicted: str) -> None:
-        rows = wrong if MISTAKES in (true, predicted) else ranked
-        for name, chosen in (("true", true), ("predicted", predicted)):
-            rows = rows if chosen == MISTAKES else rows[rows[name] == chosen]
-        print(f"{min(len(rows), PAGE)} of {len(rows):,} images, the most confident first.")
-        display(draw(rows).figure)
-
-    names = [MISTAKES, *sorted(set(answers["true"]))]
-    return widgets.interactive(show, true=names, predicted=names)
+    groups = _by_pair(wrong, "true", "predicted", "read as")
+    return _gallery(run, groups, draw, "mistakes", caption)
 
 
 def drawings(
@@ -130,6 +117,15 @@ def drawings(
 
     button.on_click(clicked)
     return box
+
+
+def _by_pair(frame: pd.DataFrame, one: str, other: str, words: str) -> dict[str, np.ndarray]:
+    """The rows of `frame`: all, and of each pair of values, the most frequent first."""
+    groups = {f"all  ({len(frame):,})": np.arange(len(frame))}
+    pairs = frame.groupby([one, other], sort=False).indices
+    for (a, b), rows in sorted(pairs.items(), key=lambda pair: -len(pair[1])):
+        groups[f"{a} {words} {b}  ({len(rows):,})"] = rows
+    return groups
 
 
 def _gallery(

@@ -14,6 +14,7 @@ figure or a table says the same. On the page a figure of a cell with the tag `fo
 import base64
 import io
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -44,25 +45,9 @@ PADDING = 0.08  # inches around a figure
 SIDE, COLUMNS, MOST_SPRITE_BYTES, MOST_OF_PLACE = 28, 40, 1_000_000, (8, 6, 4, 3, 2, 1)
 LONG, MOST_ROWS = 20, 200  # rows of a table: more scroll, and more are only in its CSV
 
-# Of columns, wherever they occur.
-RATES = ("share", "recall", "precision", "rate", "of_mistakes", "of_images", "across", "within")
-RATES += ("balanced",)
-SHARES = ("accuracy", "balanced_accuracy", "top3", "top5", "ece", "gap")
-SHARES += ("val_accuracy", "val_balanced_accuracy")
-FORMATS: dict[Any, str] = dict.fromkeys(RATES, ".1%") | dict.fromkeys(SHARES, ".2%")
-FORMATS |= {"log_loss": ".4f", "f1": ".3f", "p_value": "p", "p_holm": "p"}
-HEADS = {"ece": "ECE", "f1": "F1", "p_value": "p", "p_holm": "p (Holm)"}  # others: without "_"
-# Label and format of the scores of `hcr.evaluation`.
-SCORES = {
-    "accuracy": ("Accuracy", ".1%"),
-    "balanced_accuracy": ("Balanced accuracy", ".1%"),
-    "top3": ("Among the 3 most probable", ".1%"),
-    "top5": ("Among the 5 most probable", ".1%"),
-    "log_loss": ("Log loss", ".4f"),
-    "ece": ("Calibration error (ECE)", ".1%"),
-    "alternatives_coverage": ("Among the alternatives", ".1%"),
-    "alternatives_mean_size": ("Alternatives, mean", ".2f"),
-}
+# Of columns, wherever they occur, their formats and heads; and label and format of scores.
+TABLE = tomllib.loads(Path(__file__).with_name("show.toml").read_text("utf-8"))
+FORMATS, HEADS, SCORES = (TABLE[key] for key in ("formats", "heads", "scores"))
 
 
 @dataclass(frozen=True)
