@@ -30,6 +30,7 @@ SUFFIXES = {".tflite": "tflite", ".keras": "keras", ".h5": "h5", ".hdf5": "h5", 
 BEGINNINGS = {b"\x89HDF": "h5", b"PK\3\4": "keras"}
 # Others: the ends of their names, what they are, and how {0}, in the folder {1}, is converted.
 OTHERS = tomllib.loads(Path(__file__).with_name("others.toml").read_text("utf-8"))
+WEIGHTS = next(iter(OTHERS.values()))
 FEW = 1000  # validation images: fewer tell neither how sure a network may be nor what it confuses
 
 
