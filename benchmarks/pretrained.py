@@ -5,7 +5,7 @@
 NAME is a key of `MODELS`. The command runs the params file behind it, as `run_all.py` does (so an
 interrupted training is resumed, and a finished one kept), writes the model with weights of 8 bits
 where that costs nothing on validation, and fills `hcr/pretrained/NAME/`: `model.tflite`,
-`labels.json`, `card.md`, and for the first one `model.keras`.
+`labels.json`, `card.md`, `learned.npz`, `familiar.npz`, and for the first one `model.keras`.
 """
 
 import shutil
@@ -32,7 +32,8 @@ It recognizes one character at a time, upright, and always answers with one of i
 a punctuation mark or a scribble is recognized as the character that is least unlike it. It was
 trained on the handwriting of people in the United States around 1990{pen}, and knows other ways to
 write a character (a seven with a bar, a one with a long upstroke) only as far as they wrote them.
-Nobody should be judged, graded or identified by it."""
+Nobody should be judged, graded or identified by it. It warns of much that is no character, not of
+all: docs/recognizer.md has the figures."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,9 @@ def make(name: str) -> Path:
     leaks.write_learned(aside, data, parents=parents)
     shutil.rmtree(folder, ignore_errors=True)
     aside.rename(folder)
+    # It loads the model by its name: in its place.
+    script = Path(__file__).with_name("unfamiliar.py")
+    subprocess.run([sys.executable, script, name, "--write"], check=True)
     return folder
 
 

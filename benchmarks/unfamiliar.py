@@ -17,24 +17,19 @@ from itertools import pairwise
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.special import logsumexp
-from sklearn.cluster import KMeans
 from sklearn.metrics import roc_auc_score
 
 from hcr import datasets
 from hcr.datasets import unipen
 from hcr.preprocessing import from_strokes, labels, synthesis
-from hcr.recognizer import Recognizer
+from hcr.recognizer import Recognizer, familiar
 from hcr.recognizer.network import BATCH
-from hcr.recognizer.sources import Familiar
-from hcr.runs import files
 
 CHOSEN = ("smiley", "house", "star", "arrow", "scribble", "hatching", "dots")
 HELD_OUT = ("heart", "spiral", "fish", "zigzag", "several", "sun", "person")
 # What each learned from; the first also has its validation images.
 DATA = {"emnist": ("emnist-subset", "unipen"), "mnist": ("mnist",)}
 DATA |= dict.fromkeys(("mnist_nist_all", "mnist_nist_1000"), ("mnist+emnist-upper-local",))
-ACCEPTED = 0.98  # of characters as those of validation
-EACH, MOST, BYTES = 500, 10, 280_000  # a class' training images, its references; bytes of all
 METHODS = ("highest logit", "energy", "class means", "references")  # the last is kept
 Strokes = list[np.ndarray]
 
@@ -175,11 +170,11 @@ def main(name: str = "emnist", *flags: str) -> None:
     _, drawings, people = characters(model, unipen.VALIDATION)
     images = {"images": sets[0].validation.images, "drawings": rendered(drawings, model)}
     # As many drawings as images of each class.
-    n = EACH // len(sets)
+    n = familiar.EACH // len(sets)
     learned = zip(*(some(each.train, n) for each in sets), strict=True)
     learned = [np.concatenate(parts) for parts in learned]
     if "--write" in flags:
-        write(model, *learned, images)
+        familiar.write(model.path, *learned, images)
         model = Recognizer.load(name)
     # A mean direction for each class, to compare with.
     features, true = unit(model.features(learned[0])), learned[1]
@@ -199,7 +194,7 @@ def main(name: str = "emnist", *flags: str) -> None:
         print(f"\n{source}, n = {len(those):,}: area under the ROC, and share caught at 98 %")
         print(f"{'':14}", *(f"{kind[:8]:>9}" for kind in kinds), "  CHOSEN HELD_OUT")
         for method, good, *bad in zip(METHODS, true, *others.values(), strict=True):
-            least = np.quantile(good, 1 - ACCEPTED, method="lower")
+            least = np.quantile(good, 1 - familiar.ACCEPTED, method="lower")
             truth = np.repeat([1, 0], [len(good), len(bad[0])])
             areas = [roc_auc_score(truth, np.concatenate([good, each])) for each in bad]
             caught = [(each < least).mean() for each in bad]
@@ -208,35 +203,12 @@ def main(name: str = "emnist", *flags: str) -> None:
                 print(f"{title:14}", *(f"{value:>9{form}}" for value in row))
     print("\nthresholds", model._familiar[3:])
     accepted("validation", model, drawings, people)
+    rng = np.random.default_rng(2)
+    pairs = [rng.choice(np.flatnonzero(people == rng.choice(people)), 2) for _ in range(2000)]
+    hits = [familiar.falls_apart(beside([drawings[i] for i in pair], rng)) for pair in pairs]
+    print(f"Two characters? asked of {np.mean(hits):.1%} of 2,000 pairs")
     if "--test" in flags:
         accepted("test", model, *characters(model, unipen.TEST)[1:])
-
-
-def write(
-    model: Recognizer, images: np.ndarray, labels: np.ndarray, validation: dict[str, np.ndarray]
-) -> None:
-    """Write the references, k-means centers of training images, and thresholds of validation's."""
-    network = model._network
-    rng, references, classes = np.random.default_rng(0), [], []
-    scales, known = np.ones(network.n_classes, np.float32), np.unique(labels)
-    for label in known:
-        chosen = rng.permutation(np.flatnonzero(labels == label))[:EACH]
-        own = unit(network.with_features(images[chosen])[1])
-        most = min(MOST, BYTES // (2 * len(known) * own.shape[1]), len(own) // MOST)
-        means = KMeans(max(1, most), n_init=1, random_state=0).fit(own).cluster_centers_
-        references.append(unit(means).astype(np.float16))
-        classes += [label] * len(means)
-        # Between the distance and its ratio to the class' largest: classes are wide or narrow.
-        largest = np.quantile((1 - own @ references[-1].T).min(axis=1), ACCEPTED)
-        scales[label] = max(largest, 1e-4) ** -0.5
-    found = {"references": np.concatenate(references), "classes": np.array(classes)}
-    found |= {"scales": scales, "images": 0.0, "drawings": 0.0}
-    far = Familiar(**found)
-    for kind, those in validation.items():
-        distances = far.distances(*network.with_features(those))
-        found[kind] = float(np.quantile(distances, ACCEPTED, method="higher"))
-    with files.writing(model.path.with_name("familiar.npz")) as aside:
-        np.savez(aside, sha256=files.sha256(model.path), **found)
 
 
 def accepted(split: str, model: Recognizer, drawings: list[Strokes], people: np.ndarray) -> None:
@@ -244,10 +216,11 @@ def accepted(split: str, model: Recognizer, drawings: list[Strokes], people: np.
     given = model._network.with_features(rendered(drawings, model))
     far = model._familiar.distances(*given)
     good = far <= model._familiar.drawings
+    apart = sum(map(familiar.falls_apart, drawings))
     for who in np.unique(people):
         n, share = (people == who).sum(), good[people == who].mean()
         print(f"{split} {who}: n = {n:,}, accepted {share:.1%}")
-    print(f"{split}, all {len(good):,}: accepted {good.mean():.1%}")
+    print(f"{split}, all {len(good):,}: accepted {good.mean():.1%}, asked of {apart}")
 
 
 def load(name: str) -> datasets.Dataset:

@@ -18,7 +18,7 @@ from scipy.special import softmax
 from hcr import datasets, recognizer, runs
 from hcr.errors import DataError, ModelError, ParameterError, PictureWarning
 from hcr.preprocessing import FRAMINGS, Framing, from_picture, from_strokes, synthesis
-from hcr.recognizer import PRETRAINED, Recognizer
+from hcr.recognizer import PRETRAINED, Recognizer, familiar
 from hcr.recognizer.network import BATCH
 from hcr.runs import files
 
@@ -254,8 +254,26 @@ def test_what_is_no_character_is_said_beside_the_answer():
         assert list(answer.warnings) == ["unfamiliar"]
         assert len(answer.ranked) == len(each.labels)
     cross = [[[0, 4], [8, 4]], [[4, 0], [4, 8]]]
-    for one in ([circle], cross[1:], cross, seven()):
+    broken_h = [[[0, 0], [0, 9]], [[2, 5], [6, 5]], [[7, 0], [7, 9]]]
+    for one in ([circle], cross[1:], cross, seven(), broken_h):
         assert not model.recognize(strokes=one).warnings
+    pair = [*seven(), *(stroke + np.array([220, 0]) for stroke in seven(2))]
+    assert list(model.recognize(strokes=pair).warnings) == ["several"]
+
+
+def test_what_is_familiar_is_the_model_s_own(run, pictures):
+    given = Recognizer.load(run)._network.with_features(pictures)
+    labels = given[0].argmax(axis=1)
+    familiar.write(run / "model.tflite", pictures, labels, {"images": pictures})
+    known = Recognizer.load(run)._familiar
+    assert 0.98 <= (known.distances(*given) <= known.drawings).mean() < 0.99
+    with (run / "model.tflite").open("ab") as file:  # another model
+        file.write(b"0")
+    assert Recognizer.load(run)._familiar is None
+    (run / "familiar.npz").write_bytes(b"PK")
+    with pytest.raises(ModelError, match="familiar") as error:
+        Recognizer.load(run)
+    one_line(error)
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,12 @@ import pandas as pd
 
 from hcr.datasets import Dataset, leaks
 from hcr.errors import HcrError, ModelError
+from hcr.evaluation import validation_drawings
 from hcr.models import backend
 from hcr.models.backend import keras, predict
 from hcr.models.recipe import Recipe
-from hcr.preprocessing import ink
-from hcr.recognizer import keras2, keras_files, named
+from hcr.preprocessing import Framing, ink
+from hcr.recognizer import familiar, keras2, keras_files, named
 from hcr.recognizer.network import Network
 from hcr.recognizer.sources import Scaling, kind_of
 from hcr.runs import Run, environment, files
@@ -42,7 +43,7 @@ def export(net: keras.Model, keras_file: Path, litert_file: Path, images: np.nda
 
 
 def save(run: Run, net: keras.Model, data: Dataset, recipe: Recipe, **facts) -> pd.DataFrame:
-    """Write a run's trained network: both files, `labels.json` with `facts`, and `learned.npz`.
+    """Write a run's trained network, `labels.json` with `facts`, `learned.npz` and `familiar.npz`.
 
     Returns file, kB, and difference: the largest in a probability of a validation image.
     """
@@ -52,6 +53,10 @@ def save(run: Run, net: keras.Model, data: Dataset, recipe: Recipe, **facts) -> 
     facts["framing"] = vars(ink.measure_framing(data.train.images))
     facts |= {"start": recipe.start} if recipe.start else {}
     files.write_sealed(run.path("labels.json"), facts, keras_file, litert_file)
+    known = {"images": data.validation.images}
+    if drawn := validation_drawings(run, data.characters, Framing(**facts["framing"])):
+        known["drawings"] = drawn[0]
+    familiar.write(litert_file, data.train.images, data.train.labels, known)
     parents = keras_files(recipe.start) + keras_files(recipe.teacher)
     leaks.write_learned(run.folder, data, [path.parent for path in parents])
     sizes = [path.stat().st_size / 1000 for path in (keras_file, litert_file)]

@@ -15,7 +15,7 @@ from hcr import preprocessing, runs
 from hcr.errors import ModelError, PictureWarning
 from hcr.preprocessing import EMNIST, Framing
 from hcr.preprocessing.labels import subset
-from hcr.recognizer import page, sources
+from hcr.recognizer import familiar, page, sources
 from hcr.recognizer.network import Network
 from hcr.recognizer.sources import PRETRAINED, About, Scaling, located, named
 
@@ -66,7 +66,7 @@ class Recognizer:
         self.temperature, self.thresholds = about.temperature, about.alternatives
         self.framing = about.framing or EMNIST
         self._network = Network(self.path, scaling, name)
-        self._familiar = sources.familiar(self.path)
+        self._familiar = familiar.load(self.path)
         labels = sources.fitting(about.characters, self._network.n_classes, name or path)
         self.labels = tuple(filter(None, labels))  # Outputs without one mean nothing.
         # Of the network's outputs, those of `labels`.
@@ -165,6 +165,8 @@ class Recognizer:
         if strokes is not None:
             seen = preprocessing.from_strokes(strokes, self.framing)
             threshold = self.thresholds.get("drawings", threshold)
+            if familiar.falls_apart(strokes):
+                found["several"] = "Two characters? Draw one at a time."
         else:
             from hcr.preprocessing import paper  # imports SciPy
 

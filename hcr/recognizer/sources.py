@@ -139,39 +139,6 @@ def about(path: Path | str, model: Path | None = None) -> About:
     return known
 
 
-class Familiar(NamedTuple):
-    """How characters look to a model, from the file beside it that benchmarks/unfamiliar.py writes.
-
-    An image is as far from them as its features are from the nearest reference of the class that is
-    predicted, by 1 - cosine (after Sun, Ming, Zhu and Li 2022, arXiv:2204.06507).
-    """
-
-    references: np.ndarray  # (m, d), of length 1
-    classes: np.ndarray  # (m,), of the references
-    scales: np.ndarray  # (n_classes,), by which the distance to one of a class is multiplied
-    images: float  # the distance up to which one is familiar
-    drawings: float
-
-    def distances(self, probabilities: np.ndarray, features: np.ndarray) -> np.ndarray:
-        """The distances (n,) of what the network gives: (n, n_classes) and (n, d)."""
-        lengths = np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-9)
-        far = 1 - features / lengths @ self.references.T
-        predicted = probabilities.argmax(axis=1)
-        far[self.classes != predicted[:, None]] = np.inf
-        return far.min(axis=1) * self.scales[predicted]
-
-
-def familiar(model: Path) -> Familiar | None:
-    """What the file beside `model` says of this very model."""
-    path = model.with_name("familiar.npz")
-    if not path.is_file():
-        return None
-    with np.load(path) as arrays:
-        known = {key: arrays[key] for key in arrays.files}
-    known["references"] = known["references"].astype(np.float32)
-    return Familiar(**known) if known.pop("sha256") == files.sha256(model) else None
-
-
 def check_labels(labels: Any, name: str = "Labels") -> tuple[str, ...]:
     """`labels` as a tuple of strings in the order of the outputs, "" for one that means nothing.
 
