@@ -102,11 +102,12 @@ def read_picture(
         reason = " ".join(str(error).replace(f" {str(path)!r}", "").split())[:200].rstrip(".:")
         if isinstance(error, UnidentifiedImageError):
             reason = f"{size:,} bytes that are none"
-        kind = TooLargeError if isinstance(error, Image.DecompressionBombError) else DataError
+        large = isinstance(error, Image.DecompressionBombError)
+        kind, remedy = (TooLargeError, "Make it smaller") if large else (DataError, "Save it anew")
         raise kind(
             f"{path or 'What is sent'} must be a whole picture ({', '.join(FORMATS)}), of at most "
             f"{MOST_BYTES:,} bytes and {most_pixels:,} pixels. "
-            f"Received: {reason or type(error).__name__}. Save it anew, as a smaller PNG."
+            f"Received: {reason or type(error).__name__}. {remedy}, as a PNG."
         ) from error
 
 

@@ -137,8 +137,15 @@ def _facts(
 def _lines(facts: dict[str, Any], top: int) -> list[str]:
     """The text after a picture's name: one line, or one for each of a page's."""
     if "lines" in facts:
-        texts = ["".join(e["answers"][0]["character"] for e in line) for line in facts["lines"]]
-        return [f"{i}: {text}" for i, text in enumerate(texts, 1)] or [" no answer"]
+        texts = []
+        for i, line in enumerate(facts["lines"], 1):
+            best = [each["answers"][0]["character"] for each in line]
+            others = [", ".join(each["alternatives"][1:]) for each in line]
+            unsure = [f"{x} ({y})" for x, y in zip(best, others, strict=True) if y]
+            texts.append(
+                f"{i}: {''.join(best)}" + f", not sure: {', '.join(unsure)}" * bool(unsure)
+            )
+        return texts or [" no answer"]
     ranked = [f"{e['character']} {100 * e['probability']:.1f} %" for e in facts["answers"][:top]]
     others = facts["alternatives"][1:] if top == 1 else []
     text = (", ".join(ranked) or "no answer") + (f" or {', '.join(others)}" if others else "")
