@@ -9,6 +9,7 @@ import pytest
 from ipycanvas.canvas import _CANVAS_MANAGER
 
 from hcr.datasets import drawings_file as own
+from hcr.errors import DataError
 from hcr.pad import Pad
 from hcr.pad.answers import heated
 from hcr.pad.surface import FINE, smooth
@@ -323,10 +324,11 @@ def test_what_is_refused_stays_on_the_pad(model, file, monkeypatch):
     meant._handle_custom_msg({"event": "submit"}, [])  # nothing is drawn: nothing is kept
     drag(pad, (10, 10), (10, 90))
     assert button.disabled
-    meant.value = "a\x07"
-    click(pad, "Keep")
+    for refused in ("\x07", "ßx", " "):
+        meant.value, pad.error = refused, None
+        meant._handle_custom_msg({"event": "submit"}, [])
+        assert isinstance(pad.error, DataError)
     assert 'role="alert"' in shown(pad)
-    assert not file.exists()
     meant.value, strokes = " & ", pad.strokes
     click(pad, "Keep")
     (kept,) = own.read()
@@ -341,6 +343,9 @@ def test_what_is_refused_stays_on_the_pad(model, file, monkeypatch):
     assert "ZeroDivisionError" in shown(pad)
     click(pad, "Take back")
     assert list(own.read()) == []
+    for meant in ("e\u0323\u0302", "क्ष", "✓\ufe0f", "<b>"):  # each counts as one
+        keep(pad, meant)
+    assert len(own.read()) == 4
 
 
 def test_a_pad_takes_back_what_was_kept_there(model, file):

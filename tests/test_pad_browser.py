@@ -265,17 +265,20 @@ def test_a_line_that_is_drawn_while_a_cell_runs_is_whole(pad, page):
     page.evaluate(ASLEEP)
     page.wait_for_function(f"{KERNEL_OF_PAGE}.status == 'busy'")
     pad.draw(line(*places))
+    said = pad.root.get_by_text("The kernel is busy")
+    said.wait_for()
     assert page.evaluate("window.awake") == "ok"
     pad.wait_for_points(len(places))
     for x, y in places:
         assert eventually(lambda x=x, y=y: pad.dark(x, y)), (x, y)
     assert not pad.dark(200, 60)  # and nowhere else
+    said.wait_for(state="detached")
 
 
 KERNEL_OF_PAGE = "jupyterapp.shell.currentWidget.sessionContext.session.kernel"
 ASLEEP = f"""
 () => {{
-    const code = "import time; time.sleep(1)";
+    const code = "import time; time.sleep(3)";
     window.awake = {KERNEL_OF_PAGE}.requestExecute({{code}}).done.then(it => it.content.status);
 }}
 """

@@ -11,6 +11,26 @@
     set(".hcr-paper", "role", "application");
     set(".hcr-paper", "aria-label", name);
     set(".hcr-status", "role", "status");
+    // ipywidgets counts the files behind the name of a button for them.
+    for (const text of pad.querySelector(".widget-upload")?.childNodes ?? [])
+      if (text.nodeType == 3) text.data = text.data.replace(/ \(\d+\)$/, "");
+    if (late && pad.querySelector(".hcr-answers") != unchanged) hide();
+  };
+  // The kernel draws the lines. Where it does not answer to a stroke soon, that is said.
+  let late = 0, unchanged = null;
+  const busy = document.createElement("div");
+  busy.className = "hcr-busy";
+  busy.setAttribute("role", "status");
+  busy.textContent = "The kernel is busy; your drawing will appear.";
+  const hide = () => {
+    clearTimeout(late);
+    late = 0;
+    busy.remove();
+  };
+  const expect = (canvas, event) => {
+    if (late || event.touches?.length > 1 || pad.querySelector(".widget-toggle-button.mod-active")) return;
+    unchanged = pad.querySelector(".hcr-answers");
+    late = setTimeout(() => canvas.isConnected && canvas.parentElement.append(busy), 700);
   };
   role();
   // It goes on: ipywidgets 7 makes the canvas anew where a keyboard leaves it.
@@ -23,9 +43,11 @@
   const answered = () => pad.querySelector('.hcr-answers[data-whole="true"]')?.dataset.points;
   let drawing = false, timer = 0;
   const begins = event => {
-    if (!event.target.closest(".hcr-paper")) return;
+    const canvas = event.target.closest(".hcr-paper");
+    if (!canvas) return;
     drawing = true;
     clearTimeout(timer);
+    expect(canvas, event);
   };
   const ends = event => {
     const canvas = event.target.closest(".hcr-paper");

@@ -6,7 +6,6 @@ the more alike they are. Classes that the network lacks can be taught, too. The 
 chosen on UNIPEN's validation contributors; docs/drawings.md has the figures.
 """
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from copy import copy
@@ -16,11 +15,12 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
+from hcr.errors import DataError
 from hcr.pad.answers import error_html, html
 from hcr.pad.controls import Models, button
 from hcr.pad.surface import Guard, Surface
 from hcr.preprocessing import from_strokes
-from hcr.preprocessing.labels import merge
+from hcr.preprocessing.labels import is_character, merge
 from hcr.recognizer import Recognizer
 
 STRENGTH = 4.0  # nats that an image equal to a kept one gains for its class
@@ -121,7 +121,10 @@ class Teaching:
     def _keep_drawing(self) -> None:
         strokes, character = self._surface.strokes, self._meant.value.strip()
         if not strokes or not character:
-            return
+            lacks = "no character" if strokes else "no drawing"
+            raise DataError(f"Keep needs a drawing and what you meant. Received: {lacks}.")
+        if not is_character(character) and character not in self._labels:
+            raise DataError(f"Keep needs one character. Received: {character!r:.40}. Type one.")
         name, size = self._name.value.strip() or None, self._surface.size
         self._mine.append(self._drawings.append(character, strokes, name, size))
         self._report(f"as {character}")
@@ -140,12 +143,12 @@ class Teaching:
         return own, [each if each in self._labels else merge(each) for each in names]
 
     def _teach(self) -> None:
-        begin, name = time.perf_counter(), self._models.base
+        name = self._models.base
         base, (own, classes) = self._models.load(name), self._own(self._drawings.saved()[0])
         images = np.stack([from_strokes(each.strokes, base.framing) for each in own])
         model, before, after = adapt(base, images, classes)
         self._models.add(f"{name} + my {len(own)} drawings", model)
-        self._report(html("learned", len(own), time.perf_counter() - begin, before, after))
+        self._report(html("learned", len(own), before, after))
 
     def _report(self, last: str) -> None:
         """Say how many there are, what has happened to the `last` one, and what to draw next."""

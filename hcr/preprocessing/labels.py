@@ -147,6 +147,16 @@ def is_class(name: str) -> bool:
     return printable and 0 < len(name.strip()) == len(name) <= LONGEST_CLASS
 
 
+def is_character(name: str) -> bool:
+    """Whether a string is one character: with its marks, or a conjunct such as क्ष."""
+    # Marks belong to the character before; a virama or a joiner also joins the one behind.
+    bases, joined = 0, False
+    for point in name:
+        bases += not (joined or unicodedata.category(point)[0] == "M" or point in JOINERS)
+        joined = unicodedata.combining(point) == 9 or point == JOINERS[1]
+    return bases == 1 or len(name) == 1
+
+
 def _numbered(names: Sequence[str]) -> dict[str, str]:
     """The characters of label numbers; none where nothing tells their label set."""
     numbers = set(map(int, names))
@@ -170,9 +180,4 @@ def _character(name: str) -> str:
         return BYCLASS[int(sample[1]) - 1]
     if case := re.fullmatch("([a-z])[ _-](upper|capital|lower|small)([ _-]?case)?", name.lower()):
         return case[1].upper() if case[2] in ("upper", "capital") else case[1]
-    # Marks belong to the character before; a virama or a joiner also joins the one behind.
-    bases, joined = 0, False
-    for point in name:
-        bases += not (joined or unicodedata.category(point)[0] == "M" or point in JOINERS)
-        joined = unicodedata.combining(point) == 9 or point == JOINERS[1]
-    return name if bases == 1 or len(name) == 1 else ""
+    return name if is_character(name) else ""
