@@ -3,7 +3,8 @@
 The drawings are kept with the network's features, as in Tip-Adapter (Zhang et al 2022,
 arXiv:2207.09519): an image speaks for the class of the kept one that it is most like, and the more,
 the more alike they are. Classes that the network lacks can be taught, too. The constants were
-chosen on UNIPEN's validation contributors; docs/drawings.md has the figures.
+chosen on UNIPEN's validation contributors; docs/drawings.md has the figures. To what looks as a
+known one does, a new class is held back (`KNOWN`), or it would take the clearest B for an ß.
 """
 
 from collections import Counter
@@ -25,7 +26,9 @@ from hcr.recognizer import Recognizer
 
 STRENGTH = 4.0  # nats that an image equal to a kept one gains for its class
 FOCUS = 10.0  # how fast that falls with the distance of the features, 1 - cosine
-UNSEEN = 0.1  # the probability from which a class begins that the network lacks
+UNSEEN = 0.25  # the probability from which a class begins that the network lacks
+KNOWN = 2.5  # nats that it loses where an image equals a reference of the answer in its place
+FAR = 0.1  # 1 - cosine to such a reference, where the model has none
 FEW = 3  # drawings that a model can be taught with
 ROUNDS = {"nothing": 0, "each once": 1, "each 3 times": 3, "each 10 times": 10}
 
@@ -41,11 +44,16 @@ class Taught:
 
     def __call__(self, images: np.ndarray, alone: bool = False) -> np.ndarray:
         """The probabilities; `alone` are the kept images, each without itself."""
-        p, gains = self._base.predict(images), self._unit(images) @ self.keys.T
-        gains = STRENGTH * np.exp(FOCUS * (gains - 1))
+        p, features = self._base.predict(images), self._unit(images)
+        gains = STRENGTH * np.exp(FOCUS * (features @ self.keys.T - 1))
         if alone:
             np.fill_diagonal(gains, 0)
-        unseen = np.full((len(p), len(self.labels) - p.shape[1]), UNSEEN)
+        far, known = np.full(len(p), FAR), self._base._familiar
+        if known:
+            best = self._base._columns[p.argmax(axis=1)]
+            far = known.distances(np.eye(len(known.scales))[best], features) / known.scales[best]
+        unseen = UNSEEN * np.exp(-KNOWN * np.exp(-FOCUS * far))[:, None]
+        unseen = np.repeat(unseen, len(self.labels) - p.shape[1], axis=1)
         logits = np.log(np.maximum(np.concatenate([p, unseen], axis=1), 1e-9))
         for value in np.unique(self.values):
             logits[:, value] += gains[:, self.values == value].max(axis=1)
@@ -59,11 +67,12 @@ class Taught:
 
 def adapt(
     base: Recognizer, images: np.ndarray, characters: Sequence[str]
-) -> tuple[Recognizer, int, int]:
+) -> tuple[Recognizer, list[int], list[str]]:
     """`base`, taught by uint8 (n, 28, 28) of these n `characters`; new ones join its labels.
 
-    Returns the adapted recognizer, and how many of the n are right before and after, each predicted
-    by what the others have taught. Raises `ModelError` where the model has no features.
+    Returns the adapted recognizer; how many of the n are right before and after, and before only,
+    each predicted by what the others have taught; and what they were taken for before, which may
+    now be taken for them. Raises `ModelError` where the model has no features.
     """
     taught, other = Taught(base, images, characters), copy(base)
     other._network, other.labels, other.temperature = taught, taught.labels, 1.0
@@ -74,9 +83,10 @@ def adapt(
         more = {"references": taught.keys, "classes": taught.values, "scales": wide}
         joined = {key: np.concatenate([getattr(known, key), each]) for key, each in more.items()}
         other._familiar = known._replace(**joined)
-    before, after = base.predict(images), taught(images, alone=True)
-    right = [int((p.argmax(axis=1) == taught.values).sum()) for p in (before, after)]
-    return other, *right
+    best = base.predict(images).argmax(axis=1)
+    before, after = (each == taught.values for each in (best, taught(images, True).argmax(axis=1)))
+    counts = [int(each.sum()) for each in (before, after, before & ~after)]
+    return other, counts, sorted({base.labels[i] for i in best[~before]})
 
 
 class Teaching:
@@ -146,9 +156,9 @@ class Teaching:
         name = self._models.base
         base, (own, classes) = self._models.load(name), self._own(self._drawings.saved()[0])
         images = np.stack([from_strokes(each.strokes, base.framing) for each in own])
-        model, before, after = adapt(base, images, classes)
+        model, counts, near = adapt(base, images, classes)
         self._models.add(f"{name} + my {len(own)} drawings", model)
-        self._report(html("learned", len(own), before, after))
+        self._report(html("learned", len(own), *counts, near))
 
     def _report(self, last: str) -> None:
         """Say how many there are, what has happened to the `last` one, and what to draw next."""
