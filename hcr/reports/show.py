@@ -143,7 +143,7 @@ def gain(
     numbers = {key: test[key] for key in ("difference", "low", "high")}
     gained, low, high = (100 * each for each in numbers.values())
     ends = f"95 %: {low:+z.1f} to {high:+z.1f}; n = {len(labels):,}, the same images for both"
-    was = evaluation.accuracy(labels, before), evaluation.balanced_accuracy(labels, before)
+    was = float(np.mean(labels == before)), evaluation.balanced_accuracy(labels, before)
     rows = [
         Result("start_accuracy", was[0], "Accuracy of the parent model", ".1%"),
         Result("start_balanced_accuracy", was[1], "Balanced accuracy of the parent model", ".1%"),
