@@ -441,7 +441,7 @@ def test_four_people_at_one_server_are_told_apart(chromium, voila, drawings, pla
                 pad.wait_for_points(0)
         pads[2].button("Learn now").click()
         pads[2].root.get_by_text("trained + my 3 drawings").last.wait_for()
-        pads[2].root.locator(".hcr-note", has_text="learned in").wait_for()
+        pads[2].root.locator(".hcr-note", has_text="learned").wait_for()
         assert pads[1].control("Model").locator("option").count() == 2
     kept = [(each["writer"], each["character"]) for each in place.lines()[before:]]
     assert kept == [(name, str(i)) for _ in range(3) for i, name in enumerate(NAMES)]
