@@ -163,14 +163,6 @@ def test_a_sheet_shows_its_images_in_their_places():
     assert len(frames(ax)) == 1
 
 
-def test_groups_leave_empty_places():
-    ax = plots.groups(IMAGES, [[4, -1], [6, 7, 8, 9]], ["a", "b"], each=2)
-    board = np.ma.filled(ax.images[0].get_array(), np.nan)
-    np.testing.assert_array_equal(board[2:30, 2:30], IMAGES[4])
-    assert np.isnan(board[:, 31:60]).all()
-    assert texts(ax) == ["a", "b"]
-
-
 def test_a_wrong_prediction_is_marked_and_says_what_is_true():
     ax = plots.predictions(IMAGES[:2], answers(["0", "1"], ["0", "7"], [0.987, 0.5]))
     assert texts(ax) == ["0 ✓\n98.7 %", "1 → 7 ✗\n50.0 %"]
@@ -230,16 +222,6 @@ def test_the_worst_recall_is_on_top_and_a_class_without_images_left_out():
     assert names[0] == ["9", "1,100"]
     assert len(names) == 9
     assert ax.get_ylim()[0] > ax.get_ylim()[1]
-
-
-def test_titles_and_means_say_what_was_measured():
-    assert "Before: ECE 2.13 %, log loss 0.1000" in texts(plots.reliability({"Before": bins()}))
-    ax = plots.risk_coverage(curve(), 0.99, curve().iloc[2499])
-    assert "50.0 % rejected: 98.75 %" in texts(ax)
-    assert max(len(line.get_xdata()) for line in ax.lines) < 700
-    panels = plots.robustness(corruptions()).axes
-    assert [ax.get_title(loc="left") for ax in panels[:3]] == ["blur", "noise", "mean"]
-    np.testing.assert_allclose(panels[2].lines[0].get_ydata(), 1 - 0.06 * np.arange(6))
 
 
 def test_strategies_that_differ_have_full_dots():

@@ -92,13 +92,6 @@ def test_a_wrong_argument_is_refused_before_anything_is_trained(data, tmp_path, 
     assert not list(tmp_path.iterdir())
 
 
-def test_probabilities_that_are_no_numbers_are_refused(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "predict", lambda net, images: np.full((len(images), 10), np.nan))
-    with pytest.raises(ModelError, match="NaN"):
-        compare(data, tmp_path, ["none"], [0])
-    assert not list(tmp_path.iterdir())
-
-
 def test_the_measures_by_hand():
     """Of three a and one b, `none` predicts two a; `cap` two a and the b."""
     right = {"none": np.array([[1, 1, 0, 0]], bool), "cap": np.array([[1, 1, 0, 1]], bool)}

@@ -46,38 +46,6 @@ def test_a_form_is_chosen_by_number_or_by_chance():
     assert {len(character("7", seed, 0.1, None)) for seed in range(30)} >= {1, 2}
 
 
-def test_rare_forms_are_drawn_a_quarter_as_often():
-    plain = [character("b", form=form) for form in range(n_forms("b"))]
-    rng = np.random.default_rng(0)
-    drawn = [character("b", rng, 0, form=None) for _ in range(1300)]
-    counts = [sum(same(drawing, form) for drawing in drawn) for form in plain]
-    # Plain, joined (rare), two of our own, and a rare one: of 3.5.
-    assert np.array(counts) / 1300 == pytest.approx(np.array([1, 0.25, 1, 1, 0.25]) / 3.5, abs=0.04)
-
-
-def test_a_hasty_writer_leaves_loops_open_and_does_not_always_lift_the_pen():
-    loops = [character("O", seed)[0] for seed in range(60)]
-    gaps = np.array([np.hypot(*(loop[0] - loop[-1])) for loop in loops])
-    assert 0.2 < (gaps < 0.05).mean() < 0.8
-    assert 0.08 < (gaps > 0.15).mean() < 0.4
-    bar_first = n_forms("T") - 1
-    assert {len(character("T", seed, form=bar_first)) for seed in range(60)} == {1, 2}
-    # The dot of an i stays a dot.
-    assert {len(character("i", seed, 2.0)) for seed in range(60)} == {2}
-
-
-def test_most_lean_to_the_right_and_variation_grows():
-    strokes = [character("1", seed, form=1)[0] for seed in range(40)]
-    leans = [stroke[0, 0] - stroke[-1, 0] for stroke in strokes]
-    assert 0.04 < np.median(leans) < 0.3
-    assert min(leans) < -0.05
-    spreads = [
-        np.std([from_strokes(character("B", seed, size)) for seed in range(20)], axis=0).mean()
-        for size in (0.3, 1.0, 2.0)
-    ]
-    assert 0 < spreads[0] < spreads[1] < spreads[2]
-
-
 def test_the_seed_decides():
     assert same(character("R", 7), character("R", np.random.default_rng(7)))
     assert not same(character("R", 7), character("R", 8))
