@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator
 
 from hcr.plots import look
 from hcr.plots.look import COLORS, SMALL, TEXT
@@ -85,7 +85,7 @@ def costs(frame: pd.DataFrame) -> Figure:
     in it is its row's, from 1. Times have a front for each machine. `frame` has the columns recipe,
     validation, validation_low, validation_high, machine, and each of `COSTS`, or NaN, and x_front.
     """
-    known = [name for name in COSTS if frame[name].notna().any()]
+    known = [name for name in COSTS if (frame[name] > 0).any()]
     figure = look.canvas(3.5 + 0.24 * -(-len(frame) // 3))
     panels = figure.subplots(1, max(len(known), 1), sharey=True, squeeze=False)[0]
     for ax, name in zip(panels, known, strict=False):
@@ -97,9 +97,16 @@ def costs(frame: pd.DataFrame) -> Figure:
             line = part.sort_values(name)
             ax.plot(line[name], line["validation"], color="#777777", drawstyle="steps-post")
         ax.set(xscale="log", xlabel=COSTS[name])
-        ax.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
+        least, most = frame[name][frame[name] > 0].agg(["min", "max"])
         look.thousands(ax.xaxis)
-        ax.margins(0.15)
+        if most >= 10_000:
+            ax.xaxis.set_major_formatter(EngFormatter(sep=""))
+        # At least a factor of 3, so that nearly equal costs look so; at most about 4 numbers.
+        wide = max((most / least) ** 0.15, (3 * least / most) ** 0.5)
+        ax.set_xlim(least / wide, most * wide)
+        subs = (1, 2, 5) if most / least < 10 else (1, 3) if most / least < 40 else (1,)
+        ax.xaxis.set_major_locator(LogLocator(subs=subs))
+        ax.margins(y=0.15)
         ax.grid()
         _numbers(ax, frame[name], frame["validation"], frame[f"{name}_front"])
     panels[0].set_ylabel(f"{BALANCED}, validation")

@@ -101,11 +101,13 @@ def groups(
     of a group are shown, and `columns` how many groups a row has. The rest is as in `sheet`.
     """
     height, width = images.shape[1:]
+    each = min(each, max(3, *map(len, groups), 0))
     tiles = np.full((len(groups), height, each * (width + SEAM) - SEAM), np.nan)
     for tile, members in zip(tiles, groups, strict=True):
+        left = (each - len(members[:each])) * (width + SEAM) // 2  # the caption is in the middle
         for i, index in enumerate(members[:each]):
             if index >= 0:
-                tile[:, i * (width + SEAM) :][:, :width] = images[index]
+                tile[:, left + i * (width + SEAM) :][:, :width] = images[index]
     return sheet(tiles, columns, captions, marked=marked)
 
 

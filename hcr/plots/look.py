@@ -62,10 +62,16 @@ def thousands(axis: Axis) -> None:
 
 
 def percents(axis: Axis) -> None:
-    """Write an axis' shares as 98 %, or as 98.4 % where it spans little."""
-    digits = 1 if abs(np.diff(axis.get_view_interval())) < 0.045 else 0
-    formatter = PercentFormatter(1, digits, symbol=" %")
-    axis.set(major_formatter=formatter, minor_formatter=NullFormatter())
+    """Write an axis' shares as 98 %, or as 98.4 % where its steps are not whole."""
+    axis.set(major_formatter=_Percents(1, symbol=" %"), minor_formatter=NullFormatter())
+
+
+class _Percents(PercentFormatter):
+    def set_locs(self, locs: np.ndarray) -> None:
+        super().set_locs(locs)
+        shares = 100 * np.asarray(locs)
+        exact = (d for d in range(2) if np.allclose(shares, shares.round(d), rtol=0, atol=1e-6))
+        self.decimals = next(exact, 2)
 
 
 def name_ticks(axis: Axis, places: np.ndarray, names: Iterable[str]) -> None:

@@ -417,7 +417,7 @@ def _with_intervals(frame: pd.DataFrame, formats: Mapping[str, str]) -> pd.DataF
             form = formats.get(name) or formats.get(stem.removesuffix("_")) or ".1%"
             ends = zip(frame[name], frame[f"{stem}high"], strict=True)
             texts = [
-                f"{low:{form}}{NBSP}to{NBSP}{high:{form}}".replace("%", "") if low == low else ""
+                f"{low:{form}}{NBSP}to {high:{form}}".replace("%", "") if low == low else ""
                 for low, high in ends
             ]
             columns[f"{stem.rstrip('_')}, 95 %".lstrip(", ")] = list(map(typeset, texts))

@@ -26,7 +26,15 @@
     return made;
   };
 
-  // Any figure in a window of its own, as large as that; "+" and "-" beyond it.
+  // What scrolls sideways pales at its right edge until its end is in view.
+  for (const box of document.querySelectorAll(".hcr-scroll, .hcr-table, .box")) {
+    const look = () =>
+      box.classList.toggle("more", box.scrollLeft + box.clientWidth < box.scrollWidth - 4);
+    box.addEventListener("scroll", look, { passive: true });
+    new ResizeObserver(look).observe(box);
+  }
+
+  // Any figure in a window of its own, first whole; a click, "+" and "-" change its size.
   const full = make("dialog", "full");
   const tools = make("form", "");
   tools.method = "dialog";
@@ -52,7 +60,14 @@
     const copy = image.cloneNode();
     const [width, height] = [image.getAttribute("width"), image.getAttribute("height")].map(Number);
     const most = Math.min(innerWidth - 48, ((innerHeight - 120) * width) / height);
-    copy.style.cssText = `width:${Math.max(width, most, 1.25 * image.offsetWidth)}px;height:auto`;
+    copy.style.cssText = `width:${most}px;height:auto`;
+    if (!reaction) {
+      copy.addEventListener("click", () => {
+        const whole = copy.offsetWidth < most + 1;
+        copy.style.width = `${whole ? Math.max(1.5 * width, 2 * most) : most}px`;
+        copy.style.cursor = whole ? "zoom-out" : "";
+      });
+    }
     full.setAttribute("aria-label", image.alt);
     frame.replaceChildren(copy);
     full.showModal();
