@@ -121,6 +121,11 @@ def test_recipes_that_differ_in_a_rare_lever_say_which(outputs):
     (group,) = evaluation.compare().groups
     expected = {"recipe": ["clipped", "plain"], "clipnorm": ["0.5", "–"]}
     assert group.differing.to_dict("list") == expected
+    edit = {"edited": {"model": "mine"}, "before": {"02_balance": {"strategy": "cap"}}}
+    runs.update(outputs / "plain", lambda record: record["stages"]["03_train"].update(edit))
+    (group,) = evaluation.compare().groups
+    expected |= {"strategy": ["none", "cap"], "model": ["hcr_small", "mine"]}
+    assert group.differing.to_dict("list") == expected
 
 
 def test_seeds_of_one_recipe_are_gathered_into_mean_spread_and_interval(outputs):

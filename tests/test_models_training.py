@@ -475,6 +475,8 @@ def test_a_layer_an_augmentation_a_loss_and_an_optimizer_of_ones_own():
     how |= {"optimizer": keras.optimizers.SGD(0.05), "net": net, "augment": augment}
     result = models.train(trained.data(), trained.recipe(epochs=2), **how)
     assert result.net.name == "mine"
+    plan = balancing.plan(trained.data().train.labels)
+    assert len(models.edited(trained.data(), trained.recipe(), plan, **how)) == 4
     assert result.history["loss"].is_monotonic_decreasing
 
 

@@ -145,11 +145,9 @@ class Group:
 
     @cached_property
     def differing(self) -> pd.DataFrame:
-        """A row a recipe: recipe, and as text each parameter that differs; a dash: it had none."""
+        """A row a recipe: recipe, and as text each parameter that differs; a dash: none."""
         given = pd.DataFrame([recipe.runs[0]["given"] for recipe in self.recipes], dtype=object)
-        known = [[name in recipe.runs[0]["given"] for name in given] for recipe in self.recipes]
-        text = given.map(lambda value: "null" if value is None else str(value)).where(known, "–")
-        text = text.loc[:, text.nunique() > 1]
+        text = given.map(str).where(given.notna(), "–").loc[:, lambda text: text.nunique() > 1]
         text.insert(0, "recipe", [recipe.label for recipe in self.recipes])
         return text
 
@@ -323,7 +321,9 @@ def _read(name: str, folder: Path) -> dict[str, Any]:
             f"A run's scores must be those of its own model. Received: those of {model!r}. Run its "
             "04_evaluate again with pretrained=run."
         )
-    training, data = stages.get("03_train", {}), record.get("data") or {}
+    entry, data = record["stages"].get("03_train", {}), record.get("data") or {}
+    stages |= entry.get("before", {})  # by hand: of the run whose files it read
+    training, edited = stages.get("03_train", {}), entry.get("edited") or {}
     levers = training | (training.get("recipe") or {})
     parents = f"{levers.get('start') or ''},{levers.get('teacher') or ''}".split(",")
     parents = [parent.strip().removeprefix("outputs/") for parent in parents]
@@ -350,8 +350,8 @@ def _read(name: str, folder: Path) -> dict[str, Any]:
         "path": folder,
         "n": len(labels),
         "seed": int(training.get("seed", record.get("seed")) or 0),
-        "given": _parameters(folder, stages),
-        "network": str(training.get("model")),
+        "given": _parameters(folder, stages) | edited,
+        "network": str(edited.get("model", training.get("model"))),
         "builds_on": ", ".join(dict.fromkeys(filter(None, parents))),
         "data_facts": data,
         "data": f"{data.get('name') or 'unknown'}{caveat}",

@@ -28,7 +28,7 @@ _MODULES = {
     "objective": "loss optimizer",
     "recipe": "Recipe",
     "study": "compare_strategies",
-    "training": "TrainingResult code_digest progress train train_steps validate",
+    "training": "TrainingResult code_digest edited progress train train_steps validate",
 }
 _PLACES = {name: f"{module}:{name}" for module, names in _MODULES.items() for name in names.split()}
 __all__ = ["MODELS", *_PLACES]

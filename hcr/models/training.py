@@ -160,6 +160,22 @@ def train(
     return TrainingResult(net, history, best_epoch, best, now, parent)
 
 
+def edited(data: Dataset, recipe: Recipe, plan: Plan, net, augment, loss, optimizer) -> dict:
+    """Which of these arguments of `train` are not the recipe's: name and digest, by parameter."""
+    n_classes, steps = len(data.characters), -(-len(plan) // recipe.batch_size) * recipe.epochs
+    pairs = {
+        "model": (net, build(recipe.model, n_classes, recipe.seed)),
+        "augmentation": (augment, augmentation(recipe.augmentation, recipe.seed)),
+        "loss": (loss, objective.loss(recipe, plan, data.train, n_classes)),
+        "optimizer": (optimizer, objective.optimizer(recipe, steps)),
+    }
+    return {
+        key: f"{part.name if key == 'model' else part and type(part).__name__} ({digest[:6]})"
+        for key, (part, usual) in pairs.items()
+        if (digest := _digest(part)) != _digest(usual)
+    }
+
+
 def train_steps(
     recipe: Recipe, train: Split, plan: Plan, n_classes: int, steps: int
 ) -> keras.Model:
@@ -362,16 +378,23 @@ def _logit_bias(net: keras.Model) -> keras.Variable:
 
 def _key(net: keras.Model, recipe: Recipe, data: Dataset, plan: Plan, *parts) -> str:
     """A digest of all that the trained weights follow from; of `parts`, settings alone."""
-    structure = net.to_json()
-    for i, layer in enumerate([net, *net.layers]):  # Keras counts names up within a process.
-        structure = structure.replace(f'"{layer.name}"', f'"{i}"')
     settings = {key: value for key, value in asdict(recipe).items() if key != "start"}
     if recipe.teacher:
         settings["teacher"] = _weights(teacher(recipe.teacher, len(data.characters)))
-    texts = [_lasting(keras.saving.serialize_keras_object(part)) for part in parts]
     arrays = [each.tobytes() for each in (plan.indices, plan.weights)]
-    digests = [data.train.digest, data.validation.digest, code_digest(recipe.model)]
-    return files.digest(settings, structure, _weights(net), texts, *arrays, plan.tau, digests)
+    digests = [data.train.digest, data.validation.digest, *map(_digest, (net, *parts))]
+    digests.append(code_digest(recipe.model))
+    return files.digest(settings, _weights(net), *arrays, plan.tau, digests)
+
+
+def _digest(part) -> str:
+    """Of a network's layers, or of another part's settings, without names."""
+    if isinstance(part, keras.Sequential) or not isinstance(part, keras.Model):
+        return files.digest(_lasting(keras.saving.serialize_keras_object(part)))
+    structure = part.to_json()
+    for i, layer in enumerate([part, *part.layers]):  # Keras counts names up within a process.
+        structure = structure.replace(f'"{layer.name}"', f'"{i}"')
+    return files.digest(structure)
 
 
 def _lasting(value):

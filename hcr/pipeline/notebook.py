@@ -68,7 +68,7 @@ def save_as(name: str) -> None:
 
     target = runs.outputs() / specs.check_run(name, "save_as")
     if target.exists():
-        raise RunError(f"A run is saved under a new name. Received: {name!r}. Choose another.")
+        raise RunError(f"Save it under a new name. Received: {name!r}, which exists. Use another.")
     aside = target.with_name(f".{os.getpid()}-{name}")
     try:
         kept = shutil.ignore_patterns(".*", "checkpoints")

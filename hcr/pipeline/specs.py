@@ -104,8 +104,8 @@ def parse_overrides(options: Iterable[str]) -> dict[str, dict[str, Text]]:
         stage, _, key = (each.strip() for each in target.partition("."))
         if not (stage and key and text.strip()) or key in values.setdefault(stage, {}):
             raise ParameterError(
-                "An override must be -p STAGE.key=value or -p shared.key=value, each once; null is "
-                f"none, '\"\"' an empty string. Received: {shown(option)}."
+                "Write -p STAGE.key=value, as 03_train.epochs=3, or -p shared.key=value, once; "
+                f"null is none, '\"\"' an empty string. Received: {shown(option)}."
             )
         values[stage][key] = Text(text.strip())
     return values
@@ -267,9 +267,10 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         values = _load(path.read_bytes().decode("utf-8-sig"))
     except (OSError, ValueError) as error:
+        problem = getattr(error, "strerror", None) or error
         names = [str(each) for each in Path("params").glob("*.yaml")]
         hint = nearest(f"params/{path.stem}.yaml", names) if names else ""
-        raise ParameterError(f"The params file {place} cannot be read: {error}.{hint}") from error
+        raise ParameterError(f"The params file {place} cannot be read: {problem}.{hint}") from error
     except ParameterError as error:
         raise ParameterError(f"{place}, {error}") from error
     if not isinstance(values, dict):

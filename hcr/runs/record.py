@@ -142,6 +142,8 @@ def open(name: str, stage: str, needs: Sequence[str] = (), **entries: Any) -> Ru
         run.source = next((f for f in folders if all((f / file).is_file() for file in needs)), None)
         if run.source not in (None, run.folder):
             note = f"; {', '.join(needs)} taken from {shown(run.source)}"
+            stages = read(run.source).get("stages", {}).items()
+            entries["before"] = {key: x.get("parameters", {}) for key, x in stages if key < stage}
 
     reads = [(file, (run.source or run.folder) / file) for file in entries.get("reads", ())]
     inputs = {file: files.sha256(path) for file, path in reads if path.is_file()}
@@ -168,8 +170,8 @@ def check_name(name: str) -> str:
     """Return `name` where it can name a run's folder; raise `RunError` otherwise."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise RunError(
-            "A run's name must be at most 100 letters, digits, '.', '_' or '-', a letter or digit "
-            f"first, no '.' last, and no device of Windows. Received: {name!r}. Choose another."
+            "A run's name must be at most 100 letters, digits, '.', '_' or '-', no blank, a letter "
+            f"or digit first, no '.' last, no Windows device. Received: {name!r}. Choose another."
         )
     return name
 
