@@ -46,15 +46,6 @@ def test_a_form_is_chosen_by_number_or_by_chance():
     assert {len(character("7", seed, 0.1, None)) for seed in range(30)} >= {1, 2}
 
 
-def test_the_seed_decides():
-    assert same(character("R", 7), character("R", np.random.default_rng(7)))
-    assert not same(character("R", 7), character("R", 8))
-    plain = character("4")
-    plain[0][:] = 99  # a caller cannot change it for the next
-    assert not same(plain, character("4"))
-    assert same(character("4"), character("4", 1, variation=0))
-
-
 @pytest.mark.parametrize("placement", PLACEMENTS)
 def test_a_drawing_is_placed_on_the_pad(placement):
     size, edge = PLACEMENTS[placement]
