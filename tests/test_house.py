@@ -192,7 +192,7 @@ def test_a_notebook_has_its_form(path):
         tree = ast.parse(cell.source)
         assert not {name.split(".")[0] for name in imports(tree)} & HEAVY
         for node in ast.walk(tree):
-            assert not isinstance(node, ast.ClassDef)
+            assert not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 assert not absolute.match(node.value), node.value
     assert (max(sizes) <= 25, median(sizes) <= 6) == (True, True), sizes

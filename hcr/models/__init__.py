@@ -21,7 +21,7 @@ MODELS = {
 }
 
 _MODULES = {
-    "architectures": "build builder classifier image_input multiply_adds summary",
+    "architectures": "build builder classifier image_input multiply_adds patch_below summary",
     "augment": "augmentation vary",
     "backend": "precision predict",
     "convert": "copy_weights export load save",

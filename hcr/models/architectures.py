@@ -5,9 +5,11 @@ which is a layer here, and the number of classes are ours. In brackets: paramete
 number of classes. How each is trained stands in its params file.
 """
 
+from collections.abc import Sequence
 from math import prod
 from pkgutil import resolve_name
 
+import numpy as np
 import pandas as pd
 
 from hcr.errors import ModelError, nearest
@@ -249,3 +251,21 @@ def _as_pytorch(fan_in: int) -> dict[str, initializers.Initializer]:
         "kernel_initializer": initializers.RandomUniform(-limit, limit),
         "bias_initializer": initializers.RandomUniform(-limit, limit),
     }
+
+
+def patch_below(
+    layer: keras.layers.Conv2D, before: np.ndarray, place: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the number of a convolution at a `place`, (row, column, channel), is made of.
+
+    `before` is the layer's input, (height, width, channels). Returns the patch's first row and
+    column in it, below 0 on a padded border; the patch, (height, width, channels); and its products
+    with the kernel, of the same shape, which with the bias add up to the number.
+    """
+    size, stride = np.array(layer.kernel_size), np.array(layer.strides)
+    wanted = (np.array(layer.output.shape[1:3]) - 1) * stride + size
+    border = np.maximum(wanted - before.shape[:2], 0) if layer.padding == "same" else 0 * size
+    first, (row, column) = border // 2, np.array(place[:2]) * stride
+    padded = np.pad(before, [*zip(first, border - first, strict=True), (0, 0)])
+    patch = padded[row : row + size[0], column : column + size[1]]
+    return (row, column) - first, patch, patch * layer.get_weights()[0][..., place[2]]

@@ -9,11 +9,14 @@ import numpy as np
 import pandas as pd
 from IPython.display import display
 from matplotlib.axes import Axes
+from PIL import Image, ImageOps
 
 from hcr import plots, reports
 from hcr.datasets import Split
-from hcr.preprocessing import EMNIST, Framing, from_strokes
+from hcr.errors import DataError
+from hcr.preprocessing import EMNIST, SIDE, Framing, from_strokes, read_ink
 from hcr.preprocessing.synthesis import place_on_pad
+from hcr.recognizer import Recognition, Recognizer, draw_page
 from hcr.runs import Run
 
 PAGE = 40
@@ -117,6 +120,65 @@ def drawings(
 
     button.on_click(clicked)
     return box
+
+
+def picture_steps(
+    sources: Mapping[str, Any], answers: Mapping[str, Recognition], columns: int = 2
+) -> Axes:
+    """Of each picture itself, its lightness, its ink and its 28x28 image, and the answer.
+
+    Takes what `Recognizer.recognize` takes, and its answers, by name.
+    """
+    side, tiles, captions = 5 * SIDE, [], []
+    for name, answer in answers.items():
+        picture, ink = draw_page(sources[name]), read_ink(sources[name])[0]
+        image = Image.fromarray(255 - answer.image).resize((side, side), Image.Resampling.NEAREST)
+        steps = [picture, picture.convert("L"), Image.fromarray(np.uint8(255 * (1 - ink))), image]
+        steps = [ImageOps.pad(each.convert("RGB"), (side, side), color="white") for each in steps]
+        tiles.append(np.hstack([ImageOps.expand(each, 2, "lightgray") for each in steps]) / 255)
+        best = [f"{label}, {share:.1%}" for label, share in answer.ranked[:1]] or ["no ink"]
+        captions.append(f"{name}: {'several' if 'several' in answer.warnings else best[0]}")
+    titles = ["picture, lightness, ink, image"] * columns
+    return plots.sheet(tiles, columns, captions, titles=titles)
+
+
+def upload(model: Recognizer) -> widgets.VBox:
+    """A button for pictures; below it, at once, their steps, or what is wrong with them."""
+    button = widgets.FileUpload(accept="image/*", multiple=True, description="Pictures")
+    shown = widgets.Output()
+
+    def sent(change: dict[str, Any]) -> None:
+        files = change["new"]  # of ipywidgets 7 a dictionary
+        files = files if isinstance(files, dict) else {each["name"]: each for each in files}
+        shown.clear_output()
+        with shown:  # what goes wrong is shown, too
+            for name, each in files.items():
+                content = bytes(each["content"])
+                try:
+                    answer = model.recognize(content)
+                    display(picture_steps({name: content}, {name: answer}, 1).figure)
+                except DataError as error:
+                    print(f"{name}: {error}")
+
+    button.observe(sent, "value")
+    return widgets.VBox([button, shown])
+
+
+def quiz(images: np.ndarray, said: list[str]) -> widgets.HBox:
+    """Ask what each of `images`, (n, 28, 28), is, one key each; the answers go to `said`."""
+    shown, field = widgets.Output(), widgets.Text(placeholder="type here")
+
+    def ask(change: dict[str, Any]) -> None:
+        said.extend(change["new"][-1:])
+        field.value, field.disabled = "", len(said) == len(images)
+        field.description = f"{len(said)} of {len(images)}"
+        shown.clear_output(wait=True)
+        with shown:
+            display(plots.sheet(images[len(said) :][:1], 6).figure)
+
+    field.observe(ask, "value")
+    ask({"new": ""})
+    return widgets.HBox([field, shown])
 
 
 def _by_pair(frame: pd.DataFrame, one: str, other: str, words: str) -> dict[str, np.ndarray]:
