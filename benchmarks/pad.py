@@ -219,8 +219,7 @@ def people(n: int) -> None:
                     begin = time.perf_counter()
                     pad.wait_for_points(sum(map(len, drawing)))
                     took.append(time.perf_counter() - begin)
-                    pad.control("You meant").fill("012"[i])
-                    pad.button("Keep").and_(pad.page.locator(":enabled")).click()
+                    pad.keep("012"[i])
                     pad.wait_for_points(0)
             after = server.kernels() / n / 2**20
         lines = [json.loads(line) for line in (kept / "drawings.jsonl").open()]

@@ -255,6 +255,11 @@ class PadPage:
             [float(x), float(y), SIZE],
         )
 
+    def keep(self, label: str) -> None:
+        """Keep what is drawn as `label`."""
+        self.control("You meant").fill(label)
+        self.button("Keep").and_(self.page.locator(":enabled")).click()
+
     def button(self, name: str) -> Any:
         """The button of that name."""
         return self.root.get_by_role("button", name=name, exact=True)

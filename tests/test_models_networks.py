@@ -223,3 +223,14 @@ def test_lines_get_thicker_or_thinner():
     # Four pixels wide: at most half of one more on either side, at least half of one less.
     assert 4.85 < widths.max() <= 5
     assert 3 <= widths.min() < 3.15
+
+
+@pytest.mark.parametrize(("padding", "strides"), [("same", 1), ("same", 2), ("valid", (2, 1))])
+def test_a_convolutions_number_is_the_sum_of_its_patchs_products(padding, strides):
+    inputs = keras.Input((7, 8, 2))
+    layer = keras.layers.Conv2D(3, (3, 2), strides, padding, use_bias=False)
+    before = np.random.default_rng(0).random((7, 8, 2))
+    after = np.array(keras.Model(inputs, layer(inputs))(before[None]))[0]
+    for place in np.ndindex(after.shape):
+        _, _, products = models.patch_below(layer, before, place)
+        assert products.sum() == pytest.approx(after[place], abs=1e-5)

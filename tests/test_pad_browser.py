@@ -435,8 +435,7 @@ def test_four_people_at_one_server_are_told_apart(chromium, voila, drawings, pla
             for pad, (label, strokes) in zip(pads, drawings, strict=False):
                 pad.empty()
                 pad.draw(strokes)
-                pad.control("You meant").fill(label)
-                pad.button("Keep").and_(pad.page.locator(":enabled")).click()
+                pad.keep(label)
                 pad.root.locator(".hcr-note", has_text=f"(as {label})").wait_for()
                 pad.wait_for_points(0)
         pads[2].button("Learn now").click()

@@ -1,13 +1,17 @@
 """Looking through images: live controls by hand, a still figure in a report."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import PROJECT
 from matplotlib import pyplot
 from PIL import Image
 
 from hcr import datasets, runs
 from hcr.preprocessing import synthesis
+from hcr.recognizer import Recognizer
 from hcr.reports import galleries
 
 DIGITS = tuple("0123456789")
@@ -93,3 +97,21 @@ def test_drawings_are_a_figure(reported):
     how["recognize"] = lambda strokes: [("3", 0.75)]
     output = galleries.drawings(reported, lambda: (strokes, "38"), **how)
     assert "P.</figcaption>" in output.html
+
+
+def test_uploads_are_answered_at_once_and_a_quiz_takes_a_key_an_image(split, monkeypatch, capsys):
+    drawn, said = [], []
+    monkeypatch.setattr(galleries, "display", drawn.append)
+    button, _ = galleries.upload(Recognizer.load("emnist")).children
+    content = (PROJECT / "examples" / "pictures" / "ballpoint.jpg").read_bytes()
+    sent = {"7.jpg": content, "torn.jpg": content[:99]}
+    about = {"type": "", "size": 9, "last_modified": datetime.now(UTC)}
+    button.value = [about | {"name": name, "content": each} for name, each in sent.items()]
+    assert any(each.get_text().startswith("7.jpg: 7") for each in drawn[0].axes[0].texts)
+    assert (len(drawn), "torn.jpg: " in capsys.readouterr().out) == (1, True)
+    field, _ = galleries.quiz(split.images[:2], said).children
+    for key in "7x":
+        assert not field.disabled
+        field.value = key
+    assert (said, field.value, field.disabled) == (["7", "x"], "", True)
+    pyplot.close("all")
