@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from browser import find_chromium
+from browser import find_chromium, launched
+
+from hcr.recognizer import PRETRAINED
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -162,3 +164,19 @@ def command(capsys, tmp_path) -> Callable[..., Finished]:
         return Finished(code, captured.out, captured.err, tmp_path / "outputs")
 
     return run
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with launched() as running:
+        yield running
+
+
+@pytest.fixture
+def run(tmp_path) -> Path:
+    """A copy of a model's folder, for breaking."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in ("model.tflite", "labels.json"):
+        shutil.copy(PRETRAINED["mnist"] / name, folder)
+    return folder

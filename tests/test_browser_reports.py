@@ -12,12 +12,6 @@ PAGES = ("01_eda", "index", "03_train", "evil", "evil_index", "../index")
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    with browser.launched() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A run's folder with the pages `PAGES`, and one of a table."""
     with pytest.MonkeyPatch.context() as patch:

@@ -70,12 +70,6 @@ def place(tmp_path_factory) -> Place:
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    with browser.launched() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def lab(place):
     with live.lab(place.folder / "files", **place.variables) as server:
         yield server

@@ -38,16 +38,6 @@ def pictures() -> np.ndarray:
     return found
 
 
-@pytest.fixture
-def run(tmp_path) -> Path:
-    """A copy of a model's folder, for breaking."""
-    folder = tmp_path / "run"
-    folder.mkdir()
-    for name in ("model.tflite", "labels.json"):
-        shutil.copy(PRETRAINED["mnist"] / name, folder)
-    return folder
-
-
 def one_line(error: pytest.ExceptionInfo, *words: object) -> None:
     text = str(error.value)
     assert "\n" not in text
