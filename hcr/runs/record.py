@@ -243,9 +243,9 @@ def finished(folder: Path | None = None, trained: bool = False) -> list[Path]:
         with suppress(RunError):
             record = read(path.parent)
             stands = record.get("status") == "done" and path.parent.name != LAB
-            if trained and record.get("status") in ("partial", "by hand"):
+            if trained and record.get("status") in ("partial", BY_HAND):
                 stage = record.get("stages", {}).get("03_train", {})
-                stands = stage.get("status") in ("done", "by hand")
+                stands = stage.get("status") in ("done", BY_HAND)
             if stands and "kind" not in record:
                 runs.append((str(record.get("finished") or ""), path.parent))
     return [path for _, path in sorted(runs, reverse=True)]
