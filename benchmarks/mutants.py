@@ -147,7 +147,7 @@ MUTANTS = [
     ("resume", "if state[\"key\"] != key:", "if False:"),
     ("resume", "if seal != files.digest(state, *(each.tobytes() for each in arrays.values())):", "if False:"),
     ("resume", "row[\"val_balanced_accuracy\"] > best:", "row[\"val_balanced_accuracy\"] >= best:"),
-    ("resume", "np.random.default_rng([seed, epoch]).permutation(len(plan))", "np.random.default_rng([seed]).permutation(len(plan))"),
+    ("resume", "np.random.default_rng([recipe.seed, i + 1]).permutation(n)", "np.random.default_rng([recipe.seed]).permutation(n)"),
     ("resume", "for each in (plan.indices, plan.weights)]", "for each in (plan.indices,)]"),
     ("recognizer", "(probabilities / highest) ** (1 / temperature)", "(probabilities / highest) ** temperature"),
     ("recognizer", "if not seen.any():", "if False:"),

@@ -143,6 +143,10 @@ LEVERS = {
     },
     "distilled": {"teacher": "run", "loss": "balanced_softmax", "precision": PRECISION},
     "clipped": {"clipnorm": 0.1, "schedule": "plateau", "plateau_patience": 0},
+    "descended": {
+        "optimizer": "sgd", "momentum": 0.3, "dropout": 0.4, "steps_per_epoch": 3,
+        "learning_rate": 0.1, "clipnorm": 0.5,
+    },
     "started": {"start": "run", "model": "hcr_small", "learning_rate": 1e-4},
 }  # fmt: skip
 
@@ -252,6 +256,26 @@ def test_a_recipe_that_cannot_be_is_refused():
     for key, word in (("augmentation", "affine"), ("loss", "balanced_softmax")):
         with pytest.raises(ParameterError, match=word):
             trained.recipe(**{key: word[:-2]})
+    for changed, word in (({"momentum": 0.9}, "sgd"), ({"optimizer": "adamw"}, "weight_decay")):
+        with pytest.raises(ParameterError, match=word):
+            trained.recipe(**changed)
+    with pytest.raises(ParameterError, match="dropout"):
+        trained.train(model="mnist_nist", dropout=0.2)
+
+
+def test_dropout_of_the_recipe_is_that_of_the_network():
+    rates = [
+        layer.rate
+        for layer in trained.train(**SMALL, epochs=1, dropout=0.5).net.layers
+        if isinstance(layer, keras.layers.Dropout)
+    ]
+    assert rates == [0.5]
+
+
+def test_adam_with_weight_decay_is_adamw():
+    how = {**SMALL, "epochs": 1, "weight_decay": 0.1}
+    nets = [trained.train(**how, optimizer=name).net for name in ("adam", "adamw")]
+    assert trained.same_weights(*nets)
 
 
 def test_a_loss_or_probabilities_that_are_no_numbers_end_it(tmp_path):
@@ -268,9 +292,15 @@ def test_an_epoch_holds_each_image_of_the_plan_once_in_an_order_of_seed_and_epoc
     train = trained.data().train
     plan = balancing.plan(train.labels, "oversample", per_class=50)
     plan = balancing.Plan(plan.indices, 1 + train.labels[plan.indices].astype(np.float32), "")
-    orders = [training._order(seed, epoch, plan) for seed, epoch in ((0, 1), (0, 2), (1, 1))]
+    recipes = [trained.recipe(seed=seed) for seed in (0, 0, 1)]
+    orders = [training._order(*each, 500) for each in zip(recipes, (1, 2, 1), strict=True)]
     assert len({order.tobytes() for order in orders}) == 3
     assert sorted(orders[0]) == list(range(500))
+    # Epochs of 3 steps are stretches of the same passes.
+    short = [trained.recipe(batch_size=90, steps_per_epoch=3)] * 4
+    drawn = np.concatenate([training._order(one, i + 1, 500) for i, one in enumerate(short)])
+    np.testing.assert_array_equal(drawn[:1000], np.concatenate(orders[:2]))
+    assert len(drawn) == short[0].steps(500) / trained.EPOCHS * 4 * 90
     batches = training.Batches(train.images, train.labels, plan, orders[0], 64)
     parts = zip(*(batches[i] for i in range(len(batches))), strict=True)
     images, labels, weights = map(np.concatenate, parts)

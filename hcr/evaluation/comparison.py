@@ -382,7 +382,9 @@ def _parameters(folder: Path, stages: dict[str, dict[str, Any]]) -> dict[str, An
     names = [field.name for field in fields(choice.DataChoice)]
     parameters = {name: options.get(name) for name in names if name != "seed"}
     for stage in ("02_balance", "03_train"):
-        own = stages.get(stage, {})
+        # What older runs' notebooks did not have yet counts as its default.
+        own = {"optimizer": "adam"} if stage == "03_train" else {}
+        own |= stages.get(stage, {})
         for key, value in (own | {"recipe": None} | (own.get("recipe") or {})).items():
             # What 02_balance trains for its study goes nowhere else.
             if key not in ("run", "thin", "recipe", *names) and not key.startswith("study"):

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from hcr.datasets import Dataset, leaks
-from hcr.errors import HcrError, ModelError
+from hcr.errors import HcrError, ModelError, ParameterError
 from hcr.evaluation import validation_drawings
 from hcr.models import backend
 from hcr.models.backend import keras, predict
@@ -122,13 +122,21 @@ def _rebuilt(plan: keras2.Plan) -> keras.Model:
     return keras.Model(tensors[0], tensors[plan.end])
 
 
-def copied(net: keras.Model, policy: str = "float32") -> keras.Model:
-    """A copy of `net` under a dtype policy, but for softmaxes and the last layer."""
+def copied(net: keras.Model, policy: str = "float32", dropout: float | None = None) -> keras.Model:
+    """A copy of `net` under a dtype policy, but for softmaxes and the last layer.
+
+    `dropout` is the new rate of its dropout layers. Raises `ParameterError` where it has none.
+    """
+    drops = [layer for layer in net.layers if isinstance(layer, keras.layers.Dropout)]
+    if dropout is not None and not drops:
+        rule = "dropout must go with a network that has a dropout layer"
+        raise ParameterError(f"{rule}. Received: {net.name}, without. Leave it out.")
 
     def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
         # Probabilities are compared and logged.
         exact = layer is net.layers[-1] or isinstance(layer, keras.layers.Softmax)
         options = {} if exact or policy == "float32" else {"dtype": policy}
+        options |= {} if dropout is None or layer not in drops else {"rate": dropout}
         return type(layer).from_config({**layer.get_config(), **options})
 
     copy_of_net = keras.models.clone_model(net, clone_function=copy)

@@ -108,22 +108,25 @@ class Distillation(keras.layers.Wrapper):
         return probabilities
 
 
-def optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Adam:
-    """Adam as `recipe` asks for it, for a training of so many steps.
+def optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+    """The optimizer that `recipe` asks for, for a training of so many steps.
 
     `clipnorm` is Keras': the gradient of each array of weights is shortened where it is longer.
     `weight_decay` is decoupled (Loshchilov and Hutter 2019, Decoupled weight decay regularization)
-    and spares biases and batch norms.
+    with every optimizer, and spares biases and batch norms: `adam` with it is `adamw`.
     """
     rate = recipe.learning_rate
     if recipe.schedule == "cosine":
         warm = {"warmup_target": rate, "warmup_steps": max(1, steps // 20)}
         decayed = max(1, steps - steps // 20)
         rate = keras.optimizers.schedules.CosineDecay(rate / 10, decayed, **warm)
-    decay = recipe.weight_decay or None
-    adam = keras.optimizers.Adam(rate, clipnorm=recipe.clipnorm, weight_decay=decay)
-    adam.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return adam
+    options = {"clipnorm": recipe.clipnorm, "weight_decay": recipe.weight_decay or None}
+    if recipe.optimizer == "sgd":
+        chosen = keras.optimizers.SGD(rate, momentum=recipe.momentum, **options)
+    else:
+        chosen = keras.optimizers.Adam(rate, **options)
+    chosen.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return chosen
 
 
 def plateau_rate(recipe: Recipe, losses: Iterable[float]) -> float:

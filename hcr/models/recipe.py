@@ -8,7 +8,7 @@ from hcr.errors import ParameterError, nearest
 
 # Name to what it does, of each parameter that is a choice.
 CHOICES = tomllib.loads(Path(__file__).with_name("recipe.toml").read_text("utf-8"))
-AUGMENTATIONS, SCHEDULES, LOSSES, KEEPS, PRECISIONS = CHOICES.values()
+AUGMENTATIONS, OPTIMIZERS, SCHEDULES, LOSSES, KEEPS, PRECISIONS = CHOICES.values()
 
 
 # The class bodies are read as text, too: default, [range or choices], help.
@@ -17,6 +17,11 @@ class Levers:
     """What is rarely changed: the parameter `recipe` of `03_train`."""
 
     label_smoothing: float = 0.0  # [0..1) share of each label that is spread over all classes
+    momentum: float = 0.0  # [0..1) of sgd: share of the last step that is made again
+    dropout: float | None = None  # [0..1) rate of the network's dropout layers; null: its own
+    steps_per_epoch: int | None = (
+        None  # [1..1000000] steps of an epoch; null: one pass over the plan
+    )
     clipnorm: float | None = None  # (0..] longest gradient of one array of weights; null: any
     plateau_patience: int = 2  # [0..1000] epochs without a lower loss that plateau waits for
     plateau_factor: float = 0.1  # (0..1) what plateau then multiplies the learning rate by
@@ -31,9 +36,10 @@ class Recipe(Levers):
     """How a network is trained, as in `03_train`. Raises `ParameterError` for an unknown name."""
 
     model: str = "hcr_small"  # a key of hcr.models.MODELS, or module:function
-    epochs: int = 8  # passes over the balancing plan
+    epochs: int = 8  # passes over the balancing plan, or each of steps_per_epoch
     batch_size: int = 64  # images per step
-    learning_rate: float = 2e-3  # peak learning rate of Adam
+    optimizer: str = "adam"  # a key of OPTIMIZERS
+    learning_rate: float = 2e-3  # peak learning rate
     schedule: str = "cosine"  # a key of SCHEDULES
     augmentation: str = "affine"  # a key of AUGMENTATIONS
     # So that the network ends with images as they are: He et al. (2019), Data augmentation
@@ -51,3 +57,13 @@ class Recipe(Levers):
             name = getattr(self, key)
             if name not in known:
                 raise ParameterError(f"There is no {key} {name!r}.{nearest(name, known)}")
+        if self.momentum and self.optimizer != "sgd":
+            rule = "momentum must go with the optimizer sgd; Adam has its own"
+            raise ParameterError(f"{rule}. Received: {self.optimizer}. Drop it, or take sgd.")
+        if self.optimizer == "adamw" and not self.weight_decay:
+            rule = "adamw must have a weight_decay above 0"
+            raise ParameterError(f"{rule}. Received: 0. Set one, as 0.05, or take adam.")
+
+    def steps(self, n: int) -> int:
+        """The steps of the whole training, on a plan of `n` images."""
+        return self.epochs * (self.steps_per_epoch or -(-n // self.batch_size))

@@ -5,7 +5,7 @@ import json
 import time
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -93,13 +93,13 @@ def train(
     check(net, net.name, n_classes)
     key = _key(net, recipe, data, plan, augment, loss, optimizer)
     # Whoever runs a cell again begins from the same weights, and so finds the checkpoint.
-    net = copied(net)
+    net = copied(net, dropout=recipe.dropout)
     loss = loss or objective.loss(recipe, plan, data.train, n_classes)
     labels = objective.labels(loss, data.train, n_classes)
     shift = plan.shift(data.train.labels, n_classes)
     if shift is not None:
         bias = _logit_bias(net)  # Where the prior cannot be taken out, training would be in vain.
-    steps = -(-len(plan) // recipe.batch_size) * recipe.epochs
+    steps = recipe.steps(len(plan))
     trainer, learner = _trainer(net, recipe, steps, augment, loss, optimizer, shift is not None)
     progress, scores, parent = Progress(), {}, None
     if recipe.start is not None:
@@ -123,7 +123,7 @@ def train(
                 break
             begun = time.perf_counter()
             _prepare(trainer, recipe, epoch, progress)
-            order = _order(recipe.seed, epoch, plan)
+            order = _order(recipe, epoch, len(plan))
             logs = _fit(trainer, Batches(data.train.images, labels, plan, order, recipe.batch_size))
             net.set_weights(objective.weights(learner))
             if shift is not None:
@@ -162,7 +162,7 @@ def train(
 
 def edited(data: Dataset, recipe: Recipe, plan: Plan, net, augment, loss, optimizer) -> dict:
     """Which of these arguments of `train` are not the recipe's: name and digest, by parameter."""
-    n_classes, steps = len(data.characters), -(-len(plan) // recipe.batch_size) * recipe.epochs
+    n_classes, steps = len(data.characters), recipe.steps(len(plan))
     pairs = {
         "model": (net, build(recipe.model, n_classes, recipe.seed)),
         "augmentation": (augment, augmentation(recipe.augmentation, recipe.seed)),
@@ -191,7 +191,8 @@ def train_steps(
     labels, n = objective.labels(loss, train, n_classes), steps * recipe.batch_size
     passes = -(-n // len(plan))
     # Numbered as in the published studies, whose first passes Keras had skipped.
-    orders = [_order(recipe.seed, passes + i, plan) for i in range(passes)]
+    one_pass = replace(recipe, steps_per_epoch=None)
+    orders = [_order(one_pass, passes + i, len(plan)) for i in range(passes)]
     order = np.concatenate(orders)[:n]
     _fit(trainer, Batches(train.images, labels, plan, order, recipe.batch_size))
     net.set_weights(objective.weights(learner))
@@ -290,9 +291,16 @@ class Batches(keras.utils.PyDataset):
         return self.images[indices], self.labels[indices], self.plan.weights[drawn]
 
 
-def _order(seed: int, epoch: int, plan: Plan) -> np.ndarray:
-    """The order of an epoch, from 1: int (n,), which follows from (seed, epoch) alone."""
-    return np.random.default_rng([seed, epoch]).permutation(len(plan))
+def _order(recipe: Recipe, epoch: int, n: int) -> np.ndarray:
+    """Which of a plan's `n` images an epoch, from 1, draws in which order: int (m,).
+
+    It follows from these alone. Epochs of `steps_per_epoch` are stretches of a row of passes.
+    """
+    size = (recipe.steps_per_epoch or 0) * recipe.batch_size or n
+    start, stop = (epoch - 1) * size, epoch * size
+    passes = range(start // n, -(-stop // n))
+    orders = [np.random.default_rng([recipe.seed, i + 1]).permutation(n) for i in passes]
+    return np.concatenate(orders)[start - passes[0] * n :][:size]
 
 
 def _prepare(trainer: keras.Model, recipe: Recipe, epoch: int, progress: Progress) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from hcr import datasets, evaluation, recognizer, runs
 from hcr.datasets import choice
 from hcr.errors import DataError, ModelError, ParameterError, nearest
+from hcr.models import Recipe
 from hcr.pipeline.specs import Spec, modernize, resolve
 from hcr.pipeline.stages import ACROSS, Stage, load_stages
 from hcr.preprocessing import labels
@@ -108,6 +109,8 @@ def _apart(name: str, spec: Spec, overrides: Overrides, command: str, kind: str)
 
 def _check(given: dict[str, Any], data: choice.DataChoice | None) -> None:
     """Raise `ModelError` or `ParameterError` where a model or a character is named wrongly."""
+    if "optimizer" in given:
+        Recipe(**runs.parameters(Recipe, given), **given["recipe"])
     start, saliency = given.get("start"), given.get("saliency_for")
     if data is not None and (start or saliency is not None):
         try:
