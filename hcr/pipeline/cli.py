@@ -82,9 +82,13 @@ def parser() -> argparse.ArgumentParser:
         "same",
         "--list": "print every stage's parameters",
         "--check": "check the parameters, run nothing",
+        "--yes": "run a sweep of more than 10,000 runs, too",
     }
     parser.add_argument(
-        "files", nargs="*", metavar="params/NAME.yaml", help=f"runs or suites (default: {DEFAULT})"
+        "files",
+        nargs="*",
+        metavar="params/NAME.yaml",
+        help=f"runs, suites or sweeps (default: {DEFAULT})",
     )
     text = "set a parameter of one stage, or of all that have it with shared.key=value"
     parser.add_argument("-p", action="append", default=[], metavar="STAGE.key=value", help=text)
@@ -137,10 +141,10 @@ def _plans(options: argparse.Namespace) -> list[Any]:
             return [alone(options.only, overrides, command)]
         return [comparison(options.compare, overrides, command, "--compare")]
     stages = load_stages()
-    chosen = selected(vars(options)["from"], options.to, options.only)
     declared = {name: stage.parameters for name, stage in stages.items()}
     default = DEFAULT if Path(DEFAULT).is_file() else str(environment.root() / DEFAULT)
-    files = [specs.read_file(file) for file in options.files or [default]]
+    read = {"fixed": overrides, "yes": options.yes}
+    files = [specs.read_file(file, **read) for file in options.files or [default]]
     across = {}
     if any(spec.then for spec in files):
         across = {name: overrides.pop(name) for name in ACROSS if name in overrides}
@@ -151,7 +155,11 @@ def _plans(options: argparse.Namespace) -> list[Any]:
         place = spec.path.as_posix()
         command = shlex.join(["uv", "run", "run_all.py", place, *words])
         if options.run and spec.runs:
-            raise ParameterError(f"--run names one run, and {place} is a suite. Drop --run.")
+            raise ParameterError(f"--run names one run, and {place} is several. Drop --run.")
+        first, last = vars(options)["from"], options.to
+        if not options.only:
+            first, last = first or spec.first, last or spec.last
+        chosen = selected(first, last, options.only)
         for name, each, seed in spec.expand():
             name = specs.check_run(options.run, "--run") if options.run else name
             resolved, more = specs.resolve(each, declared, overrides, suite=spec, seed=seed)
@@ -162,7 +170,8 @@ def _plans(options: argparse.Namespace) -> list[Any]:
             plans.append(comparison([spec.name], across, command, place, spec))
     print(*notes, sep="\n", end="\n" if notes else "")
     # Windows and macOS take names that differ in case alone for the same folder.
-    for name, count in Counter(plan.name.lower() for plan in plans).items():
+    names = [plan.name for plan in plans] + [spec.name for spec in files if spec.runs]
+    for name, count in Counter(name.lower() for name in names).items():
         if count > 1:
             raise ParameterError(f"Each run must have another name. Received: {name!r} twice.")
     return plans
@@ -177,7 +186,8 @@ def _run(plans: list[Any]) -> int:
         done = {
             each.name.rpartition("/")[0] for each in outcomes if each.record.get("status") == "done"
         }
-        if plan.kind and plan.suite and plan.suite not in done:
+        trained = plan.suite in done or runs.finished(runs.outputs() / plan.suite, trained=True)
+        if plan.kind and plan.suite and not trained:
             print(f"{plan.name}: skipped, no run of {plan.suite} is finished")
             continue
         print(f"{plan.name}: {plan.params_file} into {runs.shown(plan.folder)}", flush=True)

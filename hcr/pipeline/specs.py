@@ -1,37 +1,44 @@
 """Params files and the command line's `-p` over the cells' defaults, strictly.
 
 What no cell declares, or what breaks a declared rule, is an error before any kernel starts. A
-file is YAML 1.2, and holds one run or a suite of several.
+file is YAML 1.2, and holds one run, a suite of several, or a sweep.
 """
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from hcr import runs
 from hcr.errors import ParameterError, RunError, nearest
+from hcr.pipeline import sweeps
 from hcr.pipeline.parameters import RENAMED, RUN, Parameter, shown
+from hcr.pipeline.stages import STAGES
 
 SHARED = "shared"
-SUITE = "suite"
+SUITE, SWEEP = "suite", "sweep"
 KEYS = {RUN: (RUN, SHARED, "stages"), SUITE: (SUITE, "runs", "seeds", SHARED, "then")}
+KEYS[SWEEP] = (SWEEP, "base", *sweeps.KEYS, SHARED, "stages", "seeds", "from", "to", "then")
 
 Stages = Mapping[str, Sequence[Parameter]]
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A params file of a run or a suite, not yet held against the notebooks."""
+    """A params file of a run, a suite or a sweep, not yet held against the notebooks."""
 
     path: Path
-    name: str  # the run's or the suite's
+    name: str  # the run's, the suite's or the sweep's
     shared: dict[str, Any] = field(default_factory=dict)  # of all stages; a suite's go first
-    stages: dict[str, dict[str, Any]] = field(default_factory=dict)  # values by stage
+    stages: dict[str, dict[str, Any]] = field(default_factory=dict)  # values by stage; so do these
     runs: tuple["Spec", ...] = ()  # a suite's, whose files lie beside its own; a run has none
     seeds: list[int] | None = None  # each run is done once a seed; None: the runs' own seed
     then: str | None = None  # the notebook that ends the suite, as `06_compare`
+    point: dict[str, dict[str, Any]] = field(default_factory=dict)  # what a sweep varies, of a run
+    base: "Spec | None" = None  # a sweep's, whose points are its runs
+    first: str | None = None  # a sweep's first and last stage; None: those of all
+    last: str | None = None
 
     def expand(self) -> list[tuple[str, "Spec", int | None]]:
         """The runs: each one's name below `outputs/`, its params, and its seed or None."""
@@ -46,11 +53,20 @@ class Text(str):
     """A value as it was written on the command line; the parameter's type says how it is read."""
 
 
-def read_file(path: Path | str, member: bool = False) -> Spec:
-    """Read a params file, and those of a suite's runs. Raises `ParameterError`, naming the file."""
+def read_file(
+    path: Path | str,
+    member: bool = False,
+    fixed: sweeps.Point | None = None,
+    yes: bool = False,
+) -> Spec:
+    """Read a params file, and those of a suite's runs or of a sweep's base.
+
+    A sweep varies nothing that `fixed`, as `parse_overrides` gives it, sets; with `yes` it may
+    have more than `sweeps.MOST` runs. Raises `ParameterError`, naming the file.
+    """
     path = Path(path)
     values, place = _read(path), runs.shown(path)
-    kind = SUITE if SUITE in values and not member else RUN
+    kind = next((each for each in (SUITE, SWEEP) if each in values and not member), RUN)
     for key in values:
         if key not in KEYS[kind]:
             hint = nearest(shown(key), KEYS[kind])
@@ -60,9 +76,7 @@ def read_file(path: Path | str, member: bool = False) -> Spec:
     stages = {key: _mapping(stages, key, place) for key in stages}
     if kind == RUN:
         return Spec(path, name, shared, stages)
-    names, seeds = values.get("runs"), values.get("seeds")
-    if not isinstance(names, list) or not names:
-        raise ParameterError(f"{place}: runs must be a list, as [quick]. Received: {shown(names)}.")
+    seeds = values.get("seeds")
     if seeds is not None and (
         not isinstance(seeds, list)
         or {type(seed) for seed in seeds} != {int}
@@ -73,14 +87,31 @@ def read_file(path: Path | str, member: bool = False) -> Spec:
             f"{place}: seeds must be different integers, as [0, 1], without shared.seed. "
             f"Received: {shown(seeds)}."
         )
-    members = []
-    for each in names:
-        file = path.with_name(f"{check_run(each, f'{place}, runs')}.yaml")
-        try:
-            members.append(read_file(file, member=True))
-        except ParameterError as error:
-            raise ParameterError(f"{error} ({place}, runs)") from error
-    return Spec(path, name, shared, {}, tuple(members), seeds, values.get("then"))
+    suite = Spec(path, name, shared, stages, (), seeds, values.get("then"))
+    if kind == SWEEP:
+        base = _beside(path, values.get("base"), "base")
+        first, last = values.get("from"), values.get("to")
+        for stage in (first, last):
+            if stage not in (None, *STAGES):
+                hint = nearest(shown(stage), STAGES)
+                raise ParameterError(f"{place}: unknown stage {shown(stage)}.{hint}")
+        points = sweeps.points(values, base.name, place, len(seeds or [0]), fixed or {}, yes)
+        members = tuple(replace(base, name=name, point=point) for name, point in points.items())
+        return replace(suite, runs=members, base=base, first=first, last=last)
+    names = values.get("runs")
+    if not isinstance(names, list) or not names:
+        raise ParameterError(f"{place}: runs must be a list, as [quick]. Received: {shown(names)}.")
+    return replace(suite, runs=tuple(_beside(path, each, "runs") for each in names))
+
+
+def _beside(path: Path, name: Any, key: str) -> Spec:
+    """The run `name`, which `key` of the params file at `path` names; its file lies beside that."""
+    place = f"{runs.shown(path)}, {key}"
+    file = path.with_name(f"{check_run(name, place)}.yaml")
+    try:
+        return read_file(file, member=True)
+    except ParameterError as error:
+        raise ParameterError(f"{error} ({place})") from error
 
 
 def check_run(name: Any, where: str) -> str:
@@ -122,23 +153,23 @@ def resolve(
     """Every stage's complete parameters, without `run`; and a note for each key of an old name.
 
     A cell's default yields to the file's `shared`, that to the file's stage, those to the suite's
-    `shared` and `seed`, all of them to `-p shared.key`, and that to `-p STAGE.key`. `stages` are
-    all, run or not, as `read_cell` declares them; `overrides` as `parse_overrides` gives them. The
-    params file that names the run is its `suite`'s, or its own.
+    `shared`, its stages, `seed` and a sweep's point, all of them to `-p shared.key`, and that to
+    `-p STAGE.key`. `stages` are all, run or not, as `read_cell` declares them; `overrides` as
+    `parse_overrides` gives them. The params file that names the run is its `suite`'s, or its own.
 
     Raises `ParameterError`, naming the file or the option, the stage and the nearest valid name.
     """
     resolver = Resolver(stages)
-    place = runs.shown(spec.path)
-    resolver.set(SHARED, spec.shared, f"{place}, {SHARED}")
-    for stage, values in spec.stages.items():
-        # `shared` below `stages` is a mistake, not the shared values.
-        name = f"stages.{stage}" if stage == SHARED else stage
-        resolver.set(name, values, f"{place}, {stage}")
-    if suite is not None and suite is not spec:
-        place = runs.shown(suite.path)
-        resolver.set(SHARED, suite.shared, f"{place}, {SHARED}")
-        resolver.set(SHARED, {} if seed is None else {"seed": seed}, f"{place}, seeds")
+    for each in (spec, suite) if suite is not None and suite is not spec else (spec,):
+        place = runs.shown(each.path)
+        resolver.set(SHARED, each.shared, f"{place}, {SHARED}")
+        for stage, values in each.stages.items():
+            # `shared` below `stages` is a mistake, not the shared values.
+            name = f"stages.{stage}" if stage == SHARED else stage
+            resolver.set(name, values, f"{place}, {stage}")
+    resolver.set(SHARED, {} if seed is None else {"seed": seed}, f"{place}, seeds")
+    for stage, values in spec.point.items():
+        resolver.set(stage, values, f"{place}, grid")
     for stage, values in sorted((overrides or {}).items(), key=lambda entry: entry[0] != SHARED):
         for key, value in values.items():
             resolver.set(stage, {key: value}, f"-p {stage}.{key}")
