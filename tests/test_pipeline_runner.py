@@ -48,6 +48,8 @@ def test_only_what_changed_runs_again(tiny, command, outputs):
     for stage in STAGES:
         assert str(tiny) not in (folder / f"{stage}.ipynb").read_text()
         assert f"Tiny {stage}" in (folder / f"{stage}.html").read_text()
+        digests = made["stages"][stage]["outputs"].values()
+        assert all(x in (folder / f"{stage}.html").read_text() for x in (made["command"], *digests))
     # Nothing that was written aside is left.
     assert not [path for path in folder.rglob(".*") if "lock" not in path.name]
     assert again() == []
@@ -251,6 +253,27 @@ def compared(folder: Path) -> str:
     """What the tiny 06_compare printed."""
     cells = nbformat.read(folder / "06_compare.ipynb", as_version=4).cells
     return "".join(each.text for cell in cells for each in cell.get("outputs", []))
+
+
+def test_a_run_is_verified_or_the_first_difference_is_named_with_its_cause(tiny, command, outputs):
+    text = "suite: both\nruns: [quick]\nseeds: [3]\nshared: {strategy: cap}\n"
+    (tiny / "params" / "both.yaml").write_text(text)
+    done = command("params/both.yaml", "--to", "03_train", "-p", "03_train.epochs=3")
+    assert done.code == 0, done.text
+    before = {path: path.read_bytes() for path in outputs.rglob("*") if path.is_file()}
+    done = command("--verify", "both/quick-s3")
+    assert (done.code, "identical" in done.out) == (0, True), done.text
+    code = tiny_project.STAGES["02_balance"][3].replace("{seed}", "{seed + 1}")
+    tiny_project.write_notebook(tiny, "02_balance", code)
+    done = command("--verify", "both/quick-s3")
+    assert done.code == 1
+    assert "02_balance differs: balance.npz" in done.out
+    assert "notebook changed" in done.out
+    assert {path: path.read_bytes() for path in before} == before
+    runs.update(outputs / "both" / "quick-s3", lambda record: record.update(params_file="by hand"))
+    for name in ("both/quick-s3", "both/quick"):
+        done = command("--verify", name)
+        assert (done.code, done.err.count("\n"), name in done.err) == (2, 1, True), done.text
 
 
 def test_a_second_runner_on_the_same_run_is_refused(tiny, command, outputs):

@@ -99,6 +99,8 @@ def parser() -> argparse.ArgumentParser:
         parser.add_argument(name, help=text, **kind, **stage)
     text = "a page that compares these runs or suites, by default all finished ones; runs none"
     parser.add_argument("--compare", nargs="*", metavar="RUN", help=text)
+    text = "run a finished run again, elsewhere, and say whether it has the same results"
+    parser.add_argument("--verify", metavar="RUN", help=text)
     return parser
 
 
@@ -107,6 +109,10 @@ def _dispatch(options: argparse.Namespace) -> int:
     if options.list:
         _print_parameters()
         return 0
+    if options.verify is not None:
+        from hcr.pipeline import jobs
+
+        return jobs.verify(options.verify)
     plans = _plans(options)
     notes: dict[str, None] = {}
     for plan in plans:

@@ -177,6 +177,7 @@ class _Runner:
         started = time.monotonic()
         begun = {key: self.facts[key] for key in ("commit", "dirty")}
         begun |= {"status": "running", "parameters": parameters, "started": runs.now()}
+        begun["command"] = self.plan.command
         begun |= dict.fromkeys(("finished", "seconds", "error"))
         lists = "data_also headline figures tables verdict"
         begun |= {key: [] for key in lists.split()}
@@ -232,6 +233,9 @@ class _Runner:
             "PYTHONPATH": os.pathsep.join(filter(None, paths)),
             "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
         }
+        # The order in which numbers are added, and so the bits, follow from the number of threads.
+        threads = "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"
+        variables |= dict.fromkeys(threads, str(environment.cores()))
         engine = {"variables": variables, "log": log, "reporter": self.reporter}
         failure = self.kernel.execute(stage.path, output, changed, **engine)
         notebook = nbformat.read(output, as_version=4)

@@ -16,6 +16,7 @@ from hcr.errors import ParameterError
 CACHE_VARIABLE = "HCR_CACHE"
 OUTPUTS_VARIABLE = "HCR_OUTPUTS"
 DRAWINGS_VARIABLE = "HCR_DRAWINGS"
+THREADS_VARIABLE = "OMP_NUM_THREADS"  # of scikit-learn and BLAS, and for us of all else, too
 PACKAGES = (
     "hcr", "tensorflow", "keras", "ai-edge-litert", "numpy", "pandas", "scikit-learn", "matplotlib",
     "seaborn", "papermill", "nbconvert", "jupyterlab", "ipywidgets", "ipycanvas",
@@ -108,7 +109,10 @@ def hardware() -> dict[str, Any]:
 
 
 def cores() -> int:
-    """How many processor cores this process may use."""
+    """How many processor cores this process may use: `OMP_NUM_THREADS`, or all it may run on."""
+    threads = os.environ.get(THREADS_VARIABLE, "")
+    if threads.isdecimal() and int(threads):
+        return int(threads)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
