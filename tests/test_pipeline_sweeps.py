@@ -2,6 +2,7 @@
 
 import pytest
 import tiny_project
+from conftest import start, wait_for
 
 from hcr import runs
 from hcr.errors import ParameterError
@@ -98,20 +99,57 @@ def test_what_varies_wins_over_the_sweep_and_that_over_its_base(tiny):
 
 
 @pytest.mark.slow
-def test_a_run_that_fails_fails_alone_and_the_sweep_goes_on(tiny, command):
+def test_stages_that_do_not_differ_run_once_and_leave_what_a_run_alone_leaves(tiny, command):
     code = "if epochs == 1 and not (out.folder / 'mended').exists():\n    1 / 0\n"
     tiny_project.write_notebook(tiny, "03_train", code + tiny_project.STAGES["03_train"][3])
     (tiny / "params" / "s.yaml").write_text(EPOCHS + "to: 03_train\n")
-    again = ("params/s.yaml", "-p", "02_balance.strategy=cap")
-    done = command(*again)
+    done = command("params/s.yaml")
+    # A run that fails fails alone.
     assert done.code == 1
-    assert "1 of 2 runs failed: s/epochs-1" in done.out
-    record = runs.read(done.outputs / "s" / "epochs-2")
-    assert record["stages"]["04_evaluate"]["status"] == "waiting"
-    (done.outputs / "s" / "epochs-1" / "mended").touch()
-    done = command(*again)
-    assert done.code == 0, done.text
-    assert done.out.count("running, ") == 1
-    # The command line's last stage wins over the file's.
-    done = command(*again, "--from", "04_evaluate", "--to", "04_evaluate")
-    assert done.out.count("04_evaluate: running") == 2
+    assert "2 of 4 runs failed: s/epochs-1_strategy-none, s/epochs-1_strategy-cap" in done.out
+    counts = [done.out.count(f"{name}: running") for name in ("01_eda", "02_balance", "03_train")]
+    assert counts == [1, 2, 4]
+    (done.outputs / "s" / "epochs-1_strategy-none" / "mended").touch()
+    done = command("params/s.yaml")
+    assert done.out.count("running, ") == 2
+    alone = ("-p", "03_train.epochs=2", "-p", "02_balance.strategy=cap", "--to", "03_train")
+    assert command(*alone).code == 0
+    alone, run = done.outputs / "quick", done.outputs / "s" / "epochs-2_strategy-cap"
+    names = ("balance.npz", "model.tflite", "labels.json")
+    assert [(run / name).read_bytes() for name in names] == [
+        (alone / name).read_bytes() for name in names
+    ]
+    metrics = runs.read_metrics(alone)
+    assert runs.read_metrics(run) == {name: metrics[name] for name in runs.read_metrics(run)}
+    stages = runs.read(run)["stages"]
+    makers = {name: entry.get("taken_from") for name, entry in stages.items()}
+    first, second = (f"epochs-1_strategy-{name}" for name in ("none", "cap"))
+    assert list(makers.values())[:3] == [first, second, None]
+    assert "Tiny 01_eda" in (run / "01_eda.html").read_text()
+    assert stages["04_evaluate"]["status"] == "waiting"
+    # The command line's last stage wins over the file's; what stands is kept.
+    done = command("params/s.yaml", "--from", "04_evaluate", "--to", "04_evaluate")
+    assert done.out.count("04_evaluate: running") == 3
+    assert command("params/s.yaml").out.count("kept") == 11
+
+
+@pytest.mark.slow
+def test_processes_wait_for_a_shared_stage_and_run_it_where_its_run_is_killed(
+    tiny, command, tmp_path
+):
+    code = 'import time\nif run == "s/quick":\n    time.sleep(300)'
+    tiny_project.write_notebook(tiny, "01_eda", code)
+    (tiny / "params" / "other.yaml").write_text("run: other\n")
+    for name in ("quick", "other"):
+        (tiny / "params" / f"s_{name}.yaml").write_text(f"suite: s\nruns: [{name}]\n")
+    only = ("--only", "01_eda")
+    first = start(tmp_path / "outputs", tiny, "params/s_quick.yaml", *only)
+    wait_for(first, "running")
+    second = start(tmp_path / "outputs", tiny, "params/s_other.yaml", *only)
+    wait_for(second, "waiting")
+    first.kill()
+    assert "01_eda: running" in second.stdout.read()
+    assert second.wait(60) == 0
+    assert "01_eda: taken from other" in command("params/s_quick.yaml", *only).out
+    record = runs.read(tmp_path / "outputs" / "s" / "quick")
+    assert (record["status"], record["stages"]["01_eda"]["status"]) == ("partial", "done")

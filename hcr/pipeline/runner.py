@@ -18,6 +18,8 @@ from hcr.pipeline.plans import RunPlan
 from hcr.pipeline.stages import Stage
 from hcr.runs import environment, files
 
+EXHIBITS = ("figures", "tables")
+
 
 @dataclass
 class Outcome:
@@ -171,24 +173,85 @@ class _Runner:
 
         if self.reporter is None:
             self._start()
-        data = self.plan.data
+        if not self.plan.suite or self.plan.kind or self.plan.force:
+            return self._run(stage, view, now, reason)
+        # What the runs of a suite or a sweep have in common one of them does.
+        key = self.folder.parent / ".stages" / files.digest(stage.name, now)
+        key.parent.mkdir(exist_ok=True)
+        lock = FileLock(key.with_suffix(".lock"))
+        try:
+            held = lock.acquire(timeout=0)
+        except Timeout:
+            print(f"{stage.name}: another process runs it, waiting", flush=True)
+            held = lock.acquire()
+        with held:
+            if self._take(stage, view, now, key):
+                return ""
+            problem = self._run(stage, view, now, reason)
+            if not problem:
+                files.write_text(key, self.folder.name)
+        return problem
+
+    def _take(self, stage: Stage, view: runs.Run, now: dict[str, Any], key: Path) -> bool:
+        """Take the results of `stage` from the run that `key` names, if they stand there.
+
+        The record comes last: a stage that was taken by half has not run yet.
+        """
+        source = self.folder.with_name(key.read_text("utf-8") if key.is_file() else ".none")
+        try:
+            record, metrics = runs.read(source), runs.read_metrics(source)
+        except RunError:
+            return False
+        entry = record.get("stages", {}).get(stage.name, {})
+        if source == self.folder or fingerprints.why(entry, now, stage, source):
+            return False
+        paths = [source / file for file in (*stage.writes, f"{stage.name}.ipynb")]
+        paths += [path for kind in EXHIBITS for path in (source / kind).glob(f"{view.number}_*")]
+        self._clear(view)
+        for path in paths:
+            if path.name != "metrics.json":
+                files.link(path, self.folder / path.relative_to(source))
+        view.metrics(metrics[stage.name], clear=True)
+        if fingerprints.outputs(stage, self.folder) != entry["outputs"]:
+            return False  # another process replaces them
+        opened = [x for x in record.get("test_openings", []) if x["stage"] == stage.name]
+
+        def change(own: dict[str, Any]) -> None:
+            maker = entry.get("taken_from") or source.name
+            made = {"kept": False, "taken_from": maker, "command": self.plan.command}
+            own["stages"][stage.name] = entry | made
+            own["data"] = record.get("data") or {}
+            if opened:
+                own.setdefault("test_openings", []).extend(opened)
+
+        runs.update(self.folder, change)
+        self._write_page(stage, again=True)
+        print(f"{stage.name}: taken from {source.name}", flush=True)
+        return True
+
+    def _clear(self, view: runs.Run) -> None:
+        """Remove what the stage left: no time says what is of now where a clock is behind."""
+        view.metrics({}, clear=True)
+        for kind in EXHIBITS:
+            for path in (self.folder / kind).glob(f"{view.number}_*"):
+                path.unlink()
+
+    def _run(self, stage: Stage, view: runs.Run, now: dict[str, Any], reason: str) -> str:
+        """Run `stage`, because of `reason`; return what went wrong, or nothing."""
+        data, parameters = self.plan.data, self.plan.parameters[stage.name]
         caveat = datasets.info(data.dataset, **data.source).caveat if data is not None else ""
         self.reporter.begin(stage.name, reason, caveat)
         started = time.monotonic()
         begun = {key: self.facts[key] for key in ("commit", "dirty")}
         begun |= {"status": "running", "parameters": parameters, "started": runs.now()}
         begun["command"] = self.plan.command
-        begun |= dict.fromkeys(("finished", "seconds", "error"))
+        begun |= dict.fromkeys(("finished", "seconds", "error", "taken_from"))
         lists = "data_also headline figures tables verdict"
         begun |= {key: [] for key in lists.split()}
         begun["warnings"] = [{"text": text} for text in stage.edits(parameters)]
         self._note(stage, **begun, kept=False, accepted=[])
         try:
-            # What stands there at the end is of now: no time says so where a clock is behind.
-            view.metrics({}, clear=True)
-            for kind in ("figures", "tables"):
-                for path in (self.folder / kind).glob(f"{view.number}_*"):
-                    path.unlink()
+            self._clear(view)
             failure = self._execute(stage)
         except BaseException as error:
             problem = {"exception": f"{type(error).__name__}: {error}"}

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -61,6 +62,15 @@ def write_text(path: Path | str, text: str) -> None:
     """Write `text` as UTF-8, whole or not at all."""
     with writing(path) as aside:
         aside.write_text(text, encoding="utf-8", newline="\n")
+
+
+def link(source: Path, path: Path) -> None:
+    """Put the file `source` at `path`, too: a second name, or a copy where the disk has none."""
+    with writing(path) as aside:
+        try:
+            os.link(source, aside)
+        except OSError:
+            shutil.copy2(source, aside)
 
 
 def write_json(path: Path | str, value: Any) -> None:
