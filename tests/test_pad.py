@@ -11,7 +11,7 @@ from ipycanvas.canvas import _CANVAS_MANAGER
 from hcr.datasets import drawings_file as own
 from hcr.errors import DataError
 from hcr.pad import Pad
-from hcr.pad.answers import heated
+from hcr.pad.answers import heated, tiles
 from hcr.pad.surface import FINE, smooth
 from hcr.preprocessing import from_strokes, synthesis
 from hcr.preprocessing.synthesis import PLACEMENTS, place_on_pad
@@ -34,6 +34,9 @@ class Model:
             return Recognition()
         names = [name for name, _ in self.ranked]
         return Recognition(self.ranked, names[:1] if self.sure else names, image=image)
+
+    def feature_maps(self, image):
+        return [image[:, :, None] * np.linspace(-1, 1, 20)]
 
     def saliency(self, image, label):
         self.maps += 1
@@ -288,6 +291,21 @@ def test_saliency_is_not_computed_too_often(model):
     before = model.maps
     pad.clear()
     assert (model.maps, pad.error) == (before, None)
+
+
+def test_the_first_layers_light_up_on_request(pad):
+    pad.replay([[(10, 10), (100, 90)]])
+    assert "of 20 maps" not in shown(pad)
+    control(pad, "Show first layers").value = True
+    assert "16 of 20 maps" in shown(pad)
+    before = shown(pad)
+    drag(pad, (40, 200), (200, 40))
+    pad.replay([[(40, 200), (200, 40)]])
+    assert "16 of 20 maps" in shown(pad) != before
+    maps = np.zeros((2, 3, 9), np.float32)
+    maps[1, 0, 8] = 4
+    mosaic = tiles(maps)
+    assert (mosaic.shape, *np.argwhere(mosaic == 255).tolist()) == ((6, 32), [4, 0])
 
 
 def test_heat():

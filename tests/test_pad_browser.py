@@ -99,6 +99,7 @@ def pad(page):
     found.control("Model").select_option("trained")
     found.control("Compare with").select_option("none")
     found.control("Show saliency").uncheck()
+    found.control("Show first layers").uncheck()
     found.empty()
     return found
 
@@ -329,10 +330,12 @@ def test_it_fits_and_can_be_read(pad, page, drawings, theme, width):
     if width < 700:
         page.evaluate("jupyterapp.shell.collapseLeft()")
     pad.control("Show saliency").check()
+    pad.control("Show first layers").check()
     pad.control("Compare with").select_option("letters")
     pad.draw(drawings[0][1])
     pad.wait_for_points(points(drawings[0][1]))
     pad.answers.locator("figcaption", has_text="saliency").last.wait_for()
+    pad.answers.locator(".hcr-layers img").nth(3).wait_for()
     assert pad.answers.locator("h4").all_inner_texts() == ["trained", "letters"]
     page.wait_for_timeout(600)
     assert pad.overflow() <= 0

@@ -459,7 +459,14 @@ def test_features_are_what_the_last_dense_layer_is_given(tmp_path):
     expected = PICTURES.reshape(-1, 784) / 255
     for n in (0, 1, len(PICTURES)):
         np.testing.assert_allclose(model.features(PICTURES[:n]), expected[:n], atol=1e-6)
-    assert Recognizer.load().features(PICTURES).shape == (len(PICTURES), 256)  # a pair
+    assert model.feature_maps(PICTURES[0]) == []
+    model = Recognizer.load()
+    assert model.features(PICTURES).shape == (len(PICTURES), 256)  # a pair
+    maps = model.feature_maps(PICTURES[2])
+    assert [each.shape for each in maps] == [(14, 14, 32), (14, 14, 48)]
+    assert [each.min() for each in maps] == [0, 0] != [each.max() for each in maps]
+    other = model.feature_maps(PICTURES[1])
+    assert not np.array_equal(maps[0], other[0])
 
 
 def converted(path: Path, scaling: str | None, labels) -> Recognizer:

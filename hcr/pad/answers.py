@@ -18,6 +18,7 @@ from hcr.recognizer import Recognition
 
 FOLDER = Path(__file__).parent
 BARS = 5  # characters that are shown at most
+TILES, TILES_A_ROW, GAP = 16, 8, 64  # of a layer's maps; the gray between them
 _HEAT = np.array([[255, 132, 0], [0, 132, 255]], dtype=float)  # speaks for it, against it
 _FAINT = 0.05  # log-odds: a map without more shows nothing
 
@@ -27,7 +28,9 @@ class Shown:
     """What is known of a drawing."""
 
     answers: Mapping[str, Recognition] = field(default_factory=dict)  # by the model's name
-    maps: Mapping[str, np.ndarray] = field(default_factory=dict)  # saliency of the best answers
+    # Saliency of the best answers, None until it is known.
+    maps: Mapping[str, np.ndarray | None] = field(default_factory=dict)
+    layers: Mapping[str, str] = field(default_factory=dict)  # of the first ones, as HTML
     points: int = 0  # of the drawing that it is the answer for
     whole: bool = True  # no stroke was in progress then
 
@@ -58,12 +61,23 @@ def heated(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
     return np.rint(gray + 0.85 * strength[:, :, None] * (color - gray)).astype(np.uint8)
 
 
+def tiles(maps: np.ndarray) -> np.ndarray:
+    """A layer's first maps, (h, w, d), side by side as uint8 (rows, columns), 0 dark."""
+    some = np.maximum(maps[:, :, :TILES], 0)
+    some = np.rint(255 * np.sqrt(some / max(float(some.max()), 1e-9))).astype(np.uint8)
+    sides = (0, 1), (0, 1), (0, -some.shape[2] % TILES_A_ROW)
+    framed = np.pad(some, sides, constant_values=GAP)
+    height, width, _ = framed.shape
+    rows = framed.reshape(height, width, -1, TILES_A_ROW).transpose(2, 0, 3, 1)
+    return rows.reshape(-1, TILES_A_ROW * width)
+
+
 @cache
 def _macros() -> Any:
     options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
     environment = Environment(loader=FileSystemLoader(FOLDER), **options)
-    environment.filters |= {"png": _png, "heated": heated}
-    environment.globals["BARS"] = BARS
+    environment.filters |= {"png": _png, "heated": heated, "tiles": tiles}
+    environment.globals |= {"BARS": BARS, "TILES": TILES}
     return environment.get_template("answer.html.j2").module
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
+from hcr.pad.answers import html
 from hcr.pad.surface import Guard, Surface
 from hcr.preprocessing.labels import KINDS, spans
 from hcr.recognizer import Recognition, Recognizer
@@ -98,11 +99,16 @@ class Models:
             for name, each in answers.items()
         }
 
+    def layers(self, answers: Mapping[str, Recognition]) -> dict[str, str]:
+        """What the first layers make of each answer's image, as HTML, by name."""
+        maps = {name: self.load(name).feature_maps(each.image) for name, each in answers.items()}
+        return {name: html("layers", name, each) for name, each in maps.items()}
+
 
 class Controls:
-    """Undo, redo, clear, eraser, pen, a picture, saliency, of which `saliency` is told."""
+    """Undo, redo, clear, eraser, pen, a picture; saliency and layers, of which `look` is told."""
 
-    def __init__(self, surface: Surface, saliency: Callable, guard: Guard) -> None:
+    def __init__(self, surface: Surface, look: Callable, guard: Guard) -> None:
         self._surface = surface
         self._buttons = [
             button(label, icon, tooltip, guard(action))
@@ -119,15 +125,17 @@ class Controls:
         tip = "Recognize a picture: choose one, or drop or paste it on the pad"
         picture = widgets.FileUpload(accept="image/*", description="Picture", tooltip=tip)
         self.saliency = widgets.Checkbox(description="Show saliency", indent=False)
+        self.layers = widgets.Checkbox(description="Show first layers", indent=False)
         pen.readout = False
         for widget, action in (
             (eraser, lambda change: setattr(surface, "erases", change["new"])),
             (pen, lambda change: surface.redraw(change["new"])),
             (picture, lambda change: surface.put(change["new"])),
-            (self.saliency, lambda _: saliency()),
+            (self.saliency, lambda _: look()),
+            (self.layers, lambda _: look()),
         ):
             widget.observe(guard(action), names="value")
-        rows = self._buttons, [eraser, picture, pen], [self.saliency]
+        rows = self._buttons, [eraser, picture, pen], [self.saliency, self.layers]
         self.widget = widgets.VBox([widgets.HBox(row) for row in rows])
 
     @property

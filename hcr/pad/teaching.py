@@ -40,6 +40,7 @@ class Taught:
         self.labels, self._base = tuple(dict.fromkeys([*base.labels, *characters])), base
         self.values = np.array([self.labels.index(each) for each in characters])
         self.keys = self._unit(images)
+        self.maps = base.feature_maps
         self.with_features = lambda images: (self(images), base.features(images))
 
     def __call__(self, images: np.ndarray, alone: bool = False) -> np.ndarray:

@@ -75,7 +75,7 @@ class Pad(widgets.VBox):
             if self.error is not None:
                 raise self.error
         # The cell that replays may want to show what would have come in a moment.
-        if self._controls.saliency.value:
+        if self._controls.saliency.value or self._controls.layers.value:
             self._looking.now()
         return self.best
 
@@ -121,22 +121,23 @@ class Pad(widgets.VBox):
     def _recognize(self) -> None:
         strokes = self.strokes
         points, wanted = sum(map(len, strokes)), self._controls.saliency.value
-        picture, before = self._surface.picture, self._shown.maps
+        picture, before, layers = self._surface.picture, self._shown.maps, self._shown.layers
         self._shown = Shown(points=points, whole=not self._surface.drawing)
         found = self._models.recognize(**({"image": picture} if picture else {"strokes": strokes}))
         if points or picture:
             # The last ones stay until the new ones come: nothing jumps, and nothing is gray.
-            maps = {name: before.get(name, np.zeros((28, 28))) for name in found if wanted}
-            self._shown = replace(self._shown, answers=found, maps=maps)
+            maps = {name: before.get(name) for name in found if wanted}
+            self._shown = replace(self._shown, answers=found, maps=maps, layers=layers)
         self._show()
-        if wanted:
+        if wanted or self._controls.layers.value:
             self._looking.ask()
 
     def _look(self) -> None:
-        """Show the saliency, if that is wanted: after the answer, which cannot wait."""
-        wanted = self._controls.saliency.value
-        maps = self._models.saliency(self._shown.answers) if wanted else {}
-        self._shown = replace(self._shown, maps=maps)
+        """Show saliency and layers, if wanted: after the answer, which cannot wait."""
+        models, controls, answers = self._models, self._controls, self._shown.answers
+        maps = models.saliency(answers) if controls.saliency.value else {}
+        layers = models.layers(answers) if controls.layers.value else {}
+        self._shown = replace(self._shown, maps=maps, layers=layers)
         self._show()
 
     def _show(self) -> None:

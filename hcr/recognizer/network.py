@@ -16,6 +16,7 @@ from hcr.runs import environment
 # Images at a time. Each takes as long among 8 as among 256 (`benchmarks/recognizer.py`), and the
 # buffers of 64 are small.
 BATCH = 64
+CONVOLUTIONS = 2  # of which the maps are kept with the features
 # What a tensor of an .onnx file says of another file, which would be read from the working folder.
 EXTERNAL = b"\x0a\x08location\x12"
 ENDS = {"logits": "logits: a softmax is added", "sigmoid": "sigmoids: their odds are normalized"}
@@ -83,6 +84,13 @@ class Network:
                 f"Received: {self.name}, which is another model. Take one with them."
             )
         return self.probabilities(numbers[:, :n]), numbers[:, n:]
+
+    def maps(self, image: np.ndarray) -> list[np.ndarray]:
+        """What the first convolutions of a LiteRT file make of uint8 (28, 28): (h, w, d) each."""
+        with self._lock:
+            self._numbers(image[None], keep=True)
+            engine = self._interpreters[True, True]
+            return [tensor.numbers(engine.get(i)[0]) for i, tensor in engine.maps.items()]
 
     def probabilities(self, numbers: np.ndarray) -> np.ndarray:
         """The probabilities that the model's numbers, float32 (n, n_classes), mean."""
@@ -203,6 +211,7 @@ class LiteRT:
         details = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         self.inputs, self.outputs = ([self._tensor(one) for one in side] for side in details)
         self._in, self._allocated = details[0][0]["index"], tuple(details[0][0]["shape"])
+        self.get = self._interpreter.get_tensor
         self._kept = {details[1][0]["index"]: self.outputs[0]} | (self._features() if keep else {})
 
     def _features(self) -> dict[int, Tensor]:
@@ -212,6 +221,8 @@ class LiteRT:
         dense = [step for step in steps if step["op_name"] == "FULLY_CONNECTED"]
         sides = [(tensors[step["inputs"][0]], tensors[step["outputs"][0]]) for step in dense]
         n = self.outputs[0].shape[-1]
+        found = [step["outputs"][0] for step in steps if step["op_name"].endswith("CONV_2D")]
+        self.maps = {index: self._tensor(tensors[index]) for index in found[:CONVOLUTIONS]}
         return {put["index"]: self._tensor(put) for put, got in sides if got["shape"][-1] == n}
 
     @staticmethod
@@ -231,7 +242,7 @@ class LiteRT:
         self._interpreter.set_tensor(self._in, np.ascontiguousarray(values))
         self._interpreter.invoke()
         kept = [
-            tensor.numbers(self._interpreter.get_tensor(index)).reshape(len(values), -1)
+            tensor.numbers(self.get(index)).reshape(len(values), -1)
             for index, tensor in self._kept.items()
         ]
         return np.concatenate(kept, axis=1)
@@ -254,6 +265,7 @@ class Onnx:
                 "uv pip install onnxruntime, or pip install onnxruntime."
             ) from None
         options = onnxruntime.SessionOptions()
+        self.maps: dict[int, Tensor] = {}
         options.intra_op_num_threads, options.log_severity_level = threads, 4
         self._session = onnxruntime.InferenceSession(content, options)
         sides = self._session.get_inputs(), self._session.get_outputs()

@@ -152,6 +152,10 @@ class Recognizer:
         images = images if n else np.zeros((1, 28, 28), np.uint8)  # which tells d
         return self._network.with_features(images)[1][:n]
 
+    def feature_maps(self, image: np.ndarray) -> list[np.ndarray]:
+        """What the first two convolutions make of uint8 (28, 28): float32 (h, w, d), if any."""
+        return self._network.maps(image)
+
     def recognize(
         self, image: Any = None, *, strokes: Sequence | None = None, top: int | None = None
     ) -> Recognition:
