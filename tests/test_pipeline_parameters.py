@@ -228,6 +228,7 @@ def test_an_option_without_its_form_is_refused():
     for option in ("03_train.epochs", "epochs=2", ".epochs=2", "03_train.epochs="):
         assert "-p STAGE.key=value" in refused(specs.parse_overrides, [option])
     assert "once" in refused(specs.parse_overrides, ["a.b=1", "a.b=2"])
+    assert "03_train.batch_size=9" in refused(specs.parse_overrides, ["batch_size=9"])
 
 
 @pytest.mark.parametrize(

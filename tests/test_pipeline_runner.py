@@ -297,6 +297,7 @@ def test_an_end_from_outside_ends_the_kernels_and_the_run_goes_on(tiny, command,
     wait_for(process, "epoch 2/50")
     kernels = psutil.Process(process.pid).children(recursive=True)
     assert kernels
+    assert 'class="badge running"' in (outputs / "index.html").read_text()
     process.send_signal(number)
     rest, code = process.stdout.read(), process.wait(60)
     assert "Traceback" not in rest

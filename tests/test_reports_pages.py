@@ -299,12 +299,14 @@ def test_all_runs_are_listed_newest_first_and_a_damaged_record_is_named(tmp_path
     for name, kind in {"run": {}, "compare": {"kind": runs.COMPARISON}}.items():
         made_runs.make(tmp_path / name, data={"title": HOSTILE}, **kind)
         runs.update(tmp_path / name, lambda record: record["stages"].update({"05_draw": {}}))
+    runs.update(tmp_path / "run", lambda record: record.update(status="running"))  # and killed
     (tmp_path / "run" / "index.html").write_text("")
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "run.json").write_text('{"stages": ')
     page = taken_apart(reports.write_overview(tmp_path).read_text(encoding="utf-8"))
     names = [each.text for each in page.select("tbody th")]
     assert names == ["run", "suite/old"]  # what compares runs is none
+    assert page.select_one("td .badge").text == "interrupted"
     assert "compare" in page.select_one("main ul").text
     assert links(page) == ["#content", "run/index.html"]
     assert "bad: run.json" in page.select_one(".hcr-warnings").text

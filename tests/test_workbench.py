@@ -226,13 +226,24 @@ def test_by_hand_a_stage_alone_on_a_fresh_clone_does_the_sensible_default(
         return
     # It is a run: recorded, on a page, and kept under a name of its own.
     monkeypatch.setenv("HCR_OUTPUTS", str(tmp_path))
+    monkeypatch.setattr("hcr.pipeline.notebook._path", lambda name: tmp_path / f"{name}.ipynb")
     pipeline.save_as("mine")
+    assert not list(tmp_path.rglob(f"{stage}.html"))  # only Jupyter knows what it shows
     record, page = runs.read(tmp_path / "mine"), (tmp_path / "mine" / "index.html").read_text()
     assert (record["run"], record["status"], record["seed"]) == ("mine", "done", 0)
     entry = record["stages"][stage]
     assert (entry["status"], entry["parameters"]["epochs"]) == ("done", 1)
     assert "learning_rate" in page
-    assert f'href="{stage}.html"' not in page  # nobody knows whether the notebook is saved
+    assert f'href="{stage}.html"' not in page
+    # Once the notebook is saved, the lab and the copy have its page.
+    nbformat.write(notebook, tmp_path / f"{stage}.ipynb")
+    for folder in ("lab", "mine"):
+        pipeline.notebook.write_page(stage, tmp_path / folder)
+        assert f'href="{stage}.html"' in (tmp_path / folder / "index.html").read_text()
+        page = (tmp_path / folder / f"{stage}.html").read_text()
+        assert page.count("<figure") > 4
+        assert '"places"' in page  # they react
+        assert "<code>epochs: 1</code>" in page  # which the notebook of the last commit has not
     with pytest.raises(RunError, match="new name"):
         pipeline.save_as("mine")
     done = run_all("--run", "mine", outputs=tmp_path)

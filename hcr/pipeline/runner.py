@@ -125,10 +125,11 @@ class _Runner:
         self.begun = True
 
     def _start(self) -> None:
-        """Before the first stage that runs: the record is of this command, here and now.
+        """Before the first stage that runs: the record is of this command, and the run is listed.
 
         Where every stage is kept, it stays that of the command that made them.
         """
+        from hcr import reports
         from hcr.pipeline import kernel
 
         self.kernel, self.reporter = kernel, kernel.Reporter(self.plan.chosen)
@@ -138,6 +139,7 @@ class _Runner:
         if seeds:
             entries["seed"] = seeds.pop() if len(seeds) == 1 else sorted(seeds)
         runs.update(self.folder, lambda record: record.update(entries))
+        reports.write_overview(runs.outputs())
 
     def _stage(self, stage: Stage) -> str:
         """Run `stage` where its results do not stand; return what went wrong, or nothing."""
@@ -310,18 +312,11 @@ class _Runner:
 
     def _write_page(self, stage: Stage, again: bool = False) -> None:
         """Write the stage's page where it is missing, or `again`, or the pages' code changed."""
-        page, source = self.folder / f"{stage.name}.html", self.folder / f"{stage.name}.ipynb"
-        look, record = fingerprints.look(), runs.read(self.folder)
-        if not again and page.is_file() and record["stages"][stage.name].get("look") == look:
-            return
-        import nbformat
+        look, entry = fingerprints.look(), self._entry(stage)
+        if again or not (self.folder / f"{stage.name}.html").is_file() or entry.get("look") != look:
+            from hcr import reports
 
-        from hcr import reports
-
-        notebook = nbformat.read(source, as_version=4)
-        html = reports.notebook_html(notebook, record, stage.name, stage.parameters)
-        files.write_text(page, html)
-        self._note(stage, html=page.name, notebook=source.name, look=look)
+            reports.write_page(self.folder, stage.name, stage.parameters, look=look)
 
     def _stale(self) -> dict[str, dict[str, Any]]:
         """Of each other stage why its results do not stand; `same` where only code has changed."""

@@ -14,7 +14,7 @@ from hcr import runs
 from hcr.errors import ParameterError, RunError, nearest
 from hcr.pipeline import sweeps
 from hcr.pipeline.parameters import RENAMED, RUN, Parameter, shown
-from hcr.pipeline.stages import STAGES
+from hcr.pipeline.stages import STAGES, load_stages
 
 SHARED = "shared"
 SUITE, SWEEP = "suite", "sweep"
@@ -134,8 +134,13 @@ def parse_overrides(options: Iterable[str]) -> dict[str, dict[str, Text]]:
         target, _, text = option.partition("=")
         stage, _, key = (each.strip() for each in target.partition("."))
         if not (stage and key and text.strip()) or key in values.setdefault(stage, {}):
+            names = (
+                f"{x.name}.{each.name}" for x in load_stages().values() for each in x.parameters
+            )
+            places = [name for name in names if name.endswith(f".{target.strip()}")]
+            places = f"={text} or ".join(places) + f"={text}" if places else "03_train.epochs=3"
             raise ParameterError(
-                "Write -p STAGE.key=value, as 03_train.epochs=3, or -p shared.key=value, once; "
+                f"Write -p STAGE.key=value, as {places}, or -p shared.key=value, once; "
                 f"null is none, '\"\"' an empty string. Received: {shown(option)}."
             )
         values[stage][key] = Text(text.strip())

@@ -1,17 +1,46 @@
-"""The pages that lead to others: to a run's reports, and to all runs."""
+"""The templates' HTML: figures, and the pages that lead to others, to a run's and to all runs."""
 
+import base64
+import io
+import json
+import re
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
+from PIL import Image
 
 from hcr import runs
 from hcr.errors import RunError
-from hcr.reports.pages import FRONT, Exporter
-from hcr.reports.show import TEMPLATES, Output, figure_html, macros
 from hcr.runs import files
 
+TEMPLATES = Path(__file__).parent / "templates"
+FRONT = "index.html"
+PNG = b"\x89PNG"
+SIDES = b"width", b"height"
 Record = dict[str, Any]
+
+
+def figure_html(data: bytes, caption: str, reaction: int | None = None) -> str:
+    """An SVG or a PNG, `data`, as a figure with its caption; a script in it cannot run.
+
+    `reaction` is which entry of the page's data says how it reacts, None where it does not.
+    """
+    if data.startswith(PNG):
+        kind = "png"
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            scale = image.info.get("dpi", (96, 96))[0] / 96
+            width, height = round(image.width / scale), round(image.height / scale)
+    else:
+        kind = "svg+xml"
+        sides = (re.search(rb'<svg[^>]*?\b%s="([\d.]+)pt"' % side, data) for side in SIDES)
+        width, height = (round(float(side[1]) * 4 / 3) if side else 480 for side in sides)
+    content = base64.b64encode(data).decode()
+    return str(macros().figure(kind, content, width, height, caption, reaction))
 
 
 def index_html(record: Record, folder: Path) -> str:
@@ -26,14 +55,14 @@ def index_html(record: Record, folder: Path) -> str:
     ]
     view = {"record": record, "stages": record.get("stages") or {}, "fresh": fresh}
     view |= {"shown": shown}
-    return Exporter().environment.get_template("index.html.j2").render(page=view)
+    return templates().get_template("index.html.j2").render(page=view)
 
 
 def write_overview(outputs: Path) -> Path:
     """Write the page that lists all runs in the folder `outputs`, the newest first; its path.
 
-    Runs of suites, runs by hand and pages across runs are listed, too. A record that cannot be read
-    is named. Raises `RunError` where the disk refuses.
+    Runs in progress, of suites and by hand, and pages across runs, are listed, too. A record that
+    cannot be read is named. Raises `RunError` where the disk refuses.
     """
     rows, damaged = [], []
     for path in [*outputs.glob("*/run.json"), *outputs.glob("*/*/run.json")]:
@@ -43,23 +72,25 @@ def write_overview(outputs: Path) -> Path:
         except Exception as error:  # whatever one holds, the others are listed
             damaged.append(f"{name}: {str(error).replace(str(path), path.name)}")
     rows.sort(key=lambda row: row["when"], reverse=True)
-    template = Exporter().environment.get_template("overview.html.j2")
+    template = templates().get_template("overview.html.j2")
     files.write_text(outputs / FRONT, template.render(rows=rows, damaged=sorted(damaged)))
     return outputs / FRONT
 
 
-def end_by_hand(run: runs.Run) -> None:
-    """End the stage of a notebook opened by hand: write both pages, print what it found."""
-    page, record = run.path(FRONT), run.finish()
-    files.write_text(page, index_html(record, run.folder))
+def write_front(folder: Path) -> Path:
+    """Write a run's front page, whose path is returned, and the page of all runs."""
+    page = folder / FRONT
+    files.write_text(page, index_html(runs.read(folder), folder))
     write_overview(runs.outputs())
-    how = f'{runs.shown(page)} shows this run. To keep it: pipeline.save_as("my_run")'
-    print(*record["stages"][run.stage].get("verdict", ()), how, sep="\n")
+    return page
 
 
 def _row(folder: Path, name: str) -> Record:
     """What the list of all runs says of the one in `folder`."""
     record = runs.read(folder)
+    if record.get("status") == "running":  # or was, when it was killed
+        with suppress(Timeout), FileLock(folder / ".lock", timeout=0):
+            record["status"] = "interrupted"
     pages = [FRONT, *(f"{stage}.html" for stage in reversed(record.get("stages") or {}))]
     fresh = _fresh(record)
     figures = [path.relative_to(folder).as_posix() for _, path, _ in _figures(fresh, folder)]
@@ -91,12 +122,14 @@ def _figures(stages: Record, folder: Path) -> list[tuple[str, Path, str]]:
     return found
 
 
-def inline(folder: Path) -> Output:
+def inline(folder: Path) -> Any:
     """The pages in a run's `folder`, folded, to be the last line of a cell; the front one is open.
 
     Each is a window of its own, because its style is made for a whole page. A link from one to
     another unfolds that. Raises `RunError` where the run has not left any.
     """
+    from hcr.reports.show import Output  # it imports this module
+
     folder = Path(folder)
     if not (folder / FRONT).is_file():
         raise RunError(f"{folder} must hold a run's {FRONT}. Received: none. Run it first.")
@@ -107,3 +140,25 @@ def inline(folder: Path) -> Output:
     titles = [folder.name, *(Path(name).stem for name in names[1:])]
     html = str(macros().inline(list(zip(names, titles, pages, strict=True))))
     return Output(html, f"{folder}: {', '.join(names)}")
+
+
+def value(given: Any) -> str:
+    """A parameter's value as YAML would have it."""
+    return given if given and isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+
+
+@cache
+def templates() -> Environment:
+    """The templates of figures and pages; what they are given is text, unless it is `Markup`."""
+    options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), **options)
+    environment.filters |= {"value": value, "clock": runs.clock}
+    for name in ("style.css", "figure.css", "page.js"):
+        text = Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+        environment.globals[name.replace(".", "_")] = text
+    return environment
+
+
+def macros() -> Any:
+    """The HTML of figures, tables and warnings, by functions that escape what they are given."""
+    return templates().get_template("shown.html.j2").module

@@ -6,14 +6,15 @@ cells is sanitized: nothing on a page can run or load a thing but the page's own
 
 import base64
 import copy
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import compress
+from pathlib import Path
 from typing import Any
 
+import nbformat
 from jinja2 import FileSystemLoader
 from markupsafe import Markup
 from nbconvert import HTMLExporter
@@ -23,7 +24,8 @@ from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat.v4 import new_markdown_cell
 
 from hcr import runs
-from hcr.reports.show import PNG, TEMPLATES, figure_html
+from hcr.reports.index import PNG, TEMPLATES, figure_html, templates
+from hcr.runs import files
 
 PARAMETERS, INJECTED = "parameters", "injected-parameters"
 MARKER = "papermill-error-cell-tag"  # papermill's own notes on a failure
@@ -39,7 +41,8 @@ ESCAPES = re.compile(
     r"|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]",
     re.DOTALL,
 )
-FRONT = "index.html"
+# A figure that is shown by hand is HTML, too.
+KINDS = ["image/svg+xml", "image/png", "text/html", "text/markdown", "text/latex", "text/plain"]
 FOLDED = "Setup", "The experiment", "Environment"  # sections that are no result
 
 
@@ -63,12 +66,25 @@ def notebook_html(
     return Exporter().from_notebook_node(notebook, resources={"page": view})[0]
 
 
+def write_page(folder: Path, stage: str, declared: Sequence[Any], **facts: Any) -> None:
+    """Write the page of the executed notebook in a run's `folder`; the record gets `facts`, too."""
+    record, source = runs.read(folder), folder / f"{stage}.ipynb"
+    facts |= {"html": f"{stage}.html", "notebook": source.name}
+    record["stages"][stage].update(facts)
+    html = notebook_html(nbformat.read(source, as_version=4), record, stage, declared)
+    files.write_text(folder / facts["html"], html)
+    runs.update(folder, lambda record: record["stages"][stage].update(facts))
+
+
 class Exporter(HTMLExporter):
     """nbconvert's exporter with templates, filters and a sanitizer of ours; notes `sections`."""
 
     def __init__(self) -> None:
         super().__init__(
-            config={"CoalesceStreamsPreprocessor": {"enabled": True}},
+            config={
+                "CoalesceStreamsPreprocessor": {"enabled": True},
+                "NbConvertBase": {"display_data_priority": KINDS},
+            },
             template_name="basic",
             template_file="notebook.html.j2",
             extra_loaders=[FileSystemLoader(TEMPLATES)],
@@ -76,19 +92,18 @@ class Exporter(HTMLExporter):
             extra_template_basedirs=[],
             sanitize_html=True,
             filters={
-                **{"clean_html": clean, "figure": self.figure, "value": value, "clock": runs.clock},
+                **{name: templates().filters[name] for name in ("value", "clock")},
+                **{"clean_html": clean, "figure": self.figure},
                 "ansi2html": lambda text: Markup(ansi2html(ESCAPES.sub("", text))),
             },
         )
         self.sections: list[tuple[str, str]] = []
         self.anchors: Counter[str] = Counter()
         self.reactions: list[dict[str, Any]] = []
+        self.environment.globals |= templates().globals
         self.environment.globals |= {"sections": self.sections, "reactions": self.reactions}
         self.environment.autoescape = True
         self.environment.trim_blocks = self.environment.lstrip_blocks = True
-        for name in ("style.css", "page.js"):
-            text = Markup((TEMPLATES / name).read_text(encoding="utf-8"))
-            self.environment.globals[name.replace(".", "_")] = text
 
     def figure(self, output: Any) -> Markup:
         """An image output as a figure with its caption; how it reacts is noted."""
@@ -217,8 +232,3 @@ def _split_title(cells: list[Any]) -> tuple[str, str]:
     if not after.strip():
         cells.remove(first)
     return match[1], lead
-
-
-def value(given: Any) -> str:
-    """A parameter's value as YAML would have it."""
-    return given if given and isinstance(given, str) else json.dumps(given, ensure_ascii=False)

@@ -4,8 +4,8 @@ A figure reacts on its page where `figure` is given `points`, a data frame with 
 `y` in the axes' numbers, and the `text` that is shown where one points at, touches or steps to it.
 Columns it may have: `axes`, which of the figure's, from 0; `width` and `height` of an area;
 `group`, whose places a button above the figure lights up; and `images`, indices of `pictures`, the
-best first, which a click shows with their `texts`. Paper and JupyterLab have none of this, so a
-figure or a table says the same. On the page a figure of a cell with the tag `fold` is folded:
+best first, which a click shows with their `texts`. Paper has none of this, so a figure or a table
+says the same. On the page a figure of a cell with the tag `fold` is folded:
 
     points = log.rename(columns={"epoch": "x", "loss": "y"}).assign(text=log["loss"].map(str))
     reports.figure(out, axes, "loss", "The loss of each epoch.", points=points)
@@ -17,29 +17,25 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from IPython.display import DisplayHandle, display
-from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
 from PIL import Image
 
 from hcr import evaluation, runs
+from hcr.reports.index import figure_html, macros, write_front
 from hcr.runs import environment as place
 from hcr.runs import files
 
-TEMPLATES = Path(__file__).parent / "templates"
 NBSP = "\N{NO-BREAK SPACE}"
 MISSING = "\N{EN DASH}"
 # A figure of many small images is smaller, and as sharp, as a PNG.
 MOST_IMAGES, MOST_SVG_BYTES = 12, 250_000
-PNG = b"\x89PNG"
 PNG_DPI = 192  # CSS counts 96 dots an inch; this is twice that
-SIDES = b"width", b"height"
 PADDING = 0.08  # inches around a figure
 # The images of a figure that reacts: side, columns of the sprite, bytes of it, images of a place.
 SIDE, COLUMNS, MOST_SPRITE_BYTES, MOST_OF_PLACE = 28, 40, 1_000_000, (8, 6, 4, 3, 2, 1)
@@ -54,7 +50,7 @@ FORMATS, HEADS, SCORES = (TABLE[key] for key in ("formats", "heads", "scores"))
 class Output:
     """What a cell ends with, so that it is shown: HTML, or an image with its caption as metadata.
 
-    By hand a figure is HTML, because Jupyter shows no caption of an image.
+    By hand a figure is both, because Jupyter, which takes the HTML, shows no caption of an image.
     """
 
     html: str
@@ -63,10 +59,10 @@ class Output:
     metadata: Mapping[str, Any] | None = None
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        plain = {"text/plain": self.text}
-        if self.image is None:
-            return {"text/html": self.html} | plain
-        return dict(self.image) | plain, {kind: dict(self.metadata or {}) for kind in self.image}
+        html = {"text/html": self.html} if self.html or not self.image else {}
+        image = dict(self.image or {})
+        metadata = {kind: dict(self.metadata or {}) for kind in image}
+        return html | image | {"text/plain": self.text}, metadata
 
     def show(self) -> None:
         """Show it, where it is not what the cell ends with."""
@@ -186,7 +182,9 @@ def warnings(run: runs.Run, texts: Iterable[str | None]) -> Output:
 def environment(run: runs.Run) -> Output:
     """Show commit, seed, hardware and the packages' versions; by hand, also end the stage."""
     if run.by_hand:
-        import_module("hcr.reports.index").end_by_hand(run)  # it imports this module
+        verdict = run.finish()["stages"][run.stage].get("verdict", ())
+        how = f"{runs.shown(write_front(run.folder))} shows this run, and this notebook once it is "
+        print(*verdict, f'{how}saved. To keep the run: pipeline.save_as("my_run")', sep="\n")
     facts = place.facts() | runs.read(run.folder)
     changes = " (with changes)" if facts.get("dirty") else ""
     commit = f"{facts.get('commit') or 'unknown':.12}{changes}"
@@ -222,16 +220,15 @@ def figure(
     drawn = (drawn.flat[0] if isinstance(drawn, np.ndarray) else drawn).figure.figure
     caption = _with_caveat(run, caption)
     path = save_figure(drawn, run.path(f"figures/{run.number}_{name}.svg"), raster)
-    more = {} if points is None or run.by_hand else _reaction(drawn, points, pictures, texts)
+    more = {} if points is None else _reaction(drawn, points, pictures, texts)
     pyplot.close(drawn)  # an open one would be shown a second time by the notebook
     file = f"figures/{path.name}"
     entry = {"name": path.stem, "file": file, "caption": caption, "headline": headline}
     # By name, because another drawing of it may be of the other form.
     run.append("figures", entry, same="name")
     data, png = path.read_bytes(), path.suffix == ".png"
-    html, text = figure_html(data, caption), f"Figure: {caption}"
-    if run.by_hand:
-        return Output(html, text)
+    html, text = figure_html(data, caption, 0 if more else None), f"Figure: {caption}"
+    html = str(macros().by_hand(Markup(html), more)) if run.by_hand else ""
     content = base64.b64encode(data).decode() if png else data.decode()
     image = {"image/png" if png else "image/svg+xml": content}
     return Output(html, text, image, {"caption": caption, "reaction": more})
@@ -285,7 +282,9 @@ def live(
 
     def update(data: Any) -> None:
         drawn, text = draw(data), caption(data)
-        handle.update(Output(figure_html(_svg(drawn), text), text))
+        svg = _svg(drawn)
+        image = {"image/svg+xml": svg.decode()}
+        handle.update(Output(figure_html(svg, text), text, image, {"caption": text}))
         pyplot.close(drawn)
 
     return update
@@ -307,24 +306,6 @@ def save_figure(drawn: Any, path: Path, raster: bool = False) -> Path:
     # The other form, of an earlier run of the cell, would stay behind.
     path.with_suffix(other).unlink(missing_ok=True)
     return path.with_suffix(form)
-
-
-def figure_html(data: bytes, caption: str, reaction: int | None = None) -> str:
-    """An SVG or a PNG, `data`, as a figure with its caption; a script in it cannot run.
-
-    `reaction` is which entry of the page's data says how it reacts, None where it does not.
-    """
-    if data.startswith(PNG):
-        kind = "png"
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            scale = image.info.get("dpi", (96, 96))[0] / 96
-            width, height = round(image.width / scale), round(image.height / scale)
-    else:
-        kind = "svg+xml"
-        sides = (re.search(rb'<svg[^>]*?\b%s="([\d.]+)pt"' % side, data) for side in SIDES)
-        width, height = (round(float(side[1]) * 4 / 3) if side else 480 for side in sides)
-    content = base64.b64encode(data).decode()
-    return str(macros().figure(kind, content, width, height, caption, reaction))
 
 
 def table(
@@ -475,11 +456,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-@cache
-def macros() -> Any:
-    """The HTML of figures, tables and warnings, by functions that escape what they are given."""
-    options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), **options)
-    return environment.get_template("shown.html.j2").module

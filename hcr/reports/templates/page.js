@@ -1,8 +1,9 @@
 "use strict";
 (() => {
   // Works without it too: the code is folded by the browser, a long table keeps its order, a figure
-  // stands beside the tables of what it shows.
-  const folded = [...document.querySelectorAll("details.code")];
+  // stands beside the tables of what it shows. In Jupyter the root is one figure's output.
+  const root = document.currentScript.parentElement;
+  const folded = [...root.querySelectorAll("details.code")];
   const button = document.getElementById("show-code");
   if (button && folded.length) {
     button.hidden = false;
@@ -17,7 +18,7 @@
   const contents = document.querySelector(".contents details");
   if (contents && matchMedia("(max-width: 68rem)").matches) contents.open = false;
 
-  document.documentElement.classList.add("scripted");
+  root.classList.add("scripted");
   const make = (tag, name, text = "") => {
     const made = document.createElement(tag);
     made.className = name;
@@ -27,7 +28,7 @@
   };
 
   // What scrolls sideways pales at its right edge until its end is in view.
-  for (const box of document.querySelectorAll(".hcr-scroll, .hcr-table, .box")) {
+  for (const box of root.querySelectorAll(".hcr-scroll, .hcr-table, .box")) {
     const look = () =>
       box.classList.toggle("more", box.scrollLeft + box.clientWidth < box.scrollWidth - 4);
     box.addEventListener("scroll", look, { passive: true });
@@ -55,7 +56,7 @@
   full.addEventListener("click", (event) => {
     if (event.target === full) full.close();
   });
-  document.body.append(full);
+  root.append(full);
   const enlarge = (image, reaction) => {
     const copy = image.cloneNode();
     const [width, height] = [image.getAttribute("width"), image.getAttribute("height")].map(Number);
@@ -76,7 +77,7 @@
   };
 
   // Figures that react: their places, in one block of data, are shares of the image.
-  const block = document.getElementById("hcr-data");
+  const block = root.querySelector("#hcr-data");
   const reactions = block ? JSON.parse(block.textContent) : [];
   const panel = make("section", "hcr-panel");
   panel.hidden = true;
@@ -94,7 +95,7 @@
   };
   closing.addEventListener("click", close);
   // Before a dialog hears of it: the first Escape closes the images, the next one the figure.
-  document.addEventListener("keydown", (event) => {
+  root.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || panel.hidden) return;
     event.preventDefault();
     close();
@@ -206,10 +207,12 @@
       tip.textContent = text;
       if (group && tiles.length) tip.append(tiled(reaction, tiles[0])); // the place is an image's
       const edge = mark.getBoundingClientRect();
+      tip.style.left = tip.style.top = 0;
+      const from = tip.getBoundingClientRect(); // of the window, but in JupyterLab of a cell
       const x = Math.min(edge.right + 8, innerWidth - tip.offsetWidth - 8);
       const above = edge.top - tip.offsetHeight - 6;
-      tip.style.left = `${Math.max(8, x)}px`;
-      tip.style.top = `${above > 8 ? above : edge.bottom + 6}px`;
+      tip.style.left = `${Math.max(8, x) - from.left}px`;
+      tip.style.top = `${(above > 8 ? above : edge.bottom + 6) - from.top}px`;
     };
     const find = (event) => {
       const [pad, width, height] = size();
@@ -263,7 +266,7 @@
     });
   };
 
-  for (const image of document.querySelectorAll(".hcr-scroll img")) {
+  for (const image of root.querySelectorAll(".hcr-scroll img")) {
     const figure = image.closest(".hcr-figure");
     const reaction = reactions[figure.dataset.reaction];
     const button = make("button", "", "Enlarge");
@@ -326,7 +329,7 @@
     box.append(field, count);
     table.closest(".hcr-table, .box").before(box);
   };
-  for (const table of document.querySelectorAll(".hcr-table:not(.kept) table, table.parameters")) {
+  for (const table of root.querySelectorAll(".hcr-table:not(.kept) table, table.parameters")) {
     const body = table.tBodies[0];
     if (!body || body.rows.length < 8) continue;
     // A row without a name belongs to the one above it.
