@@ -42,8 +42,9 @@ def test_a_figure_is_a_small_svg_and_an_entry_of_the_record(run):
     reports.figure(run, axes, "closed", "Closed")
     assert pyplot.get_fignums() == []  # an open one would be shown a second time
     run.by_hand = True  # Jupyter shows no caption of an image
-    shown = reports.figure(run, sample.bars(), "counts", "Images a class")._repr_mimebundle_()
+    shown, _ = reports.figure(run, sample.bars(), "counts", "Images a class")._repr_mimebundle_()
     assert "Images a class</figcaption>" in shown["text/html"]
+    assert shown["image/svg+xml"] == svg  # which its page has
 
 
 def test_the_same_figure_gives_the_same_bytes(tmp_path):

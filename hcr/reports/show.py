@@ -57,12 +57,15 @@ class Output:
     text: str
     image: Mapping[str, str] | None = None  # its MIME type to its content
     metadata: Mapping[str, Any] | None = None
+    by_hand: bool = False
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        html = {"text/html": self.html} if self.html or not self.image else {}
-        image = dict(self.image or {})
-        metadata = {kind: dict(self.metadata or {}) for kind in image}
-        return html | image | {"text/plain": self.text}, metadata
+        bundle = {"text/plain": self.text}
+        if self.image is None or self.by_hand:
+            bundle["text/html"] = self.html
+        if self.image is None:
+            return bundle
+        return bundle | self.image, {kind: dict(self.metadata or {}) for kind in self.image}
 
     def show(self) -> None:
         """Show it, where it is not what the cell ends with."""
@@ -228,10 +231,10 @@ def figure(
     run.append("figures", entry, same="name")
     data, png = path.read_bytes(), path.suffix == ".png"
     html, text = figure_html(data, caption, 0 if more else None), f"Figure: {caption}"
-    html = str(macros().by_hand(Markup(html), more)) if run.by_hand else ""
+    html = str(macros().by_hand(Markup(html), more)) if run.by_hand else html
     content = base64.b64encode(data).decode() if png else data.decode()
     image = {"image/png" if png else "image/svg+xml": content}
-    return Output(html, text, image, {"caption": caption, "reaction": more})
+    return Output(html, text, image, {"caption": caption, "reaction": more}, run.by_hand)
 
 
 def _reaction(
@@ -284,7 +287,7 @@ def live(
         drawn, text = draw(data), caption(data)
         svg = _svg(drawn)
         image = {"image/svg+xml": svg.decode()}
-        handle.update(Output(figure_html(svg, text), text, image, {"caption": text}))
+        handle.update(Output(figure_html(svg, text), text, image, {"caption": text}, True))
         pyplot.close(drawn)
 
     return update
