@@ -8,6 +8,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run_all(arguments: list[str] | None = None) -> int:
     """`run_all.py`: run the notebooks, one after the other; returns the exit code."""
-    options = parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = parser().parse_args(words, argparse.Namespace(words=words))
     return guarded(_dispatch, options)
 
 
@@ -82,6 +84,10 @@ def parser() -> argparse.ArgumentParser:
         "same",
         "--list": "print every stage's parameters",
         "--check": "check the parameters, run nothing",
+        "--jobs N": "so many runs at a time, each with its share of the cores (default: 1)",
+        "--scheduler ADDRESS": "runs on the workers of a Dask cluster, as tcp://HOST:8786",
+        "--list-runs": "print the index and the name of each run",
+        "--run-index N": "the run of this index alone, as one job of many; no page across runs",
         "--yes": "run a sweep of more than 10,000 runs, too",
     }
     parser.add_argument(
@@ -95,8 +101,9 @@ def parser() -> argparse.ArgumentParser:
     for option, text in texts.items():
         name, _, value = option.partition(" ")
         kind = {"metavar": value} if value else {"action": "store_true"}
-        stage = {"choices": (*STAGES, *ALONE)} if value == "STAGE" else {}
-        parser.add_argument(name, help=text, **kind, **stage)
+        kind |= {"choices": (*STAGES, *ALONE)} if value == "STAGE" else {}
+        kind |= {"type": int} if name == "--jobs" else {}
+        parser.add_argument(name, help=text, **kind)
     text = "a page that compares these runs or suites, by default all finished ones; runs none"
     parser.add_argument("--compare", nargs="*", metavar="RUN", help=text)
     text = "run a finished run again, elsewhere, and say whether it has the same results"
@@ -113,7 +120,16 @@ def _dispatch(options: argparse.Namespace) -> int:
         from hcr.pipeline import jobs
 
         return jobs.verify(options.verify)
+    if options.jobs is not None and (options.jobs < 1 or (options.jobs > 1 and options.scheduler)):
+        rule = "--jobs must be at least 1, and goes without --scheduler"
+        raise ParameterError(f"{rule}. Received: {options.jobs}.")
     plans = _plans(options)
+    members = [plan for plan in plans if not plan.kind]
+    if options.list_runs:
+        print(*(f"{i} {plan.name}" for i, plan in enumerate(members)), sep="\n")
+        return 0
+    if options.run_index is not None:
+        plans = [_indexed(members, options.run_index)]
     notes: dict[str, None] = {}
     for plan in plans:
         for stage in plan.chosen:
@@ -126,7 +142,20 @@ def _dispatch(options: argparse.Namespace) -> int:
         for plan in plans:
             print(f"{plan.name}: {plan.params_file} is right: {', '.join(plan.chosen)}")
         return 0
-    return _run(plans)
+    return _run(plans, options)
+
+
+def _indexed(plans: list[Any], index: str) -> Any:
+    """The plan of an `index`, for a process that is one of many, or by `name:` and its name."""
+    from hcr.pipeline import jobs
+
+    known = {f"name:{plan.name}": plan for plan in plans}
+    known |= {str(i): plan for i, plan in enumerate(plans)}
+    if index not in known:
+        rule = f"--run-index must be 0 to {len(plans) - 1}, as --list-runs prints them"
+        raise ParameterError(f"{rule}. Received: {index}.")
+    jobs.follow()
+    return replace(known[index], apart=True)
 
 
 def _plans(options: argparse.Namespace) -> list[Any]:
@@ -183,33 +212,11 @@ def _plans(options: argparse.Namespace) -> list[Any]:
     return plans
 
 
-def _run(plans: list[Any]) -> int:
-    """Run everything; a run that fails does not stop the next. Returns the exit code."""
-    from hcr.pipeline import runner
+def _run(plans: list[Any], options: argparse.Namespace) -> int:
+    """Run everything, and print what failed. Returns the exit code."""
+    from hcr.pipeline import jobs
 
-    outcomes: list[runner.Outcome] = []
-    for plan in plans:
-        done = {
-            each.name.rpartition("/")[0] for each in outcomes if each.record.get("status") == "done"
-        }
-        trained = plan.suite in done or runs.finished(runs.outputs() / plan.suite, trained=True)
-        if plan.kind and plan.suite and not trained:
-            print(f"{plan.name}: skipped, no run of {plan.suite} is finished")
-            continue
-        print(f"{plan.name}: {plan.params_file} into {runs.shown(plan.folder)}", flush=True)
-        outcome = runner.published(plan) if plan.suite and not plan.kind else None
-        if outcome:
-            print(f"{plan.name}: finished before, taken from {runs.shown(outcome.folder)}")
-        outcome = outcome or runner.run(plan)
-        outcomes.append(outcome)
-        if outcome.problem:
-            print(f"{plan.name}: failed", flush=True)
-            continue
-        for name, entry in outcome.record.get("stages", {}).items():
-            for each in entry.get("headline", []):
-                note = f" ({each['note']})" if each.get("note") else ""
-                print(f"  {name}: {each['label']}: {each['text']}{note}")
-        print(f"{plan.name}: done, open {runs.shown(outcome.page)}", flush=True)
+    outcomes = jobs.execute(plans, options.words, options.jobs or 1, options.scheduler or "")
     failed = [outcome for outcome in outcomes if outcome.problem]
     if failed:
         if len(plans) > 1:

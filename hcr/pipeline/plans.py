@@ -30,6 +30,7 @@ class RunPlan:
     params_file: str  # the file that it comes from, for the record
     force: bool = False  # run the chosen stages even where their results stand
     accept_code: bool = False  # keep finished stages though the code has changed
+    apart: bool = False  # one process of many: others make the page of all runs
     kind: str = ""  # `runs.COMPARISON`, or the name of a notebook that stands alone; no run's
 
     def __post_init__(self) -> None:

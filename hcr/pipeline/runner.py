@@ -50,7 +50,8 @@ def run(plan: RunPlan) -> Outcome:
     """
     try:
         plan.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(plan.folder / ".lock", timeout=0):
+        # The process that had it may have been killed, and be about to end.
+        with FileLock(plan.folder / ".lock", timeout=60 if plan.apart else 0):
             return _Runner(plan).run()
     except Timeout:
         problem = (
@@ -129,7 +130,6 @@ class _Runner:
 
         Where every stage is kept, it stays that of the command that made them.
         """
-        from hcr import reports
         from hcr.pipeline import kernel
 
         self.kernel, self.reporter = kernel, kernel.Reporter(self.plan.chosen)
@@ -139,7 +139,7 @@ class _Runner:
         if seeds:
             entries["seed"] = seeds.pop() if len(seeds) == 1 else sorted(seeds)
         runs.update(self.folder, lambda record: record.update(entries))
-        reports.write_overview(runs.outputs())
+        self._list()
 
     def _stage(self, stage: Stage) -> str:
         """Run `stage` where its results do not stand; return what went wrong, or nothing."""
@@ -353,8 +353,17 @@ class _Runner:
 
             if not self.plan.kind:
                 files.write_text(self.plan.page, reports.index_html(record, self.folder))
-            reports.write_overview(runs.outputs())
+            self._list()
         return record
+
+    def _list(self) -> None:
+        """Write the page of all runs; one process of many leaves that to the next command."""
+        if self.plan.apart:
+            (runs.outputs() / "index.html").unlink(missing_ok=True)
+        else:
+            from hcr import reports
+
+            reports.write_overview(runs.outputs())
 
     def _entry(self, stage: Stage) -> dict[str, Any]:
         return runs.read(self.folder).get("stages", {}).get(stage.name, {})
