@@ -144,7 +144,7 @@ MUTANTS = [
     ("runs", "if before.get(key) != now[key]:", "if key != \"inputs\" and before.get(key) != now[key]:"),
     ("runs", "if left != there or None in there.values():", "if False:"),
     ("resume", "default_rng([recipe.seed, epoch - 1, i])", "default_rng([recipe.seed, id(trainer) % 999, i])"),
-    ("resume", "if state[\"key\"] != key:", "if False:"),
+    ("resume", "if state.pop(\"key\") != key:", "if False:"),
     ("resume", "if seal != files.digest(state, *(each.tobytes() for each in arrays.values())):", "if False:"),
     ("resume", "row[\"val_balanced_accuracy\"] > best:", "row[\"val_balanced_accuracy\"] >= best:"),
     ("resume", "np.random.default_rng([recipe.seed, i + 1]).permutation(n)", "np.random.default_rng([recipe.seed]).permutation(n)"),

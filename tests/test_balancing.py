@@ -1,10 +1,14 @@
 """Balancing plans: what each strategy promises, for every distribution of classes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import trained
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hcr import runs
 from hcr.datasets import balancing
 from hcr.errors import DataError, ParameterError
 
@@ -177,3 +181,16 @@ def test_a_damaged_plan_is_refused(tmp_path):
         path.write_bytes(content)
         with pytest.raises(DataError, match="02_balance"):
             balancing.load(path)
+
+
+def test_a_refits_plan_is_made_of_both_splits_by_the_recorded_parameters(tmp_path):
+    data, run = trained.data(), runs.Run("refit", "03_train", tmp_path, by_hand=False)
+    given = {"02_balance": {"parameters": {"per_class": 20, "seed": 1}}}
+    runs.update(tmp_path, lambda record: record.update(stages=given))
+    chosen = balancing.plan(data.train.labels, "cap", per_class=20, seed=1, data=data.digest)
+    both, whole = balancing.refit_plan(run, data, chosen), data.train_and_validation
+    np.testing.assert_array_equal(both.counts(whole.labels, 10), [20] * 10)
+    np.testing.assert_array_equal(whole.images[400:], data.validation.images)
+    assert both.indices.max() >= 400
+    with pytest.raises(DataError, match="02_balance"):
+        balancing.refit_plan(run, data, replace(chosen, weights=chosen.weights * 2))

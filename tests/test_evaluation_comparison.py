@@ -60,10 +60,12 @@ def test_runs_that_are_not_whole_are_left_out_with_the_reason(outputs):
     lent["stages"]["04_evaluate"]["parameters"]["pretrained"] = "emnist"
     files.write_json(outputs / "lent" / "run.json", lent)
     make(outputs / "strange", hardware=[1])
+    make(outputs / "refitted", given={"refit": "all"})
     comparison = evaluation.compare()
     assert comparison.runs["run"].tolist() == ["whole"]
     words = {"bare": "val_balanced", "torn": "predictions", "none": "predictions"}
     words |= {"mixed": "others", "lent": "emnist", "strange": "AttributeError"}
+    words["refitted"] = "refit"
     assert comparison.problems.keys() == words.keys()
     assert all(word in comparison.problems[name] for name, word in words.items())
 
@@ -132,6 +134,8 @@ def test_seeds_of_one_recipe_are_gathered_into_mean_spread_and_interval(outputs)
     wrong, validation = (20, 28, 24), (0.90, 0.94, 0.92)
     for seed in range(3):
         values = {"wrong": wrong[seed], "first": seed, "validation": validation[seed]}
+        # An older release did not record these.
+        values |= {"given": {"optimizer": "adam", "refit": None}} if seed else {}
         make(outputs / "five" / f"net-s{seed}", seed=seed, **values)
     make(outputs / "other", model="hcr_net", validation=0.5)
     (group,) = evaluation.compare().groups

@@ -11,16 +11,17 @@ import pandas as pd
 import pytest
 import trained
 from scipy.special import log_softmax
+from tensorflow.compat.v1.train import summary_iterator
 
 from hcr import models
 from hcr.datasets import Split, balancing
 from hcr.errors import ModelError, ParameterError, RunError, TrainingInterrupt
-from hcr.models import backend, objective, training
+from hcr.models import backend, convert, objective, training
 from hcr.models.augment import Switch
 from hcr.recognizer import Recognizer
 
 OWN = """
-from keras import layers
+from keras import callbacks, layers
 from hcr.models import classifier, image_input
 
 def net(n_classes):
@@ -28,6 +29,13 @@ def net(n_classes):
     x = layers.AveragePooling2D(4)(x)
     x = layers.BatchNormalization()(layers.Flatten()(x))
     return classifier(inputs, layers.Dropout(0.2)(x), n_classes, "own")
+
+heard = []
+
+def watch():
+    told = {"on_train_end": lambda logs: heard.append("end")}
+    told["on_epoch_end"] = lambda epoch, logs: heard.append(epoch)
+    return [callbacks.LambdaCallback(**told)]
 """
 SMALL = {"model": "own_network_of_training:net", "augmentation": "none", "batch_size": 100}
 
@@ -252,30 +260,52 @@ def test_early_stopping_is_for_good(tmp_path, monkeypatch):
         assert (result.best_epoch, result.trained, len(result.history)) == (2, trained_now, 4)
 
 
+def test_a_callback_hears_each_epoch_once_also_of_a_resumed_training(tmp_path, own):
+    how = {**SMALL, "callbacks": f"{own.stem}:watch", "tensorboard": True}
+    trained.train(stopped(tmp_path / "checkpoints", 1, **how), **how)
+    assert sys.modules[own.stem].heard == [0, "end", 1, 2, "end"]
+    files = sorted(tmp_path.glob("tensorboard/*"))
+    events = [event for path in files for event in summary_iterator(str(path))]
+    told = [(event.step, each.tag) for event in events for each in event.summary.value]
+    assert [step for step, tag in told if tag == "val_loss"] == [0, 1, 2]
+    with pytest.raises(ModelError, match="list"):
+        trained.train(**{**how, "callbacks": "hcr.runs:now"})
+
+
+def test_refit_trains_on_both_splits_and_keeps_the_last_epoch(monkeypatch):
+    drawn, real = [], training.Batches
+    note = lambda *given: drawn.append(len(given[3])) or real(*given)  # noqa: E731
+    monkeypatch.setattr(training, "Batches", note)
+    result = trained.train(**SMALL, refit="all")
+    assert (drawn, result.best_epoch) == ([500] * 3, 3)
+    assert not [name for name in result.history if name.startswith("val")]
+
+
+def test_auto_follows_the_flags_and_a_training_goes_on_as_it_began(tmp_path, monkeypatch):
+    how = {**SMALL, "epochs": 2, "precision": "auto"}
+    monkeypatch.setattr(backend, "has_bfloat16", lambda: True)
+    monkeypatch.setattr(backend.environment, "hardware", lambda: {"amx": False, "bfloat16": True})
+    stopped(tmp_path, 1, **how)
+    monkeypatch.setattr(backend.environment, "hardware", lambda: {"amx": True})
+    assert backend.precision("auto") == "mixed_bfloat16"
+    assert trained.train(tmp_path, **how).precision == "float32"
+
+
 def test_a_recipe_that_cannot_be_is_refused():
     for key, word in (("augmentation", "affine"), ("loss", "balanced_softmax")):
         with pytest.raises(ParameterError, match=word):
             trained.recipe(**{key: word[:-2]})
-    for changed, word in (({"momentum": 0.9}, "sgd"), ({"optimizer": "adamw"}, "weight_decay")):
-        with pytest.raises(ParameterError, match=word):
+    never = {"refit": "all", "schedule": "plateau"}
+    for changed in ({"momentum": 0.9}, {"optimizer": "adamw"}, never):
+        with pytest.raises(ParameterError, match="must"):
             trained.recipe(**changed)
-    with pytest.raises(ParameterError, match="dropout"):
-        trained.train(model="mnist_nist", dropout=0.2)
 
 
 def test_dropout_of_the_recipe_is_that_of_the_network():
-    rates = [
-        layer.rate
-        for layer in trained.train(**SMALL, epochs=1, dropout=0.5).net.layers
-        if isinstance(layer, keras.layers.Dropout)
-    ]
-    assert rates == [0.5]
-
-
-def test_adam_with_weight_decay_is_adamw():
-    how = {**SMALL, "epochs": 1, "weight_decay": 0.1}
-    nets = [trained.train(**how, optimizer=name).net for name in ("adam", "adamw")]
-    assert trained.same_weights(*nets)
+    net = convert.copied(models.build(SMALL["model"], 10, 0), dropout=0.5)
+    assert net.layers[-3].rate == 0.5
+    with pytest.raises(ParameterError, match="dropout"):
+        trained.train(model="mnist_nist", dropout=0.2)
 
 
 def test_a_loss_or_probabilities_that_are_no_numbers_end_it(tmp_path):
@@ -297,10 +327,10 @@ def test_an_epoch_holds_each_image_of_the_plan_once_in_an_order_of_seed_and_epoc
     assert len({order.tobytes() for order in orders}) == 3
     assert sorted(orders[0]) == list(range(500))
     # Epochs of 3 steps are stretches of the same passes.
-    short = [trained.recipe(batch_size=90, steps_per_epoch=3)] * 4
-    drawn = np.concatenate([training._order(one, i + 1, 500) for i, one in enumerate(short)])
+    short = trained.recipe(batch_size=90, steps_per_epoch=3)
+    drawn = np.concatenate([training._order(short, epoch, 500) for epoch in range(1, 5)])
     np.testing.assert_array_equal(drawn[:1000], np.concatenate(orders[:2]))
-    assert len(drawn) == short[0].steps(500) / trained.EPOCHS * 4 * 90
+    assert (len(drawn), short.steps(500)) == (4 * 270, 3 * trained.EPOCHS)
     batches = training.Batches(train.images, train.labels, plan, orders[0], 64)
     parts = zip(*(batches[i] for i in range(len(batches))), strict=True)
     images, labels, weights = map(np.concatenate, parts)

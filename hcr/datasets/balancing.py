@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hcr.datasets.files import read_npz
+from hcr.datasets.split import Dataset
 from hcr.errors import DataError, HcrError, ParameterError, nearest
-from hcr.runs import Run, files
+from hcr.runs import Run, files, read, shown
 
 # Name to what it does; read as text where parameters are checked, so it stays a literal.
 STRATEGIES = {
@@ -83,6 +84,26 @@ def open_plan(run: Run, digest: str, labels: np.ndarray) -> Plan:
             raise
         print("No balancing plan of these data: each training image once.")
         return plan(labels, data=digest)
+
+
+def refit_plan(run: Run, data: Dataset, chosen: Plan) -> Plan:
+    """The plan that `02_balance` would make of train and validation together, as `chosen` of train.
+
+    Raises `DataError` where its parameters, in the record of `run`, do not give `chosen` again.
+    """
+    folder = run.source or run.folder
+    given = read(folder)["stages"].get("02_balance", {}).get("parameters", {})
+    options = {key: given[key] for key in ("per_class", "beta", "tau", "seed") if key in given}
+    if n := options.get("per_class"):  # as 02_balance scales it
+        options["per_class"] = max(1, round(n * data.changed.get("profile_scale", 1.0)))
+    again, both = (
+        plan(split.labels, chosen.strategy, writers=split.writers, data=chosen.data, **options)
+        for split in (data.train, data.train_and_validation)
+    )
+    if not all(map(np.array_equal, vars(again).values(), vars(chosen).values())):
+        rule = "refit must find the plan that 02_balance's recorded parameters give"
+        raise DataError(f"{rule}. Received: another, in {shown(folder)}. Run 02_balance again.")
+    return both
 
 
 def plan(

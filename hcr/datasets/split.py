@@ -148,6 +148,17 @@ class Dataset:
             self.train = self.train.take(chosen)
             self.indices = chosen if self.indices is None else self.indices[chosen]
 
+    @cached_property
+    def train_and_validation(self) -> Split:
+        """Both splits as one, without strokes; what knows no source is of the first dataset."""
+        both = {"images": 0, "labels": 0, "writers": "", "sources": 0}
+        for key, missing in list(both.items()):
+            parts = [(len(part), getattr(part, key)) for part in (self.train, self.validation)]
+            filled = [np.full(n, missing) if values is None else values for n, values in parts]
+            known = any(values is not None for _, values in parts)
+            both[key] = np.concatenate(filled) if known else None
+        return Split(**both)
+
     @property
     def characters(self) -> tuple[str, ...]:
         """The character of each label."""

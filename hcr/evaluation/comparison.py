@@ -302,6 +302,11 @@ def _read(name: str, folder: Path) -> dict[str, Any]:
     """What a finished run's files say. Raises `RunError` where it cannot be compared."""
     record, metrics = runs.read(folder), runs.read_metrics(folder)
     trained, evaluated = metrics.get("03_train", {}), metrics.get("04_evaluate", {})
+    if record["stages"].get("03_train", {}).get("parameters", {}).get("refit"):
+        raise RunError(
+            "A refitted model has learned from the validation images, on which runs are ranked. "
+            "Received: refit. Rank the run that it repeats, without refit."
+        )
     scores, needed = trained | evaluated, {"n", *SCORES.values()}
     if not evaluated:
         needed = {SCORES["validation"]}
@@ -383,7 +388,7 @@ def _parameters(folder: Path, stages: dict[str, dict[str, Any]]) -> dict[str, An
     parameters = {name: options.get(name) for name in names if name != "seed"}
     for stage in ("02_balance", "03_train"):
         # What older runs' notebooks did not have yet counts as its default.
-        own = {"optimizer": "adam"} if stage == "03_train" else {}
+        own = {"optimizer": "adam", "refit": None} if stage == "03_train" else {}
         own |= stages.get(stage, {})
         for key, value in (own | {"recipe": None} | (own.get("recipe") or {})).items():
             # What 02_balance trains for its study goes nowhere else.

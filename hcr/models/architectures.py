@@ -44,7 +44,10 @@ def build(name: str, n_classes: int, seed: int | None = None, start: str | None 
 
 
 def builder(name: str):
-    """The function that builds the network `name`. Raises `ModelError` where there is none."""
+    """The function that builds the network `name`, or any `module:function`.
+
+    Raises `ModelError` where there is none.
+    """
     if name in MODELS:
         return globals()[name]
     if ":" not in name:
@@ -53,7 +56,7 @@ def builder(name: str):
         return resolve_name(name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ModelError(
-            f"A network of your own is named module:function. Received: {name!r} ({error}). "
+            f"A function of your own is named module:function. Received: {name!r} ({error}). "
             "Is the module on PYTHONPATH?"
         ) from error
 

@@ -29,6 +29,8 @@ class Levers:
     teacher: str | None = None  # trained models, separated by commas, to distill from
     distillation_weight: float = 0.5  # (0..1) share of the teacher in the loss
     keep: str = "best"  # [hcr.models.recipe.KEEPS] the epoch whose weights are kept
+    tensorboard: bool = False  # write event files for TensorBoard, in the run's folder tensorboard
+    callbacks: str = "none"  # [none or module:function] a function that gives Keras callbacks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,7 @@ class Recipe(Levers):
     ema: float = 0.0  # decay of the weights' moving average; looks back about 1 / (1 - ema) steps
     precision: str = "float32"  # a key of PRECISIONS; the trained network has 32 bits
     start: str | None = None  # a trained model, as hcr.recognizer.keras_files takes it
+    refit: str | None = None  # "all": on train and validation together, without validation
     seed: int = 0  # of the initial weights, the order of images, augmentation and dropout
 
     def __post_init__(self) -> None:
@@ -58,11 +61,12 @@ class Recipe(Levers):
             if name not in known:
                 raise ParameterError(f"There is no {key} {name!r}.{nearest(name, known)}")
         if self.momentum and self.optimizer != "sgd":
-            rule = "momentum must go with the optimizer sgd; Adam has its own"
-            raise ParameterError(f"{rule}. Received: {self.optimizer}. Drop it, or take sgd.")
+            raise ParameterError(f"momentum must go with sgd. Received: {self.optimizer}. Drop it.")
         if self.optimizer == "adamw" and not self.weight_decay:
-            rule = "adamw must have a weight_decay above 0"
-            raise ParameterError(f"{rule}. Received: 0. Set one, as 0.05, or take adam.")
+            raise ParameterError("adamw must have a weight_decay. Received: 0. Set one, as 0.05.")
+        if self.refit and (self.patience or self.schedule == "plateau"):
+            rule = "refit must go without patience and plateau, which need validation"
+            raise ParameterError(f"{rule}. Received: one of them. Drop it.")
 
     def steps(self, n: int) -> int:
         """The steps of the whole training, on a plan of `n` images."""

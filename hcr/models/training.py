@@ -19,14 +19,14 @@ from hcr.errors import ModelError, TrainingInterrupt
 from hcr.models import objective
 from hcr.models.architectures import build, builder
 from hcr.models.augment import Switch, augmentation
-from hcr.models.backend import check, keras, precision, predict, seed_everything
+from hcr.models.backend import check, keras, precision, predict, seed_everything, tf
 from hcr.models.convert import copied, teacher
 from hcr.models.recipe import Recipe
 from hcr.runs import clock, files
 
 ops = keras.ops
 Loss = keras.losses.Loss | str
-VALIDATED = "val_loss {val_loss:.4f}  val_accuracy {val_accuracy:.4f}"
+SHOWN = ("loss", "accuracy", "val_loss", "val_accuracy")  # of an epoch, in the line on it
 
 
 @dataclass
@@ -36,6 +36,7 @@ class Progress:
     rows: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
     best: list[np.ndarray] | None = None
+    precision: str = "float32"  # the dtype policy that it began with
 
 
 @dataclass
@@ -49,8 +50,9 @@ class TrainingResult:
     net: keras.Model  # with the weights of the chosen epoch
     history: pd.DataFrame
     best_epoch: int  # the epoch whose weights are kept; 0 for the parent's
-    best: dict[str, float]  # its val_loss, val_accuracy and val_balanced_accuracy
+    best: dict[str, float]  # its val_loss, val_accuracy and val_balanced_accuracy; none with refit
     trained: int  # how many epochs were trained now; the others come from the checkpoint
+    precision: str  # the dtype policy that it was trained with
     parent: np.ndarray | None = None  # what the start, if any, predicts on validation, int64 (n,)
 
 
@@ -70,15 +72,18 @@ def train(
 
     Args:
         data: A dataset. The epoch is chosen on its validation split, by class-balanced accuracy;
-            the test split stays closed.
+            the test split stays closed. With the recipe's `refit` both splits are trained on, the
+            last epoch is kept, and the history has no columns of validation.
         recipe: By default `Recipe()`. It also has what the next five arguments leave out.
-        plan: A balancing plan of the training split; by default each image once. Where it has a
-            `tau`, the prior is taken out of the predictions, in the bias of the network's logits.
+        plan: A balancing plan of the training split, with `refit` of both; by default each image
+            once. Where it has a `tau`, the prior is taken out of the predictions, in the bias of
+            the network's logits.
         net: A network, uint8 (n, 28, 28) to probabilities. A copy of it is trained.
         augment: A Keras layer from images to images, or None.
         loss: A Keras loss of integer labels and probabilities.
         optimizer: Of Keras.
         folder: For the checkpoint, which each epoch replaces; that of another training is, too.
+            TensorBoard's event files go into `tensorboard` beside it.
         after_epoch: Called with the history after each epoch, and first with that of a checkpoint;
             by default each epoch prints a line.
 
@@ -87,27 +92,30 @@ def train(
     and `ParameterError` where loss and plan both take the prior out.
     """
     recipe, n_classes = recipe or Recipe(), len(data.characters)
-    plan = plan or balancing.plan(data.train.labels)
+    train = data.train_and_validation if recipe.refit else data.train
+    plan = plan or balancing.plan(train.labels)
     seed_everything(recipe.seed)
     net = net or build(recipe.model, n_classes, recipe.seed, recipe.start)
     check(net, net.name, n_classes)
     key = _key(net, recipe, data, plan, augment, loss, optimizer)
     # Whoever runs a cell again begins from the same weights, and so finds the checkpoint.
     net = copied(net, dropout=recipe.dropout)
-    loss = loss or objective.loss(recipe, plan, data.train, n_classes)
-    labels = objective.labels(loss, data.train, n_classes)
-    shift = plan.shift(data.train.labels, n_classes)
+    loss = loss or objective.loss(recipe, plan, train, n_classes)
+    labels = objective.labels(loss, train, n_classes)
+    shift = plan.shift(train.labels, n_classes)
     if shift is not None:
         bias = _logit_bias(net)  # Where the prior cannot be taken out, training would be in vain.
-    steps = recipe.steps(len(plan))
-    trainer, learner = _trainer(net, recipe, steps, augment, loss, optimizer, shift is not None)
-    progress, scores, parent = Progress(), {}, None
-    if recipe.start is not None:
-        scores[0], probabilities = validate(net, data.validation)
-        progress.best, parent = net.get_weights(), probabilities.argmax(axis=1)
-        print(f"starts from {recipe.start}  {VALIDATED.format(**scores[0])}", flush=True)
     path = None if folder is None else folder / "checkpoint.npz"
     saved = None if path is None else load_checkpoint(path, key)
+    # What was begun elsewhere goes on as it began, whatever `auto` means here.
+    policy = precision(saved[0].precision if saved else recipe.precision)
+    optimizer = optimizer or objective.optimizer(recipe, recipe.steps(len(plan)))
+    trainer, learner = _trainer(net, recipe, policy, augment, loss, optimizer, shift is not None)
+    progress, scores, parent = Progress(precision=policy), {}, None
+    if recipe.start is not None and not recipe.refit:
+        scores[0], probabilities = validate(net, data.validation)
+        progress.best, parent = net.get_weights(), probabilities.argmax(axis=1)
+        print(f"starts from {recipe.start}{_line(scores[0])}", flush=True)
     if saved is not None:
         progress, values = saved
         for variable, value in zip(_variables(trainer), values, strict=True):
@@ -117,23 +125,30 @@ def train(
             after_epoch(pd.DataFrame(progress.rows))
     scores |= {row["epoch"]: row for row in progress.rows}
     done = kept = len(progress.rows)
+    # Told of epochs here: Keras' fit knows only of one at a time.
+    watching = keras.callbacks.CallbackList(_callbacks(recipe, folder), model=trainer)
+    watching.on_train_begin()
     try:
         for epoch in range(done + 1, recipe.epochs + 1):
             if recipe.patience is not None and epoch - progress.best_epoch > recipe.patience:
                 break
             begun = time.perf_counter()
             _prepare(trainer, recipe, epoch, progress)
+            watching.on_epoch_begin(epoch - 1)  # Keras counts from 0
             order = _order(recipe, epoch, len(plan))
-            logs = _fit(trainer, Batches(data.train.images, labels, plan, order, recipe.batch_size))
+            logs = _fit(trainer, Batches(train.images, labels, plan, order, recipe.batch_size))
             net.set_weights(objective.weights(learner))
             if shift is not None:
                 bias.assign(bias - shift)
-            row = {"epoch": epoch, **logs, **validate(net, data.validation)[0]}
+            row = {"epoch": epoch, **logs}
+            row |= {} if recipe.refit else validate(net, data.validation)[0]
             row["learning_rate"] = float(ops.convert_to_numpy(trainer.optimizer.learning_rate))
             row["epoch_seconds"] = round(time.perf_counter() - begun, 3)
             # The parent is epoch 0: it stays the best where no epoch is better.
-            best = max((each["val_balanced_accuracy"] for each in scores.values()), default=-1)
-            if recipe.keep == "last" or row["val_balanced_accuracy"] > best:
+            best = max(
+                (each.get("val_balanced_accuracy", 0) for each in scores.values()), default=-1
+            )
+            if recipe.refit or recipe.keep == "last" or row["val_balanced_accuracy"] > best:
                 progress.best, progress.best_epoch = net.get_weights(), epoch
             scores[epoch] = row
             progress.rows.append(row)
@@ -141,12 +156,12 @@ def train(
                 values = [ops.convert_to_numpy(each) for each in _variables(trainer)]
                 save_checkpoint(path, key, progress, values)
             kept = epoch
+            watching.on_epoch_end(epoch - 1, {key: row[key] for key in row if key != "epoch"})
             if after_epoch is not None:
                 after_epoch(pd.DataFrame(progress.rows))
             else:
-                results = f"loss {row['loss']:.4f}  accuracy {row['accuracy']:.4f}"
-                results += f"  {VALIDATED.format(**row)}  ({row['epoch_seconds']:.1f} s)"
-                print(f"epoch {epoch}/{recipe.epochs}  {results}", flush=True)
+                text = f"epoch {epoch}/{recipe.epochs}{_line(row)}"
+                print(f"{text}  ({row['epoch_seconds']:.1f} s)", flush=True)
     except KeyboardInterrupt:
         if path is None:
             raise
@@ -154,10 +169,12 @@ def train(
             f"Stopped after epoch {kept} of {recipe.epochs}, nothing is lost; "
             "run the cell again to go on."
         ) from None
+    finally:
+        watching.on_train_end()
     net.set_weights(progress.best)
     history, best_epoch = pd.DataFrame(progress.rows), progress.best_epoch
     best, now = scores[best_epoch], len(history) - done
-    return TrainingResult(net, history, best_epoch, best, now, parent)
+    return TrainingResult(net, history, best_epoch, best, now, policy, parent)
 
 
 def edited(data: Dataset, recipe: Recipe, plan: Plan, net, augment, loss, optimizer) -> dict:
@@ -187,7 +204,8 @@ def train_steps(
     # Dozens of trainings in one process would pile up their graphs.
     keras.utils.clear_session()
     net = build(recipe.model, n_classes, recipe.seed, recipe.start)
-    trainer, learner = _trainer(net, recipe, steps, "recipe", loss, None)
+    policy, optimizer = precision(recipe.precision), objective.optimizer(recipe, steps)
+    trainer, learner = _trainer(net, recipe, policy, "recipe", loss, optimizer, False)
     labels, n = objective.labels(loss, train, n_classes), steps * recipe.batch_size
     passes = -(-n // len(plan))
     # Numbered as in the published studies, whose first passes Keras had skipped.
@@ -238,7 +256,7 @@ def save_checkpoint(
     """
     arrays = {f"best_{i}": each for i, each in enumerate(progress.best)}
     arrays |= {f"variable_{i}": each for i, each in enumerate(variables)}
-    state = {"key": key, "rows": progress.rows, "best_epoch": progress.best_epoch}
+    state = {"key": key, **asdict(replace(progress, best=None))}
     state["seal"] = files.digest(state, *(each.tobytes() for each in arrays.values()))
     with files.writing(path) as aside:
         np.savez(aside, state=json.dumps(state), **arrays)
@@ -259,17 +277,18 @@ def load_checkpoint(path: Path, key: str) -> tuple[Progress, list[np.ndarray]] |
     except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
         print(f"the checkpoint is damaged ({error}): left out", flush=True)
         return None
-    if state["key"] != key:
+    if state.pop("key") != key:
         print("the checkpoint is of other parameters, data or code: training begins anew")
         return None
     best = [each for name, each in arrays.items() if name.startswith("best")]
-    return Progress(state["rows"], state["best_epoch"], best), list(arrays.values())[len(best) :]
+    return Progress(**state | {"best": best}), list(arrays.values())[len(best) :]
 
 
-def code_digest(model: str) -> str:
+def code_digest(model: str, callbacks: str = "none") -> str:
     """A digest of the code that trains the network `model`, and of the versions below it."""
-    own = inspect.getfile(inspect.unwrap(builder(model)))
-    sources = [*sorted(Path(__file__).parent.glob("*.py")), own]
+    functions = [builder(name) for name in (model, callbacks) if name != "none"]
+    own = [inspect.getfile(inspect.unwrap(each)) for each in functions]
+    sources = [*sorted(Path(__file__).parent.glob("*.py")), *own]
     versions = [keras.__version__, keras.backend.backend(), np.__version__]
     return files.digest([files.sha256(path) for path in sources], versions)
 
@@ -289,6 +308,10 @@ class Batches(keras.utils.PyDataset):
         drawn = self.order[i * self.batch_size : (i + 1) * self.batch_size]
         indices = self.plan.indices[drawn]
         return self.images[indices], self.labels[indices], self.plan.weights[drawn]
+
+
+def _line(row: dict[str, float]) -> str:
+    return "".join(f"  {key} {row[key]:.4f}" for key in SHOWN if key in row)
 
 
 def _order(recipe: Recipe, epoch: int, n: int) -> np.ndarray:
@@ -329,11 +352,33 @@ def _fit(trainer: keras.Model, batches: Batches) -> dict[str, float]:
     return {key: float(logs[key][0]) for key in ("loss", "accuracy")}
 
 
+def _callbacks(recipe: Recipe, folder: Path | None) -> list[keras.callbacks.Callback]:
+    """Those that `recipe` asks for. Raises `ModelError` where its function gives something else."""
+    found, kind = [] if recipe.callbacks == "none" else builder(recipe.callbacks)(), keras.callbacks
+    if not isinstance(found, list) or not all(isinstance(each, kind.Callback) for each in found):
+        rule = "callbacks must name a function that returns a list of Keras callbacks"
+        raise ModelError(f"{rule}. Received: {found!r:.100} of {recipe.callbacks}. Return a list.")
+    if not recipe.tensorboard or folder is None:
+        return found
+    # Keras' own callback needs TensorBoard's package.
+    writer = tf.summary.create_file_writer(str(folder.with_name("tensorboard")))
+    plugin = tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars")
+    scalar = tf.compat.v1.SummaryMetadata(plugin_data=plugin, data_class=1)
+
+    def write(epoch: int, logs: dict[str, float]) -> None:
+        with writer.as_default():
+            for name, value in logs.items():
+                tf.summary.write(name, tf.constant(value, "float32"), epoch, scalar)
+        writer.flush()
+
+    return [*found, kind.LambdaCallback(on_epoch_end=write)]
+
+
 def _trainer(
-    net: keras.Model, recipe: Recipe, steps: int, augment, loss: Loss, optimizer, apart=False
+    net: keras.Model, recipe: Recipe, policy: str, augment, loss: Loss, optimizer, apart: bool
 ) -> tuple[keras.Model, keras.Layer]:
     """The network behind its augmentation, compiled, and its layer that learns, maybe a copy."""
-    policy, learner = precision(recipe.precision), net
+    learner = net
     if augment == "recipe":
         augment = augmentation(recipe.augmentation, recipe.seed)
     if apart or recipe.ema or policy != "float32":
@@ -356,7 +401,7 @@ def _trainer(
         outputs = distillation([images, outputs])
     trainer = keras.Model(inputs, outputs)
     trainer.compile(
-        optimizer=optimizer or objective.optimizer(recipe, steps),
+        optimizer=optimizer,
         loss=loss,
         loss_weights=1 - recipe.distillation_weight if recipe.teacher else None,
         metrics=[objective.accuracy],
@@ -391,7 +436,7 @@ def _key(net: keras.Model, recipe: Recipe, data: Dataset, plan: Plan, *parts) ->
         settings["teacher"] = _weights(teacher(recipe.teacher, len(data.characters)))
     arrays = [each.tobytes() for each in (plan.indices, plan.weights)]
     digests = [data.train.digest, data.validation.digest, *map(_digest, (net, *parts))]
-    digests.append(code_digest(recipe.model))
+    digests.append(code_digest(recipe.model, recipe.callbacks))
     return files.digest(settings, _weights(net), *arrays, plan.tau, digests)
 
 

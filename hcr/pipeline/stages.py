@@ -55,7 +55,9 @@ class Stage:
     def user_code(self, values: dict[str, Any]) -> dict[str, list[Path]]:
         """The files that importing each `module:function` in `values` runs; none is run here."""
         code = {}
-        for each in self.parameters:
+        for top in self.parameters:
+            values = values | (values.get(top.name) or {} if top.fields else {})
+        for each in (one for top in self.parameters for one in (top, *top.fields)):
             value = values.get(each.name)
             for name in value if isinstance(value, list) else [value]:
                 if each.open_choices and name is not None and name not in (each.choices or ()):

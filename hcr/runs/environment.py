@@ -86,7 +86,7 @@ def facts() -> dict[str, Any]:
 
 @cache
 def hardware() -> dict[str, Any]:
-    """Processor, usable cores, AMX and bfloat16 or not, memory in GiB, GPU and system."""
+    """Processor, usable cores, AMX or bfloat16 at all, memory in GiB, GPU and system."""
     import psutil
 
     cpu = {}
@@ -100,7 +100,7 @@ def hardware() -> dict[str, Any]:
     return {
         "processor": cpu.get("model name") or platform.processor() or platform.machine(),
         "cores": cores(),
-        "amx": "amx_tile" in flags,
+        "amx": "amx_bf16" in flags,
         "bfloat16": bool({"amx_bf16", "avx512_bf16"} & flags),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "gpu": gpus.splitlines()[0] if gpus else None,
