@@ -55,15 +55,6 @@ def test_features_of_a_sample_fit_all_images(digits, monkeypatch):
     np.testing.assert_allclose(features, 0, atol=1e-6)
 
 
-def test_copies_and_conflicts_are_found_by_hash():
-    hashes, labels = np.array([7, 5, 7, 9, 5, 7, 1], np.uint64), np.array([0, 1, 0, 2, 3, 0, 1])
-    copies, conflicts = evaluation.find_duplicates(hashes, labels, np.arange(7))
-    assert copies == 3
-    assert [group.tolist() for group in conflicts] == [[1, 4]]
-    assert evaluation.find_duplicates(hashes, labels, np.array([0, 1, 2])) == (1, [])
-    assert evaluation.find_duplicates(hashes[:0], labels[:0], np.arange(0)) == (0, [])
-
-
 def test_near_copies_are_found_and_shown_first_where_labels_differ(digits):
     images, labels = digits[0].copy(), digits[1].copy()
     noise = np.random.default_rng(1).integers(0, 10, (28, 28))

@@ -10,6 +10,8 @@ from matplotlib import pyplot
 from PIL import Image
 
 from hcr import datasets, runs
+from hcr.datasets.choice import CORRECTIONS, DataChoice, read_corrections, resolve
+from hcr.errors import DataError
 from hcr.preprocessing import synthesis
 from hcr.recognizer import Recognizer
 from hcr.reports import galleries
@@ -115,3 +117,25 @@ def test_uploads_are_answered_at_once_and_a_quiz_takes_a_key_an_image(split, mon
         field.value = key
     assert (said, field.value, field.disabled) == (["7", "x"], "", True)
     pyplot.close("all")
+
+
+def test_suspects_are_corrected_by_key_and_each_answer_is_saved(tmp_path):
+    run, data = runs.Run("lab", "01_eda", tmp_path, by_hand=True), resolve(DataChoice(), tmp_path)
+    given, path = [str(label) for label in data.train.labels[:4]], tmp_path / CORRECTIONS
+    frame = pd.DataFrame({"index": range(4), "given": given, "suggested": "7"})
+
+    def press(*keys: str) -> list:
+        canvas, side = galleries.correct(run, data, frame).children
+        for key in keys:
+            canvas._handle_custom_msg({"event": "key_down", "key": key} | modifiers, [])
+        return side.children
+
+    modifiers = dict.fromkeys(("shift_key", "ctrl_key", "meta_key"), False)
+    press("k", "x", "ArrowLeft", "3", "A")
+    press("Delete")[2].click()  # goes on with the third, takes the suggestion for the fourth
+    assert read_corrections(path, data) == {0: given[0], 1: "3", 2: "", 3: "7"}
+    assert "4 of 4" in press()[0].value
+    path.write_text("damaged")
+    with pytest.raises(DataError):  # which a page shows
+        press("k")
+    assert path.read_text() == "damaged"

@@ -2,19 +2,30 @@
 
 `01_eda` declares it. The runner resolves it before the first stage; a stage that is opened alone
 does the same, with the defaults below.
+
+Label corrections are a CSV, `digest,index,hash,old,new`, with a row a training image: the first 16
+digits of the digest of `DataChoice.whole` and of the image's SHA-256, the index there, the old
+character, and the new one: the old where the label stays, none where the image is left out.
 """
 
-from dataclasses import asdict, dataclass
+import csv
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hcr import datasets, runs
 from hcr.datasets import cache, profiles
+from hcr.datasets.files import from_here, reading
 from hcr.datasets.split import Dataset
 from hcr.errors import DataError, ParameterError, RunError
 from hcr.runs import files
 
 FILE = "data.json"
+CORRECTIONS, COLUMNS = "labels.csv", ["digest", "index", "hash", "old", "new"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,7 @@ class DataChoice:
     class_profile: str = "none"  # a key of `hcr.datasets.profiles.CLASS_PROFILES`
     seed: int = 0  # of the random choice of training images
     framing: str = "original"  # or "emnist": every image is framed as EMNIST's
+    relabel: str | None = None  # label corrections, a `labels.csv`
 
     @property
     def source(self) -> dict[str, Any]:
@@ -39,6 +51,7 @@ class DataChoice:
         """Raise `ParameterError` where the options do not go with the dataset; reads no image."""
         try:
             characters = datasets.info(self.dataset, **self.source).characters
+            self.corrections()
         except DataError as error:
             raise ParameterError(str(error)) from error
         profiles.check(characters, self.class_profile)
@@ -46,13 +59,32 @@ class DataChoice:
     def load(self) -> Dataset:
         """The dataset."""
         options = asdict(self)
-        return datasets.load(options.pop("dataset"), **options)
+        del options["relabel"]
+        data = datasets.load(options.pop("dataset"), **options)
+        for path in self.corrections():
+            _correct(data, read_corrections(path, self.whole()))
+        return data
+
+    def whole(self) -> Dataset:
+        """The dataset before an option cuts or changes its training split."""
+        options = {"limit": None, "imbalance_factor": 1.0, "class_profile": "none"}
+        return replace(self, **options, relabel=None).load()
 
     def state(self) -> dict[str, Any]:
         """What the images follow from: this choice, the content of its files, and the code."""
-        paths = datasets.sources(self.dataset, **self.source)
+        paths = [*datasets.sources(self.dataset, **self.source), *self.corrections()]
         content = files.digest([files.sha256(path) for path in paths])
-        return {"choice": asdict(self), "sources": content, "code": cache.code()}
+        # What earlier releases did not know is left out where it is not used.
+        choice = {key: value for key, value in asdict(self).items() if key != "relabel" or value}
+        return {"choice": choice, "sources": content, "code": cache.code()}
+
+    def corrections(self) -> list[Path]:
+        """The file that `relabel` names, from the working folder or the project's top, if any."""
+        found = [path for path in from_here(self.relabel or "") if path.is_file()]
+        if self.relabel and not found:
+            rule = f"relabel must name label corrections, such as outputs/lab/{CORRECTIONS}"
+            raise DataError(f"{rule}. Received: no file {self.relabel}. 01_eda makes one by hand.")
+        return found[:1]
 
 
 def is_resolved(choice: DataChoice, folder: Path) -> bool:
@@ -110,3 +142,47 @@ def _opened(data: Dataset, run: runs.Run) -> Dataset:
     run.record_data(data.facts())
     data.on_test_opened = run.test_opened
     return data
+
+
+def read_corrections(path: Path, whole: Dataset) -> dict[int, str]:
+    """The new characters in the file at `path`, by index. Raises `DataError` for a wrong row."""
+    form, remedy = f"label corrections, {','.join(COLUMNS)}", "Mend it, or take it away."
+    with reading(path, form, remedy), open(path, encoding="utf-8-sig", newline="") as file:
+        head, *rows = csv.reader(file, strict=True)
+        if head != COLUMNS or any(len(row) != len(head) for row in rows):
+            raise ValueError("other columns")
+        answers = {int(row[1]): row[-1] for row in rows}
+        if len(answers) < len(rows) or not all(0 <= i < len(whole.train) for i in answers):
+            raise ValueError("an index that is there twice, or not in the training split")
+        for line, (row, due) in enumerate(zip(rows, _rows(whole, answers), strict=True), 2):
+            if row[:-1] != due or row[-1] not in ("", *whole.characters):
+                due = f"{','.join(due)} and a character or nothing"
+                raise ValueError(f"line {line} with {','.join(row)}, not {due}")
+    return answers
+
+
+def write_corrections(path: Path, whole: Dataset, answers: Mapping[int, str]) -> None:
+    """Write the new characters of training images, by index, whole or not at all."""
+    with files.writing(path) as aside, open(aside, "w", encoding="utf-8", newline="") as file:
+        rows = [COLUMNS, *([*row, answers[int(row[1])]] for row in _rows(whole, answers))]
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def _rows(whole: Dataset, indices: Iterable[int]) -> Iterator[list[str]]:
+    """What must stand in the rows of training images, but for `new`."""
+    for index in indices:
+        image, label = whole.train.images[index], whole.train.labels[index]
+        digests = whole.digest[:16], hashlib.sha256(image).hexdigest()[:16]
+        yield [digests[0], str(index), digests[1], whole.characters[label]]
+
+
+def _correct(data: Dataset, answers: Mapping[int, str]) -> None:
+    """Change labels of those training images that other options left, and leave images out."""
+    indices = range(len(data.train)) if data.indices is None else data.indices.tolist()
+    label_of, labels = {name: i for i, name in enumerate(data.characters)}, data.train.labels.copy()
+    for place, index in enumerate(indices):
+        labels[place] = label_of.get(answers.get(index), labels[place])
+    stay = np.flatnonzero([answers.get(index) != "" for index in indices])
+    changed = {"labels_changed": int((labels != data.train.labels).sum())}
+    data.train = replace(data.train, labels=labels)
+    data.keep(stay, **changed, images_left_out=len(labels) - len(stay))

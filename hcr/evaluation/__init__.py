@@ -16,7 +16,7 @@ _MODULES = {
     "confusable": "confusable_groups score_groups swapped_labels warnings worst_confusions",
     "robustness": "corruption_scores corruption_summary drawing_intervals load_drawings "
     "score_drawings validation_drawings",
-    "label_audit": "check_framing check_orientation edge_directions find_duplicates "
+    "label_audit": "check_framing check_orientation edge_directions "
     "image_features near_duplicates nearest_neighbors neighbor_pairs sample_indices "
     "suspected_labels ORIENTATIONS",
     "comparison": "compare compare_runs find_runs on_validation save_predictions",

@@ -1,7 +1,7 @@
-"""Suspects in a dataset: copies, near duplicates, likely label errors, the wrong orientation.
+"""Suspects in a dataset: near duplicates, likely label errors, the wrong orientation.
 
-Nothing here is for a test split but `find_duplicates`, which takes hashes alone. scikit-learn and
-cleanlab are imported where they are used: that takes seconds.
+Nothing here is for a test split. scikit-learn and cleanlab are imported where they are used: that
+takes seconds.
 """
 
 import warnings
@@ -95,19 +95,6 @@ def edge_directions(images: np.ndarray) -> np.ndarray:
             rows = (part.reshape(-1, side) @ pool).reshape(count, cells, CELL, cells)
             strength[:, direction] = rows.sum(axis=2)
     return np.sqrt(strength, out=strength).reshape(count, -1)
-
-
-def find_duplicates(
-    hashes: np.ndarray, labels: np.ndarray, among: np.ndarray
-) -> tuple[int, list[np.ndarray]]:
-    """Equal images by their hashes, uint64 (n,), among those of the indices `among` (with ink).
-
-    Returns how many are copies of an earlier one, and the indices of each one under two labels.
-    """
-    frame = pd.DataFrame({"hash": hashes[among], "label": labels[among]}, index=among)
-    copies = frame[frame["hash"].duplicated(keep=False)].groupby("hash", sort=False)
-    conflicts = [rows.index.to_numpy() for _, rows in copies if rows["label"].nunique() > 1]
-    return int(frame["hash"].duplicated().sum()), conflicts
 
 
 def nearest_neighbors(features: np.ndarray, labels: np.ndarray) -> pd.DataFrame:

@@ -1,23 +1,26 @@
 """Looking through images: `ipywidgets` controls by hand, a still figure in a report."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from html import escape
 from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 import pandas as pd
+from ipycanvas import Canvas
 from IPython.display import display
 from matplotlib.axes import Axes
 from PIL import Image, ImageOps
 
 from hcr import plots, reports
-from hcr.datasets import Split
+from hcr.datasets import Dataset, Split
+from hcr.datasets.choice import CORRECTIONS, choice_of, read_corrections, write_corrections
 from hcr.errors import DataError
 from hcr.preprocessing import EMNIST, SIDE, Framing, from_strokes, read_ink
 from hcr.preprocessing.synthesis import place_on_pad
 from hcr.recognizer import Recognition, Recognizer, draw_page
-from hcr.runs import Run
+from hcr.runs import Run, shown
 
 PAGE = 40
 Shown = widgets.VBox | reports.Output
@@ -142,26 +145,21 @@ def picture_steps(
     return plots.sheet(tiles, columns, captions, titles=titles)
 
 
-def upload(model: Recognizer) -> widgets.VBox:
+def upload(model: Recognizer) -> widgets.interactive:
     """A button for pictures; below it, at once, their steps, or what is wrong with them."""
-    button = widgets.FileUpload(accept="image/*", multiple=True, description="Pictures")
-    shown = widgets.Output()
 
-    def sent(change: dict[str, Any]) -> None:
-        files = change["new"]  # of ipywidgets 7 a dictionary
+    def show(files: Any) -> None:
         files = files if isinstance(files, dict) else {each["name"]: each for each in files}
-        shown.clear_output()
-        with shown:  # what goes wrong is shown, too
-            for name, each in files.items():
-                content = bytes(each["content"])
-                try:
-                    answer = model.recognize(content)
-                    display(picture_steps({name: content}, {name: answer}, 1).figure)
-                except DataError as error:
-                    print(f"{name}: {error}")
+        for name, each in files.items():  # of ipywidgets 7 it is a dictionary
+            content = bytes(each["content"])
+            try:
+                answer = model.recognize(content)
+                display(picture_steps({name: content}, {name: answer}, 1).figure)
+            except DataError as error:
+                print(f"{name}: {error}")
 
-    button.observe(sent, "value")
-    return widgets.VBox([button, shown])
+    button = widgets.FileUpload(accept="image/*", multiple=True, description="Pictures")
+    return widgets.interactive(show, files=button)
 
 
 def quiz(images: np.ndarray, said: list[str]) -> widgets.HBox:
@@ -179,6 +177,62 @@ def quiz(images: np.ndarray, said: list[str]) -> widgets.HBox:
     field.observe(ask, "value")
     ask({"new": ""})
     return widgets.HBox([field, shown])
+
+
+def correct(run: Run, data: Dataset, frame: pd.DataFrame) -> widgets.HBox:
+    """Ask of each suspected label error: keep the label, change it, or leave the image out.
+
+    `frame` is as in `suspects`. An answer is saved at once, in `labels.csv` in the run's folder.
+    What has one there, or in the file that `relabel` names, is seen again only by who goes back.
+    """
+    choice, path, at, n = choice_of(run.source or run.folder), run.path(CORRECTIONS), 0, len(frame)
+    whole, asked = choice.whole(), frame["index"].to_numpy()
+    asked = [*(asked if data.indices is None else data.indices[asked]).tolist(), None]
+    labels = [*np.array(data.characters)[whole.train.labels[asked[:n]]], ""]
+    others, images = [*frame["suggested"], ""], [*whole.train.images[asked[:n]], np.zeros((28, 28))]
+    canvas, text, trouble = Canvas(width=280, height=280), widgets.HTML(), widgets.Output()
+
+    def go(new: str | None = None, back: bool = False) -> None:
+        """Save an answer; go to the next suspect without one, or one back."""
+        nonlocal at
+        trouble.clear_output()
+        with trouble:  # what goes wrong is shown, and nothing is written
+            places = [place for place in (*choice.corrections(), path) if place.is_file()]
+            kept = [read_corrections(place, whole) for place in places]
+            answers = {index: each[index] for each in kept for index in each}
+            if new is not None and at < n:
+                answers[asked[at]] = new
+                write_corrections(path, whole, answers)
+            left = [i for i, index in enumerate(asked) if index not in answers]  # the end, too
+            at = max(at - 1, 0) if back else min(i for i in left if i >= at)
+            question = f"{labels[at]}, or rather {others[at]}?" if at < n else "No more suspects"
+            if asked[at] in answers:
+                question += f" Answered: {answers[asked[at]] or 'left out'}"
+            done = f"{n + 1 - len(left):,} of {n:,} answered, in {shown(path)}"
+            text.value = f"<h3>{escape(question)}</h3>{escape(done)}"
+            pixels = 255 - images[at].astype(np.uint8).repeat(10, 0).repeat(10, 1)
+            canvas.put_image_data(np.dstack([pixels] * 3))
+
+    def typed(key: str, _shift: bool, ctrl: bool, meta: bool) -> None:
+        if key in keys and not (ctrl or meta):
+            keys[key]()
+
+    keep, change, leave = lambda: go(labels[at]), lambda: go(others[at]), partial(go, "")
+    actions = {"Keep (k)": keep, "As suggested": change, "Leave out (x)": leave}
+    actions["Back (\u2190)"] = back = partial(go, back=True)
+    buttons = [widgets.Button(description=each) for each in actions]
+    for button, action in zip(buttons, actions.values(), strict=True):
+        button.on_click(lambda _button, action=action: (action(), canvas.focus()))
+    # A class comes before a command of the same name, that before a class in small letters.
+    classes = {name: partial(go, name) for name in data.characters}
+    keys = {name.lower(): action for name, action in classes.items()} | {"k": keep, "x": leave}
+    keys |= {"Enter": keep, "Delete": leave, "Backspace": leave, "ArrowLeft": back} | classes
+    keys["Tab"] = keys["Escape"] = lambda: buttons[0].focus()  # a canvas takes all keys
+    canvas.on_key_down(typed)
+    canvas.on_client_ready(go)  # what was drawn before a page was open is lost to it
+    go()
+    layout = {"margin": "0 0 0 16px"}
+    return widgets.HBox([canvas, widgets.VBox([text, *buttons, trouble], layout=layout)])
 
 
 def _by_pair(frame: pd.DataFrame, one: str, other: str, words: str) -> dict[str, np.ndarray]:
