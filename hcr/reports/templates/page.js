@@ -121,7 +121,7 @@
   const open = (box, reaction, place) => {
     const [text, total, tiles] = place.slice(4);
     if (!tiles.length) return;
-    said.textContent = total > tiles.length ? `${text} The first ${tiles.length} of ${total}:` : text;
+    said.textContent = total > tiles.length ? `${text} The first ${tiles.length} of ${total.toLocaleString("en")}:` : text;
     strip.replaceChildren(...tiles.map((tile) => {
       const item = make("li", "");
       item.append(tiled(reaction, tile), make("span", "", reaction.texts[tile]));
@@ -334,7 +334,7 @@
     if (!body || body.rows.length < 8) continue;
     // A row without a name belongs to the one above it.
     if ([...body.rows].some((row) => !row.cells[0].textContent.trim())) continue;
-    if (body.rows.length > 8 && !/^Results/.test(table.caption?.textContent || "")) filter(table);
+    if (body.rows.length > 8 && !table.closest(".results")) filter(table);
     const heads = [...table.tHead.rows[0].cells];
     heads.forEach((head, at) => {
       const button = document.createElement("button");
