@@ -33,6 +33,12 @@ def folder(tmp_path_factory):
         write(run, "evil", reports.notebook_html(evil, evil_record, "01_eda"))
         write(run, "evil_index", reports.index_html(evil_record, run.folder))
         reports.write_overview(run.folder.parent)
+        run.by_hand = True  # in JupyterLab, whose cells are what a fixed place counts from
+        write(
+            run,
+            "lab",
+            f'<div style="transform: translate(90px, 60px)">{sample.reacting(run).html}</div>',
+        )
     return run.folder
 
 
@@ -170,6 +176,18 @@ def test_a_place_of_a_figure_says_what_it_is_and_shows_its_images(chromium, fold
         assert it.page.locator("figure img").is_visible()
 
 
+def test_a_figure_by_hand_reacts_where_it_stands(chromium, folder):
+    with browser.visit(chromium, folder / "../lab.html") as it:
+        image = it.page.locator(".hcr-scroll img")
+        image.hover(position=at(image, 0.3, 0.8))
+        mark, tip = (it.page.locator(f".{name}").bounding_box() for name in ("mark", "tip"))
+        assert abs(tip["y"] + tip["height"] - mark["y"]) < 9
+        image.click(position=at(image, 0.3, 0.8))
+        assert it.page.locator(".hcr-panel li").count() == 8
+        assert it.page.get_by_role("button", name="Enlarge").is_visible()
+        assert it.problems == []
+
+
 def test_a_button_lights_up_the_places_of_its_group(chromium, folder):
     with browser.visit(chromium, folder / "reacts.html") as it:
         button, veil = it.page.get_by_role("button", name="A", exact=True), it.page.locator(".veil")
@@ -227,6 +245,7 @@ def test_print_hides_code_and_shows_whole_tables(chromium, folder):
     with browser.visit(chromium, folder / "index.html") as it:
         for media in ("screen", "print"):
             it.page.emulate_media(media=media)
+            assert it.page.locator("table.parameters").is_visible() == (media == "print")
             shapes = it.page.evaluate(
                 f"[...document.querySelectorAll('.gallery img')].map({shape})"
             )
