@@ -33,12 +33,9 @@ def folder(tmp_path_factory):
         write(run, "evil", reports.notebook_html(evil, evil_record, "01_eda"))
         write(run, "evil_index", reports.index_html(evil_record, run.folder))
         reports.write_overview(run.folder.parent)
-        run.by_hand = True  # in JupyterLab, whose cells are what a fixed place counts from
-        write(
-            run,
-            "lab",
-            f'<div style="transform: translate(90px, 60px)">{sample.reacting(run).html}</div>',
-        )
+        run.by_hand = True  # in JupyterLab a fixed place counts from its cell, not from the window
+        cell = f'<div style="transform: translate(90px, 60px)">{sample.reacting(run).html}</div>'
+        write(run, "../lab", cell)
     return run.folder
 
 
