@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -83,7 +84,7 @@ def _together(
     variables = {key: value for key, value in os.environ.items() if key.startswith("HCR_")}
     variables |= {environment.THREADS_VARIABLE: str(threads), WATCHED: "1"}
     command = [str(environment.root() / "run_all.py"), *words, "--jobs=1", "--scheduler="]
-    outcomes, futures = [], {}
+    outcomes, futures, due = [], {}, 0.0
     try:
         for plan in plans:
             own = [*command, f"--run-index=name:{plan.name}"]
@@ -95,6 +96,9 @@ def _together(
             ended = plan.name, plan.folder, plan.page, problem, runs.read(plan.folder)
             before = None if problem else runner.published(plan)
             outcomes.append(_report(before or runner.Outcome(*ended)))
+            if time.monotonic() > due:  # to list thousands takes a while
+                reports.write_overview(runs.outputs())
+                due = time.monotonic() + 60
     except BaseException:
         for future in futures:
             future.cancel()
