@@ -126,11 +126,11 @@ def test_adjust_is_bayes_rule_for_classes_of_equal_share():
 
 def test_plans_of_all_strategies():
     labels = np.repeat([0, 1, 3], [2, 4, 12])
-    plans = balancing.plans(labels, per_class=3)
+    plans = balancing.plans(labels)
     assert set(balancing.STRATEGIES) - set(plans) == {"even_writers"}
     assert list(balancing.plans(labels, writers=some_writers(labels))) == list(balancing.STRATEGIES)
     sizes = {name: len(each) for name, each in plans.items()}
-    assert sizes == dict.fromkeys(plans, 18) | {"undersample": 8, "oversample": 36, "cap": 12}
+    assert sizes == dict.fromkeys(plans, 18) | {"undersample": 6, "oversample": 36, "cap": 12}
 
 
 def test_even_writers_takes_the_root_of_each_ones_share():

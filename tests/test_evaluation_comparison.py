@@ -197,6 +197,20 @@ def test_other_test_or_validation_images_make_another_group(outputs):
     assert "5,000 digits (synthetic)" in [group.title for group in groups]
 
 
+def test_differences_to_the_first_are_those_of_the_recalls_by_hand():
+    """Of three a and one b, `none` predicts two a; `cap` two a and the b."""
+    right = {"none": np.array([[1, 1, 0, 0]], bool), "cap": np.array([[1, 1, 0, 1]], bool)}
+    labels, shares = np.array([0, 0, 0, 1]), np.array([1, 9, 0])
+    measures = {"plain": shares, "balanced": np.ones(3), "b": shares == 9, "c": shares == 0}
+    frame = evaluation.differences(right, labels, measures).set_index(["measure", "recipe"])
+    # Recalls: 2/3 and 0; 2/3 and 1. In the training split one of ten is an a, and no c is tested.
+    expected = [0.1 * 2 / 3, 0.1 * 2 / 3 + 0.9, 1 / 3, 5 / 6, 0, 1]
+    assert frame["value"].tolist() == pytest.approx(expected)
+    assert frame.loc[("plain", "cap"), "difference"] == pytest.approx(0.9)
+    assert np.isnan(frame.loc[("plain", "none"), "difference"])
+    assert frame.loc[("b", "cap"), ["n", "seeds"]].tolist() == [1, 1]
+
+
 def test_names_that_two_recipes_share_are_written_out(outputs):
     make(outputs / "five" / "net-s0", model="a")
     make(outputs / "six" / "net-s0", model="b")

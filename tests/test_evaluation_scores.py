@@ -282,3 +282,20 @@ def test_without_a_mistake_one_is_still_possible():
     scores = evaluation.evaluate(labels, np.eye(4)[labels], writers=np.arange(40) % 5)
     lows = scores["low"][["accuracy", "balanced_accuracy", "top3"]]
     assert lows.to_numpy() == pytest.approx(evaluation.wilson(40, 40)[0])
+
+
+def test_a_class_without_an_error_has_an_interval():
+    labels = np.zeros(40, int)
+    value, low, high = evaluation.seed_interval(np.ones((2, 40)), labels, np.array([1.0]), (0, 1))
+    assert (value, high) == (1, 1)
+    assert 0.93 < low < 0.99
+
+
+def test_the_interval_over_seeds_holds_the_truth_about_as_often_as_it_says():
+    rng, held, labels = np.random.default_rng(0), 0, np.repeat(np.arange(10), 60)
+    for _ in range(300):
+        easy = rng.beta(9, 1, 600)
+        right = np.array([rng.random(600) < easy + rng.normal(0, 0.005) for _ in range(3)])
+        _, low, high = evaluation.seed_interval(right, labels, np.full(10, 0.1), (0, 1))
+        held += low <= 0.9 <= high
+    assert 0.92 <= held / 300 <= 0.995

@@ -552,3 +552,14 @@ def test_both_files_predict_alike_and_hold_nothing_of_ours():
     np.testing.assert_array_equal(models.predict(loaded, images), expected)
     assert getattr(loaded, "optimizer", None) is None
     assert (folder / "model.keras").stat().st_size < 1.5 * 4 * result.net.count_params()
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_network_whose_prior_cannot_be_taken_out_is_refused(bias):
+    inputs = keras.Input((28, 28), dtype="uint8")
+    last = keras.layers.Dense(10, "softmax" if bias else None, use_bias=bias)
+    outputs = last(keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs)))
+    net = keras.Model(inputs, outputs if bias else keras.layers.Softmax()(outputs))
+    plan = balancing.plan(trained.data().train.labels, "logit_adjust")
+    with pytest.raises(ModelError, match="Softmax"):
+        models.train(trained.data(), trained.recipe(**SMALL), plan, net=net)

@@ -3,10 +3,11 @@
 import pytest
 import tiny_project
 from conftest import start, wait_for
+from made_runs import make
 
 from hcr import runs
 from hcr.errors import ParameterError
-from hcr.pipeline import specs, sweeps
+from hcr.pipeline import cli, specs, sweeps
 from hcr.pipeline.stages import load_stages
 from hcr.runs import check_name
 
@@ -28,6 +29,10 @@ def test_a_grid_is_every_combination_by_the_name_of_what_varies():
         "02_balance.seed-1",
         "02_balance.seed-2",
     ]
+    both = [{"03_train.optimizer": ["sgd"], "03_train.momentum": [0.3]}]
+    both.append({"03_train.optimizer": ["adam"], "03_train.epochs": [1, 2]})
+    names = ["optimizer-sgd_momentum-0.3", "optimizer-adam_epochs-1", "optimizer-adam_epochs-2"]
+    assert list(points(both)) == names
     # Models that differ in case, or by signs that no folder can have, have folders of their own.
     long = [f"my.module:{'x' * 90}{i}" for i in range(2)]
     names = list(points({"03_train.model": ["a:B", "a:b", "a/b", None, *long]}))
@@ -96,6 +101,50 @@ def test_what_varies_wins_over_the_sweep_and_that_over_its_base(tiny):
     assert got["03_train"] == {"seed": 5, "epochs": 1, "pause": 3.0}
     with pytest.raises(ParameterError, match="unknown stage"):
         specs.resolve(specs.replace(spec.runs[0], point={"3": {}}), stages, suite=spec)
+
+
+def test_the_first_on_validation_and_the_base_get_new_seeds(tiny, tmp_path):
+    (tiny / "params" / "s.yaml").write_text(
+        EPOCHS + "seeds: [0, 7]\nto: 03_train\nthen: 06_compare\n"
+    )
+    options = cli.parser().parse_args(["params/s.yaml"])
+    searched, page = cli._plans(options)[:-1], cli._plans(options)[-1]
+    assert (len(searched), page.name) == (8, "s/compare")
+    assert [plan.name for plan in cli._plans(options, after=True)] == ["s/compare"]
+
+    def trained(index: int, validation: float) -> None:
+        plan = searched[index]
+        given = plan.parameters["03_train"]
+        folder = make(plan.folder, validation=validation, seed=given["seed"], given=given)
+        runs.update(
+            folder,
+            lambda record: record["stages"]["02_balance"]["parameters"].update(
+                plan.parameters["02_balance"]
+            ),
+        )
+
+    # Of one seed alone is the best score, and of two the best mean.
+    for index, validation in enumerate((0.8, 0.7, 0.9, 0.7, 0.79, 0.79, 0.99)):
+        trained(index, validation)
+    *again, page = cli._plans(options, after=True)
+    names = [f"default-s{seed}" for seed in (8, 9, 10)]
+    names += [f"epochs-1_strategy-cap-s{seed}" for seed in (8, 9, 10)]
+    assert [plan.name for plan in again] == [f"s-confirmed/{name}" for name in names]
+    assert again[0].parameters["03_train"] == {"seed": 8, "epochs": 2, "pause": 0}
+    assert again[3].parameters["02_balance"] == {"seed": 8, "strategy": "cap"}
+    given = page.parameters["06_compare"]
+    assert (given["names"], given["confirmed"]) == (["s"], [plan.name for plan in again])
+    assert given["baseline"] == "s/epochs-2_strategy-none-s0"
+    # Processes that are given an index each find the same ones, once the others have ended.
+    options.run_index = "9"
+    with pytest.raises(ParameterError, match="0 to 7"):
+        cli._indexed(options, cli._plans(options))
+    make(searched[7].folder, status="failed")
+    assert cli._indexed(options, cli._plans(options)).name == again[1].name
+    # Where the base is first, nothing is beside it.
+    trained(4, 0.95)
+    *again, page = cli._plans(options, after=True)
+    assert [plan.name for plan in again] == [f"s-confirmed/{name}" for name in names[:3]]
 
 
 @pytest.mark.slow

@@ -93,11 +93,11 @@ def prices():
     return pd.DataFrame(frame | fronts)
 
 
-def study(n_measures=3):
+def effects(n_measures=3):
     differences = {"none": np.nan, "over": 0.02, "under": -0.03, "equal": 0.0004}
     names = [f"measure {i}" for i in range(n_measures)]
-    frame = crossed(measure=names, strategy=list(differences))
-    d = frame["strategy"].map(differences)
+    frame = crossed(measure=names, recipe=list(differences))
+    d = frame["recipe"].map(differences)
     frame = frame.assign(value=0.8 + d.fillna(0), difference=d)
     return frame.assign(difference_low=d - 0.01, difference_high=d + 0.01)
 
@@ -132,7 +132,7 @@ def every_plot(names=CHARACTERS):
     yield plots.ranking(ranks(*names[:3]))
     yield plots.costs(prices())
     yield plots.histories(crossed(recipe=["one", "two"], epoch=range(1, 6)).assign(value=0.9))
-    yield plots.strategies(study())
+    yield plots.differences(effects())
 
 
 @pytest.mark.parametrize("names", [CHARACTERS, TRICKY], ids=["digits", "tricky names"])
@@ -224,14 +224,14 @@ def test_the_worst_recall_is_on_top_and_a_class_without_images_left_out():
     assert ax.get_ylim()[0] > ax.get_ylim()[1]
 
 
-def test_strategies_that_differ_have_full_dots():
-    panel = plots.strategies(study(1)).axes[0]
+def test_recipes_that_differ_have_full_dots():
+    panel = plots.differences(effects(1)).axes[0]
     dots = panel.collections[1].get_facecolor()
     sides = [mpl.colors.to_hex(color).upper() for color in dots]
     right, wrong = plots.COLORS["right"], plots.COLORS["wrong"]
     assert sides == ["#FFFFFF", right, wrong, "#FFFFFF"]
     assert {"+2.0", "−3.0", "+0.0"} <= set(texts(panel))
-    assert len([ax for ax in plots.strategies(study(3)).axes if ax.get_visible()]) == 3
+    assert len([ax for ax in plots.differences(effects(3)).axes if ax.get_visible()]) == 3
     # Only known costs have a panel.
     assert [ax.get_xlabel() for ax in plots.costs(prices()).axes] == ["Training (s)", "Parameters"]
 

@@ -136,15 +136,23 @@ def test_the_reports_open_without_a_network(small_run: Finished):
 
 
 def test_runs_are_compared_on_a_page(small_run: Finished, tmp_path):
-    for name in ("small", "other"):
+    for name in ("default", "other"):
         shutil.copytree(small_run.outputs / "small", tmp_path / name)
     change = lambda record: record["stages"]["03_train"]["parameters"].update(epochs=9)  # noqa: E731
     runs.update(tmp_path / "other", change)
-    done = run_all("--compare", outputs=tmp_path)
+    words = ("baseline=other", "confirmed=[other, default]", "recall_of=37")
+    options = [word for each in words for word in ("-p", f"06_compare.{each}")]
+    done = run_all("--compare", *options, outputs=tmp_path)
     assert done.code == 0, done.text
     outputs = outputs_of(tmp_path / "compare" / "06_compare.ipynb")
     assert [x for x in outputs if x.output_type == "error" or x.get("name") == "stderr"] == []
-    assert "06_compare" in runs.read_metrics(tmp_path / "compare")
+    metrics = runs.read_metrics(tmp_path / "compare")["06_compare"]
+    assert (metrics["confirmed"], "first" in metrics) == (0, True)
+    record = runs.read(tmp_path / "compare")["stages"]["06_compare"]
+    assert "new seeds" in record["verdict"][0]
+    tables = tmp_path / "compare" / "tables"
+    assert {tables / f"06_{name}.csv" for name in ("confirmed", "flattered")} <= {*tables.iterdir()}
+    assert (tables / "06_baseline.csv").read_text().count("recall of 7") == 2
 
 
 def test_a_second_command_runs_nothing_and_imports_little(small_run: Finished):

@@ -54,7 +54,8 @@ ACROSS = {
         [],
         [],
         "names: list[str] | None = None  # the runs\n"
-        "published: bool = True  # whether published ones count\n",
+        "published: bool = True  # whether published ones count\n"
+        "confirmed: list[str] | None = None  # the winner\nbaseline: str | None = None  # a run\n",
         'from hcr.evaluation import find_runs\nprint("compares", *find_runs(names, published))',
     ),
 }

@@ -3,7 +3,7 @@
 A plan is indices and weights over the training split, never images.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,20 +166,11 @@ def plan(
 
 
 def plans(
-    labels: np.ndarray,
-    strategies: Iterable[str] | None = None,
-    *,
-    per_class: int | None = None,
-    writers: np.ndarray | None = None,
-    **options: float,
+    labels: np.ndarray, *, writers: np.ndarray | None = None, **options: float
 ) -> dict[str, Plan]:
-    """One plan for each of `strategies` (None: the `possible`); `per_class` is `undersample`'s."""
-    names = possible(writers) if strategies is None else strategies
-    number = {"undersample": per_class}
-    return {
-        name: plan(labels, name, per_class=number.get(name), writers=writers, **options)
-        for name in names
-    }
+    """A plan for each of the `possible` strategies."""
+    names = possible(writers)
+    return {name: plan(labels, name, writers=writers, **options) for name in names}
 
 
 def possible(writers: np.ndarray | None) -> tuple[str, ...]:

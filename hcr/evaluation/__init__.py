@@ -19,7 +19,7 @@ _MODULES = {
     "label_audit": "check_framing check_orientation edge_directions "
     "image_features near_duplicates nearest_neighbors neighbor_pairs sample_indices "
     "suspected_labels ORIENTATIONS",
-    "comparison": "compare compare_runs find_runs on_validation save_predictions",
+    "comparison": "compare compare_runs differences find_runs on_validation save_predictions",
 }
 _PLACES = {name: f"{module}:{name}" for module, names in _MODULES.items() for name in names.split()}
 __all__ = sorted(_PLACES)

@@ -19,7 +19,7 @@ import pandas as pd
 from hcr import runs
 from hcr.datasets import choice
 from hcr.datasets.files import read_npz
-from hcr.datasets.split import Split
+from hcr.datasets.split import Dataset
 from hcr.errors import HcrError, ParameterError, RunError, nearest
 from hcr.evaluation.scores import balanced_difference, holm, mcnemar, seed_interval
 from hcr.recognizer import Recognizer
@@ -44,6 +44,11 @@ class Recipe:
     def mean(self, key: str) -> float:
         """The mean of a number over the seeds; NaN where one lacks it."""
         return float(np.mean([run[key] for run in self.runs]))
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds, in ascending order."""
+        return [run["seed"] for run in self.runs]
 
     @property
     def is_tested(self) -> bool:
@@ -279,16 +284,45 @@ def compare_runs(folders: Mapping[str, Path]) -> Comparison:
     return Comparison(pd.DataFrame(rows, columns=["group", *COLUMNS]), groups, problems)
 
 
-def on_validation(chosen: Mapping[str, Mapping[str, Any]]) -> tuple[Split, dict[str, np.ndarray]]:
-    """The validation split of runs, by name, and what each one's model predicts, int (n,).
+def on_validation(
+    chosen: Mapping[str, Mapping[str, Any]],
+) -> tuple[Dataset, dict[str, np.ndarray]]:
+    """The data of runs, by name, and what each one's model predicts on validation, int (n,).
 
     Raises `HcrError` where the data, or a run's model, are no longer there.
     """
-    first = next(iter(chosen.values()))
-    split = choice.choice_of(first["path"]).load().validation
-    models = {name: Recognizer.load(run["path"]) for name, run in chosen.items()}
-    predict = {name: model.predict(split.images).argmax(axis=1) for name, model in models.items()}
-    return split, predict
+    data = choice.choice_of(next(iter(chosen.values()))["path"]).load()
+    predict = {}
+    for name, run in chosen.items():
+        model = Recognizer.load(run["path"])
+        predict[name] = model.predict(data.validation.images).argmax(axis=1)
+    return data, predict
+
+
+def differences(
+    right: Mapping[str, np.ndarray], labels: np.ndarray, measures: Mapping[str, np.ndarray]
+) -> pd.DataFrame:
+    """What each recipe scores, and its difference to the first, with 95 % intervals.
+
+    `right` has the images that each seed's model predicts right, (seeds, n), of all recipes with
+    the same seeds; `measures` the weight of each class's recall, (classes,), of any sum. Columns
+    measure, recipe, value, low, high (the mean over the seeds), difference, difference_low,
+    difference_high (paired by seed and image, NaN for the first), n (images that count), seeds.
+    """
+    rows, (first, *_) = [], right.values()
+    for measure, weights in measures.items():
+        weights = np.where(np.bincount(labels, minlength=len(weights)) > 0, weights, 0)
+        if not weights.any():  # no image of these classes is here
+            continue
+        weights, n = weights / weights.sum(), int((weights[labels] > 0).sum())
+        for name, values in right.items():
+            ends = seed_interval(values, labels, weights, (0, 1))
+            change = values.astype(np.int8) - first.astype(np.int8)
+            apart = seed_interval(change, labels, weights, (-1, 1))
+            apart = (nan,) * 3 if values is first else apart
+            rows.append([measure, name, n, len(values), *ends, *apart])
+    columns = "measure recipe n seeds value low high difference difference_low difference_high"
+    return pd.DataFrame(rows, columns=columns.split())
 
 
 def front(price: pd.Series, value: pd.Series) -> pd.Series:

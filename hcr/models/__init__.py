@@ -27,7 +27,6 @@ _MODULES = {
     "convert": "copy_weights export load save",
     "objective": "loss optimizer",
     "recipe": "Recipe",
-    "study": "compare_strategies",
     "training": "TrainingResult code_digest edited progress train train_steps validate",
 }
 _PLACES = {name: f"{module}:{name}" for module, names in _MODULES.items() for name in names.split()}

@@ -124,12 +124,12 @@ def _dispatch(options: argparse.Namespace) -> int:
         rule = "--jobs must be at least 1, and goes without --scheduler"
         raise ParameterError(f"{rule}. Received: {options.jobs}.")
     plans = _plans(options)
-    members = [plan for plan in plans if not plan.kind]
     if options.list_runs:
-        print(*(f"{i} {plan.name}" for i, plan in enumerate(members)), sep="\n")
+        members = enumerate(_members(options, plans))
+        print(*(f"{i} {plan.name}" for i, plan in members), sep="\n")
         return 0
     if options.run_index is not None:
-        plans = [_indexed(members, options.run_index)]
+        plans = [_indexed(options, plans)]
     notes: dict[str, None] = {}
     for plan in plans:
         for stage in plan.chosen:
@@ -142,26 +142,44 @@ def _dispatch(options: argparse.Namespace) -> int:
         for plan in plans:
             print(f"{plan.name}: {plan.params_file} is right: {', '.join(plan.chosen)}")
         return 0
-    return _run(plans, options)
+    code = _run([plan for plan in plans if not plan.sweep], options)
+    if any(plan.sweep for plan in plans):
+        code = max(code, _run(_plans(options, after=True), options))
+    return code
 
 
-def _indexed(plans: list[Any], index: str) -> Any:
-    """The plan of an `index`, for a process that is one of many, or by `name:` and its name."""
+def _members(options: argparse.Namespace, plans: list[Any]) -> list[Any]:
+    """The runs that have an index; those that confirm a sweep, too, once its others have ended."""
+    members, ended = [plan for plan in plans if not plan.kind], ("done", "partial", "failed")
+    if any(plan.sweep for plan in plans) and all(
+        runs.read(plan.folder).get("status") in ended for plan in members
+    ):
+        members += [plan for plan in _plans(options, after=True) if not plan.kind]
+    return members
+
+
+def _indexed(options: argparse.Namespace, plans: list[Any]) -> Any:
+    """The plan of an index, for a process that is one of many, or by `name:` and its name."""
     from hcr.pipeline import jobs
 
-    known = {f"name:{plan.name}": plan for plan in plans}
-    known |= {str(i): plan for i, plan in enumerate(plans)}
-    if index not in known:
-        rule = f"--run-index must be 0 to {len(plans) - 1}, as --list-runs prints them"
-        raise ParameterError(f"{rule}. Received: {index}.")
-    jobs.follow()
-    return replace(known[index], apart=True)
+    for static in (True, False):
+        members = [plan for plan in plans if not plan.kind] if static else _members(options, plans)
+        known = {f"name:{plan.name}": plan for plan in members}
+        known |= {str(i): plan for i, plan in enumerate(members)}
+        if options.run_index in known:
+            jobs.follow()
+            return replace(known[options.run_index], apart=True)
+    rule = f"--run-index must be 0 to {len(members) - 1}, as --list-runs prints them"
+    raise ParameterError(f"{rule}. Received: {options.run_index}.")
 
 
-def _plans(options: argparse.Namespace) -> list[Any]:
-    """Everything that is to be run, the page that a suite ends in behind its runs; all checked."""
+def _plans(options: argparse.Namespace, after: bool = False) -> list[Any]:
+    """Everything that is to be run, the page that a suite ends in behind its runs; all checked.
+
+    With `after` only what the finished runs of sweeps lead to: their confirmation, and their pages.
+    """
     # Here, because --help and --list need no dataset.
-    from hcr.pipeline.plans import RunPlan, alone, comparison
+    from hcr.pipeline.plans import RunPlan, alone, comparison, confirmed, follow_up
 
     overrides = specs.parse_overrides(options.p)
     words = [word for each in options.p for word in ("-p", each)]
@@ -185,6 +203,7 @@ def _plans(options: argparse.Namespace) -> list[Any]:
         across = {name: overrides.pop(name) for name in ACROSS if name in overrides}
     words = ["--run", options.run, *words] if options.run else words
     plans: list[RunPlan] = []
+    later: list[RunPlan] = []
     notes: dict[str, None] = {}
     for spec in files:
         place = spec.path.as_posix()
@@ -201,11 +220,16 @@ def _plans(options: argparse.Namespace) -> list[Any]:
             notes |= dict.fromkeys(more)
             flags = options.force, options.accept_code
             plans.append(RunPlan(name, resolved, stages, chosen, command, place, *flags))
-        if spec.then:
+        if spec.then and after and spec.base:
+            later += follow_up(spec, plans[-len(spec.expand()) :], overrides, across)
+        elif spec.then:
             plans.append(comparison([spec.name], across, command, place, spec))
+    if after:
+        return later
     print(*notes, sep="\n", end="\n" if notes else "")
     # Windows and macOS take names that differ in case alone for the same folder.
     names = [plan.name for plan in plans] + [spec.name for spec in files if spec.runs]
+    names += [confirmed(spec) for spec in files if spec.base]
     for name, count in Counter(name.lower() for name in names).items():
         if count > 1:
             raise ParameterError(f"Each run must have another name. Received: {name!r} twice.")

@@ -26,8 +26,8 @@ START_TIMEOUT = 120  # s
 # prints faster than one listens, or where the machine stalls.
 OUTPUT_TIMEOUT = 120
 
-# One of the epochs of a training, or of the trainings of a study.
-EPOCH = re.compile(r"(?:epoch|training) (\d+)/(\d+)\b.*?(?:\(([\d.]+) s\))?$")
+# What a training prints of an epoch.
+EPOCH = re.compile(r"epoch (\d+)/(\d+)\b.*?(?:\(([\d.]+) s\))?$")
 HEARTBEAT = 30.0  # s
 
 
@@ -51,7 +51,7 @@ class Reporter:
         self._show("", HEARTBEAT)
 
     def write(self, text: str) -> None:
-        """The notebook printed `text`; what it says of epochs and trainings is passed on."""
+        """The notebook printed `text`; what it says of epochs is passed on."""
         for line in map(str.strip, text.splitlines()):
             progress = EPOCH.match(line)
             if progress is not None:

@@ -1,7 +1,7 @@
 """What is to be run, held against what there is before any kernel starts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from hcr.preprocessing import labels
 
 DATA = "01_eda"  # declares the choice of data
 COMPARE = "06_compare"
+NEW_SEEDS = 3  # of the winner of a sweep and of its base, beyond those of the search
 Overrides = Mapping[str, Mapping[str, Any]]
 
 
@@ -31,6 +32,7 @@ class RunPlan:
     force: bool = False  # run the chosen stages even where their results stand
     accept_code: bool = False  # keep finished stages though the code has changed
     apart: bool = False  # one process of many: others make the page of all runs
+    sweep: bool = False  # whether it is the page of a sweep, for which there is more to be run
     kind: str = ""  # `runs.COMPARISON`, or the name of a notebook that stands alone; no run's
 
     def __post_init__(self) -> None:
@@ -73,19 +75,66 @@ class RunPlan:
         return modernize(parameters, declared) or {}
 
 
+def follow_up(
+    spec: Spec, searched: Sequence[RunPlan], overrides: Overrides, across: Overrides
+) -> list[RunPlan]:
+    """What follows from the runs of the sweep `spec` that are finished, of those `searched`.
+
+    That is the point with the highest mean class-balanced accuracy on validation, of those with all
+    seeds, trained again with new seeds beside the base as it is; and the page of the sweep.
+    """
+    declared = {name: stage.parameters for name, stage in searched[0].stages.items()}
+    there = runs.finished(runs.outputs() / spec.name, trained=True)
+    folders = {plan.name: plan.folder for plan in searched if plan.folder in there}
+    groups = evaluation.compare_runs(folders).groups
+    recipes = [recipe for group in groups[:1] for recipe in group.recipes]
+    whole = [recipe for recipe in recipes if len(recipe.runs) == len(spec.seeds or [0])]
+    base, members = replace(spec.base, name="default"), spec.expand()
+    default, _ = resolve(base, declared, overrides, suite=spec, seed=members[0][2])
+    baseline = next((plan.name for plan in searched if plan.parameters == default), None)
+    # Runs that the sweep had with another grid are left out.
+    names = list(folders) if 0 < len(folders) < len(there) else [spec.name]
+    first = [run["run"] for run in whole[0].runs] if whole else []
+    winner = [each for name, each, _ in members if [name] == first[:1] and baseline not in first]
+    known = [values for plan in searched for values in plan.parameters.values()]
+    last = max((values["seed"] for values in known if "seed" in values), default=0)
+    seeds = [last + i for i in range(1, NEW_SEEDS + 1)]
+    again = replace(spec, name=confirmed(spec), runs=(base, *winner), seeds=seeds)
+    plans = []
+    for name, each, seed in again.expand() if whole else []:
+        parameters, _ = resolve(each, declared, overrides, suite=again, seed=seed)
+        plans.append(replace(searched[0], name=name, parameters=parameters))
+    given = {"confirmed": [plan.name for plan in plans] or None, "baseline": baseline}
+    page = comparison(names, across, searched[0].command, searched[0].params_file, spec, **given)
+    return [*plans, page]
+
+
+def confirmed(sweep: Spec) -> str:
+    """The suite of a sweep's winner and its base, with new seeds: it is ranked with no other."""
+    return f"{sweep.name}-confirmed"
+
+
 def comparison(
-    names: Sequence[str], overrides: Overrides, command: str, file: str, suite: Spec | None = None
+    names: Sequence[str],
+    overrides: Overrides,
+    command: str,
+    file: str,
+    suite: Spec | None = None,
+    **given: Any,
 ) -> RunPlan:
     """The plan of the page that compares the runs or suites `names`, by default all finished ones.
 
     `file` asks for it: a suite's params file, or the option; the page of a `suite` lies in its
-    folder. Raises `ParameterError` for a wrong parameter, or where no run is finished.
+    folder. `given` are further parameters. Raises `ParameterError` for a wrong parameter, or where
+    no run is finished.
     """
     if suite is not None and suite.then not in ACROSS:
         raise ParameterError(f"then must be {' or '.join(ACROSS)}, or missing ({file}).")
     name = f"{suite.name}/{runs.COMPARE}" if suite else runs.COMPARE
-    spec = Spec(Path(file), name, stages={COMPARE: {"names": list(names) or None}})
+    values = {"names": list(names) or None, **given, **(suite.page if suite else {})}
+    spec = Spec(Path(file), name, stages={COMPARE: values})
     plan = _apart(COMPARE, spec, overrides, command, runs.COMPARISON)
+    plan = replace(plan, sweep=suite is not None and suite.base is not None)
     given = plan.parameters[COMPARE]
     if suite is None and not evaluation.find_runs(given["names"], given["published"]):
         raise ParameterError(

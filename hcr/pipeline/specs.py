@@ -39,6 +39,7 @@ class Spec:
     base: "Spec | None" = None  # a sweep's, whose points are its runs
     first: str | None = None  # a sweep's first and last stage; None: those of all
     last: str | None = None
+    page: dict[str, Any] = field(default_factory=dict)  # the parameters of a sweep's `then`
 
     def expand(self) -> list[tuple[str, "Spec", int | None]]:
         """The runs: each one's name below `outputs/`, its params, and its seed or None."""
@@ -95,9 +96,10 @@ def read_file(
             if stage not in (None, *STAGES):
                 hint = nearest(shown(stage), STAGES)
                 raise ParameterError(f"{place}: unknown stage {shown(stage)}.{hint}")
+        page = stages.pop(suite.then, {}) if isinstance(suite.then, str) else {}
         points = sweeps.points(values, base.name, place, len(seeds or [0]), fixed or {}, yes)
         members = tuple(replace(base, name=name, point=point) for name, point in points.items())
-        return replace(suite, runs=members, base=base, first=first, last=last)
+        return replace(suite, runs=members, base=base, first=first, last=last, page=page)
     names = values.get("runs")
     if not isinstance(names, list) or not names:
         raise ParameterError(f"{place}: runs must be a list, as [quick]. Received: {shown(names)}.")

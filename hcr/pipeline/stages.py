@@ -16,7 +16,7 @@ from hcr.runs import environment
 BASE = ("errors", "runs", "preprocessing", "datasets")
 STAGES: dict[str, tuple[str, ...]] = {
     "01_eda": (*BASE, "recognizer", "evaluation"),
-    "02_balance": (*BASE, "recognizer", "evaluation", "models"),
+    "02_balance": (*BASE, "recognizer", "evaluation"),
     "03_train": (*BASE, "recognizer", "evaluation", "models"),
     "04_evaluate": (*BASE, "recognizer", "evaluation"),
     "05_draw": (*BASE, "recognizer", "evaluation"),

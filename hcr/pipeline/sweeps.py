@@ -29,36 +29,45 @@ def points(
     is not varied. Raises `ParameterError` for a wrong form, and for more than `MOST` runs, of as
     many `seeds`, without `yes`; whether a value suits its parameter shows when it is resolved.
     """
-    axes, sample, seed = (values.get(key) for key in KEYS)
-    if not isinstance(axes, dict) or not axes:
-        rule = "grid must be a mapping, as {03_train.learning_rate: [1.0e-3, 1.0e-2]}"
-        raise ParameterError(f"{place}: {rule}. Received: {shown(axes)}.")
+    grids, sample, seed = (values.get(key) for key in KEYS)
+    grids = grids if isinstance(grids, list) else [grids]
+    if not grids or not all(isinstance(axes, dict) and axes for axes in grids):
+        rule = "grid must be a mapping, as {03_train.epochs: [1, 2]}, or a list of several"
+        raise ParameterError(f"{place}: {rule}. Received: {shown(values.get('grid'))}.")
     for key, number in {"sample": sample, "sample_seed": seed}.items():
         if number is not None and (type(number) is not int or number < (key == "sample")):
             raise ParameterError(f"{place}: {key} must be an integer. Received: {shown(number)}.")
-    for name, axis in axes.items():
+    for name, axis in (entry for axes in grids for entry in axes.items()):
         if not isinstance(name, str) or not re.fullmatch(r"[^.]+\.[^.].*", name):
             rule = "grid must name STAGE.key, as 03_train.learning_rate"
             raise ParameterError(f"{place}: {rule}. Received: {shown(name)}.")
         if not (_is_range(axis) if sample and isinstance(axis, dict) else _is_list(axis)):
             rule = f"{name} must be a list of different values, or with sample {RANGE}"
             raise ParameterError(f"{rule}. Received: {shown(axis)} ({place}, grid).")
-    number = (sample or math.prod(map(len, axes.values()))) * seeds
-    if number > MOST and not yes:
+    number = sample or sum(math.prod(map(len, axes.values())) for axes in grids)
+    if number * seeds > MOST and not yes:
         rule = f"a sweep of more than {MOST:,} runs needs --yes"
-        raise ParameterError(f"{place}: {rule}. Received: {number:,}.")
-    for name in list(axes):
-        stage, _, key = name.partition(".")
-        if any(key in fixed.get(each, ()) for each in (stage, "shared")):
-            del axes[name]
-    if sample is None:
-        return _named(list(axes), list(product(*axes.values())), base)
-    # Of each value its own draw, so that a larger sample keeps what a smaller one has.
-    draws = [
-        {name: random.Random(f"{seed or 0} {name} {i}") for name in axes} for i in range(sample)
+        raise ParameterError(f"{place}: {rule}. Received: {number * seeds:,}.")
+    set_here = {f"{stage}.{key}" for stage, values in fixed.items() for key in values}
+    grids = [
+        {name: axis for name, axis in axes.items() if not {name, _shared(name)} & set_here}
+        for axes in grids
     ]
-    rows = [tuple(_drawn(axes[name], draw[name]) for name in axes) for draw in draws]
-    return _named(list(axes), list({str(row): row for row in rows}.values()), base)
+    rows = (
+        [dict(zip(axes, each, strict=True)) for axes in grids for each in product(*axes.values())]
+        if sample is None
+        else []
+    )
+    for i in range(sample or 0):
+        # Of each value its own draw, so that a larger sample keeps what a smaller one has.
+        axes = grids[i % len(grids)]
+        rows.append({x: _drawn(axes[x], random.Random(f"{seed or 0} {x} {i}")) for x in axes})
+    return _named(list({str(row): row for row in rows}.values()), base)
+
+
+def _shared(name: str) -> str:
+    """The name, STAGE.key, under which all stages have the key."""
+    return f"shared.{name.partition('.')[2]}"
 
 
 def _is_list(axis: Any) -> bool:
@@ -91,12 +100,16 @@ def _drawn(axis: list[Any] | dict[str, Any], draw: random.Random) -> Any:
     return min(max(round(value) if whole else float(f"{value:.3g}"), low), high)
 
 
-def _named(keys: list[str], rows: list[tuple[Any, ...]], base: str) -> dict[str, Point]:
+def _named(rows: list[dict[str, Any]], base: str) -> dict[str, Point]:
     """The points by name, as `learning_rate-0.1_optimizer-adam`: what varies, legal as a folder."""
-    last = [key.rpartition(".")[2] for key in keys]
-    heads = [key if last.count(end) > 1 else end for key, end in zip(keys, last, strict=True)]
-    varied = [i for i in range(len(keys)) if any(row[i] != rows[0][i] for row in rows)]
-    names = ["_".join(f"{heads[i]}-{_text(row[i])}" for i in varied) or base for row in rows]
+    last = {key: key.rpartition(".")[2] for row in rows for key in row}
+    unique = Counter(last.values())
+    heads = {key: end if unique[end] == 1 else key for key, end in last.items()}
+    varied = [key for key in heads if len({str(row.get(key, "")) for row in rows}) > 1]
+    names = [
+        "_".join(f"{heads[key]}-{_text(row[key])}" for key in varied if key in row) or base
+        for row in rows
+    ]
     # Windows and macOS take names that differ in case alone for the same folder.
     count = Counter(name.lower() for name in names)
     named: dict[str, Point] = {}
@@ -104,7 +117,7 @@ def _named(keys: list[str], rows: list[tuple[Any, ...]], base: str) -> dict[str,
         if count[name.lower()] > 1 or len(name) > LONGEST:
             name = f"{name[: LONGEST - 9]}-{files.digest(str(row))[:8]}"
         point = named.setdefault(name, {})
-        for key, value in zip(keys, row, strict=True):
+        for key, value in row.items():
             stage, _, own = key.partition(".")
             point.setdefault(stage, {})[own] = value
     return named

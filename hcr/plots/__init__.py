@@ -5,7 +5,7 @@ the color-blind; a color means the same in every notebook (`COLORS`). Images sho
 """
 
 # ruff: noqa: F401
-from hcr.plots.comparison import class_differences, costs, curves, histories, ranking, strategies
+from hcr.plots.comparison import class_differences, costs, curves, differences, histories, ranking
 from hcr.plots.data import class_counts, image_map, image_map_places, ink_boxes, ink_by_class
 from hcr.plots.evaluation import confusion, confusion_places, per_class, reliability, robustness
 

@@ -1,4 +1,4 @@
-"""How a network learned; several runs or strategies side by side: ranks, costs and differences."""
+"""How a network learned; several runs side by side: ranks, costs and differences."""
 
 from collections.abc import Sequence
 
@@ -161,19 +161,19 @@ def class_differences(frame: pd.DataFrame) -> Axes:
 
 
 @look.style()
-def strategies(frame: pd.DataFrame) -> Figure:
-    """One panel a measure, one row a strategy: value, interval, and the difference to the first.
+def differences(frame: pd.DataFrame) -> Figure:
+    """One panel a measure, one row a recipe: value, interval, and the difference to the first.
 
-    A strategy whose paired difference has an interval without 0 has a full dot: green above the
-    first strategy, vermilion below it. The others' dots are hollow. `frame` has the columns
-    strategy, measure, value, low, high, difference, difference_low, difference_high, shares of 1.
+    A recipe whose paired difference has an interval without 0 has a full dot: green above the
+    first recipe, vermilion below it. The others' dots are hollow. `frame` has the columns recipe,
+    measure, value, low, high, difference, difference_low, difference_high, shares of 1.
     """
-    measures, names = list(frame["measure"].unique()), list(frame["strategy"].unique())
+    measures, names = list(frame["measure"].unique()), list(frame["recipe"].unique())
     rows, places = -(-len(measures) // 2), np.arange(len(names))
     figure = look.canvas(0.75 + rows * (0.75 + 0.27 * len(names)))
     panels = figure.subplots(rows, min(2, len(measures)), sharey=True, squeeze=False).ravel()
     for ax, measure in zip(panels, measures, strict=False):
-        part = frame[frame["measure"] == measure].set_index("strategy").reindex(names)
+        part = frame[frame["measure"] == measure].set_index("recipe").reindex(names)
         ax.axvline(part["value"].iloc[0], color=COLORS["mark"], linewidth=1, linestyle="-.")
         sides = [part["difference_low"] > 0, part["difference_high"] < 0, part["value"] > -1]
         color = np.select(sides, list(DIFFERENCES.values()), "")
