@@ -188,7 +188,9 @@ def main(name: str = "emnist", *flags: str) -> None:
         return np.stack([logits.max(axis=1), logsumexp(logits, axis=1), near, -far])
 
     kinds = [*CHOSEN, *HELD_OUT]
-    others = {x: methods(rendered(draw(x, 1 + (x in HELD_OUT)), model)) for x in kinds}
+    drawn = {x: draw(x, 1 + (x in HELD_OUT)) for x in kinds}
+    others = {x: methods(rendered(drawn[x], model)) for x in kinds}
+    pieces = {x: [familiar.pieces(each) > familiar.PIECES for each in drawn[x]] for x in kinds}
     for source, those in images.items():
         true, held = methods(those), slice(len(CHOSEN), None)
         print(f"\n{source}, n = {len(those):,}: area under the ROC, and share caught at 98 %")
@@ -198,7 +200,12 @@ def main(name: str = "emnist", *flags: str) -> None:
             truth = np.repeat([1, 0], [len(good), len(bad[0])])
             areas = [roc_auc_score(truth, np.concatenate([good, each])) for each in bad]
             caught = [(each < least).mean() for each in bad]
-            for title, row, form in ((method, areas, ".3f"), ("", caught, ".0%")):
+            rows = [(method, areas, ".3f"), ("", caught, ".0%")]
+            if method == METHODS[-1] and source == "drawings":
+                pairs = zip(bad, pieces.values(), strict=True)
+                also = [((each < least) | many).mean() for each, many in pairs]
+                rows.append(("or pieces", also, ".0%"))
+            for title, row, form in rows:
                 row = [*row, np.mean(row[: len(CHOSEN)]), np.mean(row[held])]
                 print(f"{title:14}", *(f"{value:>9{form}}" for value in row))
     print("\nthresholds", model._familiar[3:])
@@ -215,12 +222,14 @@ def accepted(split: str, model: Recognizer, drawings: list[Strokes], people: np.
     """Print what is said of characters, by contributor."""
     given = model._network.with_features(rendered(drawings, model))
     far = model._familiar.distances(*given)
-    good = far <= model._familiar.drawings
+    few = np.array([familiar.pieces(each) <= familiar.PIECES for each in drawings])
+    good = (far <= model._familiar.drawings) & few
     apart = sum(map(familiar.falls_apart, drawings))
     for who in np.unique(people):
         n, share = (people == who).sum(), good[people == who].mean()
         print(f"{split} {who}: n = {n:,}, accepted {share:.1%}")
     print(f"{split}, all {len(good):,}: accepted {good.mean():.1%}, asked of {apart}")
+    print(f"{split}: {(~few).sum()} fall into more than {familiar.PIECES} pieces")
 
 
 def load(name: str) -> datasets.Dataset:

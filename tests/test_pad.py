@@ -342,7 +342,7 @@ def test_what_is_refused_stays_on_the_pad(model, file, monkeypatch):
     meant._handle_custom_msg({"event": "submit"}, [])  # nothing is drawn: nothing is kept
     drag(pad, (10, 10), (10, 90))
     assert button.disabled
-    for refused in ("\x07", "ßx", " "):
+    for refused in ("\x07", "ßx", " ", "🇩🇪🇩"):
         meant.value, pad.error = refused, None
         meant._handle_custom_msg({"event": "submit"}, [])
         assert isinstance(pad.error, DataError)
@@ -361,9 +361,10 @@ def test_what_is_refused_stays_on_the_pad(model, file, monkeypatch):
     assert "ZeroDivisionError" in shown(pad)
     click(pad, "Take back")
     assert list(own.read()) == []
-    for meant in ("e\u0323\u0302", "क्ष", "✓\ufe0f", "<b>"):  # each counts as one
+    ones = ("e\u0323\u0302", "क्ष", "✓\ufe0f", "<b>", "🇩🇪", "👍🏽")  # each counts as one
+    for meant in ones:
         keep(pad, meant)
-    assert len(own.read()) == 4
+    assert len(own.read()) == len(ones)
 
 
 def test_a_pad_takes_back_what_was_kept_there(model, file):
@@ -423,13 +424,20 @@ def test_a_new_character_is_taught_by_three_drawings_of_whoever_draws(file):
     control(pad, "Characters").value = "letters"
     assert pad.replay(sharp(8))[0][0] == "ß"
     assert pad.error is None
+    strokes = place_on_pad(synthesis.character("B", 3), "large")
+    pad.replay(strokes)
+    control(pad, "You meant").value = "B"
+    click(pad, "Keep")
+    click(pad, "Learn now")
+    for character, kept in (("ß", sharp(0)), ("ß", sharp(2)), ("B", strokes)):
+        assert pad.replay(kept)[0][0] == character
     # Of what is kept afterwards the same model learns again.
     keep(pad, "1")
     click(pad, "Learn now")
     control(pad, "Compare with").value = "emnist"
-    assert control(pad, "Model").options == ("emnist + my 4 drawings", "emnist")
+    assert control(pad, "Model").options == ("emnist + my 5 drawings", "emnist")
     control(pad, "Show all kept").value = True
-    assert shown(pad).count("<svg") == 5
+    assert shown(pad).count("<svg") == 6
 
 
 def test_it_asks_for_each_character_until_there_are_enough(file):

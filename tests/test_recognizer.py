@@ -239,7 +239,7 @@ def test_what_is_no_character_is_said_beside_the_answer():
     circle = np.column_stack([np.cos(turn), np.sin(turn)])
     eyes = [circle * [0.11, 0.19] + [x, -0.44] for x in (-0.37, 0.37)]
     smiley = [circle, *eyes, circle[2:18] * [0.69, 0.31] + [0, 0.06]]
-    for each in (model, model.among("digits")):
+    for each in (model, model.among("digits"), Recognizer.load("mnist_nist_all")):
         answer = each.recognize(strokes=smiley)
         assert list(answer.warnings) == ["unfamiliar"]
         assert len(answer.ranked) == len(each.labels)

@@ -25,6 +25,7 @@ from hcr.preprocessing.labels import is_character, merge
 from hcr.recognizer import Recognizer
 
 STRENGTH = 4.0  # nats that an image equal to a kept one gains for its class
+SAME = 1e-4  # 1 - cosine of an image that is a kept one itself, which is what it was kept as
 FOCUS = 10.0  # how fast that falls with the distance of the features, 1 - cosine
 UNSEEN = 0.25  # the probability from which a class begins that the network lacks
 KNOWN = 2.5  # nats that it loses where an image equals a reference of the answer in its place
@@ -46,7 +47,8 @@ class Taught:
     def __call__(self, images: np.ndarray, alone: bool = False) -> np.ndarray:
         """The probabilities; `alone` are the kept images, each without itself."""
         p, features = self._base.predict(images), self._unit(images)
-        gains = STRENGTH * np.exp(FOCUS * (features @ self.keys.T - 1))
+        like = features @ self.keys.T
+        gains = np.where(like > 1 - SAME, 99, STRENGTH * np.exp(FOCUS * (like - 1)))
         if alone:
             np.fill_diagonal(gains, 0)
         far, known = np.full(len(p), FAR), self._base._familiar

@@ -148,12 +148,16 @@ def is_class(name: str) -> bool:
 
 
 def is_character(name: str) -> bool:
-    """Whether a string is one character: with its marks, or a conjunct such as क्ष."""
-    # Marks belong to the character before; a virama or a joiner also joins the one behind.
+    """Whether a string is one character: with its marks, a conjunct such as क्ष, a flag."""
+    # Marks and skin tones belong to the character before; a virama, a joiner and the first letter
+    # of a flag also join the one behind.
     bases, joined = 0, False
     for point in name:
-        bases += not (joined or unicodedata.category(point)[0] == "M" or point in JOINERS)
-        joined = unicodedata.combining(point) == 9 or point == JOINERS[1]
+        tone, flag = "\U0001f3fb" <= point <= "\U0001f3ff", "\U0001f1e6" <= point <= "\U0001f1ff"
+        marks = tone or unicodedata.category(point)[0] == "M" or point in JOINERS
+        bases += not (joined or marks)
+        opens = flag and not joined
+        joined = opens or unicodedata.combining(point) == 9 or point == JOINERS[1]
     return bases == 1 or len(name) == 1
 
 

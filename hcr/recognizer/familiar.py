@@ -17,6 +17,7 @@ FILE = "familiar.npz"  # beside the model
 ACCEPTED = 0.98  # of characters as those of validation
 EACH, MOST, BYTES = 500, 10, 280_000  # a class' training images, its references; bytes of all
 GAP, BAR, TALL = 0.12, 0.2, 0.5  # of the height; chosen by UNIPEN's validation contributors
+PIECES = 2  # of which a digit or a letter is at most, as i
 
 
 class Familiar(NamedTuple):
@@ -102,6 +103,22 @@ def falls_apart(strokes: Sequence) -> bool:
             if wide > BAR * unit and (thin > BAR * unit or gap > 2.5 * GAP * unit):
                 return True
     return False
+
+
+def pieces(strokes: Sequence) -> int:
+    """Into how many pieces strokes, (k, 2) each, fall: more than `GAP` of the longer side apart."""
+    lines = [np.asarray(stroke, float).reshape(-1, 2) @ [1, 1j] for stroke in strokes]
+    lines, points = [line for line in lines if len(line)], []
+    for line in lines:  # evenly spaced: a page sends few points of a fast stroke
+        along = np.append(0, np.abs(np.diff(line)).cumsum())
+        t = np.linspace(0, along[-1], max(8, 256 // len(lines)))
+        points.append(np.interp(t, along, line))
+    unit = max(map(np.ptp, (np.real(points), np.imag(points)))) if points else 0
+    far = [np.abs(line[:, None, None] - points).min(axis=(0, 2)) for line in points]
+    near = np.array(far) <= GAP * unit
+    for _ in points:
+        near = near @ near
+    return len(np.unique(near, axis=0))
 
 
 def _unit(features: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from hcr import preprocessing, runs
 from hcr.errors import ModelError, PictureWarning
 from hcr.preprocessing import EMNIST, Framing
-from hcr.preprocessing.labels import subset
+from hcr.preprocessing.labels import BYCLASS, subset
 from hcr.recognizer import familiar, page, sources
 from hcr.recognizer.network import Network
 from hcr.recognizer.sources import PRETRAINED, About, Scaling, located, named
@@ -180,14 +180,19 @@ class Recognizer:
                 found["several"] = f"{n} characters: use recognize_page."
         if not seen.any():
             return Recognition(image=seen, warnings=found)
+        strange = False
         if self._familiar is None or "several" in found:
             ranked = self._ranked(self.predict(seen[None])[0])
         else:  # both in one pass
             given = self._network.with_features(seen[None])
             ranked = self._ranked(self._calibrated(given[0])[0])
             far = self._familiar.images if strokes is None else self._familiar.drawings
-            if self._familiar.distances(*given)[0] > far:
-                found["unfamiliar"] = "This does not look like a character that the model knows."
+            strange = self._familiar.distances(*given)[0] > far
+        # Of other classes, as ä and those that were taught, nobody knows their pieces.
+        if strokes is not None and "several" not in found and ranked[0][0] in tuple(BYCLASS):
+            strange |= familiar.pieces(strokes) > familiar.PIECES
+        if strange:
+            found["unfamiliar"] = "This does not look like a character that the model knows."
         return Recognition(ranked[:top], self._alternatives(ranked, threshold), seen, found)
 
     def recognize_page(self, picture: Any) -> list[list[page.PageCharacter]]:
