@@ -7,6 +7,7 @@ file is YAML 1.2, and holds one run, a suite of several, or a sweep.
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,11 @@ class Spec:
     first: str | None = None  # a sweep's first and last stage; None: those of all
     last: str | None = None
     page: dict[str, Any] = field(default_factory=dict)  # the parameters of a sweep's `then`
+
+    @cached_property
+    def place(self) -> str:
+        """Its file, for messages."""
+        return runs.shown(self.path)
 
     def expand(self) -> list[tuple[str, "Spec", int | None]]:
         """The runs: each one's name below `outputs/`, its params, and its seed or None."""
@@ -168,7 +174,7 @@ def resolve(
     """
     resolver = Resolver(stages)
     for each in (spec, suite) if suite is not None and suite is not spec else (spec,):
-        place = runs.shown(each.path)
+        place = each.place
         resolver.set(SHARED, each.shared, f"{place}, {SHARED}")
         for stage, values in each.stages.items():
             # `shared` below `stages` is a mistake, not the shared values.
