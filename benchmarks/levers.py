@@ -39,6 +39,7 @@ import argparse
 import ast
 import json
 import time
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -103,8 +104,9 @@ def main(asked: argparse.Namespace) -> None:
 def _train(recipe: models.Recipe, data: datasets.Dataset, steps: int) -> dict:
     """One training: which validation images were read right, bit by bit, and the seconds."""
     n_classes, plan = len(data.characters), balancing.plan(data.train.labels)
+    recipe = replace(recipe, steps_per_epoch=steps)
     begun, process = time.perf_counter(), time.process_time()
-    net = models.train_steps(recipe, data.train, plan, n_classes, steps)
+    net = models.train(data, recipe, plan).net
     seconds = time.process_time() - process
     wall = time.perf_counter() - begun
     answers = models.predict(net, data.validation.images)

@@ -343,6 +343,14 @@ def test_an_epoch_holds_each_image_of_the_plan_once_in_an_order_of_seed_and_epoc
 # The loss
 
 
+def after(steps: int, split: Split, n_classes: int, **changed) -> keras.Model:
+    """A small network after so many steps on `split`."""
+    known = replace(trained.data().info, characters=tuple("0123456789"[:n_classes]))
+    data = replace(trained.data(), info=known, train=split, validation=split)
+    recipe = trained.recipe(**SMALL, **changed, steps_per_epoch=steps)
+    return models.train(data, replace(recipe, epochs=1)).net
+
+
 def probabilities(n: int = 6, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:
     """Logits and their softmax."""
     logits = np.random.default_rng(0).normal(0, 2, (n, classes))
@@ -383,8 +391,7 @@ def test_balanced_softmax_adds_the_prior_that_the_loss_sees():
         models.loss(balanced, balancing.plan(labels, "logit_adjust"), split, 3)
     # Blank images tell nothing: all that is left to learn is how frequent each class is.
     for loss, expected in (("cross_entropy", [0.1, 0.3, 0.6]), ("balanced_softmax", [1 / 3] * 3)):
-        recipe = trained.recipe(**SMALL, loss=loss, learning_rate=0.2)
-        net = models.train_steps(recipe, split, plan, 3, 60)
+        net = after(60, split, 3, loss=loss, learning_rate=0.2)
         np.testing.assert_allclose(models.predict(net, split.images[:1])[0], expected, atol=0.02)
 
 
@@ -398,7 +405,7 @@ def test_each_dataset_of_several_has_its_own_prior():
     recipe = trained.recipe(**SMALL, loss="balanced_softmax", learning_rate=0.01)
     loss = models.loss(recipe, plan, split, 2)
     np.testing.assert_allclose(np.exp(loss.shift), [[0.8, 0.2], [0.1, 0.9]], rtol=1e-5)
-    net = models.train_steps(recipe, split, plan, 2, 300)
+    net = after(300, split, 2, loss="balanced_softmax", learning_rate=0.01)
     predicted = models.predict(net, images[:2])
     np.testing.assert_allclose(predicted, 0.5, atol=0.1)
     _, p = probabilities(4, 2)
@@ -511,8 +518,7 @@ def test_distillation_follows_the_teacher_by_its_weight():
     agreed = {}
     for weight in (0.1, 0.9):
         levers = {"teacher": str(folder), "distillation_weight": weight, "learning_rate": 0.02}
-        recipe = trained.recipe(**SMALL, **levers)
-        net = models.train_steps(recipe, wrong, balancing.plan(train.labels), 10, 100)
+        net = after(100, wrong, 10, **levers)
         agreed[weight] = (models.predict(net, train.images).argmax(axis=1) == wanted).mean()
     # The student's batch norm lags behind: a third is far more than the tenth of chance.
     assert agreed[0.1] < 0.2

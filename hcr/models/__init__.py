@@ -27,7 +27,7 @@ _MODULES = {
     "convert": "copy_weights export load save",
     "objective": "loss optimizer",
     "recipe": "Recipe",
-    "training": "TrainingResult code_digest edited progress train train_steps validate",
+    "training": "TrainingResult code_digest edited progress train validate",
 }
 _PLACES = {name: f"{module}:{name}" for module, names in _MODULES.items() for name in names.split()}
 __all__ = ["MODELS", *_PLACES]

@@ -193,30 +193,6 @@ def edited(data: Dataset, recipe: Recipe, plan: Plan, net, augment, loss, optimi
     }
 
 
-def train_steps(
-    recipe: Recipe, train: Split, plan: Plan, n_classes: int, steps: int
-) -> keras.Model:
-    """Train a network for so many steps of `recipe.batch_size` images, with no validation.
-
-    For comparisons: no epoch is chosen, and the prior stays in the predictions.
-    """
-    loss = objective.loss(recipe, plan, train, n_classes)
-    # Dozens of trainings in one process would pile up their graphs.
-    keras.utils.clear_session()
-    net = build(recipe.model, n_classes, recipe.seed, recipe.start)
-    policy, optimizer = precision(recipe.precision), objective.optimizer(recipe, steps)
-    trainer, learner = _trainer(net, recipe, policy, "recipe", loss, optimizer, False)
-    labels, n = objective.labels(loss, train, n_classes), steps * recipe.batch_size
-    passes = -(-n // len(plan))
-    # Numbered as in the published studies, whose first passes Keras had skipped.
-    one_pass = replace(recipe, steps_per_epoch=None)
-    orders = [_order(one_pass, passes + i, len(plan)) for i in range(passes)]
-    order = np.concatenate(orders)[:n]
-    _fit(trainer, Batches(train.images, labels, plan, order, recipe.batch_size))
-    net.set_weights(objective.weights(learner))
-    return net
-
-
 def progress(recipe: Recipe, history: pd.DataFrame) -> str:
     """How far a training is, in one line that ends with the time left."""
     last, left = history.iloc[-1], recipe.epochs - len(history)
