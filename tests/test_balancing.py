@@ -110,20 +110,6 @@ def test_logit_adjust_leaves_the_data_and_carries_its_tau():
     np.testing.assert_allclose(plan.shift(labels, 3), 0.5 * np.log([0.75, 1, 0.25]))
 
 
-def test_adjust_is_bayes_rule_for_classes_of_equal_share():
-    """Two densities on five points, seen with the shares 0.9 and 0.1: the answers for halves."""
-    densities = np.array([[0.4, 0.3, 0.2, 0.1, 0.0], [0.0, 0.1, 0.2, 0.3, 0.4]])
-    shares = np.array([0.9, 0.1])
-    seen = (densities * shares[:, None]).T
-    seen /= seen.sum(axis=1, keepdims=True)
-    expected = (densities / densities.sum(axis=0)).T
-    np.testing.assert_allclose(balancing.adjust(seen, shares), expected)
-    np.testing.assert_allclose(balancing.adjust(seen, [0.5, 0.5], 3), seen)
-    half = balancing.adjust(balancing.adjust(seen, shares, 0.5), shares, 0.5)
-    np.testing.assert_allclose(half, expected, atol=1e-12)
-    assert balancing.adjust(np.array([[0.7, 0.3]], np.float32), shares).dtype == np.float32
-
-
 def test_plans_of_all_strategies():
     labels = np.repeat([0, 1, 3], [2, 4, 12])
     plans = balancing.plans(labels)

@@ -13,39 +13,10 @@ from types import ModuleType
 
 import numpy as np
 
-from hcr.datasets import cache, leaks, profiles
-from hcr.datasets.split import Dataset, Info, Options, Split, Strokes, described, stratified_sample
+from hcr.datasets import cache, leaks, profiles, split
+from hcr.datasets.split import DATASETS, Dataset, Info, Options, Split, Strokes, described
 from hcr.errors import DataError, ParameterError, nearest
 
-# Name to module; read as text where parameters are checked, so it stays a literal.
-DATASETS = {
-    "mnist-sample": "hcr.datasets.mnist",
-    "mnist": "hcr.datasets.mnist",
-    "sklearn-digits": "hcr.datasets.mnist",
-    "emnist-subset": "hcr.datasets.emnist",
-    "emnist-subset+unipen": "hcr.datasets.emnist",
-    "emnist-subset+drawings": "hcr.datasets.emnist",
-    "emnist-balanced": "hcr.datasets.emnist",
-    "emnist-balanced+unipen": "hcr.datasets.emnist",
-    "emnist-letters": "hcr.datasets.emnist",
-    "emnist-digits": "hcr.datasets.emnist",
-    "emnist-mnist": "hcr.datasets.emnist",
-    "emnist-bymerge": "hcr.datasets.emnist",
-    "emnist-byclass": "hcr.datasets.emnist",
-    "az": "hcr.datasets.mnist",
-    "mnist+az": "hcr.datasets.mnist",
-    "mnist+emnist-upper": "hcr.datasets.mnist",
-    "mnist+emnist-upper-local": "hcr.datasets.mnist",
-    "unipen": "hcr.datasets.unipen",
-    "unipen-62": "hcr.datasets.unipen",
-    "pen-strokes": "hcr.datasets.synthetic",
-    "pen-strokes-62": "hcr.datasets.synthetic",
-    "pen-strokes-36": "hcr.datasets.synthetic",
-    "pen-strokes-10": "hcr.datasets.synthetic",
-    "drawings": "hcr.datasets.drawings",
-    "drawings-47": "hcr.datasets.drawings",
-    "own": "hcr.datasets.own",
-}
 # The sample, the first that anyone loads, must not depend on a folder that can be written; and who
 # deletes drawings leaves no copy of them behind.
 UNCACHED = ("mnist-sample", "drawings", "drawings-47")
@@ -109,7 +80,7 @@ def load(
         chosen = profiles.long_tailed(data.train.labels, n_classes, imbalance_factor, seed)
         data.keep(chosen, imbalance_factor=imbalance_factor)
     if limit is not None:
-        chosen = stratified_sample(data.train.labels, limit, seed, n_classes)
+        chosen = split.stratified_sample(data.train.labels, limit, seed, n_classes)
         data.keep(chosen, limit=limit)
     return data
 
@@ -153,11 +124,11 @@ def _reframed(splits: tuple[Split, ...]) -> tuple[Split, ...]:
     if np.mean(np.concatenate([_is_emnists(split.images) for split in splits])) >= 0.99:
         return splits
     framed = []
-    for split in splits:
-        images = np.array(split.images)
+    for part in splits:
+        images = np.array(part.images)
         for i in np.flatnonzero(images.any(axis=(1, 2))):
             images[i] = paper.frame(paper.clean_ink(images[i] / np.float32(255)))
-        framed.append(replace(split, images=images, originals=leaks.hashes_of(split)))
+        framed.append(replace(part, images=images, originals=leaks.hashes_of(part)))
     return tuple(framed)
 
 

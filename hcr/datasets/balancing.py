@@ -3,6 +3,7 @@
 A plan is indices and weights over the training split, never images.
 """
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +16,8 @@ from hcr.datasets.split import Dataset
 from hcr.errors import DataError, HcrError, ParameterError, nearest
 from hcr.runs import Run, files, read, shown
 
-# Name to what it does; read as text where parameters are checked, so it stays a literal.
-STRATEGIES = {
-    "none": "every training image once, all of equal weight",
-    "undersample": "at most per_class images of a class, drawn without repeats",
-    "oversample": "classes with fewer than per_class images repeat some",
-    "cap": "exactly per_class images of every class: large ones lose, small ones repeat",
-    "class_weight": "every image once, weighted so that each class counts the same",
-    "effective_number": "every image once, weighted by its class's effective number of samples",
-    "logit_adjust": "every image once; after training, the class prior is removed from the logits",
-    "even_writers": "every image once; drawings of writers with few drawings weigh more",
-}
+# Name to what it does.
+STRATEGIES = tomllib.loads(Path(__file__).with_name("balancing.toml").read_text("utf-8"))
 
 # Those that draw images of a class more or less often; per_class says how many.
 RESAMPLING = ("undersample", "oversample", "cap")
@@ -53,10 +45,16 @@ class Plan:
         return np.bincount(self.indices, minlength=n)
 
     def shift(self, labels: np.ndarray, n_classes: int) -> np.ndarray | None:
-        """What is subtracted from the trained network's logits, float64 (n_classes,), or None."""
+        """What is subtracted from the trained network's logits, float64 (n_classes,), or None.
+
+        The post-hoc logit adjustment of Menon et al. (2021), Long-tail learning via logit
+        adjustment, ICLR. With `tau` 1 answers are, by Bayes' rule, as for classes of equal share.
+        """
         if not self.tau:
             return None
-        return log_prior(prior(self.counts(labels, n_classes)), self.tau)
+        shares = prior(self.counts(labels, n_classes))
+        # The logarithm of a share of 0 is not finite.
+        return self.tau * np.log(np.where(shares > 0, shares, 1.0))
 
     def save(self, path: Path) -> None:
         """Write the plan as `.npz`, whole or not at all."""
@@ -195,22 +193,6 @@ def prior(counts: ArrayLike) -> np.ndarray:
     """The share of each class, float64 (classes,) of sum 1, from counts or sums of weights."""
     counts = np.asarray(counts, dtype=np.float64)
     return counts / counts.sum()
-
-
-def adjust(probabilities: np.ndarray, shares: ArrayLike, tau: float = 1.0) -> np.ndarray:
-    """Probabilities (n, classes) divided by the training prior to the power `tau`, of sum 1 again.
-
-    The post-hoc logit adjustment of Menon et al. (2021), Long-tail learning via logit adjustment,
-    ICLR. With `tau` 1 the answers are, by Bayes' rule, those for classes of equal share.
-    """
-    raised = probabilities * np.exp(-log_prior(shares, tau))
-    return (raised / raised.sum(axis=1, keepdims=True)).astype(probabilities.dtype)
-
-
-def log_prior(shares: ArrayLike, tau: float) -> np.ndarray:
-    """`tau * log(share)`, float64 (classes,); 0 for a share of 0, whose logarithm is not finite."""
-    shares = np.asarray(shares, dtype=np.float64)
-    return tau * np.log(np.where(shares > 0, shares, 1.0))
 
 
 def _undersampled(labels: np.ndarray, quotas: Mapping[int, int], seed: int) -> np.ndarray:

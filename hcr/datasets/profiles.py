@@ -14,13 +14,8 @@ from hcr.datasets.split import SPLIT_SEED
 from hcr.errors import ParameterError, nearest
 from hcr.preprocessing.labels import ALPHANUMERIC, LETTERS
 
-# Read as text where parameters are checked, so it stays a literal.
-CLASS_PROFILES = {
-    "none": "every class as it is",
-    "az": "digits and capitals reduced to the class shares of MNIST + A–Z",
-}
-
 _TABLE = tomllib.loads(Path(__file__).with_name("profiles.toml").read_text("utf-8"))
+CLASS_PROFILES = _TABLE["profiles"]  # name to what it does
 AZ_COUNTS, MNIST_COUNTS = _TABLE["letters"], _TABLE["digits"]
 
 

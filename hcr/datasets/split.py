@@ -18,7 +18,9 @@ from hcr.runs import files
 # One fixed shuffle for every user and seed: figures of different runs stay comparable.
 SPLIT_SEED = 20170217
 SPLITS = ("train", "validation", "test")
-TABLE = Path(__file__).with_name("datasets.toml")
+_TABLE = tomllib.loads(Path(__file__).with_name("datasets.toml").read_text("utf-8"))
+# Name to module.
+DATASETS = {name: f"hcr.datasets.{module}" for name, module in _TABLE.pop("modules").items()}
 
 
 @dataclass(frozen=True)
@@ -113,12 +115,12 @@ class Info:
 @cache
 def described() -> dict[str, Info]:
     """What is known of every dataset but a person's own, by name."""
-    table, known = tomllib.loads(TABLE.read_text("utf-8")), {}
-    for terms in table.values():
+    known = {}
+    for terms in _TABLE.values():
         sets, parts = terms.pop("sets"), terms.pop("parts", {})
         if parts:
-            licenses = (f"{who}: {table[each]['license']}" for who, each in parts.items())
-            citations = (table[each]["citation"] for each in parts.values())
+            licenses = (f"{who}: {_TABLE[each]['license']}" for who, each in parts.items())
+            citations = (_TABLE[each]["citation"] for each in parts.values())
             terms |= {"license": ". ".join(licenses), "citation": ". ".join(citations)}
         for name, characters, title in sets:
             known[name] = Info(title, tuple(LABEL_SETS[characters]), **terms)

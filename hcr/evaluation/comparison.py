@@ -284,9 +284,7 @@ def compare_runs(folders: Mapping[str, Path]) -> Comparison:
     return Comparison(pd.DataFrame(rows, columns=["group", *COLUMNS]), groups, problems)
 
 
-def on_validation(
-    chosen: Mapping[str, Mapping[str, Any]],
-) -> tuple[Dataset, dict[str, np.ndarray]]:
+def on_validation(chosen: Mapping[str, Mapping[str, Any]]) -> tuple[Dataset, dict[str, np.ndarray]]:
     """The data of runs, by name, and what each one's model predicts on validation, int (n,).
 
     Raises `HcrError` where the data, or a run's model, are no longer there.

@@ -4,21 +4,13 @@
 files. Every network maps uint8 (n, 28, 28) to probabilities, float32 (n, classes).
 """
 
+import tomllib
+from pathlib import Path
+
 from hcr import lazy
 
-# The keys are the functions' names in architectures.py. Parameters are checked against them as
-# text, so it stays a literal.
-MODELS = {
-    "hcr_small": "three convolutions, the quick one",
-    "hcr_net": "residual blocks at 14x14 and 7x7, the accurate one",
-    "hcr_pair": "two of hcr_net, averaged",
-    "mnist_nist": "two convolutions; andreanlay, first state",
-    "mnist_nist_deep": "seven convolutions; andreanlay, last state",
-    "emnist_cnn": "two convolutions and a dense layer; parnamondal",
-    "digits_nine_layer": "two convolutions and two dense layers; jamesY777",
-    "emnist_bn3": "three blocks with batch norm; barkiayoub",
-    "az_mnist": "two convolutions and a wide output; JRaul7",
-}
+# The keys are the functions' names in architectures.py.
+MODELS = tomllib.loads(Path(__file__).with_name("architectures.toml").read_text("utf-8"))
 
 _MODULES = {
     "architectures": "build builder classifier image_input multiply_adds patch_below summary",

@@ -19,9 +19,7 @@ class Levers:
     label_smoothing: float = 0.0  # [0..1) share of each label that is spread over all classes
     momentum: float = 0.0  # [0..1) of sgd: share of the last step that is made again
     dropout: float | None = None  # [0..1) rate of the network's dropout layers; null: its own
-    steps_per_epoch: int | None = (
-        None  # [1..1000000] steps of an epoch; null: one pass over the plan
-    )
+    steps_per_epoch: int | None = None  # [1..1000000] steps of an epoch; null: a pass of the plan
     clipnorm: float | None = None  # (0..] longest gradient of one array of weights; null: any
     plateau_patience: int = 2  # [0..1000] epochs without a lower loss that plateau waits for
     plateau_factor: float = 0.1  # (0..1) what plateau then multiplies the learning rate by

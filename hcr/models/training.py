@@ -145,9 +145,7 @@ def train(
             row["learning_rate"] = float(ops.convert_to_numpy(trainer.optimizer.learning_rate))
             row["epoch_seconds"] = round(time.perf_counter() - begun, 3)
             # The parent is epoch 0: it stays the best where no epoch is better.
-            best = max(
-                (each.get("val_balanced_accuracy", 0) for each in scores.values()), default=-1
-            )
+            best = max((x.get("val_balanced_accuracy", 0) for x in scores.values()), default=-1)
             if recipe.refit or recipe.keep == "last" or row["val_balanced_accuracy"] > best:
                 progress.best, progress.best_epoch = net.get_weights(), epoch
             scores[epoch] = row

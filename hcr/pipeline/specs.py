@@ -61,10 +61,7 @@ class Text(str):
 
 
 def read_file(
-    path: Path | str,
-    member: bool = False,
-    fixed: sweeps.Point | None = None,
-    yes: bool = False,
+    path: Path | str, member: bool = False, fixed: sweeps.Point | None = None, yes: bool = False
 ) -> Spec:
     """Read a params file, and those of a suite's runs or of a sweep's base.
 

@@ -16,14 +16,8 @@ BYCLASS = ALPHANUMERIC + LETTERS.lower()
 MERGED = "cijklmopsuvwxyz"  # the small letters that EMNIST counts as their capitals
 
 # A character's place is its index.
-LABEL_SETS = {
-    "digits": DIGITS,
-    "letters": LETTERS,
-    "alphanumeric": ALPHANUMERIC,
-    "bymerge": BYMERGE,
-    "balanced": BALANCED,
-    "byclass": BYCLASS,
-}
+LABEL_SETS = {"digits": DIGITS, "letters": LETTERS, "alphanumeric": ALPHANUMERIC}
+LABEL_SETS |= {"bymerge": BYMERGE, "balanced": BALANCED, "byclass": BYCLASS}
 
 WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 LONGEST_CLASS = 16  # code points

@@ -37,10 +37,8 @@ _TOUCHED = 0.1  # of the border: ink that covers less of it may have a margin
 _DARK = 0.1  # of the border: by so much light ink must be likelier than dark ink
 _LOW = 0.12  # of white: less between ink and paper is warned of
 _MARGIN = 0.1  # of the ink's extent: what a picture that is not cut out tightly leaves on a side
-_FLAT, _TRIANGLE = (
-    0.04,
-    0.3,
-)  # of white, of its area: what a corner beyond a turned picture may vary
+_FLAT = 0.04  # of white: what a corner beyond a turned picture may vary
+_TRIANGLE = 0.3  # of the legs of such corners: what they may vary
 _RIM = 0.2  # of white: by so much paper differs from such a corner
 _SHEET = 0.25  # line width by longer side: above it what is opaque is a sheet, not lines of ink
 _FINE = 1.9  # px, at 28 x 28: finer lines are widened to `PEN` (EMNIST: 2.4 at the lower quartile)
