@@ -319,7 +319,8 @@ def percent(x: float, digits: int = 1) -> str:
 
 def interval_text(low: float, high: float, n: int, digits: int = 1) -> str:
     """The interval of a share as text: `"95 %: 97.4 to 99.0; n = 1,000"`."""
-    return f"95 %: {100 * low:.{digits}f} to {100 * high:.{digits}f}; n = {n:,}"
+    ends = f"{100 * low:.{digits}f} to {100 * high:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return f"95 %: {ends}; n = {n:,}"
 
 
 def divide(above: ArrayLike, below: ArrayLike) -> np.ndarray:

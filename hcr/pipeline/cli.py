@@ -134,8 +134,10 @@ def _dispatch(options: argparse.Namespace) -> int:
     for plan in plans:
         for stage in plan.chosen:
             for name, paths in plan.stages[stage].user_code(plan.parameters[stage]).items():
-                place = runs.shown(paths[-1]) if paths else "a module that is not there"
-                notes[f"{name}: runs the code of {place}"] = None
+                if not paths:
+                    rule = f"{stage} must find the module of module:function"
+                    raise ParameterError(f"{rule}. Received: {name}. Is it on PYTHONPATH?")
+                notes[f"{name}: runs the code of {runs.shown(paths[-1])}"] = None
             notes |= dict.fromkeys(plan.stages[stage].edits(plan.parameters[stage]))
     print(*notes, sep="\n", end="\n" if notes else "")
     if options.check:
@@ -210,6 +212,9 @@ def _plans(options: argparse.Namespace, after: bool = False) -> list[Any]:
         command = shlex.join(["uv", "run", "run_all.py", place, *words])
         if options.run and spec.runs:
             raise ParameterError(f"--run names one run, and {place} is several. Drop --run.")
+        if spec.runs and (runs.outputs() / spec.name / "run.json").is_file():
+            rule = "A suite or sweep must not have the name of a run"
+            raise ParameterError(f"{rule}. Received: {spec.name} ({place}). Choose another.")
         first, last = vars(options)["from"], options.to
         if not options.only:
             first, last = first or spec.first, last or spec.last
@@ -254,12 +259,13 @@ def _print_parameters() -> None:
     """Print a table of every stage's parameters."""
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
     console = Console(width=100, highlight=False)
     for name, stage in load_stages((*STAGES, *ACROSS, *ALONE)).items():
         console.print(f"\n{name}  {stage.title}", markup=False)
-        table = Table("name", "type", "default", "allowed", "help", box=None, pad_edge=False)
+        name = Column("name", no_wrap=True)
+        table = Table(name, "type", "default", "allowed", "help", box=None, pad_edge=False)
         rows = [(each.name, each) for each in stage.parameters if each.name != RUN]
         rows += [(f"{x.name}.{one.name}", one) for x in stage.parameters for one in x.fields]
         for key, each in rows:

@@ -157,6 +157,8 @@ def _on_cluster(scheduler: str) -> Iterator[Pool]:
     another version of a package.
     """
     rule = "--scheduler must name a Dask scheduler with workers, as tcp://HOST:8786"
+    if not re.fullmatch(r"\w+://.+:\d+", scheduler):
+        raise ParameterError(f"{rule}. Received: {scheduler}.")
     try:
         from distributed import Client
 
