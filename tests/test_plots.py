@@ -113,7 +113,7 @@ def every_plot(names=CHARACTERS):
     predicted = array[(LABELS + (LABELS == 3)) % 10]
     yield plots.sheet(IMAGES[:12], 5, names, titles=["left", "right"])
     yield plots.message("$ no formula $")
-    yield plots.groups(IMAGES, [[0, 1], [2, -1, 4, 5]], names[:2], each=3, marked=[True])
+    yield plots.groups(IMAGES, [[0, 1], [2, 4, 5]], names[:2], each=3, marked=[True])
     yield plots.predictions(IMAGES, answers(array[LABELS], predicted, 0.5))
     yield plots.saliency(IMAGES[:2], RNG.normal(size=(2, 28, 28)), names[:2])
     yield plots.drawings(STROKES[:4], IMAGES[:4], [(names[0], 0.9)] * 4, names[:4], pad=9)

@@ -1,20 +1,18 @@
 """What the pad shows beside the drawing, as HTML in which labels are text, never markup."""
 
 import base64
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader
 
 from hcr.errors import HcrError
 from hcr.recognizer import Recognition
+from hcr.reports.index import templates
 
 FOLDER = Path(__file__).parent
 BARS = 5  # characters that are shown at most
@@ -35,22 +33,15 @@ class Shown:
     whole: bool = True  # no stroke was in progress then
 
 
-def page_html(name: str) -> str:
-    """The pad's stylesheet and script for its page; `name` is what its drawing area is called."""
-    style, script = ((FOLDER / file).read_text(encoding="utf-8") for file in ("pad.css", "pad.js"))
-    script = escape(f"({script})(this.closest('.hcr-pad'), {json.dumps(name)})")
-    return f'<style>{style}</style><style onload="{script}"></style>'
-
-
 def html(macro: str, *values: Any) -> str:
     """What a macro of the template makes of `values`; in them labels are text."""
     return getattr(_macros(), macro)(*values)
 
 
-def error_html(error: Exception) -> str:
-    """An error as a box; `HcrError`s speak for themselves."""
-    text = str(error) if isinstance(error, HcrError) else f"{type(error).__name__}: {error}"
-    return f'<div class="hcr-error" role="alert">{escape(text)}</div>'
+def error_html(error: Exception | None) -> str:
+    """An error, if any, as a box; `HcrError`s speak for themselves."""
+    name = "" if isinstance(error, HcrError) else f"{type(error).__name__}: "
+    return "" if error is None else str(html("error", f"{name}{error}"))
 
 
 def heated(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
@@ -74,8 +65,7 @@ def tiles(maps: np.ndarray) -> np.ndarray:
 
 @cache
 def _macros() -> Any:
-    options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
-    environment = Environment(loader=FileSystemLoader(FOLDER), **options)
+    environment = templates(FOLDER)
     environment.filters |= {"png": _png, "heated": heated, "tiles": tiles}
     environment.globals |= {"BARS": BARS, "TILES": TILES}
     return environment.get_template("answer.html.j2").module

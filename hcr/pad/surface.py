@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
@@ -107,20 +108,13 @@ class Surface:
         # A page that is loaded again knows no current canvas: drawing on another one first makes
         # ipycanvas name this one again.
         self._spare = Canvas(width=1, height=1)
-        for event, handler in (
-            (canvas.on_mouse_down, self._down),
-            (canvas.on_mouse_move, self._move),
-            (canvas.on_mouse_up, self._up),
-            (canvas.on_mouse_out, self._up),
-            (canvas.on_touch_start, self._touched),
-            (canvas.on_touch_move, lambda touches: self._touched(touches, moves=True)),
-            (canvas.on_touch_end, self._lifted),
-            (canvas.on_touch_cancel, self._lifted),
-            (canvas.on_key_down, self._typed),
-            # What was drawn before a page was open is lost to it, in Voilà always.
-            (canvas.on_client_ready, self.redraw),
-        ):
-            event(guard(handler))
+        handlers = {"mouse_down": self._down, "mouse_move": self._move, "mouse_up": self._up}
+        handlers |= {"mouse_out": self._up, "touch_start": self._touched}
+        handlers |= {"touch_move": partial(self._touched, moves=True), "key_down": self._typed}
+        handlers |= {"touch_end": self._lifted, "touch_cancel": self._lifted}
+        handlers["client_ready"] = self.redraw  # what was drawn before is lost to a page
+        for event, handler in handlers.items():
+            getattr(canvas, f"on_{event}")(guard(handler))
         self.redraw()
 
     @property

@@ -48,7 +48,7 @@ class Pad(widgets.VBox):
         desk = widgets.HBox([left, self._answer])
         desk.add_class("hcr-desk")
         teaching = [self._teaching.widget] if self._teaching else []
-        page = widgets.HTML(answers.page_html(NAME), layout={"display": "none"})
+        page = widgets.HTML(answers.html("page", NAME), layout={"display": "none"})
         super().__init__([page, self._models.widget, desk, self._status, *teaching, self._error])
         self.add_class("hcr-pad")
         self._chosen()
@@ -141,7 +141,7 @@ class Pad(widgets.VBox):
         self._show()
 
     def _show(self) -> None:
-        self._error.value = answers.error_html(self.error) if self.error is not None else ""
+        self._error.value = answers.error_html(self.error)
         self._answer.value = answers.html("answer", self._shown)
         self._controls.refresh()
         if self._teaching:

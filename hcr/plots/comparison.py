@@ -12,11 +12,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator
 from hcr.plots import look
 from hcr.plots.look import COLORS, SMALL, TEXT
 
-COSTS = {
-    "seconds": "Training (s)",
-    "parameters": "Parameters",
-    "latency": "Strokes to prediction (ms)",
-}
+COSTS = look.TABLE["costs"]
 BALANCED = "Class-balanced accuracy"
 SPLITS = {"validation": ("o", -0.17), "test": ("D", 0.17)}  # marker, and place beside the row
 DIFFERENCES = {"above": COLORS["right"], "below": COLORS["wrong"], "hollow: no difference": "white"}
@@ -50,8 +46,7 @@ def curves(history: pd.DataFrame, chosen: int | None = None) -> Figure:
     panels[0].set(title="Loss", ylabel="Cross entropy (nats)", ylim=(0, None))
     panels[1].set(title="Accuracy", ylabel="Accuracy")
     look.percents(panels[1].yaxis)
-    legend = {"loc": "outside lower center", "ncols": 4, "columnspacing": 1.4}
-    figure.legend(*panels[1].get_legend_handles_labels(), **legend)
+    figure.legend(*panels[1].get_legend_handles_labels(), **LEGEND | {"ncols": 4})
     return figure
 
 

@@ -16,17 +16,7 @@ from scipy.spatial.distance import cdist
 from hcr.plots import look
 from hcr.plots.look import COLORS, INTERVAL, SHARE, SMALL, TEXT
 
-# Measure to its heading and its unit.
-MEASURES = {
-    "ink": ("Ink", "of the image"),
-    "stroke": ("Line width", "pixels"),
-    "slant": ("Slant", "degrees"),
-    "width": ("Width", "pixels"),
-    "height": ("Height", "pixels"),
-}
-# Dark enough to be ink, and told apart by the color-blind (Paul Tol's bright and muted schemes).
-INKS = ("#4477AA", "#AA3377", "#117733", "#BB5522", "#332288")
-INKS += ("#0E7C86", "#882255", "#7A6A00", "#CC3311", "#444444")
+MEASURES, INKS = look.TABLE["measures"], look.TABLE["inks"]
 
 
 @look.style()

@@ -97,8 +97,8 @@ def groups(
 ) -> Axes:
     """The first images of each group side by side in one tile.
 
-    `groups` are lists of indices of `images`, of which -1 leaves a place empty; `each` is how many
-    of a group are shown, and `columns` how many groups a row has. The rest is as in `sheet`.
+    `groups` are lists of indices of `images`; `each` is how many of a group are shown, and
+    `columns` how many groups a row has. The rest is as in `sheet`.
     """
     height, width = images.shape[1:]
     each = min(each, max(3, *map(len, groups), 0))
@@ -106,8 +106,7 @@ def groups(
     for tile, members in zip(tiles, groups, strict=True):
         left = (each - len(members[:each])) * (width + SEAM) // 2  # the caption is in the middle
         for i, index in enumerate(members[:each]):
-            if index >= 0:
-                tile[:, left + i * (width + SEAM) :][:, :width] = images[index]
+            tile[:, left + i * (width + SEAM) :][:, :width] = images[index]
     return sheet(tiles, columns, captions, marked=marked)
 
 

@@ -22,15 +22,9 @@ WIDTH, SMALL = 7.0, 9
 DPI = 192  # twice the screen's: also what an SVG's rasters are drawn at
 MONO = "DejaVu Sans Mono"  # tells 0 from O, and 1 from l and I
 
-# One meaning a color, in every notebook.
-COLORS = tomllib.loads(Path(__file__).with_name("look.toml").read_text("utf-8"))
-# The same on paper, dark enough for small text.
-TEXT = {"plain": "#222222", "right": "#00674b", "wrong": "#a84400", "quiet": "#555555"}
+TABLE = tomllib.loads(Path(__file__).with_name("look.toml").read_text("utf-8"))
+COLORS, TEXT, SERIES, DASHES = (TABLE[key] for key in ("colors", "text", "series", "dashes"))
 INTERVAL = "#9fb8c9"  # the bar of an interval
-# Models and runs, by their place or rank. Paul Tol (2021), Colour schemes, "muted".
-SERIES = ("#332288", "#CC6677", "#117733", "#AA4499", "#44AA99", "#882255", "#999933", "#88CCEE")
-DASHES = ("-", "--", "-.", ":")
-
 # Paper is not quite white, so that an image's edge shows on the page.
 INK = LinearSegmentedColormap.from_list("ink", ["#f1f1ec", "#16161a"])
 SHARE = "Blues"

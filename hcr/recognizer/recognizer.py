@@ -256,20 +256,14 @@ class Recognizer:
         label, an index, fall when the pixel is covered, in nats, the mean over the squares that
         cover it; 0 where there is no ink near.
         """
-        places = range(0, len(image) - COVER + 1, STEP)
-        squares = [np.s_[y : y + COVER, x : x + COVER] for y in places for x in places]
-        inked = [square for square in squares if image[square].any()]
-        covered = np.repeat(image[None], 1 + len(inked), axis=0)
-        for one, square in zip(covered[1:], inked, strict=True):
-            one[square] = 0
-        p = np.clip(self.predict(covered)[:, label].astype(float), 1e-6, 1 - 1e-6)
+        ahead = np.arange(len(image)) - np.arange(0, len(image) - COVER + 1, STEP)[:, None]
+        sides = (ahead >= 0) & (ahead < COVER)  # where each square is along one side
+        squares = (sides[:, None, :, None] & sides[:, None]).reshape(-1, *image.shape)
+        inked = squares[(image * squares).any(axis=(1, 2))]
+        p = self.predict(np.concatenate([image[None], image * ~inked]))[:, label]
+        p = np.clip(p.astype(float), 1e-6, 1 - 1e-6)
         odds = np.log(p / (1 - p))
-        fallen, times = np.zeros((2, *image.shape))
-        for square in squares:
-            times[square] += 1
-        for square, change in zip(inked, odds[0] - odds[1:], strict=True):
-            fallen[square] += change
-        return fallen / times
+        return np.tensordot(odds[0] - odds[1:], inked, axes=1) / squares.sum(axis=0)
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:

@@ -112,16 +112,10 @@ def drawings(
     if not run.by_hand:
         return draw()
     # A kernel that draws answers no pad further up, so nothing is drawn until it is asked for.
-    button = widgets.Button(description="Draw it", tooltip=caption)
-    shown = widgets.Output()
-    box = widgets.VBox([button, widgets.HTML(f"<p>{escape(caption)}</p>"), shown])
-
-    def clicked(_button: widgets.Button) -> None:
-        with shown:  # what goes wrong is shown, too
-            draw().show()
-            box.children = (shown,)
-
-    button.on_click(clicked)
+    asked = widgets.interactive(lambda: draw().show(), {"manual": True, "manual_name": "Draw it"})
+    about = widgets.HTML(f"<p>{escape(caption)}</p>")
+    box = widgets.VBox([asked.manual_button, about, asked.out])
+    asked.manual_button.on_click(lambda _: box.set_trait("children", [asked.out]))
     return box
 
 

@@ -148,14 +148,13 @@ def value(given: Any) -> str:
 
 
 @cache
-def templates() -> Environment:
-    """The templates of figures and pages; what they are given is text, unless it is `Markup`."""
+def templates(folder: Path = TEMPLATES) -> Environment:
+    """The templates in a folder; what they are given is text, but for styles and scripts there."""
     options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), **options)
+    environment = Environment(loader=FileSystemLoader(folder), **options)
     environment.filters |= {"value": value, "clock": runs.clock}
-    for name in ("style.css", "figure.css", "page.js"):
-        text = Markup((TEMPLATES / name).read_text(encoding="utf-8"))
-        environment.globals[name.replace(".", "_")] = text
+    for path in [*folder.glob("*.css"), *folder.glob("*.js")]:
+        environment.globals[path.name.replace(".", "_")] = Markup(path.read_text(encoding="utf-8"))
     return environment
 
 

@@ -7,6 +7,7 @@ cells is sanitized: nothing on a page can run or load a thing but the page's own
 import base64
 import copy
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -30,20 +31,8 @@ from hcr.runs import files
 PARAMETERS, INJECTED = "parameters", "injected-parameters"
 MARKER = "papermill-error-cell-tag"  # papermill's own notes on a failure
 EXPECTED = "raises-exception"
-TAGS = (
-    "a abbr b blockquote br caption code dd del details div dl dt em h2 h3 h4 h5 h6 hr i kbd li ol "
-    "p pre s samp small span strong sub summary sup table tbody td tfoot th thead tr u ul var wbr"
-)
-ATTRIBUTES = {"aria-label", "class", "colspan", "role", "rowspan", "scope", "tabindex", "title"}
-# What a terminal does with them is nothing that a page can show; `ansi2html` knows colors.
-ESCAPES = re.compile(
-    r"\x1b\].*?(?:\x07|\x1b\\)|\x1b[()][0-9A-B]|\x1b[=>78cM]"
-    r"|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]",
-    re.DOTALL,
-)
-# A figure that is shown by hand is HTML, too.
-KINDS = ["image/svg+xml", "image/png", "text/html", "text/markdown", "text/latex", "text/plain"]
-FOLDED = "Setup", "The experiment", "Environment"  # sections that are no result
+TABLE = tomllib.loads(Path(__file__).with_name("pages.toml").read_text("utf-8"))
+ESCAPES = re.compile(TABLE["escapes"], re.DOTALL)
 
 
 def notebook_html(
@@ -83,7 +72,7 @@ class Exporter(HTMLExporter):
         super().__init__(
             config={
                 "CoalesceStreamsPreprocessor": {"enabled": True},
-                "NbConvertBase": {"display_data_priority": KINDS},
+                "NbConvertBase": {"display_data_priority": TABLE["kinds"]},
             },
             template_name="basic",
             template_file="notebook.html.j2",
@@ -162,10 +151,9 @@ def _sanitizer() -> SanitizeHTML:
     def allowed(tag: str, name: str, value: str) -> bool:
         if name == "id":
             return value.startswith("s-")  # our anchors; others may be those of the page
-        return name in ATTRIBUTES or name == "style" or (tag == "a" and name == "href")
+        return name in TABLE["attributes"] or (tag == "a" and name == "href")
 
-    styles = ["text-align", "overflow", "max-height"]
-    return SanitizeHTML(tags=TAGS.split(), attributes=allowed, styles=styles, strip=True)
+    return SanitizeHTML(tags=TABLE["tags"], attributes=allowed, styles=TABLE["styles"], strip=True)
 
 
 def _cells(cells: Iterable[Any]) -> Iterable[Any]:
@@ -174,8 +162,7 @@ def _cells(cells: Iterable[Any]) -> Iterable[Any]:
         tags = cell.metadata.get("tags") or []
         if cell.cell_type == "code":
             # Widgets and scripts, and the text that stands for them, show nothing here.
-            kinds = [" ".join(output.get("data", ())) for output in cell.outputs]
-            seen = ["application/" not in each for each in kinds]
+            seen = ["application/" not in " ".join(each.get("data", ())) for each in cell.outputs]
             cell.outputs = list(compress(cell.outputs, seen))
             errors = any(output.output_type == "error" for output in cell.outputs)
             cell.metadata["failed"] = errors and EXPECTED not in tags
@@ -207,7 +194,7 @@ def _arranged(cells: list[Any]) -> list[Any]:
         for cell in part:
             if PARAMETERS in cell.metadata.get("tags", ()):
                 parameters.append(cell)
-            elif title in FOLDED or (not title and cell.source.startswith("|")):
+            elif title in TABLE["folded"] or (not title and cell.source.startswith("|")):
                 folded.append(cell)
                 cell.source = re.sub("^## ", "### ", cell.source)
             else:
