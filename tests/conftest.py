@@ -180,3 +180,11 @@ def run(tmp_path) -> Path:
     for name in ("model.tflite", "labels.json"):
         shutil.copy(PRETRAINED["mnist"] / name, folder)
     return folder
+
+
+def one_line(error: pytest.ExceptionInfo, *words: object) -> None:
+    """The message of an error is a line of bearable length, with these words."""
+    text = str(error.value)
+    assert "\n" not in text
+    assert len(text) < 700
+    assert all(str(word) in text for word in words), text

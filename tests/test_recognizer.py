@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import one_line
 from PIL import Image, ImageDraw
 from scipy.special import softmax
 
@@ -36,13 +37,6 @@ def pictures() -> np.ndarray:
     found = datasets.load("mnist-sample").test.images[: 3 * BATCH + 7]
     assert len(found) == 3 * BATCH + 7
     return found
-
-
-def one_line(error: pytest.ExceptionInfo, *words: object) -> None:
-    text = str(error.value)
-    assert "\n" not in text
-    assert len(text) < 600
-    assert all(str(word) in text for word in words), text
 
 
 def seven(seed: int = 1) -> list[np.ndarray]:
@@ -299,21 +293,6 @@ def test_characters_that_a_model_lacks_cannot_be_chosen(only):
     one_line(error, *(["digits"] if only == "digit" else []))
     with pytest.raises(ParameterError, match="letters"):
         Recognizer.load("mnist", only="letters")
-
-
-@pytest.mark.parametrize(
-    "facts",
-    [
-        {"temperature": 0},
-        {"groups": [3]},
-        {"alternatives": [0.1]},
-        {"characters": ["0", "0"]},
-    ],
-)
-def test_a_labels_file_that_holds_something_else_is_one_line(run, facts):
-    with pytest.raises(ModelError, match="Received") as error:
-        changed(run, **facts)
-    one_line(error)
 
 
 # Saliency

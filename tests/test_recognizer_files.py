@@ -13,13 +13,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from conftest import one_line
 from PIL import Image
 from scipy.special import softmax
 
 from hcr import recognizer
 from hcr.errors import ModelError, RunError
 from hcr.recognizer import PRETRAINED, Recognizer, keras2
-from hcr.recognizer.sources import Scaling, kind_of, parse_scaling
+from hcr.recognizer.sources import kind_of, parse_scaling
 from hcr.runs import files
 
 DIGITS = tuple("0123456789")
@@ -56,13 +57,6 @@ def keras_2(tmp_path):
         answers = {**file}
     answers["functional"] = softmax(answers["functional"], axis=1)
     return tmp_path, answers
-
-
-def one_line(error: pytest.ExceptionInfo, *words: object) -> None:
-    text = str(error.value)
-    assert "\n" not in text
-    assert all(str(word) in text for word in words), text
-    assert len(text) < 700
 
 
 # Names, folders, labels
@@ -274,8 +268,13 @@ def test_what_is_no_whole_model_is_one_line(run, content):
     one_line(error, path)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "{}"])
+WRONG = {"temperature": 0, "groups": [3], "alternatives": [0.1], "characters": ["0", "0"]}
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", *WRONG])
 def test_a_damaged_labels_file_is_one_line(run, content):
+    if content in WRONG:
+        content = json.dumps({"characters": DIGITS, content: WRONG[content]})
     (run / "labels.json").write_text(content)
     with pytest.raises(ModelError) as error:
         Recognizer.load(run)
@@ -342,20 +341,6 @@ def test_a_network_for_a_fixed_number_of_images_answers_for_any(tmp_path):
 
 
 # Models that take numbers
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("0..255 transposed", Scaling(0, 255, True)),
-        (" -1..1, transposed inverted ", Scaling(1, -1, True)),
-        ("-0.4242..2.8215", Scaling(-0.4242, 2.8215)),
-        ("1e-3..1", Scaling(0.001, 1)),
-        (None, None),
-    ],
-)
-def test_words_of_a_scaling(text, expected):
-    assert parse_scaling(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "0-1", "0..1 upside", "1..1", "0..", "nan..1", 255])
@@ -491,20 +476,6 @@ def test_a_keras_file_that_takes_numbers(tmp_path, shape, ends, scaling):
     net = exported(tmp_path / "mine.keras", shape, "float32", ends)
     model = converted(tmp_path / "mine.keras", scaling, DIGITS)
     np.testing.assert_allclose(model.predict(PICTURES), expected_of(net, scaling), atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("form", "scaling", "word"),
-    [
-        ({"dtype": "float32"}, None, "scaling"),
-        ({"shape": (28, 28, 2), "dtype": "float32"}, "0..1", "28, 2"),
-    ],
-)
-def test_a_keras_file_of_another_form_is_one_line(tmp_path, form, scaling, word):
-    exported(tmp_path / "mine.keras", **form)
-    with pytest.raises(ModelError, match=word) as error:
-        converted(tmp_path / "mine.keras", scaling, DIGITS)
-    one_line(error, tmp_path)
 
 
 def test_recurrent_layers_and_fixed_batches_in_a_keras_file(tmp_path):

@@ -182,16 +182,8 @@ CELLS = {
 def test_html_of_a_notebook_cannot_run_load_or_break_a_thing(cell):
     html = render(markdown("# T\n\nQ?"), cell)
     page = taken_apart(html)
-    for part in (
-        "alert(1)",
-        'src="https:',
-        'href="javascript',
-        "onclick",
-        "onload",
-        "url(http",
-        "<style>p",
-    ):
-        assert part not in html
+    hostile = r'alert\(1\)|src="https:|href="javascript|onclick|onload|url\(http|<style>p'
+    assert not re.search(hostile, html)
     assert not page.find_all("img")
     assert len(page.find_all("script")) == len(page.select("#show-code")) == 1  # the page's own
     assert all(part in page.main.text for part in ("bold", "cell", "open"))
@@ -199,9 +191,7 @@ def test_html_of_a_notebook_cannot_run_load_or_break_a_thing(cell):
 
 
 def test_an_svg_is_an_image_and_what_is_no_image_is_left_out():
-    svg = (
-        '<svg xmlns="http://www.w3.org/2000/svg" width="10pt" height="5pt"><script>x</script></svg>'
-    )
+    svg = '<svg width="10pt" height="5pt"><script>x</script></svg>'
     outputs = [shown(**{"image_svg+xml": svg}), shown(image_png="bm90IGFuIGltYWdl")]
     page = taken_apart(render(code("svg", *outputs)))
     assert [each["width"] for each in page.find_all("img")] == ["13"]

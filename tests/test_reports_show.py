@@ -132,14 +132,8 @@ def test_a_table_is_saved_whole_and_shown_in_the_house_style(run):
 def test_the_ends_of_an_interval_are_one_column(run):
     frame = pd.DataFrame({"a": [0.5], "low": [0.4], "high": [0.625], "d_low": [-1], "d_high": [2]})
     output = reports.table(run, frame, "t", "A table", {"a": ".0%", "d_low": ".0f"})
-    assert cells(output.html) == [
-        "a",
-        "95 %",
-        "d, 95 %",
-        "50\xa0%",
-        "40.0\xa0to 62.5",
-        "−1\xa0to 2",
-    ]
+    numbers = ["50\xa0%", "40.0\xa0to 62.5", "−1\xa0to 2"]
+    assert cells(output.html) == ["a", "95 %", "d, 95 %", *numbers]
     assert list(pd.read_csv(run.path("tables/01_t.csv"))) == list(frame)
 
 

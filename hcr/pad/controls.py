@@ -1,7 +1,6 @@
 """The pad's controls: which models answer, and the buttons."""
 
 from collections.abc import Callable, Mapping
-from html import escape
 from typing import Any
 
 import ipywidgets as widgets
@@ -67,9 +66,7 @@ class Models:
     def refresh(self) -> None:
         """Show the menus that leave something to choose."""
         labels = [self.load(name).labels for name in self.chosen]
-        known = (f"{name}: {spans(some)}" for name, some in zip(self.chosen, labels, strict=True))
-        text = "<br>".join(escape(each) for each in dict.fromkeys(known))
-        self._known.value = f'<div class="hcr-note">{text}</div>'
+        self._known.value = html("known", dict(zip(self.chosen, map(spans, labels), strict=True)))
         kinds = ["all"]
         for kind, has in KINDS.items():
             leaves = [sum(map(has, each)) for each in labels]
@@ -110,13 +107,11 @@ class Controls:
 
     def __init__(self, surface: Surface, look: Callable, guard: Guard) -> None:
         self._surface = surface
+        undo, redo = guard(lambda: surface.step(-1)), guard(lambda: surface.step(1))
         self._buttons = [
-            button(label, icon, tooltip, guard(action))
-            for label, icon, tooltip, action in (
-                ("Undo", "undo", "Take the last step back (Ctrl-Z)", lambda: surface.step(-1)),
-                ("Redo", "repeat", "Do it again (Ctrl-Shift-Z)", lambda: surface.step(1)),
-                ("Clear", "trash", "Empty the pad (Delete)", surface.clear),
-            )
+            button("Undo", "undo", "Take the last step back (Ctrl-Z)", undo),
+            button("Redo", "repeat", "Do it again (Ctrl-Shift-Z)", redo),
+            button("Clear", "trash", "Empty the pad (Delete)", guard(surface.clear)),
         ]
         tip = "Take away the strokes that it touches"
         eraser = widgets.ToggleButton(description="Eraser", icon="eraser", tooltip=tip)

@@ -34,8 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     add("--labels", metavar="CHARACTERS", help="of a file: those in the order of its outputs")
     add("--scaling", metavar="NUMBERS", help="of a file: those for ground and ink, such as 0..1")
     add("--framing", metavar="NAME", help="of a file: emnist or mnist, as its training images")
-    text = "those that are possible: digits, letters, capitals, or these themselves"
-    add("--only", metavar="CHARACTERS", help=text)
+    add("--only", metavar="CHARACTERS", help="the possible ones, or digits, letters, capitals")
     add("--page", action="store_true", help="a picture shows lines of separate characters")
     text = "with --page: the .png for the picture with boxes and answers, or a folder of such"
     add("--boxes", metavar="OUT", type=Path, help=text)

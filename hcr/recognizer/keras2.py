@@ -32,16 +32,12 @@ SECONDS = 600  # a conversion takes about 15
 MEMORY = 4 << 30  # bytes; TensorFlow takes 0.9 GB, and eight times the weights
 CORES = 4  # that it may use: each thread's stack counts as memory
 MOST = 512 << 20  # bytes of a model's weights; one for such small images has far fewer
-TRUSTED = (
-    "If you trust its code: import keras; keras.models.load_model({0!r}, compile=False, "
-    "safe_mode=False).export('net.tflite', format='litert')"
-)
 MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 
 # The classes of layers that are known or change nothing, and what is taken of a configuration.
 TABLE = tomllib.loads(Path(__file__).with_name("keras2.toml").read_text("utf-8"))
 KINDS, OPTIONS = set(TABLE["kinds"]), set(TABLE["options"])
-SILENT = re.compile(TABLE["silent"])
+SILENT, TRUSTED = re.compile(TABLE["silent"]), TABLE["trusted"]
 
 
 class Layer(NamedTuple):

@@ -171,14 +171,12 @@ def main(arguments: list[str] | None = None) -> int:
     add = command.add_argument
     text = "a pretrained model's name, a run's folder, a .tflite or .keras file; default: emnist"
     add("model", nargs="?", default=next(iter(PRETRAINED)), help=text)
-    text = "the characters that are possible: digits, letters, capitals, or these themselves"
-    add("--only", metavar="CHARACTERS", help=text)
+    add("--only", metavar="CHARACTERS", help="the possible ones, or digits, letters, capitals")
     add("--port", type=int, default=8000, help="default: 8000; 0: any that is free")
     add("--host", default="127.0.0.1", help="default: 127.0.0.1, which only this machine reaches")
-    text = "another host name that requests may use; may be repeated"
-    add("--allow-host", metavar="NAME", action="append", default=[], help=text)
-    text = "a site whose pages may send requests, such as https://example.org; may be repeated"
-    add("--origin", metavar="URL", action="append", default=[], help=text)
+    many = {"action": "append", "default": []}
+    add("--allow-host", metavar="NAME", help="another host name that requests may use", **many)
+    add("--origin", metavar="URL", help="a site whose pages may send requests", **many)
     with suppress(KeyboardInterrupt):
         asyncio.run(_serve(command.parse_args(arguments)))
     return 0

@@ -48,13 +48,10 @@ def index_html(record: Record, folder: Path) -> str:
 
     So are headline figures that are missing, or do not lie in the run's `folder`.
     """
-    fresh = _fresh(record)
-    shown = [
-        (stage, Markup(figure_html(path.read_bytes(), caption)))
-        for stage, path, caption in _figures(fresh, folder)
-    ]
-    view = {"record": record, "stages": record.get("stages") or {}, "fresh": fresh}
-    view |= {"shown": shown}
+    stages, fresh = record.get("stages") or {}, _fresh(record)
+    figures = _figures(fresh, folder)
+    shown = [(stage, Markup(figure_html(path.read_bytes(), text))) for stage, path, text in figures]
+    view = {"record": record, "stages": stages, "fresh": fresh, "shown": shown}
     return templates().get_template("index.html.j2").render(page=view)
 
 

@@ -209,13 +209,12 @@ def _arranged(cells: list[Any]) -> list[Any]:
 def _split_title(cells: list[Any]) -> tuple[str, str]:
     """Take the title and the sentence below it out of the first Markdown cell."""
     first = next((cell for cell in cells if cell.cell_type == "markdown"), None)
-    match = re.match(r"\s*#[ \t]+(.+?)[ \t#]*(?:\n+|$)", first.source) if first else None
+    # A table, a heading or a list is no sentence.
+    form = r"\s*#[ \t]+(.+?)[ \t#]*(?:\n+|$)(?:(?![|#-])(.+(?:\n.+)*))?\s*"
+    match = re.match(form, first.source) if first else None
     if not match:
         return "", ""
-    lead, _, after = first.source[match.end() :].partition("\n\n")
-    if lead.startswith(("|", "#", "-")):  # a table, a heading or a list is no sentence
-        lead, after = "", f"{lead}\n\n{after}"
-    first.source = after
-    if not after.strip():
+    first.source = first.source[match.end() :]
+    if not first.source:
         cells.remove(first)
-    return match[1], lead
+    return match[1], match[2] or ""

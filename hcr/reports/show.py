@@ -121,9 +121,7 @@ def results(
     values = {row.key: row.value for row in rows}
     for row in rows:
         values |= zip((f"{row.key}_low", f"{row.key}_high"), row.interval or (), strict=False)
-    note(run, **values, **extra)
-    if run.caveat:
-        note(run, caveat=run.caveat)
+    note(run, **values, **extra, **({"caveat": run.caveat} if run.caveat else {}))
     notes = [f"{run.caveat}; {row.note}".strip("; ") for row in rows]
     for row, remark in zip(rows, notes, strict=True):
         if row.headline:
