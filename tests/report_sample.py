@@ -34,8 +34,7 @@ def shown(**data: Any) -> NotebookNode:
 
 def display(output: reports.Output) -> NotebookNode:
     """What a kernel sends of `output`, which a cell ends with."""
-    bundle = output._repr_mimebundle_()
-    data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    data, metadata = output._repr_mimebundle_()
     return v4.new_output("display_data", data, metadata=metadata)
 
 

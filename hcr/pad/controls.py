@@ -67,11 +67,9 @@ class Models:
         """Show the menus that leave something to choose."""
         labels = [self.load(name).labels for name in self.chosen]
         self._known.value = html("known", dict(zip(self.chosen, map(spans, labels), strict=True)))
-        kinds = ["all"]
-        for kind, has in KINDS.items():
-            leaves = [sum(map(has, each)) for each in labels]
-            if all(leaves) and leaves != list(map(len, labels)):
-                kinds.append(kind)
+        leaves = {kind: [sum(map(has, each)) for each in labels] for kind, has in KINDS.items()}
+        some = [kind for kind, n in leaves.items() if all(n) and n != leaves["all"]]
+        kinds = ["all", *some]
         if self._only.options != tuple(kinds):
             kept = self._only.value if self._only.value in kinds else "all"
             self._only.options = kinds

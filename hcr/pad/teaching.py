@@ -23,6 +23,7 @@ from hcr.pad.surface import Guard, Surface
 from hcr.preprocessing import from_strokes
 from hcr.preprocessing.labels import is_character, merge
 from hcr.recognizer import Recognizer
+from hcr.recognizer.familiar import unit
 
 STRENGTH = 4.0  # nats that an image equal to a kept one gains for its class
 SAME = 1e-4  # 1 - cosine of an image that is a kept one itself, which is what it was kept as
@@ -40,13 +41,13 @@ class Taught:
     def __init__(self, base: Recognizer, images: np.ndarray, characters: Sequence[str]) -> None:
         self.labels, self._base = tuple(dict.fromkeys([*base.labels, *characters])), base
         self.values = np.array([self.labels.index(each) for each in characters])
-        self.keys = self._unit(images)
+        self.keys = unit(base.features(images))
         self.maps = base.feature_maps
         self.with_features = lambda images: (self(images), base.features(images))
 
     def __call__(self, images: np.ndarray, alone: bool = False) -> np.ndarray:
         """The probabilities; `alone` are the kept images, each without itself."""
-        p, features = self._base.predict(images), self._unit(images)
+        p, features = self._base.predict(images), unit(self._base.features(images))
         like = features @ self.keys.T
         gains = np.where(like > 1 - SAME, 99, STRENGTH * np.exp(FOCUS * (like - 1)))
         if alone:
@@ -62,10 +63,6 @@ class Taught:
             logits[:, value] += gains[:, self.values == value].max(axis=1)
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         return (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
-
-    def _unit(self, images: np.ndarray) -> np.ndarray:
-        features = self._base.features(images)
-        return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-9)
 
 
 def adapt(

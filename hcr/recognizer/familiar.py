@@ -35,7 +35,7 @@ class Familiar(NamedTuple):
 
     def distances(self, probabilities: np.ndarray, features: np.ndarray) -> np.ndarray:
         """The distances (n,) of what the network gives: (n, n_classes) and (n, d)."""
-        far, predicted = 1 - _unit(features) @ self.references.T, probabilities.argmax(axis=1)
+        far, predicted = 1 - unit(features) @ self.references.T, probabilities.argmax(axis=1)
         far[self.classes != predicted[:, None]] = np.inf
         return far.min(axis=1) * self.scales[predicted]
 
@@ -70,12 +70,12 @@ def write(
     for label in known:
         chosen = rng.permutation(np.flatnonzero(labels == label))[:EACH]
         try:
-            own = _unit(network.with_features(images[chosen])[1])
+            own = unit(network.with_features(images[chosen])[1])
         except ModelError:
             return
         most = min(MOST, BYTES // (2 * len(known) * own.shape[1]), len(own) // MOST)
         means = KMeans(max(1, most), n_init=1, random_state=0).fit(own).cluster_centers_
-        references.append(_unit(means).astype(np.float16))
+        references.append(unit(means).astype(np.float16))
         classes += [label] * len(means)
         # Between the distance and its ratio to the class' largest: classes are wide or narrow.
         largest = np.quantile((1 - own @ references[-1].T).min(axis=1), ACCEPTED)
@@ -121,5 +121,6 @@ def pieces(strokes: Sequence) -> int:
     return len(np.unique(near, axis=0))
 
 
-def _unit(features: np.ndarray) -> np.ndarray:
+def unit(features: np.ndarray) -> np.ndarray:
+    """`features`, (n, d), of length 1 each."""
     return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-9)

@@ -21,7 +21,6 @@ from hcr.runs import files
 TEMPLATES = Path(__file__).parent / "templates"
 FRONT = "index.html"
 PNG = b"\x89PNG"
-SIDES = b"width", b"height"
 Record = dict[str, Any]
 
 
@@ -37,7 +36,8 @@ def figure_html(data: bytes, caption: str, reaction: int | None = None) -> str:
             width, height = round(image.width / scale), round(image.height / scale)
     else:
         kind = "svg+xml"
-        sides = (re.search(rb'<svg[^>]*?\b%s="([\d.]+)pt"' % side, data) for side in SIDES)
+        form = rb'<svg[^>]*?\b%s="([\d.]+)pt"'
+        sides = (re.search(form % side, data) for side in (b"width", b"height"))
         width, height = (round(float(side[1]) * 4 / 3) if side else 480 for side in sides)
     content = base64.b64encode(data).decode()
     return str(macros().figure(kind, content, width, height, caption, reaction))

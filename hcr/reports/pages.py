@@ -28,9 +28,6 @@ from hcr import runs
 from hcr.reports.index import PNG, TEMPLATES, figure_html, templates
 from hcr.runs import files
 
-PARAMETERS, INJECTED = "parameters", "injected-parameters"
-MARKER = "papermill-error-cell-tag"  # papermill's own notes on a failure
-EXPECTED = "raises-exception"
 TABLE = tomllib.loads(Path(__file__).with_name("pages.toml").read_text("utf-8"))
 ESCAPES = re.compile(TABLE["escapes"], re.DOTALL)
 
@@ -165,12 +162,12 @@ def _cells(cells: Iterable[Any]) -> Iterable[Any]:
             seen = ["application/" not in " ".join(each.get("data", ())) for each in cell.outputs]
             cell.outputs = list(compress(cell.outputs, seen))
             errors = any(output.output_type == "error" for output in cell.outputs)
-            cell.metadata["failed"] = errors and EXPECTED not in tags
+            cell.metadata["failed"] = errors and "raises-exception" not in tags
             # A failure stays in view, wherever it is.
-            hidden = INJECTED in tags and not cell.metadata["failed"]
+            hidden = "injected-parameters" in tags and not cell.metadata["failed"]
             if hidden or not (cell.source.strip() or cell.outputs):
                 continue
-        if MARKER not in tags:
+        if "papermill-error-cell-tag" not in tags:  # its own notes on a failure
             yield cell
 
 
@@ -192,7 +189,7 @@ def _arranged(cells: list[Any]) -> list[Any]:
             skipped.append(f"{title} ({texts[0][9:].strip().rstrip('.')})")
             continue
         for cell in part:
-            if PARAMETERS in cell.metadata.get("tags", ()):
+            if "parameters" in cell.metadata.get("tags", ()):
                 parameters.append(cell)
             elif title in TABLE["folded"] or (not title and cell.source.startswith("|")):
                 folded.append(cell)

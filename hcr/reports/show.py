@@ -60,12 +60,10 @@ class Output:
     by_hand: bool = False
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        bundle = {"text/plain": self.text}
-        if self.image is None or self.by_hand:
-            bundle["text/html"] = self.html
-        if self.image is None:
-            return bundle
-        return bundle | self.image, {kind: dict(self.metadata or {}) for kind in self.image}
+        image = self.image or {}
+        html = {"text/html": self.html} if self.by_hand or not image else {}
+        metadata = {kind: dict(self.metadata or {}) for kind in image}
+        return {"text/plain": self.text, **html, **image}, metadata
 
     def show(self) -> None:
         """Show it, where it is not what the cell ends with."""
