@@ -17,6 +17,7 @@ from hcr.plots.look import COLORS, INTERVAL, SHARE, SMALL
 
 FEWEST = 0.05  # coverage below which a curve, which is rough there, has no say in what y shows
 POINTS = 600  # of a curve that are drawn: as many as a screen has
+GOAL = {"color": COLORS["before"], "linestyle": "--", "linewidth": 1.2}
 
 
 @look.style()
@@ -108,8 +109,7 @@ def reliability(tables: Mapping[str, pd.DataFrame], split: str = "test") -> Figu
     panels = figure.subplots(1, len(tables), sharey=True, squeeze=False)[0]
     for ax, (title, table) in zip(panels, tables.items(), strict=True):
         bins = table[table["n"] > 0]
-        style = {"color": COLORS["before"], "linestyle": "--", "linewidth": 1.2}
-        ax.plot([0, 1], [0, 1], label="calibrated", **style)
+        ax.plot([0, 1], [0, 1], label="calibrated", **GOAL)
         ax.vlines(bins["confidence"], bins["low"], bins["high"], color=INTERVAL, linewidth=4)
         label = "a bin; its area: how many images"
         dots = {"s": 20 + 160 * bins["n"] / bins["n"].max(), "color": COLORS[split]}
@@ -119,8 +119,7 @@ def reliability(tables: Mapping[str, pd.DataFrame], split: str = "test") -> Figu
         loss = table.attrs["log_loss"]
         text = f"{title}: ECE {percent(table.attrs['ece'], 2)}, log loss {loss:.4f}"
         ax.set_title(text, fontweight="normal", size=10.5)
-        look.percents(ax.xaxis)
-        look.percents(ax.yaxis)
+        look.percents(ax.xaxis, ax.yaxis)
         ax.grid()
     panels[0].set_ylabel("Accuracy")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
@@ -142,8 +141,7 @@ def risk_coverage(curve: pd.DataFrame, goal: float, point: pd.Series) -> Axes:
     ax.plot(coverage, accuracy, color=COLORS["test"], label="accuracy, and its interval")
     low = min(accuracy[coverage >= FEWEST].min(), goal)
     ax.set(xlim=(0, 1), ylim=(max(0.0, low - 0.12 * (1 - low) - 0.002), 1))
-    line = {"color": COLORS["before"], "linestyle": "--", "linewidth": 1.2}
-    ax.axhline(goal, label=f"goal: {percent(goal)}", **line)
+    ax.axhline(goal, label=f"goal: {percent(goal)}", **GOAL)
     if point["coverage"] > 0:
         x, y = point["coverage"], point["accuracy"]
         ax.vlines(x, point["low"], point["high"], color=COLORS["mark"], linewidth=1.6)
@@ -152,8 +150,7 @@ def risk_coverage(curve: pd.DataFrame, goal: float, point: pd.Series) -> Axes:
     images = curve["accepted"].iloc[-1]
     ax.set_xlabel(f"Coverage: share of the images accepted, n = {images:,}")
     ax.set_ylabel("Accuracy of these")
-    look.percents(ax.xaxis)
-    look.percents(ax.yaxis)
+    look.percents(ax.xaxis, ax.yaxis)
     ax.grid()
     ax.legend(loc="lower left", fontsize=SMALL)
     return ax

@@ -55,9 +55,10 @@ def thousands(axis: Axis) -> None:
     axis.set(major_formatter="{x:,.10g}", minor_formatter=NullFormatter())
 
 
-def percents(axis: Axis) -> None:
-    """Write an axis' shares as 98 %, or as 98.4 % where its steps are not whole."""
-    axis.set(major_formatter=_Percents(1, symbol=" %"), minor_formatter=NullFormatter())
+def percents(*axes: Axis) -> None:
+    """Write the shares of `axes` as 98 %, or as 98.4 % where the steps are not whole."""
+    for axis in axes:
+        axis.set(major_formatter=_Percents(1, symbol=" %"), minor_formatter=NullFormatter())
 
 
 class _Percents(PercentFormatter):
