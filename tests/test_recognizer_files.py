@@ -268,7 +268,7 @@ def test_what_is_no_whole_model_is_one_line(run, content):
     one_line(error, path)
 
 
-WRONG = {"temperature": 0, "groups": [3], "alternatives": [0.1], "characters": ["0", "0"]}
+WRONG = {"temperature": 0, "groups": [3], "alternatives": [0.1]}
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", *WRONG])
