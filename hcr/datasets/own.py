@@ -19,13 +19,9 @@ from hcr.errors import DataError, ParameterError, nearest
 from hcr.preprocessing import SIDE, from_picture, to_gray_levels
 from hcr.preprocessing.images import BORDER, gray_range
 
-# What the files' images are like; a literal, read as text where parameters are checked.
-ORIENTATIONS = {
-    "upright": "as one reads them; arrays of 28 x 28 have light ink on dark, all others either",
-    "transposed": "rows and columns swapped, as EMNIST's files have them",
-    "inverted": "dark ink on light paper",
-    "transposed-inverted": "rows and columns swapped, dark ink on light paper",
-}
+# What the files' images are like: rows and columns swapped as in EMNIST's files, dark ink on light
+# paper, both, or as one reads them: arrays of 28 x 28 with light ink on dark, all others either.
+ORIENTATIONS = ("upright", "transposed", "inverted", "transposed-inverted")
 SHARES = (0.7, 0.15, 0.15)  # training, validation, test
 OF_TRAINING = (0.9, 0.1)  # training, validation, where only the test images are given
 NAMED = 3  # of the images that are left out, so many are named
@@ -67,10 +63,8 @@ def _scanned(options: Options) -> tuple[Path, Source]:
         if path.exists():
             with files.reading(path.resolve(), FORM, REMEDY):
                 return path.resolve(), scan(path.resolve())
-    raise DataError(
-        f"own is read from {FORM}, where path says. Received: nothing at {options.path}. "
-        "Give path, on the command line as -p shared.path=my_letters."
-    )
+    rule = f"own is read from {FORM}, where path says"
+    raise DataError(f"{rule}. Received: nothing at {options.path}. Give -p shared.path=my_letters.")
 
 
 def _split(source: Source, orientation: str) -> tuple[Split, Split, Split]:

@@ -28,9 +28,8 @@ def sources(name: str, options: Options) -> list[Path]:
 
 def read(name: str, options: Options) -> tuple[Split, Split, Split]:
     """Draw the three splits: the same drawings for every user, class by class in turn."""
-    return tuple(
-        _drawn(described()[name].characters, size, part) for part, size in enumerate(SIZES)
-    )
+    characters = described()[name].characters
+    return tuple(_drawn(characters, size, part) for part, size in enumerate(SIZES))
 
 
 def _drawn(characters: tuple[str, ...], size: int, part: int) -> Split:

@@ -335,18 +335,14 @@ def _read(name: str, folder: Path) -> dict[str, Any]:
     record, metrics = runs.read(folder), runs.read_metrics(folder)
     trained, evaluated = metrics.get("03_train", {}), metrics.get("04_evaluate", {})
     if record["stages"].get("03_train", {}).get("parameters", {}).get("refit"):
-        raise RunError(
-            "A refitted model has learned from the validation images, on which runs are ranked. "
-            "Received: refit. Rank the run that it repeats, without refit."
-        )
+        rule = "A refitted model has learned from the validation images, on which runs are ranked"
+        raise RunError(f"{rule}. Received: refit. Rank the run that it repeats, without refit.")
     scores, needed = trained | evaluated, {"n", *SCORES.values()}
     if not evaluated:
         needed = {SCORES["validation"]}
     if missing := needed - {key for key in scores if scores[key] is not None}:
-        raise RunError(
-            f"{runs.shown(folder)}/metrics.json must hold the scores of training and evaluation. "
-            f"Missing: {', '.join(sorted(missing))}. Run it again, or leave it out."
-        )
+        rule = f"{runs.shown(folder)}/metrics.json must hold the scores of training and evaluation"
+        raise RunError(f"{rule}. Missing: {', '.join(sorted(missing))}. Run it again.")
     stages = {stage: each.get("parameters") or {} for stage, each in record["stages"].items()}
     # `reader` is what older runs called it.
     model, drawn = (
@@ -354,10 +350,8 @@ def _read(name: str, folder: Path) -> dict[str, Any]:
         for stage in ("04_evaluate", "05_draw")
     )
     if evaluated and model != "run":
-        raise RunError(
-            f"A run's scores must be those of its own model. Received: those of {model!r}. Run its "
-            "04_evaluate again with pretrained=run."
-        )
+        rule = "A run's scores must be those of its own model"
+        raise RunError(f"{rule}. Received: those of {model!r}. Evaluate it with pretrained=run.")
     entry, data = record["stages"].get("03_train", {}), record.get("data") or {}
     stages |= entry.get("before", {})  # by hand: of the run whose files it read
     training, edited = stages.get("03_train", {}), entry.get("edited") or {}
@@ -444,10 +438,8 @@ def _predictions(folder: Path, evaluated: dict[str, Any]) -> tuple[np.ndarray, n
     labels, predicted = (array.astype("<i8") for array in arrays)
     right = np.mean(labels == predicted)
     if len(labels) != evaluated["n"] or abs(right - evaluated["accuracy"]) > 1e-9:
-        raise RunError(
-            f"{runs.shown(path)} must hold the predictions behind metrics.json. Received: others, "
-            f"of {len(labels):,} images, {right:.4%} right. Run its 04_evaluate again."
-        )
+        rule = f"{runs.shown(path)} must hold the predictions behind metrics.json"
+        raise RunError(f"{rule}. Received: others, {right:.4%} right. Run its 04_evaluate again.")
     return labels, predicted
 
 

@@ -390,10 +390,8 @@ def predictor(model: Any, characters: Sequence[str]) -> Predict:
     The model may know more characters. Raises `ModelError` where it does not know them all.
     """
     if not set(characters) <= set(model.labels):
-        raise ModelError(
-            f"The model must know the dataset's {len(characters)} characters, "
-            f"{''.join(characters)}. Received: a model for {''.join(model.labels)}. Use another."
-        )
+        rule = f"The model must know the dataset's characters, {''.join(characters)}"
+        raise ModelError(f"{rule}. Received: a model for {''.join(model.labels)}. Use another.")
     columns = [model.labels.index(character) for character in characters]
 
     def predict(images: np.ndarray) -> np.ndarray:

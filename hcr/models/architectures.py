@@ -55,10 +55,8 @@ def builder(name: str):
     try:
         return resolve_name(name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ModelError(
-            f"A function of your own is named module:function. Received: {name!r} ({error}). "
-            "Is the module on PYTHONPATH?"
-        ) from error
+        rule = "A function of your own is named module:function"
+        raise ModelError(f"{rule}. Received: {name!r} ({error}). Is it on PYTHONPATH?") from error
 
 
 def hcr_small(n_classes: int) -> Model:
@@ -189,9 +187,8 @@ def image_input() -> tuple[Tensor, Tensor]:
 
 def conv(x: Tensor, filters: int, size: int = 3, strides: int = 1, relu: bool = True) -> Tensor:
     """Convolution, batch norm and, where `relu`, ReLU; same padding."""
-    x = layers.Conv2D(
-        filters, size, strides, padding="same", use_bias=False, kernel_initializer="he_normal"
-    )(x)
+    kernel = {"use_bias": False, "kernel_initializer": "he_normal"}
+    x = layers.Conv2D(filters, size, strides, padding="same", **kernel)(x)
     x = layers.BatchNormalization(momentum=MOMENTUM)(x)
     return layers.ReLU()(x) if relu else x
 

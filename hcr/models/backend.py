@@ -35,9 +35,8 @@ def precision(name: str) -> str:
     """
     if name == "auto":
         # AVX-512's bfloat16 made a step of hcr_net 2.3 times slower on a Xeon without AMX.
-        gpus = map(
-            tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU")
-        )
+        gpus = tf.config.list_physical_devices("GPU")
+        gpus = map(tf.config.experimental.get_device_details, gpus)
         fast = any(each.get("compute_capability", (0, 0)) >= (8, 0) for each in gpus)
         name = "mixed_bfloat16" if fast or environment.hardware()["amx"] else "float32"
     if name == "mixed_bfloat16" and not has_bfloat16():
@@ -73,7 +72,5 @@ def check(
     """Raise `ModelError` where `net` does not keep the image contract, for so many classes."""
     received, n = signature(net), n_classes or "[0-9]+"
     if not re.fullmatch(rf"uint8 \(None, 28, 28\) to float32 \(None, {n}\)", received):
-        raise ModelError(
-            f"{name} must map uint8 (n, 28, 28) to float32 (n, {n_classes or 'classes'}). "
-            f"Received: {received[:250]}. {remedy}"
-        )
+        rule = f"{name} must map uint8 (n, 28, 28) to float32 (n, {n_classes or 'classes'})"
+        raise ModelError(f"{rule}. Received: {received[:250]}. {remedy}")

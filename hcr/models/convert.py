@@ -72,10 +72,8 @@ def convert(source: Path, target: Path) -> None:
     """
     net = load(source)
     if any(len(getattr(net, side, None) or ()) != 1 for side in ("inputs", "outputs")):
-        raise ModelError(
-            f"{source} must have one input of a known shape and one output. "
-            f"Received: {_line(backend.signature(net))}. Begin it with keras.Input, and save again."
-        )
+        rule = f"{source} must have one input of a known shape and one output"
+        raise ModelError(f"{rule}. Received: {_line(backend.signature(net))}. Use keras.Input.")
     for layer in net._flatten_layers():
         if getattr(layer, "unroll", None) is False:
             layer.unroll = True
@@ -168,10 +166,8 @@ def copy_weights(net: keras.Model, text: str) -> None:
         # Their layers are those of `net`: weights are set, not copied.
         parts = [keras.Model(net.inputs, end, name=net.name) for end in ends]
     if len(parts) != len(names):
-        raise ModelError(
-            f"{net.name} must start from {len(parts)} models at most. Received: {len(names)} "
-            f"({text}). Name as many."
-        )
+        rule = f"{net.name} must start from {len(parts)} models at most"
+        raise ModelError(f"{rule}. Received: {len(names)} ({text}). Name as many.")
     images = np.random.default_rng(0).integers(0, 256, (16, 28, 28), np.uint8)
     for part, name in zip(parts, names, strict=True):
         other = _trained(name, net.output_shape[1])
@@ -205,10 +201,8 @@ def _write_litert(
     expected = network.probabilities(predict(net, network.entry(images)))
     difference = float(np.abs(expected - network(images)).max())
     if not difference <= MOST_DIFFERENT:
-        raise ModelError(
-            f"The LiteRT file must give Keras' probabilities within {MOST_DIFFERENT:g}. "
-            f"Received: a difference of {difference:.4f}. Report this network."
-        )
+        rule = f"The LiteRT file must give Keras' probabilities within {MOST_DIFFERENT:g}"
+        raise ModelError(f"{rule}. Received: one {difference:.4f} away. Report this network.")
     return difference
 
 

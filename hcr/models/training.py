@@ -207,10 +207,8 @@ def validate(net: keras.Model, split: Split) -> tuple[dict[str, float], np.ndarr
     """
     probabilities = predict(net, split.images)
     if not np.isfinite(probabilities).all():
-        raise ModelError(
-            "The network's probabilities must be finite numbers. Received: NaN on the validation "
-            "split. Lower learning_rate."
-        )
+        rule = "The network's probabilities must be finite numbers"
+        raise ModelError(f"{rule}. Received: NaN on the validation split. Lower learning_rate.")
     predicted = probabilities.argmax(axis=1)
     scores = {
         "val_loss": evaluation.log_loss(split.labels, probabilities),

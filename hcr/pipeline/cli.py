@@ -6,6 +6,7 @@ import shlex
 import signal
 import sys
 import threading
+import tomllib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,9 +28,8 @@ COMMANDS["drawings"] = "hcr.datasets.drawings_command"
 
 def main(arguments: list[str] | None = None) -> int:
     """`python -m hcr COMMAND ...`; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        "python -m hcr", epilog="The notebooks are run by: uv run run_all.py"
-    )
+    end = "The notebooks are run by: uv run run_all.py"
+    parser = argparse.ArgumentParser("python -m hcr", epilog=end)
     text = "recognize: pictures; serve: a model over HTTP; drawings: yours, as kept in the pad"
     parser.add_argument("command", choices=COMMANDS, help=text)
     parser.add_argument("options", nargs=argparse.REMAINDER, help="of the command; see its --help")
@@ -74,40 +74,11 @@ def parser() -> argparse.ArgumentParser:
     about = "Run the notebooks of the workbench with papermill and write HTML reports."
     codes = "Exit codes: 0 done, 1 a notebook failed, 2 wrong arguments or values, 130 interrupted."
     parser = argparse.ArgumentParser("run_all.py", description=about, epilog=codes)
-    texts = {
-        "--run NAME": "another name for the run",
-        "--from STAGE": "begin with this stage",
-        "--to STAGE": "end with this stage",
-        "--only STAGE": "this stage alone; 07_pictures needs no run",
-        "--force": "run stages that are up to date, too",
-        "--accept-code": "after an update, keep finished stages whose parameters and files are the "
-        "same",
-        "--list": "print every stage's parameters",
-        "--check": "check the parameters, run nothing",
-        "--jobs N": "so many runs at a time, each with its share of the cores (default: 1)",
-        "--scheduler ADDRESS": "runs on the workers of a Dask cluster, as tcp://HOST:8786",
-        "--list-runs": "print the index and the name of each run",
-        "--run-index N": "the run of this index alone, as one job of many; no page across runs",
-        "--yes": "run a sweep of more than 10,000 runs, too",
-    }
-    parser.add_argument(
-        "files",
-        nargs="*",
-        metavar="params/NAME.yaml",
-        help=f"runs, suites or sweeps (default: {DEFAULT})",
-    )
-    text = "set a parameter of one stage, or of all that have it with shared.key=value"
-    parser.add_argument("-p", action="append", default=[], metavar="STAGE.key=value", help=text)
-    for option, text in texts.items():
-        name, _, value = option.partition(" ")
-        kind = {"metavar": value} if value else {"action": "store_true"}
-        kind |= {"choices": (*STAGES, *ALONE)} if value == "STAGE" else {}
-        kind |= {"type": int} if name == "--jobs" else {}
-        parser.add_argument(name, help=text, **kind)
-    text = "a page that compares these runs or suites, by default all finished ones; runs none"
-    parser.add_argument("--compare", nargs="*", metavar="RUN", help=text)
-    text = "run a finished run again, elsewhere, and say whether it has the same results"
-    parser.add_argument("--verify", metavar="RUN", help=text)
+    parser.register("type", "int", int)
+    table = Path(__file__).with_name("cli.toml").read_text("utf-8")
+    for name, option in tomllib.loads(table).items():
+        stages = {"choices": (*STAGES, *ALONE)} if option.get("metavar") == "STAGE" else {}
+        parser.add_argument(name, **option, **stages)
     return parser
 
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
@@ -43,13 +43,13 @@ def execute(
     """
     outcomes: list[runner.Outcome] = []
     if jobs > 1 or scheduler:
-        with _on_cluster(scheduler) if scheduler else _here(jobs) as pool:
+        # Processes on this machine share its cores.
+        here = ThreadPoolExecutor(jobs), max(1, environment.cores() // jobs), end
+        with _on_cluster(scheduler) if scheduler else nullcontext(here) as pool:
             outcomes += _together([plan for plan in plans if not plan.kind], words, *pool)
         plans = [plan for plan in plans if plan.kind]
     for plan in plans:
-        done = {
-            each.name.rpartition("/")[0] for each in outcomes if each.record.get("status") == "done"
-        }
+        done = {x.name.rpartition("/")[0] for x in outcomes if x.record.get("status") == "done"}
         trained = plan.suite in done or runs.finished(runs.outputs() / plan.suite, trained=True)
         if plan.kind and plan.suite and not trained:
             print(f"{plan.name}: skipped, no run of {plan.suite} is finished")
@@ -140,13 +140,6 @@ def follow() -> None:
 
     if WATCHED in os.environ:
         threading.Thread(target=wait, daemon=True).start()
-
-
-@contextmanager
-def _here(jobs: int) -> Iterator[Pool]:
-    """Processes on this machine, which share its cores."""
-    with ThreadPoolExecutor(jobs) as pool:
-        yield pool, max(1, environment.cores() // jobs), end
 
 
 @contextmanager

@@ -119,16 +119,12 @@ def read_cell(path: Path | str) -> list[Parameter]:
         source = _source(path.read_text(encoding="utf-8"))
         ast.parse(source)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, SyntaxError) as error:
-        raise ParameterError(
-            "A notebook must be JSON with one code cell tagged `parameters`. Received: "
-            f"{runs.shown(path)} ({type(error).__name__}: {error})."
-        ) from error
+        rule = "A notebook must be JSON with one code cell tagged `parameters`"
+        raise ParameterError(f"{rule}. Received: {runs.shown(path)} ({error!r}).") from error
     found = declared(source, f"{runs.shown(path)}, {CELL}")
     if [(each.name, each.type, each.default) for each in found[:1]] != [(RUN, "str", runs.LAB)]:
-        raise ParameterError(
-            f'The parameters cell must begin with `{RUN}: str = "{runs.LAB}"  # help`. '
-            f"Received: {runs.shown(path)}."
-        )
+        rule = f'The parameters cell must begin with `{RUN}: str = "{runs.LAB}"  # help`'
+        raise ParameterError(f"{rule}. Received: {runs.shown(path)}.")
     return found
 
 

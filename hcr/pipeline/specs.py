@@ -87,10 +87,8 @@ def read_file(
         or len(set(seeds)) < len(seeds)
         or "seed" in shared
     ):
-        raise ParameterError(
-            f"{place}: seeds must be different integers, as [0, 1], without shared.seed. "
-            f"Received: {shown(seeds)}."
-        )
+        rule = f"{place}: seeds must be different integers, as [0, 1], without shared.seed"
+        raise ParameterError(f"{rule}. Received: {shown(seeds)}.")
     suite = Spec(path, name, shared, stages, (), seeds, values.get("then"))
     if kind == SWEEP:
         base = _beside(path, values.get("base"), "base")
@@ -139,9 +137,7 @@ def parse_overrides(options: Iterable[str]) -> dict[str, dict[str, Text]]:
         target, _, text = option.partition("=")
         stage, _, key = (each.strip() for each in target.partition("."))
         if not (stage and key and text.strip()) or key in values.setdefault(stage, {}):
-            names = (
-                f"{x.name}.{each.name}" for x in load_stages().values() for each in x.parameters
-            )
+            names = (f"{x.name}.{y.name}" for x in load_stages().values() for y in x.parameters)
             places = [name for name in names if name.endswith(f".{target.strip()}")]
             places = f"={text} or ".join(places) + f"={text}" if places else "03_train.epochs=3"
             raise ParameterError(
@@ -325,7 +321,6 @@ def _mapping(values: Mapping[str, Any], key: str, place: str) -> dict[str, Any]:
     """`values[key]` where it maps names to values; nothing written counts as an empty mapping."""
     value = {} if values.get(key) is None else values[key]
     if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
-        raise ParameterError(
-            f"{key} must be a mapping, as {{seed: 0}}. Received: {shown(value)} ({place})."
-        )
+        rule = f"{key} must be a mapping, as {{seed: 0}}"
+        raise ParameterError(f"{rule}. Received: {shown(value)} ({place}).")
     return value

@@ -50,7 +50,7 @@ def points(
         raise ParameterError(f"{place}: {rule}. Received: {number * seeds:,}.")
     set_here = {f"{stage}.{key}" for stage, values in fixed.items() for key in values}
     grids = [
-        {name: axis for name, axis in axes.items() if not {name, _shared(name)} & set_here}
+        {x: axis for x, axis in axes.items() if not {x, f"shared.{x.split('.', 1)[1]}"} & set_here}
         for axes in grids
     ]
     rows = (
@@ -63,11 +63,6 @@ def points(
         axes = grids[i % len(grids)]
         rows.append({x: _drawn(axes[x], random.Random(f"{seed or 0} {x} {i}")) for x in axes})
     return _named(list({str(row): row for row in rows}.values()), base)
-
-
-def _shared(name: str) -> str:
-    """The name, STAGE.key, under which all stages have the key."""
-    return f"shared.{name.partition('.')[2]}"
 
 
 def _is_list(axis: Any) -> bool:

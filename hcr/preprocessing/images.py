@@ -61,10 +61,8 @@ def check_images(images: np.ndarray) -> np.ndarray:
     """
     shape, dtype = getattr(images, "shape", ()), getattr(images, "dtype", type(images).__name__)
     if dtype != np.uint8 or shape[1:] != (SIDE, SIDE):
-        raise DataError(
-            f"Images must be a uint8 array of shape (n, {SIDE}, {SIDE}), ink 255 on 0, not scaled. "
-            f"Received: {dtype} {shape}. Use images[None] for a single image."
-        )
+        rule = f"Images must be uint8 of shape (n, {SIDE}, {SIDE}), ink 255 on 0, not scaled"
+        raise DataError(f"{rule}. Received: {dtype} {shape}. Use images[None] for a single image.")
     return images
 
 
@@ -88,10 +86,8 @@ def gray_range(*arrays: np.ndarray) -> tuple[float, float]:
         return (-1.0, 1.0) if low >= -1 and high <= 1 else (low, max(high, low + 1e-6))
     if not (low >= 0 and high <= _HIGHEST[-1]):
         names = ", ".join(sorted({str(array.dtype) for array in arrays}))
-        raise DataError(
-            f"Grays must be integers from 0 to 65535 or finite floats. Received: {names} from "
-            f"{low:g} to {high:g}. Scale them to 0..255."
-        )
+        rule = "Grays must be integers from 0 to 65535 or finite floats"
+        raise DataError(f"{rule}. Received: {names}, {low:g} to {high:g}. Scale them to 0..255.")
     return 0.0, float(next(each for each in _HIGHEST if high <= each))
 
 

@@ -44,10 +44,8 @@ def subset(only: str | Iterable[str], known: Sequence[str]) -> list[int]:
     lacking = [label for label in chosen if label not in known]
     if not chosen or lacking or len(set(chosen)) < len(chosen):
         what = f", of which it lacks {' '.join(dict.fromkeys(lacking))}" if lacking else ""
-        raise ParameterError(
-            f"only must be {', '.join(KINDS)}, or some of the model's characters, each once "
-            f"({''.join(known)}). Received: {only!r:.80}{what}.{close(str(only), KINDS)}"
-        )
+        rule = f"only must be {', '.join(KINDS)}, or some of {''.join(known)}, each once"
+        raise ParameterError(f"{rule}. Received: {only!r:.80}{what}.{close(str(only), KINDS)}")
     return [i for i, label in enumerate(known) if label in chosen]
 
 
@@ -74,10 +72,8 @@ def parse_characters(text: str, known: Sequence[str], name: str = "saliency_for"
     longest = sorted(map(re.escape, place), key=len, reverse=True)
     characters = re.findall("|".join([*longest, "[^ ,]"]), text)
     if not characters or not set(characters) <= set(place):
-        raise ParameterError(
-            f"{name} must hold characters of the dataset ({''.join(known)}), one after the other. "
-            f"Received: {text!r}. Take others out, or name none."
-        )
+        rule = f"{name} must hold characters of the dataset ({''.join(known)}), one after the other"
+        raise ParameterError(f"{rule}. Received: {text!r}. Take others out, or name none.")
     return list(dict.fromkeys(place[char] for char in characters))
 
 

@@ -137,10 +137,8 @@ def warnings_of(ink: np.ndarray, gray: np.ndarray) -> dict[str, str]:
         found["touches_border"] = line
     contrast = abs(float(np.median(gray[mask]) - np.median(gray[~mask]))) if not mask.all() else 1
     if contrast < _LOW:
-        line = (
-            f"Ink and paper differ by {contrast:.0%} of white only: use more light, a darker pen."
-        )
-        found["low_contrast"] = line
+        line = f"Ink and paper differ by {contrast:.0%} of white only:"
+        found["low_contrast"] = f"{line} use more light, a darker pen."
     return found
 
 

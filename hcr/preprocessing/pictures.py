@@ -81,11 +81,8 @@ def read_picture(
             pillow_heif.register_heif_opener()
         formats = [each for each in FORMATS if each in Image.OPEN]
         # Of a damaged file Pillow may warn without end, each time in other words.
-        with (
-            source,
-            warnings.catch_warnings(action="ignore"),
-            Image.open(source, formats=formats) as picture,
-        ):
+        quiet = warnings.catch_warnings(action="ignore")
+        with source, quiet, Image.open(source, formats=formats) as picture:
             sizes = [picture.size]
             if picture.format == "TIFF":  # a tile is decoded whole, though it may be the larger
                 sizes.append((picture.tag_v2.get(322, 1), picture.tag_v2.get(323, 1)))
