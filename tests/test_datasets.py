@@ -193,17 +193,6 @@ def test_a_limit_is_exact_and_keeps_every_class_and_its_share(counts, more, seed
     assert exact.min() < 1 or (kept > exact - 1).all()
 
 
-@settings(deadline=None)
-@given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=60))
-def test_a_hash_falls_into_one_part_whatever_lies_beside_it(values):
-    hashes, shares = np.array(values, np.uint64), (0.7, 0.15, 0.15)
-    parts = split.by_hash(hashes, shares)
-    assert sorted(np.concatenate(parts).tolist()) == list(range(len(hashes)))
-    for i in range(len(hashes)):
-        (alone,) = [k for k, part in enumerate(split.by_hash(hashes[[i]], shares)) if len(part)]
-        assert i in parts[alone]
-
-
 def test_a_digest_depends_on_every_pixel_and_label(sample):
     part = sample.train.take(np.arange(5))
     images, labels = part.images.copy(), part.labels.copy()

@@ -28,7 +28,7 @@ from hcr import datasets
 from hcr.datasets import Options, Split, emnist, files, leaks, mnist, unipen
 from hcr.errors import DataError
 from hcr.preprocessing import from_strokes
-from hcr.preprocessing.labels import BALANCED, BYCLASS, LETTERS
+from hcr.preprocessing.labels import BALANCED, BYCLASS
 
 
 @pytest.fixture(autouse=True)
@@ -651,12 +651,3 @@ def test_a_file_of_drawings_that_is_wrong_is_an_error(monkeypatch, tmp_path, key
         path.write_bytes(wrong)
         with pytest.raises(DataError, match="Copy it again"):
             unipen.read("unipen", Options())
-
-
-def test_the_letters_of_all_datasets_are_named():
-    for name in datasets.DATASETS:
-        if name != "own":
-            info = datasets.info(name)
-            assert len(set(info.characters)) == len(info.characters) >= 10, name
-            assert info.title, name
-    assert datasets.info("az").characters == tuple(LETTERS)

@@ -1,6 +1,5 @@
 """The leak guard, against leaks planted on purpose, and what a model has learned from."""
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -20,15 +19,6 @@ def shared(one: Split, other: Split) -> int:
     """How many images of `one` are in `other`, counted without hashes."""
     known = {image.tobytes() for image in other.images}
     return sum(image.tobytes() in known for image in one.images)
-
-
-def test_a_pixel_hash_is_the_start_of_sha_256():
-    images = made(3).images
-    hashes = leaks.pixel_hashes(images)
-    assert (hashes.dtype, hashes.shape) == (np.uint64, (3,))
-    for image, value in zip(images, hashes, strict=True):
-        assert int(value) == int.from_bytes(hashlib.sha256(image).digest()[:8], "little")
-    np.testing.assert_array_equal(leaks.pixel_hashes(np.asfortranarray(images)), hashes)
 
 
 def test_planted_leaks_are_counted_reported_and_removed():

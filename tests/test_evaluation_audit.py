@@ -43,18 +43,6 @@ def test_features_of_directions_tell_the_direction():
     assert (neighbors["label"] == neighbors["other"]).all()
 
 
-def test_features_of_a_sample_fit_all_images(digits, monkeypatch):
-    monkeypatch.setattr("hcr.evaluation.label_audit.CHUNK", 256)
-    images = digits[0]
-    whole = evaluation.image_features(images, 20)
-    some = evaluation.image_features(images, 20, sample=1000)
-    pairs = np.random.default_rng(0).integers(0, len(images), (200, 2))
-    distances = [np.linalg.norm(x[pairs[:, 0]] - x[pairs[:, 1]], axis=1) for x in (whole, some)]
-    assert np.corrcoef(*distances)[0, 1] > 0.99
-    features = evaluation.image_features(np.full((3, 28, 28), 7, np.uint8))
-    np.testing.assert_allclose(features, 0, atol=1e-6)
-
-
 def test_near_copies_are_found_and_shown_first_where_labels_differ(digits):
     images, labels = digits[0].copy(), digits[1].copy()
     noise = np.random.default_rng(1).integers(0, 10, (28, 28))

@@ -81,14 +81,6 @@ def test_drawings_are_scored_in_every_placement_by_contributor():
     assert intervals["large"]["low"] < 2 / 3 < intervals["large"]["high"]
 
 
-def test_one_contributor_alone_has_wilsons_interval():
-    strokes = [synthesis.character(c, 0) for c in "aAB"]
-    frame = evaluation.score_drawings(Corner(), strokes, list("aAB"), [*"xxx"])
-    assert "covered" not in frame
-    large = evaluation.drawing_intervals(frame)["large"]
-    assert (large["low"], large["high"]) == pytest.approx(evaluation.wilson(2, 3))
-
-
 def test_ones_own_drawings_are_loaded_and_those_left_out_are_told(monkeypatch, capsys):
     monkeypatch.setenv("HCR_RUN", "quick")
     run = runs.open("quick", "04_evaluate")

@@ -157,13 +157,6 @@ def test_each_image_varies_in_its_own_way_and_in_training_alone(name, images):
     assert layer.get_config()["seed"] == 3
 
 
-def test_variations_for_a_figure(images):
-    varied = models.vary(images[:3], models.augmentation("affine", 0), 4)
-    assert (varied.shape, varied.dtype) == ((3, 4, 28, 28), np.uint8)
-    assert models.augmentation("none", 0) is None
-    np.testing.assert_array_equal(models.vary(images[:3], None, 2)[:, 1], images[:3])
-
-
 def centers(images: np.ndarray) -> np.ndarray:
     """The center of mass of each image, (n, 2): y and x in pixels from the middle."""
     grid, ink = np.arange(28) - 13.5, images.astype(float)

@@ -7,7 +7,6 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-import tiny_project
 from conftest import PROJECT
 
 from hcr.errors import ParameterError
@@ -328,15 +327,6 @@ def test_a_wrong_command_ends_with_2_before_anything_runs(tiny, command, argumen
     assert done.code == 2, done.text
     assert word in done.err
     assert not done.outputs.exists()
-
-
-def test_a_broken_notebook_ends_with_2(tiny, command):
-    path = tiny / "notebooks" / "02_balance.ipynb"
-    text = path.read_text()
-    path.write_text(text.replace("| Writes |", "| Wrote |"))
-    assert "02_balance" in command("--check").err
-    tiny_project.write_notebook(tiny, "02_balance", parameters="seed: int = 1  # twice")
-    assert command("--check").code == 2
 
 
 @pytest.mark.parametrize(

@@ -11,19 +11,16 @@ MERGED = "merged.jsonl"
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code. Raises `DataError` and `ParameterError`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m hcr drawings",
-        description="Your own drawings, as kept in the pad.",
-        epilog="Exit codes: 0 done, 1 it cannot be done, 2 the arguments are wrong.",
-    )
+    about = "Your own drawings, as kept in the pad."
+    codes = "Exit codes: 0 done, 1 it cannot be done, 2 the arguments are wrong."
+    parser = argparse.ArgumentParser("python -m hcr drawings", description=about, epilog=codes)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     verbs.add_parser("count", help="how many there are, of which characters, by whom, and where")
     verbs.add_parser("list", help="a line for each drawing")
     verb = verbs.add_parser("merge", help="put several people's files into one")
     verb.add_argument("files", nargs="+", metavar="FILE", help="a file of drawings, or its folder")
-    verb.add_argument(
-        "--into", metavar="FILE", help=f"the file to add them to (default: {MERGED}, beside yours)"
-    )
+    text = f"the file to add them to (default: {MERGED}, beside yours)"
+    verb.add_argument("--into", metavar="FILE", help=text)
     verb = verbs.add_parser("export", help="write yours to a new file or folder, to be passed on")
     verb.add_argument("file", metavar="PLACE")
     verb.add_argument("--as", dest="form", choices=drawings.FORMS, default=drawings.FORMS[0])

@@ -53,10 +53,8 @@ def unseen(split: Split, learned: Mapping[str, np.ndarray | None]) -> tuple[Spli
     known = [hashes for hashes in learned.values() if hashes is not None]
     seen = np.isin(hashes_of(split), np.concatenate([np.zeros(0, np.uint64), *known]))
     if seen.all():
-        raise DataError(
-            f"A model is measured on images that it has not learned from. Received: {len(split):,} "
-            "images, all of which it has. Choose another dataset or another model."
-        )
+        rule = "A model is measured on images that it has not learned from"
+        raise DataError(f"{rule}. Received: {len(split):,}, all of which it has. Take other data.")
     n, unknown = int(seen.sum()), [name for name, hashes in learned.items() if hashes is None]
     texts = [f"{n:,} test images were removed, because a model has learned from them."] * (n > 0)
     if unknown:

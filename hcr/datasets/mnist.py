@@ -81,10 +81,8 @@ def _digits(split: str) -> list[Path]:
     if paths := files.find("mnist", names, [f"mnist_{split}.csv"], ["mnist.npz"]):
         return paths
     with files.caching("mnist") as folder:
-        remedy = (
-            f"Put {', '.join(f'{name}.gz' for name in PAYLOADS)} into a folder mnist below "
-            f"{files.DATA_VARIABLE}, or use the dataset mnist-sample, which needs no file."
-        )
+        four = ", ".join(f"{name}.gz" for name in PAYLOADS)
+        remedy = f"Put {four} into a folder mnist below {files.DATA_VARIABLE}, or use mnist-sample."
         for name in names:
             if not (folder / name).is_file():
                 print(f"Downloading MNIST's {name}, once.", file=sys.stderr, flush=True)

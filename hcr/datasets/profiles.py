@@ -48,10 +48,8 @@ def check(characters: Sequence[str], profile: str) -> None:
         raise ParameterError(f"There is no class_profile {profile!r}.{hint}")
     missing = [each for each in ALPHANUMERIC if each not in characters]
     if missing and profile != "none":
-        raise ParameterError(
-            f"class_profile={profile} goes with a dataset that has images of each of "
-            f"{ALPHANUMERIC}. Received: none of {''.join(missing)}. Use none, or another dataset."
-        )
+        rule = f"class_profile={profile} must have a dataset with images of all of {ALPHANUMERIC}"
+        raise ParameterError(f"{rule}. Received: none of {''.join(missing)}. Take another dataset.")
 
 
 def long_tailed(labels: np.ndarray, n_classes: int, factor: float, seed: int) -> np.ndarray:

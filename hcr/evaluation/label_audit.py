@@ -20,6 +20,7 @@ from hcr.preprocessing.images import BORDER
 from hcr.preprocessing.ink import measure_framing
 from hcr.runs import environment
 
+SAMPLE = 20_000  # images that principal components are computed from
 CHUNK = 4096  # images at a time: what is computed of them stays below 100 MB
 BLUR = 1.0  # px: with it, lines that are a pixel apart are near each other
 BINS, CELL = 8, 4  # directions, and the side in pixels of the square that they are summed over
@@ -40,18 +41,18 @@ def sample_indices(n: int, sample: int | None, seed: int) -> np.ndarray:
 
 
 def image_features(
-    images: np.ndarray, n: int = 50, seed: int = 0, sample: int = 20_000, of: str = "pixels"
+    images: np.ndarray, n: int = 50, seed: int = 0, of: str = "pixels"
 ) -> np.ndarray:
     """The first principal components of images: float32 (m, n), centered, all of one scale.
 
     There are fewer where there are fewer `images`, uint8 (m, 28, 28), at least one. The axes are
-    computed from so many as `sample` says, drawn by `seed`: `of` `"pixels"`, blurred, or of the
+    computed from `SAMPLE` of them, drawn by `seed`: `of` `"pixels"`, blurred, or of the
     `"directions"` of edges, which tell characters apart better.
     """
     from sklearn.decomposition import PCA
 
     kind = {"pixels": _pixels, "directions": edge_directions}[of]
-    chosen = sample_indices(len(images), sample, seed)
+    chosen = sample_indices(len(images), SAMPLE, seed)
     parts = [slice(i, i + CHUNK) for i in range(0, len(images), CHUNK)]
     some = [chosen[part] for part in parts[: -(-len(chosen) // CHUNK)]]
     basis = np.concatenate([kind(images[part]) for part in some])
@@ -113,9 +114,7 @@ def nearest_neighbors(features: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
     return frame.assign(distance=distance[at])
 
 
-def neighbor_pairs(
-    neighbors: pd.DataFrame, characters: Sequence[str]
-) -> tuple[pd.DataFrame, list[np.ndarray]]:
+def neighbor_pairs(neighbors: pd.DataFrame, characters: Sequence[str]) -> tuple[pd.DataFrame, list]:
     """A row for each two classes that `nearest_neighbors` confuses, the largest count first.
 
     Columns character, other, count (images whose neighbor is of the other), n (of both), share. And
@@ -176,10 +175,8 @@ def suspected_labels(
     chosen = sample_indices(len(images), sample, seed)
     chosen = chosen[images[chosen].any(axis=(1, 2))]
     if n_classes < 2 or not 2 <= folds <= len(chosen):
-        raise ParameterError(
-            "Suspected labels need at least 2 classes, and from 2 folds to one for each image with "
-            f"ink, {len(chosen):,}. Received: {n_classes} classes, {folds} folds."
-        )
+        rule = "Suspected labels need 2 classes, and from 2 folds to one for each image with ink"
+        raise ParameterError(f"{rule}. Received: {n_classes}, {folds} and {len(chosen):,}.")
     given = labels[chosen].astype(np.int64)
     features = image_features(images[chosen], COMPONENTS, seed, of="directions")
     probabilities = _held_out(features, given, n_classes, folds, seed)

@@ -74,10 +74,8 @@ def check(labels: ArrayLike, probabilities: ArrayLike) -> tuple[np.ndarray, np.n
         # NaN, too, for which no comparison is true.
         or not np.abs(probabilities.sum(axis=1, dtype=np.float64) - 1).max() <= 0.01
     ):
-        raise DataError(
-            "labels must be class indices, (n,), and probabilities of shape (n, classes), rows of "
-            f"sum 1. Received: shapes {labels.shape} and {probabilities.shape}, or other values."
-        )
+        rule = "labels must be class indices, (n,), and probabilities (n, classes), rows of sum 1"
+        raise DataError(f"{rule}. Received: {labels.shape} and {probabilities.shape}, or others.")
     return labels, probabilities
 
 
@@ -134,9 +132,7 @@ def ece(labels: ArrayLike, probabilities: ArrayLike) -> float:
     return float(np.abs(np.bincount(place, right - confidence)).sum() / len(place))
 
 
-def confidences(
-    labels: ArrayLike, probabilities: ArrayLike
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def confidences(labels: ArrayLike, probabilities: ArrayLike) -> tuple[np.ndarray, ...]:
     """Whether each image is right, its confidence float64 (n,), and which of `BINS` it is in."""
     probabilities = np.asarray(probabilities)
     confidence = probabilities.max(axis=1).astype(np.float64)

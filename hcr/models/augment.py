@@ -117,13 +117,11 @@ class RandomPen(RandomAffine):
         across, down = across - left, down - top
         # The four pixels around a place lie side by side, to be fetched at once.
         ink = ops.pad(images, ((0, 0), (1, 2), (1, 2)))
-        four = ops.stack(
-            [ink[:, :-1, :-1], ink[:, :-1, 1:], ink[:, 1:, :-1], ink[:, 1:, 1:]], axis=-1
-        )
+        four = [ink[:, :-1, :-1], ink[:, :-1, 1:], ink[:, 1:, :-1], ink[:, 1:, 1:]]
         wide = size + 2
         first = ops.reshape(ops.arange(n, dtype="int32") * wide**2, (-1, 1, 1))
         place = first + ops.cast(top * wide + left, "int32")
-        pixels = ops.take(ops.reshape(four, (-1, 4)), place, axis=0)
+        pixels = ops.take(ops.reshape(ops.stack(four, axis=-1), (-1, 4)), place, axis=0)
         above = pixels[..., 0] + across * (pixels[..., 1] - pixels[..., 0])
         below = pixels[..., 2] + across * (pixels[..., 3] - pixels[..., 2])
         return above + down * (below - above)

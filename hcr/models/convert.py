@@ -177,10 +177,8 @@ def copy_weights(net: keras.Model, text: str) -> None:
         except ValueError:
             fits = False
         if not fits:
-            raise ModelError(
-                f"A training of {net.name} must start from a {net.name}. Received: {other.name} "
-                f"or another order of layers ({name}). Name its architecture in model."
-            )
+            rule = f"A training of {net.name} must start from a {net.name}"
+            raise ModelError(f"{rule}. Received: {other.name}, or other layers ({name}).")
 
 
 def _trained(what: str, n_classes: int) -> keras.Model:

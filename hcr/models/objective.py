@@ -31,10 +31,8 @@ def loss(recipe: Recipe, plan: Plan, train: Split, n_classes: int) -> "str | Cro
         smoothing = recipe.label_smoothing
         return CrossEntropy(smoothing) if smoothing else "sparse_categorical_crossentropy"
     if plan.tau:
-        raise ParameterError(
-            "The prior must be taken out once. Received: loss=balanced_softmax with the strategy "
-            "logit_adjust. Choose the loss cross_entropy, or another strategy in 02_balance."
-        )
+        rule = "The prior must be taken out once"
+        raise ParameterError(f"{rule}. Received: balanced_softmax and logit_adjust. Drop one.")
     sources = np.zeros_like(train.labels) if train.sources is None else train.sources
     codes = train.labels + n_classes * sources
     counts = plan.counts(codes, n_classes * (int(sources.max()) + 1)).reshape(-1, n_classes)

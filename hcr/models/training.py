@@ -4,7 +4,7 @@ import inspect
 import json
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from zipfile import BadZipFile
@@ -163,10 +163,8 @@ def train(
     except KeyboardInterrupt:
         if path is None:
             raise
-        raise TrainingInterrupt(
-            f"Stopped after epoch {kept} of {recipe.epochs}, nothing is lost; "
-            "run the cell again to go on."
-        ) from None
+        place = f"Stopped after epoch {kept} of {recipe.epochs}, nothing is lost"
+        raise TrainingInterrupt(f"{place}; run the cell again to go on.") from None
     finally:
         watching.on_train_end()
     net.set_weights(progress.best)
@@ -218,9 +216,7 @@ def validate(net: keras.Model, split: Split) -> tuple[dict[str, float], np.ndarr
     return scores, probabilities
 
 
-def save_checkpoint(
-    path: Path, key: str, progress: Progress, variables: Sequence[np.ndarray]
-) -> None:
+def save_checkpoint(path: Path, key: str, progress: Progress, variables: list[np.ndarray]) -> None:
     """Write `path`, an `.npz` file, whole or not at all.
 
     `key` is what the training follows from; `variables` are all that it changes. Raises `RunError`
@@ -395,8 +391,7 @@ def _logit_bias(net: keras.Model) -> keras.Variable:
     if not linear or dense.bias is None or not isinstance(last, keras.layers.Softmax):
         raise ModelError(
             "logit_adjust needs a network that ends in a Dense layer with a bias and a Softmax. "
-            f"Received: {net.name}, which ends in {type(last).__name__}. End it with "
-            "hcr.models.classifier, or choose another strategy in 02_balance."
+            f"Received: {net.name}, which ends in {type(last).__name__}. Use hcr.models.classifier."
         )
     return dense.bias
 

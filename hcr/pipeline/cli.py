@@ -171,13 +171,11 @@ def _plans(options: argparse.Namespace, after: bool = False) -> list[Any]:
     default = DEFAULT if Path(DEFAULT).is_file() else str(environment.root() / DEFAULT)
     read = {"fixed": overrides, "yes": options.yes}
     files = [specs.read_file(file, **read) for file in options.files or [default]]
-    across = {}
-    if any(spec.then for spec in files):
-        across = {name: overrides.pop(name) for name in ACROSS if name in overrides}
+    pages = [name for name in ACROSS if name in overrides and any(spec.then for spec in files)]
+    across = {name: overrides.pop(name) for name in pages}
     words = ["--run", options.run, *words] if options.run else words
     plans: list[RunPlan] = []
-    later: list[RunPlan] = []
-    notes: dict[str, None] = {}
+    later, notes = [], {}
     for spec in files:
         place = spec.path.as_posix()
         command = shlex.join(["uv", "run", "run_all.py", place, *words])

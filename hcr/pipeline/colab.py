@@ -44,10 +44,8 @@ def _pip(*arguments: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     if done.returncode:
         lines = re.findall(r"^ERROR: (.+?)\.?$", done.stderr, re.M) or [done.stderr[-200:]]
-        raise RunError(
-            "What Colab lacks must fit beside what it brings, which is not replaced. pip said: "
-            f"{lines[0]}. Choose another under Runtime > Change runtime type > Runtime version."
-        )
+        rule = "What Colab lacks must fit beside what it brings, which is not replaced"
+        raise RunError(f"{rule}. pip said: {lines[0]}. Choose another runtime version.")
     return done.stdout
 
 

@@ -139,10 +139,8 @@ class _Engine(NBClientEngine):
                     running["cell"].outputs.append(new_output("error", **raised))
                     break
                 if last:
-                    raise RunError(
-                        f"A kernel must start with {sys.executable} -m ipykernel_launcher. "
-                        f"Received: {text}. Install it again with: uv sync"
-                    ) from error
+                    rule = f"A kernel must start with {sys.executable} -m ipykernel_launcher"
+                    raise RunError(f"{rule}. Received: {text}. Mend it with: uv sync") from error
 
 
 papermill_engines.register(ENGINE, _Engine)

@@ -79,10 +79,9 @@ class Parameter:
         rule = f"{self.type} or {shown(None, yaml)}" if self.optional else self.type
         if self.allowed:
             rule += f", {'one of' if self.choices else 'in'} {self.allowed}"
-        raise ParameterError(
-            f"{self.name} must be {rule}. Received: {shown(value, yaml)} ({where})."
-            f"{close(value, self.choices) if isinstance(value, str) else ''}"
-        )
+        rule += f". Received: {shown(value, yaml)} ({where})."
+        hint = close(value, self.choices) if isinstance(value, str) else ""
+        raise ParameterError(f"{self.name} must be {rule}{hint}")
 
     def _item(self, value: Any) -> Any:
         """One value, converted; None where it breaks the rule."""

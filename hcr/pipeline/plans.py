@@ -137,10 +137,8 @@ def comparison(
     plan = replace(plan, sweep=suite is not None and suite.base is not None)
     given = plan.parameters[COMPARE]
     if suite is None and not evaluation.find_runs(given["names"], given["published"]):
-        raise ParameterError(
-            "There must be a finished run to compare. Received: none in "
-            f"{runs.shown(runs.outputs())}. Make one with: uv run run_all.py"
-        )
+        rule, place = "There must be a finished run to compare", runs.shown(runs.outputs())
+        raise ParameterError(f"{rule}. Received: none in {place}. Make one with: uv run run_all.py")
     return plan
 
 

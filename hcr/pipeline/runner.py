@@ -54,10 +54,8 @@ def run(plan: RunPlan) -> Outcome:
         with FileLock(plan.folder / ".lock", timeout=60 if plan.apart else 0):
             return _Runner(plan).run()
     except Timeout:
-        problem = (
-            f"{runs.shown(plan.folder)} is being written by another run_all.py. "
-            "Wait until that ends, or choose another name with --run NAME."
-        )
+        remedy = "Wait until that ends, or choose another name with --run NAME."
+        problem = f"{runs.shown(plan.folder)} is being written by another run_all.py. {remedy}"
     except HcrError as error:
         problem = str(error)
     except OSError as error:

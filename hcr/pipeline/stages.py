@@ -96,10 +96,8 @@ def _load(path: Path, edited: list[str]) -> Stage:
     rows = re.findall(r"^\|\s*\**(Reads|Writes)\**\s*\|(.*)\|\s*$", head, re.M)
     rows = {key: tuple(re.findall(r"`([^`]+)`", row)) for key, row in rows}
     if title is None or "Reads" not in rows or not rows.get("Writes"):
-        raise ParameterError(
-            f"The first cell of {path.name} must hold a title, '# ...', and a table with the rows "
-            f"Reads and Writes, which name files in `backticks`. Received: {head[:60]!r}."
-        )
+        rule = f"The first cell of {path.name} must hold '# Title' and a table of Reads and Writes"
+        raise ParameterError(f"{rule}. Received: {head[:60]!r}.")
     reads, writes = rows["Reads"], rows["Writes"]
     return Stage(path.stem, path, title[1].strip(), reads, writes, tuple(parameters), cells, before)
 

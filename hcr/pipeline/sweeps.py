@@ -53,11 +53,8 @@ def points(
         {x: axis for x, axis in axes.items() if not {x, f"shared.{x.split('.', 1)[1]}"} & set_here}
         for axes in grids
     ]
-    rows = (
-        [dict(zip(axes, each, strict=True)) for axes in grids for each in product(*axes.values())]
-        if sample is None
-        else []
-    )
+    whole = grids if sample is None else []
+    rows = [dict(zip(axes, x, strict=True)) for axes in whole for x in product(*axes.values())]
     for i in range(sample or 0):
         # Of each value its own draw, so that a larger sample keeps what a smaller one has.
         axes = grids[i % len(grids)]

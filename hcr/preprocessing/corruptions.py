@@ -113,9 +113,7 @@ _FUNCTIONS = {
     "rotation": _rotation,
     "scale": _scale,
     "stroke width": _stroke_width,
-    "blur": lambda images, sigma, _: ndimage.gaussian_filter(
-        images, (0, sigma, sigma), mode="constant"
-    ),
+    "blur": lambda x, sigma, _: ndimage.gaussian_filter(x, (0, sigma, sigma), mode="constant"),
     "noise": _noise,
     "contrast": lambda images, share, _: 127.5 + (1 - share) * (images - 127.5),
     "occlusion": _occlusion,

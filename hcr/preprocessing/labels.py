@@ -102,10 +102,8 @@ def parse_mapping(text: str) -> tuple[str, ...]:
             return characters
     except (IndexError, ValueError):
         pass
-    raise DataError(
-        "A mapping file must count labels up from 0 or 1, each with the ASCII codes of new "
-        f"characters, such as '10 65'. Received: {text[:60]!r}. Take EMNIST's own."
-    )
+    rule = "A mapping file must count labels up from 0 or 1, each with ASCII codes, such as '10 65'"
+    raise DataError(f"{rule}. Received: {text[:60]!r}. Take EMNIST's own.")
 
 
 def characters_of(names: Iterable[str]) -> tuple[dict[str, str], str]:

@@ -106,10 +106,7 @@ def _thinned(points: np.ndarray) -> np.ndarray:
 def _squared_distance(
     starts: np.ndarray, ends: np.ndarray, x: np.ndarray, y: np.ndarray
 ) -> np.ndarray:
-    """Squared distance (28, 28) of the pixels at x and y, float32 (28,), to the nearest segment.
-
-    There are n segments, (n, 2) float32 each.
-    """
+    """Squared distance (28, 28) of pixels at x and y, float32 (28,), to the nearest segment."""
     nearest = np.full((SIDE, SIDE), np.inf, dtype=np.float32)
     for begin in range(0, len(starts), _CHUNK):
         start = starts[begin : begin + _CHUNK]
