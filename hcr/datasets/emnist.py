@@ -104,7 +104,7 @@ def emnist_file(name: str) -> Path:
             what, remedy = "EMNIST's archive", "Move it elsewhere, and it is downloaded again."
             if not (paths := find("emnist", ["gzip.zip"])):
                 print(f"Downloading {what}, 562 MB, once.", file=sys.stderr, flush=True)
-                later = f"Try again later (what came is kept), or put {URLS[0]} into {folder}."
+                later = f"Try again (what came is kept), or put {URLS[0]} into {folder} by hand."
                 paths = [download(folder / "gzip.zip", URLS, f"md5:{MD5}", what, later)]
             with reading(paths[0], what, remedy), zipfile.ZipFile(paths[0]) as box:
                 content = box.read(f"gzip/{target.name}")

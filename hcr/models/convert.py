@@ -178,7 +178,7 @@ def copy_weights(net: keras.Model, text: str) -> None:
             fits = False
         if not fits:
             rule = f"A training of {net.name} must start from a {net.name}"
-            raise ModelError(f"{rule}. Received: {other.name}, or other layers ({name}).")
+            raise ModelError(f"{rule}. Received: {other.name} or another order of layers ({name}).")
 
 
 def _trained(what: str, n_classes: int) -> keras.Model:
@@ -200,7 +200,7 @@ def _write_litert(
     difference = float(np.abs(expected - network(images)).max())
     if not difference <= MOST_DIFFERENT:
         rule = f"The LiteRT file must give Keras' probabilities within {MOST_DIFFERENT:g}"
-        raise ModelError(f"{rule}. Received: one {difference:.4f} away. Report this network.")
+        raise ModelError(f"{rule}. Received: a difference of {difference:.4f}. Report it.")
     return difference
 
 

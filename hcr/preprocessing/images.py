@@ -87,7 +87,7 @@ def gray_range(*arrays: np.ndarray) -> tuple[float, float]:
     if not (low >= 0 and high <= _HIGHEST[-1]):
         names = ", ".join(sorted({str(array.dtype) for array in arrays}))
         rule = "Grays must be integers from 0 to 65535 or finite floats"
-        raise DataError(f"{rule}. Received: {names}, {low:g} to {high:g}. Scale them to 0..255.")
+        raise DataError(f"{rule}. Received: {names} from {low:g} to {high:g}. Scale them.")
     return 0.0, float(next(each for each in _HIGHEST if high <= each))
 
 
