@@ -34,7 +34,7 @@ def precision(name: str) -> str:
     `auto` follows from what processor and GPU report of themselves.
     """
     if name == "auto":
-        # AVX-512's bfloat16 made a step of hcr_net 2.3 times slower on a Xeon without AMX.
+        # AVX-512 alone has such numbers, too, and may be slower with them than without.
         gpus = tf.config.list_physical_devices("GPU")
         gpus = map(tf.config.experimental.get_device_details, gpus)
         fast = any(each.get("compute_capability", (0, 0)) >= (8, 0) for each in gpus)

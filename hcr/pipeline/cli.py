@@ -233,8 +233,8 @@ def _print_parameters() -> None:
     console = Console(width=100, highlight=False)
     for name, stage in load_stages((*STAGES, *ACROSS, *ALONE)).items():
         console.print(f"\n{name}  {stage.title}", markup=False)
-        name = Column("name", no_wrap=True)
-        table = Table(name, "type", "default", "allowed", "help", box=None, pad_edge=False)
+        columns = Column("name", no_wrap=True), "type", "default", "allowed", "help"
+        table = Table(*columns, box=None, pad_edge=False)
         rows = [(each.name, each) for each in stage.parameters if each.name != RUN]
         rows += [(f"{x.name}.{one.name}", one) for x in stage.parameters for one in x.fields]
         for key, each in rows:

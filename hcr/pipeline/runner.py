@@ -297,7 +297,7 @@ class _Runner:
             "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
         }
         # The order in which numbers are added, and so the bits, follow from the number of threads.
-        threads = "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"
+        threads = environment.THREADS_VARIABLE, "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"
         variables |= dict.fromkeys(threads, str(environment.cores()))
         engine = {"variables": variables, "log": log, "reporter": self.reporter}
         failure = self.kernel.execute(stage.path, output, changed, **engine)
