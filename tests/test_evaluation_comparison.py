@@ -4,6 +4,7 @@ import shutil
 
 import made_runs
 import numpy as np
+import pandas as pd
 import pytest
 from made_runs import make
 from scipy import stats
@@ -82,6 +83,12 @@ def test_runs_without_a_test_score_are_ranked_on_validation(outputs):
     assert (group.first["n"], len(group.pairs)) == (400, 0)
     (group,) = evaluation.compare(["first", "last"]).groups
     assert [recipe.label for recipe in group.recipes] == ["first", "last"]
+
+
+def test_p_values_are_corrected_by_holms_method():
+    p_values = np.random.default_rng(0).random(15) ** 4
+    expected = multipletests(p_values, method="holm")[1]
+    np.testing.assert_allclose(evaluation.holm(pd.Series(p_values)).sort_index(), expected)
 
 
 def test_the_difference_by_class_and_balanced_is_that_of_the_recalls():
@@ -264,19 +271,6 @@ def test_mcnemar_is_statsmodels_exact_test(counts):
     assert row["difference"] == pytest.approx(mean, abs=0.001)
     assert row["low"] < mean < row["high"]
     assert row["high"] - row["low"] == pytest.approx(2 * half, rel=0.02)
-
-
-def test_several_models_are_corrected_by_holms_method():
-    generator = np.random.default_rng(0)
-    labels = generator.integers(0, 5, 500)
-    models = {
-        name: np.where(generator.random(500) < share, labels, (labels + 1) % 5)
-        for name, share in (("a", 0.9), ("b", 0.86), ("c", 0.7), ("d", 0.7))
-    }
-    frame = evaluation.compare_pairs(labels, models)
-    assert frame[["first", "second"]].to_numpy().tolist()[:2] == [["a", "b"], ["a", "c"]]
-    expected = multipletests(frame["p_value"], method="holm")[1]
-    np.testing.assert_allclose(frame["p_holm"], expected)
 
 
 def test_recipes_are_tested_on_the_lowest_common_seed_and_differ_over_all(outputs):

@@ -41,11 +41,6 @@ def test_the_best_class_is_always_an_alternative():
     probabilities = np.array([[0.4, 0.35, 0.25], [0.9, 0.05, 0.05], [0.45, 0.45, 0.1]])
     sets = evaluation.alternatives(probabilities, 0.42)
     assert sets.tolist() == [[True, False, False], [True, False, False], [True, True, False]]
-    scores = evaluation.score_alternatives([1, 0, 1], probabilities, 0.42)
-    assert scores["value"].tolist() == pytest.approx([2 / 3, 4 / 3])
-    assert scores.loc["coverage", "low"] == evaluation.wilson(2, 3)[0]
-    assert (scores["low"] <= scores["value"]).all()
-    assert (scores["value"] <= scores["high"]).all()
 
 
 # Selective prediction

@@ -26,7 +26,7 @@ ORDER = (
 )  # fmt: skip
 HEAVY = {"tensorflow", "keras"}
 # Each is a little above what there is: whoever adds lines finds others that can go.
-LINES, FILES, SHORT_FILES, TEST_LINES = 15_976, 90, 8, 13_972
+LINES, FILES, SHORT_FILES, TEST_LINES = 15_800, 90, 8, 13_900
 DEPENDENCIES = 32
 
 COLAB = PROJECT / "notebooks" / "colab.ipynb"  # no stage: it gets the project, and runs them all

@@ -85,44 +85,8 @@ def test_a_memory_map_is_measured_as_its_images_are_without_a_copy_of_all(tmp_pa
     images[: 3 * ink.CHUNK] = rng.integers(0, 256, (3 * ink.CHUNK, 28, 28))
     tracemalloc.start()
     frame = ink.measure(images)
-    ink.mean_and_spread(images, np.arange(len(images)) % 5, 5)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < images.nbytes / 2
     for row in (0, ink.CHUNK - 1, ink.CHUNK, len(images) - 1):
         assert one(images[row]) == pytest.approx(frame.iloc[row].to_dict(), rel=1e-4)
-
-
-def test_mean_and_spread_are_exact_and_blank_images_left_out():
-    rng = np.random.default_rng(1)
-    images = rng.integers(0, 256, (700, 28, 28)).astype(np.uint8)
-    images[600:650], images[650:] = 0, 255
-    labels = rng.integers(0, 3, 700)
-    mean, spread = ink.mean_and_spread(images, labels, 4)
-    for label in range(3):
-        members = images[(labels == label) & images.any(axis=(1, 2))].astype(float)
-        np.testing.assert_allclose(mean[label], members.mean(axis=0))
-        np.testing.assert_allclose(spread[label], members.std(axis=0), atol=1e-9)
-    assert np.isnan(mean[3]).all()
-    assert np.isnan(spread[3]).all()
-
-
-def test_by_class_gives_medians_and_percentiles():
-    images = np.stack([bar(2), bar(3), bar(4), bar(3, 20), np.zeros((28, 28), np.uint8)])
-    frame = ink.measure(images)
-    table = ink.by_class(frame, np.array([0, 0, 0, 1, 1]), "abc")
-    assert table["character"].tolist() == ["a", "b", "c"]
-    assert table["n"].tolist() == [3, 2, 0]
-    assert table["stroke"][0] == pytest.approx(frame["stroke"][1])
-    assert table["stroke 25 %"][0] == pytest.approx(frame["stroke"][:2].mean())
-    # The blank image has no slant to count.
-    assert table["slant"][1] == pytest.approx(20, abs=0.5)
-    assert table.loc[2].drop(["character", "n"]).isna().all()
-
-
-def test_box_coverage_counts_the_boxes_over_each_pixel():
-    images = np.zeros((4, 28, 28), np.uint8)
-    images[0, 4:24, 10:15] = images[1, 4:6, 14:20] = images[2, 27, 27] = 255
-    expected = (images[:3] > 0).sum(axis=0) / 3
-    np.testing.assert_allclose(ink.box_coverage(ink.measure(images)), expected)
-    assert not ink.box_coverage(ink.measure(images[3:])).any()

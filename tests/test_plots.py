@@ -107,7 +107,7 @@ def answers(true, predicted, probability):
 
 
 def every_plot(names=CHARACTERS):
-    array, mean = np.array(names), ink.mean_and_spread(IMAGES, LABELS, 10)
+    array, mean = np.array(names), IMAGES[:50].reshape(5, 10, 28, 28).mean(axis=0)
     frame = ink.measure(IMAGES)
     matrix = np.diag(np.full(10, 90)) + np.arange(100).reshape(10, 10) % 4
     predicted = array[(LABELS + (LABELS == 3)) % 10]
@@ -118,9 +118,10 @@ def every_plot(names=CHARACTERS):
     yield plots.saliency(IMAGES[:2], RNG.normal(size=(2, 28, 28)), names[:2])
     yield plots.drawings(STROKES[:4], IMAGES[:4], [(names[0], 0.9)] * 4, names[:4], pad=9)
     yield plots.class_counts({"train": np.arange(10), "test": np.full(10, 4)}, names)
-    yield plots.ink_by_class(ink.by_class(frame, LABELS, names))
-    yield plots.ink_boxes(ink.box_coverage(frame), frame)
-    yield plots.sheet(mean[1], 5, names, cmap="magma_r", limits=(0, 128))
+    parts = [frame[:10].add_suffix(end) for end in ("", " 5 %", " 25 %", " 75 %", " 95 %")]
+    yield plots.ink_by_class(pd.concat(parts, axis=1).assign(character=names))
+    yield plots.ink_boxes(mean[0] / 255, frame)
+    yield plots.sheet(mean, 5, names, cmap="magma_r", limits=(0, 128))
     yield plots.image_map(IMAGES, RNG.random((60, 2)), LABELS, names)
     yield plots.curves(history(), chosen=3)
     yield plots.curves(history(1))
@@ -182,13 +183,6 @@ def test_drawings_are_shown_as_they_were_drawn():
     assert board[28, :24].max() == board[40:].max() == 0
     columns = np.flatnonzero(drawn(strokes).max(axis=0))
     assert np.ptp(columns) == pytest.approx(0.8 * 112, abs=6)
-
-
-def test_counts_are_the_bars_heights():
-    ax = plots.class_counts({"train": np.array([5, 900]), "test": np.array([2, 3])}, "ab")
-    assert [bar.get_height() for bar in ax.patches] == [5, 900, 2, 3]
-    assert ax.get_yscale() == "log"
-    assert "train: 905" in texts(ax)
 
 
 def test_saliency_is_orange_for_and_blue_against():

@@ -386,11 +386,6 @@ def test_a_stage_opened_by_hand_takes_a_model_that_is_there(run, capsys):
     assert recognizer.load_for(stage, "run").path == stage.path("model.tflite")
 
 
-def test_several_models_are_named_with_commas(run):
-    assert list(recognizer.load_all(f"mnist, {run},")) == ["mnist", str(run)]
-    assert recognizer.load_all(None) == recognizer.load_all(" ") == {}
-
-
 def test_what_training_began_from_is_loaded_again(run, tmp_path, capsys):
     labels = tmp_path / "labels.json"
     known = {"characters": list(DIGITS)}

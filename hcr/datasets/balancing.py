@@ -163,14 +163,6 @@ def plan(
     return Plan(everything, weights, strategy, data, tau if strategy == "logit_adjust" else 0.0)
 
 
-def plans(
-    labels: np.ndarray, *, writers: np.ndarray | None = None, **options: float
-) -> dict[str, Plan]:
-    """A plan for each of the `possible` strategies."""
-    names = possible(writers)
-    return {name: plan(labels, name, writers=writers, **options) for name in names}
-
-
 def possible(writers: np.ndarray | None) -> tuple[str, ...]:
     """The strategies that need no more than `writers`, as of `plan`."""
     unknown = writers is None or not (writers != "").any()

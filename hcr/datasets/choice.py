@@ -155,9 +155,11 @@ def read_corrections(path: Path, whole: Dataset) -> dict[int, str]:
         if len(answers) < len(rows) or not all(0 <= i < len(whole.train) for i in answers):
             raise ValueError("an index that is there twice, or not in the training split")
         for line, (row, due) in enumerate(zip(rows, _rows(whole, answers), strict=True), 2):
-            if row[:-1] != due or row[-1] not in ("", *whole.characters):
-                due = f"{','.join(due)} and a character or nothing"
-                raise ValueError(f"line {line} with {','.join(row)}, not {due}")
+            allowed = [*([each] for each in due), ["", *whole.characters]]
+            for name, value, those in zip(COLUMNS, row, allowed, strict=True):
+                if value not in those:
+                    rule = those[0] or "a character or nothing"
+                    raise ValueError(f"{name} {value!r:.40} in line {line}, not {rule}")
     return answers
 
 

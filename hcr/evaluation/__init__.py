@@ -7,19 +7,18 @@ sum to 1; `characters` names the classes. Intervals are of 95 %.
 from hcr import lazy
 
 _MODULES = {
-    "scores": "balanced_accuracy balanced_accuracy_interval balanced_difference by_class "
-    "compare_pairs confusion difference_interval divide ece evaluate holm interval_text "
-    "known_writers log_loss mcnemar mean_interval per_class percent predictor recalls score_table "
-    "seed_interval share_interval wilson",
+    "scores": "balanced_accuracy balanced_accuracy_interval balanced_difference by_class confusion "
+    "difference_interval divide ece evaluate holm interval_text known_writers log_loss mcnemar "
+    "mean_interval per_class percent predictor recalls score_table seed_interval share_interval "
+    "wilson",
     "confidence": "alternatives alternatives_threshold apply_temperature fit_temperature "
-    "rejection_threshold reliability risk_coverage score_alternatives",
+    "rejection_threshold reliability risk_coverage",
     "confusable": "confusable_groups score_groups swapped_labels warnings worst_confusions",
     "robustness": "corruption_scores corruption_summary drawing_intervals load_drawings "
     "score_drawings validation_drawings",
-    "label_audit": "check_framing check_orientation edge_directions "
-    "image_features near_duplicates nearest_neighbors neighbor_pairs sample_indices "
-    "suspected_labels ORIENTATIONS",
-    "comparison": "compare compare_runs differences find_runs on_validation save_predictions",
+    "label_audit": "check_framing check_orientation edge_directions image_features "
+    "nearest_neighbors neighbor_pairs sample_indices suspected_labels ORIENTATIONS",
+    "comparison": "compare compare_runs differences find_runs save_predictions",
 }
 _PLACES = {name: f"{module}:{name}" for module, names in _MODULES.items() for name in names.split()}
 __all__ = sorted(_PLACES)

@@ -19,10 +19,8 @@ import pandas as pd
 from hcr import runs
 from hcr.datasets import choice
 from hcr.datasets.files import read_npz
-from hcr.datasets.split import Dataset
 from hcr.errors import HcrError, ParameterError, RunError, nearest
 from hcr.evaluation.scores import balanced_difference, holm, mcnemar, seed_interval
-from hcr.recognizer import Recognizer
 from hcr.runs import files
 
 MOST = 12  # recipes of a group that are tested against each other, the first on validation
@@ -282,19 +280,6 @@ def compare_runs(folders: Mapping[str, Path]) -> Comparison:
         for run in recipe.runs + recipe.older
     ]
     return Comparison(pd.DataFrame(rows, columns=["group", *COLUMNS]), groups, problems)
-
-
-def on_validation(chosen: Mapping[str, Mapping[str, Any]]) -> tuple[Dataset, dict[str, np.ndarray]]:
-    """The data of runs, by name, and what each one's model predicts on validation, int (n,).
-
-    Raises `HcrError` where the data, or a run's model, are no longer there.
-    """
-    data = choice.choice_of(next(iter(chosen.values()))["path"]).load()
-    predict = {}
-    for name, run in chosen.items():
-        model = Recognizer.load(run["path"])
-        predict[name] = model.predict(data.validation.images).argmax(axis=1)
-    return data, predict
 
 
 def differences(

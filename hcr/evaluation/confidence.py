@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from hcr.evaluation import scores
 from hcr.evaluation.scores import BINS, check, confidences, divide, ece, log_loss, losses, wilson
 from hcr.recognizer.recognizer import apply_temperature
 
@@ -88,28 +87,6 @@ def alternatives(probabilities: np.ndarray, threshold: float) -> np.ndarray:
     sets = probabilities >= threshold
     sets[np.arange(len(sets)), probabilities.argmax(axis=1)] = True
     return sets
-
-
-def score_alternatives(
-    labels: ArrayLike,
-    probabilities: ArrayLike,
-    threshold: float,
-    seed: int = 0,
-    writers: ArrayLike | None = None,
-) -> pd.DataFrame:
-    """Rows coverage, the share of images whose label is an alternative, and mean_size.
-
-    Columns value, low, high; the intervals are over the writers where these are known.
-    """
-    labels, probabilities = check(labels, probabilities)
-    sets, writers = alternatives(probabilities, threshold), scores.known_writers(writers)
-    covered, sizes = sets[np.arange(len(labels)), labels], sets.sum(axis=1)
-    rows = {
-        "coverage": (covered.mean(), *scores.share_interval(covered, seed, writers)),
-        "mean_size": (sizes.mean(), *scores.mean_interval(sizes, seed, writers)),
-    }
-    frame = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"])
-    return frame.rename_axis("score")
 
 
 def risk_coverage(labels: ArrayLike, probabilities: ArrayLike) -> pd.DataFrame:

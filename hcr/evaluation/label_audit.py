@@ -24,10 +24,6 @@ SAMPLE = 20_000  # images that principal components are computed from
 CHUNK = 4096  # images at a time: what is computed of them stays below 100 MB
 BLUR = 1.0  # px: with it, lines that are a pixel apart are near each other
 BINS, CELL = 8, 4  # directions, and the side in pixels of the square that they are summed over
-# Of 20,000 images of emnist-subset and their nearest neighbors, the pairs below this are bare
-# strokes, 1, I and l; the first pair of any other character is at 0.17, by two people. A copy that
-# was saved with losses, or has noise of 10 levels on it, is below 0.1.
-NEAR = 0.15
 # The classifier behind the suspects: on a fifth of emnist-subset 88.9 % in 5 s; 15 neighbors
 # on pixels 84.0 % in 7 s, a layer of 512 89.1 % in 9 s. Of few images more epochs are taken.
 COMPONENTS, HIDDEN, BATCH, EPOCHS, MIN_STEPS = 150, 256, 256, 8, 400
@@ -133,25 +129,6 @@ def neighbor_pairs(neighbors: pd.DataFrame, characters: Sequence[str]) -> tuple[
         _, once = np.unique(np.sort(couples, axis=1), axis=0, return_index=True)
         shown.append(couples[np.sort(once)[:4]])
     return pd.DataFrame(rows, columns=["character", "other", "count", "n", "share"]), shown
-
-
-def near_duplicates(images: np.ndarray, neighbors: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Pairs of images that are nearly, but not wholly, the same, the nearest first.
-
-    5,000 images are compared with their neighbors pixel by pixel. Columns first < second
-    (indices), distance (over the images' length), differ (whether their labels do).
-    """
-    chosen = sample_indices(len(neighbors), 5000, seed)
-    couples = np.stack([chosen, neighbors["neighbor"].to_numpy()[chosen]], axis=1)
-    first, second = np.unique(np.sort(couples, axis=1), axis=0).T
-    a, b = images[first].astype(np.float64), images[second].astype(np.float64)
-    length = (a**2).sum(axis=(1, 2)) + (b**2).sum(axis=(1, 2))
-    distance = np.sqrt(2 * ((a - b) ** 2).sum(axis=(1, 2)) / np.maximum(length, 1))
-    labels = neighbors["label"].to_numpy()
-    frame = pd.DataFrame({"first": first, "second": second, "distance": distance})
-    frame["differ"] = labels[first] != labels[second]
-    frame = frame[(distance > 0) & (distance < NEAR)]
-    return frame.sort_values("distance", kind="stable", ignore_index=True)
 
 
 def suspected_labels(

@@ -5,7 +5,6 @@ they are resampled instead, because images by one hand are alike.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import combinations
 from math import isfinite, sqrt
 from typing import Any
 
@@ -285,15 +284,6 @@ def by_class(
         rows.append({"character": characters[label]} | recalls | test)
     order = {"key": np.abs, "ascending": False, "kind": "stable", "ignore_index": True}
     return pd.DataFrame(rows).sort_values("difference", **order)
-
-
-def compare_pairs(labels: ArrayLike, predictions: Mapping[str, ArrayLike]) -> pd.DataFrame:
-    """`mcnemar` for every two of several models, by name: first, second, its columns, p_holm."""
-    frame = pd.DataFrame(
-        {"first": one, "second": other, **mcnemar(labels, predictions[one], predictions[other])}
-        for one, other in combinations(predictions, 2)
-    )
-    return frame.assign(p_holm=holm(frame["p_value"]))
 
 
 def holm(p_values: pd.Series) -> pd.Series:

@@ -247,10 +247,8 @@ def _block(x: Tensor, filters: int) -> Tensor:
 def _as_pytorch(fan_in: int) -> dict[str, initializers.Initializer]:
     """PyTorch's initial weights and biases: uniform within 1 / sqrt(fan_in) of 0."""
     limit = fan_in**-0.5
-    return {
-        "kernel_initializer": initializers.RandomUniform(-limit, limit),
-        "bias_initializer": initializers.RandomUniform(-limit, limit),
-    }
+    names = "kernel_initializer", "bias_initializer"
+    return {name: initializers.RandomUniform(-limit, limit) for name in names}
 
 
 def patch_below(

@@ -8,7 +8,7 @@ import sys
 import threading
 import tomllib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -121,28 +121,26 @@ def _dispatch(options: argparse.Namespace) -> int:
     return code
 
 
-def _members(options: argparse.Namespace, plans: list[Any]) -> list[Any]:
-    """The runs that have an index; those that confirm a sweep, too, once its others have ended."""
+def _members(options: argparse.Namespace, plans: list[Any]) -> Iterator[Any]:
+    """The runs that have an index; then those that confirm a sweep, once its others have ended."""
     members, ended = [plan for plan in plans if not plan.kind], ("done", "partial", "failed")
+    yield from members
     if any(plan.sweep for plan in plans) and all(
         runs.read(plan.folder).get("status") in ended for plan in members
     ):
-        members += [plan for plan in _plans(options, after=True) if not plan.kind]
-    return members
+        yield from (plan for plan in _plans(options, after=True) if not plan.kind)
 
 
 def _indexed(options: argparse.Namespace, plans: list[Any]) -> Any:
     """The plan of an index, for a process that is one of many, or by `name:` and its name."""
     from hcr.pipeline import jobs
 
-    for static in (True, False):
-        members = [plan for plan in plans if not plan.kind] if static else _members(options, plans)
-        known = {f"name:{plan.name}": plan for plan in members}
-        known |= {str(i): plan for i, plan in enumerate(members)}
-        if options.run_index in known:
+    i = -1
+    for i, plan in enumerate(_members(options, plans)):
+        if options.run_index in (str(i), f"name:{plan.name}"):
             jobs.follow()
-            return replace(known[options.run_index], apart=True)
-    rule = f"--run-index must be 0 to {len(members) - 1}, as --list-runs prints them"
+            return replace(plan, apart=True)
+    rule = f"--run-index must be 0 to {i}, as --list-runs prints them"
     raise ParameterError(f"{rule}. Received: {options.run_index}.")
 
 

@@ -221,7 +221,11 @@ class Resolver:
             holders = [each for each in stages if key in self.known[each]] or stages
             places = dict.fromkeys(self._today(each, key, value, where) for each in holders)
             if places.keys() == {None}:
-                raise ParameterError(self._unknown(stage, key, where))
+                owners = [other for other, cell in self.known.items() if key in cell]
+                names = {x for name in self.known for x in self.known[name] if name in stages}
+                hint = f" It belongs to {' and '.join(owners)}." if owners else nearest(key, names)
+                hint = " It is set by the line `run:` or by --run NAME." if key == RUN else hint
+                raise ParameterError(f"unknown parameter {key!r} ({where}).{hint}")
             for place in places.keys() - {None, ()}:
                 self._put(*place, value, where)
 
@@ -261,15 +265,6 @@ class Resolver:
                 del values[name]
             value = values
         self.resolved[stage][head] = value
-
-    def _unknown(self, stage: str, key: str, where: str) -> str:
-        """The error of a key that nothing holds."""
-        if key == RUN:
-            return f"{RUN} is set by the params file's line `{RUN}:` or with --run NAME ({where})."
-        holders = [other for other, cell in self.known.items() if key in cell]
-        names = {x for name in self.known for x in self.known[name] if stage in (name, SHARED)}
-        hint = f" It belongs to {' and '.join(holders)}." if holders else nearest(key, names)
-        return f"unknown parameter {key!r} ({where}).{hint}"
 
 
 def _typed(text: Text, parameter: Parameter, where: str) -> Any:
@@ -311,9 +306,8 @@ def _read(path: Path) -> dict[str, Any]:
     except ParameterError as error:
         raise ParameterError(f"{place}, {error}") from error
     if not isinstance(values, dict):
-        raise ParameterError(
-            f"{place} must be a mapping, with lines as `run: my_run`. Received: {shown(values)}."
-        )
+        rule = f"{place} must be a mapping, with lines as `run: my_run`"
+        raise ParameterError(f"{rule}. Received: {shown(values)}.")
     return values
 
 

@@ -42,7 +42,7 @@ def points(
             rule = "grid must name STAGE.key, as 03_train.learning_rate"
             raise ParameterError(f"{place}: {rule}. Received: {shown(name)}.")
         if not (_is_range(axis) if sample and isinstance(axis, dict) else _is_list(axis)):
-            rule = f"{name} must be a list of different values, or with sample {RANGE}"
+            rule = f"{name} must list different values, or with sample be {RANGE}, low below high"
             raise ParameterError(f"{rule}. Received: {shown(axis)} ({place}, grid).")
     number = sample or sum(math.prod(map(len, axes.values())) for axes in grids)
     if number * seeds > MOST and not yes:

@@ -46,7 +46,8 @@ def ink_by_class(table: pd.DataFrame) -> Figure:
     """Ink, line width, slant, width and height by class: a row a class, a panel a measure.
 
     The dot is the class's median, its thick line holds half of the class's images, its thin line
-    90 %; a dashed line shows the median class. `table` is `hcr.preprocessing.ink.by_class`'s.
+    90 %; a dashed line shows the median class. `table` has a row a class: character, and of each
+    measure the columns `ink`, its median, and `ink 5 %`, 25, 75 and 95.
     """
     rows, characters = np.arange(len(table)), list(table["character"])
     figure = look.canvas(1.1 + 0.165 * max(len(rows), 8), look.class_width(characters))
@@ -74,8 +75,8 @@ def ink_by_class(table: pd.DataFrame) -> Figure:
 def ink_boxes(coverage: np.ndarray, frame: pd.DataFrame) -> Figure:
     """Where the ink lies: how often a pixel is in its bounding box, and the centers of mass.
 
-    A cross marks the image's middle, the dashed square MNIST's box of 20 pixels. `coverage` and
-    `frame` are as `box_coverage` and `measure` of `hcr.preprocessing.ink` give them.
+    A cross marks the image's middle, the dashed square MNIST's box of 20 pixels. `coverage`,
+    (28, 28) shares, and `frame`, as `hcr.preprocessing.ink.measure` gives it.
     """
     middle = (coverage.shape[0] - 1) / 2
     centers = frame[["x", "y"]].dropna().to_numpy(float)

@@ -10,8 +10,6 @@
   mass, in pixels from the image's upper left pixel.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
@@ -42,21 +40,6 @@ def measure(images: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(values, columns=list(COLUMNS))
 
 
-def by_class(frame: pd.DataFrame, labels: np.ndarray, characters: Sequence[str]) -> pd.DataFrame:
-    """One row a class: `character`, `n`, and medians and percentiles of its ink statistics.
-
-    `frame` is as `measure` gives it. For each column in `BY_CLASS` the median stands under its
-    name, beside `<name> 5 %`, `25 %`, `75 %`, `95 %`; NaN for a class without ink.
-    """
-    groups = frame.groupby(np.asarray(labels))[list(BY_CLASS)]
-    n = len(characters)
-    table = {"character": list(characters), "n": np.bincount(labels, minlength=n)}
-    percentiles = {"": 0.5, " 5 %": 0.05, " 25 %": 0.25, " 75 %": 0.75, " 95 %": 0.95}
-    spans = {end: groups.quantile(q).reindex(range(n)) for end, q in percentiles.items()}
-    table |= {f"{name}{end}": spans[end][name].to_numpy() for name in BY_CLASS for end in spans}
-    return pd.DataFrame(table)
-
-
 def measure_framing(images: np.ndarray) -> Framing:
     """The framing of images, uint8 (n, 28, 28), as measured on `SAMPLE` of them.
 
@@ -75,38 +58,6 @@ def measure_framing(images: np.ndarray) -> Framing:
     side = float(np.clip(size.max(axis=1).median(), 4, SIDE))
     known = (one for one in FRAMINGS.values() if one.centering == centering)
     return next((one for one in known if abs(one.side - side) <= 1), Framing(side, centering))
-
-
-def mean_and_spread(
-    images: np.ndarray, labels: np.ndarray, n_classes: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Each class's mean image, and the standard deviation of each of its pixels.
-
-    Images without ink are left out: they would only make a class's mean paler. Returns two float64
-    arrays of shape (n_classes, height, width), NaN for a class without ink.
-    """
-    means, spreads = np.full((2, n_classes, *images.shape[1:]), np.nan)
-    inked = images.any(axis=(1, 2))
-    for label in range(n_classes):
-        members = images[(labels == label) & inked]
-        if len(members):
-            means[label] = members.mean(axis=0)
-            # In integers, so that nothing is rounded.
-            squares = np.einsum("nij,nij->ij", members, members, dtype=np.int64)
-            spreads[label] = np.sqrt(np.maximum(squares / len(members) - means[label] ** 2, 0))
-    return means, spreads
-
-
-def box_coverage(frame: pd.DataFrame, shape: tuple[int, int] = (28, 28)) -> np.ndarray:
-    """How often each pixel lies within the box around the ink: shares, float64 of `shape`.
-
-    `frame` is as `measure` gives it. Images without ink are left out; without any other it is 0.
-    """
-    boxes = frame[["left", "top", "width", "height"]].dropna().to_numpy()
-    left, top, width, height = boxes.T[..., None]
-    y, x = map(np.arange, shape)
-    rows, columns = (y >= top) & (y < top + height), (x >= left) & (x < left + width)
-    return rows.T.astype(float) @ columns / max(len(boxes), 1)
 
 
 def _measured(part: np.ndarray, basis: np.ndarray) -> np.ndarray:

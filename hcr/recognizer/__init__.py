@@ -7,12 +7,5 @@ one character, `recognize_page` for rows of them, `predict` for many images.
 
 # ruff: noqa: F401
 from hcr.recognizer.page import PageCharacter, draw_page
-from hcr.recognizer.recognizer import (
-    Recognition,
-    Recognizer,
-    choices,
-    load_all,
-    load_for,
-    load_start,
-)
+from hcr.recognizer.recognizer import Recognition, Recognizer, choices, load_for, load_start
 from hcr.recognizer.sources import PRETRAINED, About, about, inherited, keras_files, located, named

@@ -17,7 +17,7 @@ from hcr.preprocessing import EMNIST, Framing
 from hcr.preprocessing.labels import BYCLASS, subset
 from hcr.recognizer import familiar, page, sources
 from hcr.recognizer.network import Network
-from hcr.recognizer.sources import PRETRAINED, About, Scaling, located, named
+from hcr.recognizer.sources import PRETRAINED, About, Scaling, located
 
 Ranked = list[tuple[str, float]]  # characters with their probabilities, best first
 
@@ -294,12 +294,6 @@ def load_for(run: runs.Run, model: str, *options: str | None) -> Recognizer:
     kind = "pretrained model" if model in PRETRAINED else "model"
     print(f"Predictions by the {kind} {model}, {len(recognizer.labels)} classes.")
     return recognizer
-
-
-def load_all(text: str | None) -> dict[str, Recognizer]:
-    """The models that `text` names, with commas between, by these names."""
-    names = named(text) if text and text.strip() else []
-    return {name: Recognizer.load(located(name)) for name in names}
 
 
 def load_start(labels: Path | str) -> Recognizer | None:

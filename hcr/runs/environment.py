@@ -63,10 +63,8 @@ def drawings_folder() -> Path:
     usual = platformdirs.user_data_path("hcr", appauthor=False)
     folder = placed(os.environ.get(DRAWINGS_VARIABLE) or usual)
     if folder.is_relative_to(outputs_folder()):
-        raise ParameterError(
-            f"{DRAWINGS_VARIABLE} must name a folder outside that of the runs, {outputs_folder()}, "
-            f"so that deleting runs loses no drawing. Received: {folder}. Choose another."
-        )
+        rule = f"{DRAWINGS_VARIABLE} must be outside {outputs_folder()}, where runs are deleted"
+        raise ParameterError(f"{rule}. Received: {folder}. Choose another.")
     return folder
 
 
