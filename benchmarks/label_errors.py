@@ -25,7 +25,7 @@ from sklearn.preprocessing import FunctionTransformer
 from threadpoolctl import threadpool_limits
 
 from hcr import evaluation, runs
-from hcr.datasets.choice import CORRECTIONS, DataChoice, write_corrections
+from hcr.datasets.choice import CORRECTIONS, DataChoice, whole_data, write_corrections
 from hcr.datasets.split import Dataset
 
 CERTAIN, LIMIT = 0.9, 40_000
@@ -35,7 +35,7 @@ def main(n_seeds: int) -> None:
     """Find them, train with and without them, compare."""
     path = runs.outputs() / "label_errors" / CORRECTIONS
     if not path.is_file():
-        data = DataChoice("emnist-subset").whole()
+        data = whole_data(DataChoice("emnist-subset"))
         train, n_classes = data.train, len(data.characters)
         suspects = evaluation.suspected_labels(train.images, train.labels, n_classes)
         # The score is (1 + the label's probability - the suggestion's) / 2.

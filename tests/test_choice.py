@@ -53,7 +53,7 @@ def test_labels_are_corrected_after_the_images_were_chosen(tmp_path):
     # Of the first three one is kept, one left out, one changed; the first of all is not among them.
     old, changed = str(plain.train.labels[0]), str((plain.train.labels[2] + 1) % 10)
     new = dict(zip(plain.indices.tolist(), (old, "", changed), strict=False)) | {0: ""}
-    choice.write_corrections(path, chosen.whole(), new)
+    choice.write_corrections(path, choice.whole_data(chosen), new)
     data, before = choice.resolve(corrected, tmp_path), plain.train.take(np.delete(range(300), 1))
     assert (data.train.images == before.images).all()
     assert ((data.train.labels - before.labels) % 10).tolist() == [0, 1] + [0] * 297
@@ -65,27 +65,27 @@ def test_labels_are_corrected_after_the_images_were_chosen(tmp_path):
     assert json.loads((tmp_path / "data.json").read_text())["data"]["changed"] == counts
     # Another answer in the file is another choice. Without corrections all is recorded as before.
     assert choice.is_resolved(corrected, tmp_path)
-    choice.write_corrections(path, chosen.whole(), {0: ""})
+    choice.write_corrections(path, choice.whole_data(chosen), {0: ""})
     assert not choice.is_resolved(corrected, tmp_path)
     assert "relabel" not in chosen.state()["choice"]
 
 
 def test_wrong_corrections_write_nothing(tmp_path):
     path = tmp_path / "labels.csv"
-    choice.write_corrections(path, DataChoice().whole(), {0: "", 1: ""})
+    choice.write_corrections(path, choice.whole_data(DataChoice()), {0: "", 1: ""})
     head, first, second = path.read_text().splitlines()
     digest, _, image, old, _ = first.split(",")
     for line, word in (
-        (f"{'0' * 16},0,{image},{old},", "line 3"),
-        (f"{digest},5,{image},{old},", "line 3"),  # as the index of another split would be
-        (f"{digest},0,{image},{(int(old) + 1) % 10},", "line 3"),
+        (f"{'0' * 16},0,{image},{old},", "digest.*line 3"),
+        (f"{digest},5,{image},{old},", "hash.*line 3"),  # as the index of another split would be
+        (f"{digest},0,{image},{(int(old) + 1) % 10},", "old.*line 3"),
         (f"{digest},3500,{image},{old},", "index"),
         (second, "twice"),
         (f"{digest},0,{image},{old},A", "a character"),
         (f"{digest},0,{image},{old}", "columns"),
     ):
         path.write_text("\n".join((head, second, line)))
-        with pytest.raises(DataError, match=f"labels.csv.*{word}"):
+        with pytest.raises(ParameterError, match=f"labels.csv.*{word}"):
             choice.resolve(DataChoice(relabel=str(path)), tmp_path / "run")
     with pytest.raises(ParameterError, match="relabel"):
         choice.resolve(DataChoice(relabel="nowhere.csv"), tmp_path / "run")

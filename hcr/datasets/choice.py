@@ -4,7 +4,7 @@
 does the same, with the defaults below.
 
 Label corrections are a CSV, `digest,index,hash,old,new`, with a row a training image: the first 16
-digits of the digest of `DataChoice.whole` and of the image's SHA-256, the index there, the old
+digits of the digest of `whole_data` and of the image's SHA-256, the index there, the old
 character, and the new one: the old where the label stays, none where the image is left out.
 """
 
@@ -12,6 +12,7 @@ import csv
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,11 @@ class DataChoice:
         return {"path": self.path, "orientation": self.orientation}
 
     def check(self) -> None:
-        """Raise `ParameterError` where the options do not go with the dataset; reads no image."""
+        """Raise `ParameterError` where the options do not go with the dataset, or `relabel`."""
         try:
             characters = datasets.info(self.dataset, **self.source).characters
-            self.corrections()
+            for path in self.corrections():
+                read_corrections(path, whole_data(self))
         except DataError as error:
             raise ParameterError(str(error)) from error
         profiles.check(characters, self.class_profile)
@@ -62,13 +64,8 @@ class DataChoice:
         del options["relabel"]
         data = datasets.load(options.pop("dataset"), **options)
         for path in self.corrections():
-            _correct(data, read_corrections(path, self.whole()))
+            _correct(data, read_corrections(path, whole_data(self)))
         return data
-
-    def whole(self) -> Dataset:
-        """The dataset before an option cuts or changes its training split."""
-        options = {"limit": None, "imbalance_factor": 1.0, "class_profile": "none"}
-        return replace(self, **options, relabel=None).load()
 
     def state(self) -> dict[str, Any]:
         """What the images follow from: this choice, the content of its files, and the code."""
@@ -85,6 +82,13 @@ class DataChoice:
             rule = f"relabel must name label corrections, such as outputs/lab/{CORRECTIONS}"
             raise DataError(f"{rule}. Received: no file {self.relabel}. 01_eda makes one by hand.")
         return found[:1]
+
+
+@lru_cache(maxsize=1)
+def whole_data(choice: DataChoice) -> Dataset:
+    """The dataset before an option cuts or changes its training split."""
+    options = {"limit": None, "imbalance_factor": 1.0, "class_profile": "none"}
+    return replace(choice, **options, relabel=None).load()
 
 
 def is_resolved(choice: DataChoice, folder: Path) -> bool:

@@ -14,8 +14,7 @@ from matplotlib.axes import Axes
 from PIL import Image, ImageOps
 
 from hcr import plots, reports
-from hcr.datasets import Dataset, Split
-from hcr.datasets.choice import CORRECTIONS, choice_of, read_corrections, write_corrections
+from hcr.datasets import Dataset, Split, choice
 from hcr.errors import DataError
 from hcr.preprocessing import EMNIST, SIDE, Framing, from_strokes, read_ink
 from hcr.preprocessing.synthesis import place_on_pad
@@ -179,8 +178,8 @@ def correct(run: Run, data: Dataset, frame: pd.DataFrame) -> widgets.HBox:
     `frame` is as in `suspects`. An answer is saved at once, in `labels.csv` in the run's folder.
     What has one there, or in the file that `relabel` names, is seen again only by who goes back.
     """
-    choice, path, at, n = choice_of(run.source or run.folder), run.path(CORRECTIONS), 0, len(frame)
-    whole, asked = choice.whole(), frame["index"].to_numpy()
+    chosen, path = choice.choice_of(run.source or run.folder), run.path(choice.CORRECTIONS)
+    whole, asked, at, n = choice.whole_data(chosen), frame["index"].to_numpy(), 0, len(frame)
     asked = [*(asked if data.indices is None else data.indices[asked]).tolist(), None]
     labels = [*np.array(data.characters)[whole.train.labels[asked[:n]]], ""]
     others, images = [*frame["suggested"], ""], [*whole.train.images[asked[:n]], np.zeros((28, 28))]
@@ -191,12 +190,12 @@ def correct(run: Run, data: Dataset, frame: pd.DataFrame) -> widgets.HBox:
         nonlocal at
         trouble.clear_output()
         with trouble:  # what goes wrong is shown, and nothing is written
-            places = [place for place in (*choice.corrections(), path) if place.is_file()]
-            kept = [read_corrections(place, whole) for place in places]
+            places = [place for place in (*chosen.corrections(), path) if place.is_file()]
+            kept = [choice.read_corrections(place, whole) for place in places]
             answers = {index: each[index] for each in kept for index in each}
             if new is not None and at < n:
                 answers[asked[at]] = new
-                write_corrections(path, whole, answers)
+                choice.write_corrections(path, whole, answers)
             left = [i for i, index in enumerate(asked) if index not in answers]  # the end, too
             at = max(at - 1, 0) if back else min(i for i in left if i >= at)
             question = f"{labels[at]}, or rather {others[at]}?" if at < n else "No more suspects"
