@@ -9,9 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
+import numpy as np
+import pandas as pd
 import pytest
 from browser import find_chromium, launched
 
+from hcr import evaluation
 from hcr.recognizer import PRETRAINED
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -188,3 +192,12 @@ def one_line(error: pytest.ExceptionInfo, *words: object) -> None:
     assert "\n" not in text
     assert len(text) < 700
     assert all(str(word) in text for word in words), text
+
+
+def run_cells(stage, word, **space):
+    """The variables, once the cells of a notebook that hold `word` ran with those in `space`."""
+    cells = nbformat.read(PROJECT / "notebooks" / f"{stage}.ipynb", as_version=4).cells
+    space |= {"np": np, "pd": pd, "evaluation": evaluation, "seed": 0}
+    for cell in (each for each in cells if each.cell_type == "code" and word in each.source):
+        exec(cell.source, space)
+    return space

@@ -91,7 +91,7 @@ def test_p_values_are_corrected_by_holms_method():
     np.testing.assert_allclose(evaluation.holm(pd.Series(p_values)).sort_index(), expected)
 
 
-def test_the_difference_by_class_and_balanced_is_that_of_the_recalls():
+def test_the_balanced_difference_is_that_of_the_recalls():
     labels = np.repeat([0, 1], [300, 60])
     first, second = labels.copy(), labels.copy()
     first[:30], second[300:330] = 1, 0  # the first lacks a tenth of 0, the second half of 1
@@ -102,10 +102,6 @@ def test_the_difference_by_class_and_balanced_is_that_of_the_recalls():
     assert found["balanced_low"] == pytest.approx(0.2 - half, abs=0.01)
     assert found["balanced_p"] < 0.001
     assert evaluation.balanced_difference(labels, first, first)["balanced_p"] == 1
-    frame = evaluation.by_class(labels, first, second, "ab")
-    assert frame["character"].tolist() == ["b", "a"]
-    assert frame["difference"].tolist() == pytest.approx([0.5, -0.1])
-    assert frame[["first", "second"]].to_numpy().ravel() == pytest.approx([1, 0.5, 0.9, 1])
 
 
 def test_a_row_says_what_a_run_is(outputs):

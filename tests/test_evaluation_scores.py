@@ -1,9 +1,12 @@
 """Scores and intervals beside scikit-learn, SciPy and statsmodels, on degenerate input, too."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from conftest import run_cells
 from scipy import optimize, stats
 from sklearn import metrics as oracle
 from sklearn.calibration import calibration_curve
@@ -238,12 +241,13 @@ def test_the_gap_of_two_splits_has_newcombes_interval():
     for name, seed in (("train", 0), ("test", 1)):
         labels, probabilities = random_predictions(seed, 400)
         parts[name] = labels, probabilities, None
-    table = evaluation.score_table(parts).set_index("name")
+    table = evaluation.score_table(parts)
+    space = {"table": table, "out": None, "reports": SimpleNamespace(table=lambda *_, **__: None)}
+    table = run_cells("04_evaluate", "Newcombe", **space)["table"].set_index("name")
     assert table["n"].tolist() == [400, 400]
-    low, high = evaluation.difference_interval(table, table.loc["test"])
     right = (table["accuracy"] * 400).round().astype(int)
     expected = confint_proportions_2indep(right["train"], 400, right["test"], 400, method="newcomb")
-    assert (low["train"], high["train"]) == pytest.approx(expected, abs=1e-9)
+    assert table.loc["train", ["gap_low", "gap_high"]].tolist() == pytest.approx(expected, abs=1e-9)
     expected = evaluation.evaluate(*parts["test"][:2])
     assert table.at["test", "log_loss_high"] == expected.at["log_loss", "high"]
 

@@ -357,6 +357,7 @@ def _read(name: str, folder: Path) -> dict[str, Any]:
     numbers |= {"seconds": trained.get("training_seconds"), "latency": latency}
     for score, key in SCORES.items():
         numbers |= {f"{score}{end}": scores.get(f"{key}{end}") for end in ("", "_low", "_high")}
+    names = data.get("characters") or ""
     history, counts = folder / "history.csv", data.get("counts") or {}
     caveat = f" ({data['caveat']})" if data.get("caveat") else ""
     finished = str(record.get("finished") or "")
@@ -370,6 +371,7 @@ def _read(name: str, folder: Path) -> dict[str, Any]:
         "network": str(edited.get("model", training.get("model"))),
         "builds_on": ", ".join(dict.fromkeys(filter(None, parents))),
         "data_facts": data,
+        "characters": names.split() if " " in names else [*names],
         "data": f"{data.get('name') or 'unknown'}{caveat}",
         "title": f"{data.get('title') or data.get('name') or 'unknown data'}{caveat}",
         "test_digest": digest,

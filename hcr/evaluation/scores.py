@@ -181,16 +181,6 @@ def balanced_accuracy_interval(
     return _ends(np.nanmean(divide(sums, n), axis=1), writers)
 
 
-def difference_interval(first: Any, second: Any) -> tuple[Any, Any]:
-    """The interval of the difference of two accuracies, rows of `score_table`, of other images.
-
-    R. G. Newcombe (1998), Statistics in Medicine 17, 873-890, method 10.
-    """
-    ends = [f"accuracy{end}" for end in ("", "_low", "_high")]
-    (a, a_low, a_high), (b, b_low, b_high) = ([x[end] for end in ends] for x in (first, second))
-    return a - b - np.hypot(a - a_low, b_high - b), a - b + np.hypot(a_high - a, b - b_low)
-
-
 def seed_interval(
     values: np.ndarray, labels: np.ndarray, weights: np.ndarray, scale: tuple[float, float]
 ) -> tuple[float, float, float]:
@@ -267,23 +257,6 @@ def balanced_difference(
     p_value = min(1.0, 2 * (tail + 1) / (DRAWS + 1))
     row = {"balanced": float(value), "balanced_low": float(low), "balanced_high": float(high)}
     return row | {"balanced_p": float(p_value)}
-
-
-def by_class(
-    labels: np.ndarray, first: np.ndarray, second: np.ndarray, characters: Sequence[str]
-) -> pd.DataFrame:
-    """A row a class that has images, int (n,), of two models, those that differ most first.
-
-    Columns: character, the recalls first and second, and `mcnemar`'s.
-    """
-    rows = []
-    for label in np.unique(labels):
-        mine = labels == label
-        recalls = {"first": (first[mine] == label).mean(), "second": (second[mine] == label).mean()}
-        test = mcnemar(labels[mine], first[mine], second[mine])
-        rows.append({"character": characters[label]} | recalls | test)
-    order = {"key": np.abs, "ascending": False, "kind": "stable", "ignore_index": True}
-    return pd.DataFrame(rows).sort_values("difference", **order)
 
 
 def holm(p_values: pd.Series) -> pd.Series:
