@@ -8,8 +8,8 @@ from hcr import lazy
 
 _MODULES = {
     "scores": "balanced_accuracy balanced_accuracy_interval balanced_difference confusion divide "
-    "ece evaluate holm interval_text known_writers log_loss mcnemar mean_interval per_class percent "
-    "predictor recalls score_table seed_interval share_interval wilson",
+    "ece evaluate holm interval_text known_writers log_loss mcnemar mean_interval per_class "
+    "percent predictor recalls score_table seed_interval share_interval wilson",
     "confidence": "alternatives alternatives_threshold apply_temperature fit_temperature "
     "rejection_threshold reliability risk_coverage",
     "confusable": "confusable_groups score_groups swapped_labels warnings worst_confusions",
