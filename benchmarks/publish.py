@@ -152,8 +152,8 @@ def _described(group: Any, comparison: Any, suite: str) -> list[str]:
     text = (
         f"{group.title}: n = {n:,} test images, opened {group.ranking['openings'].sum()} times; "
         f"ranked by class-balanced accuracy on {chosen_on:,} validation images; 95 % intervals; "
-        f"{pairs} (McNemar, Holm). Made by `{commands}` on {machines}, {dates}, commit {commits}. "
-        f"The runs: `docs/results/{suite}/`."
+        f"{pairs} (class-balanced, paired bootstrap, Holm). Made by `{commands}` on {machines}, "
+        f"{dates}, commit {commits}. The runs: `docs/results/{suite}/`."
     )
     return ["\n".join(lines), text]
 

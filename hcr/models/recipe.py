@@ -23,7 +23,9 @@ class Levers:
     clipnorm: float | None = None  # (0..] longest gradient of one array of weights; null: any
     plateau_patience: int = 2  # [0..1000] epochs without a lower loss that plateau waits for
     plateau_factor: float = 0.1  # (0..1) what plateau then multiplies the learning rate by
-    patience: int | None = None  # [1..1000] early stopping after so many epochs; null: never
+    patience: int | None = (
+        None  # [1..1000] stop after so many epochs that are no better; null: never
+    )
     teacher: str | None = None  # trained models, separated by commas, to distill from
     distillation_weight: float = 0.5  # (0..1) share of the teacher in the loss
     keep: str = "best"  # [hcr.models.recipe.KEEPS] the epoch whose weights are kept
@@ -62,6 +64,8 @@ class Recipe(Levers):
             raise ParameterError(f"momentum must go with sgd. Received: {self.optimizer}. Drop it.")
         if self.optimizer == "adamw" and not self.weight_decay:
             raise ParameterError("adamw must have a weight_decay. Received: 0. Set one, as 0.05.")
+        if self.patience and self.keep == "last":
+            raise ParameterError("patience must go with keep=best. Received: keep=last. Drop one.")
         if self.refit and (self.patience or self.schedule == "plateau"):
             rule = "refit must go without patience and plateau, which need validation"
             raise ParameterError(f"{rule}. Received: one of them. Drop it.")

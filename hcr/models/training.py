@@ -160,6 +160,8 @@ def train(
             else:
                 text = f"epoch {epoch}/{recipe.epochs}{_line(row)}"
                 print(f"{text}  ({row['epoch_seconds']:.1f} s)", flush=True)
+            if trainer.stop_training:  # as a callback wishes
+                break
     except KeyboardInterrupt:
         if path is None:
             raise

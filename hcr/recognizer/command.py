@@ -23,7 +23,7 @@ LABELED = "a folder of folders that are named by their character, or a CSV of pi
 
 def main(arguments: list[str] | None = None) -> int:
     """Recognize; the exit code."""
-    about = "What characters pictures show: scans, photos or cut-outs, of one each."
+    about = "Recognize pictures of one character each: scans, photos or cut-outs."
     codes = "Exit codes: 0 done, 1 a picture or the model cannot be read, 2 wrong arguments."
     parser = argparse.ArgumentParser("python -m hcr recognize", description=about, epilog=codes)
     add = parser.add_argument
@@ -31,14 +31,14 @@ def main(arguments: list[str] | None = None) -> int:
     add("pictures", nargs="*", metavar="PICTURE", type=Path, help=text)
     text = f"a pretrained model's name, a run's folder or a file; default: {next(iter(PRETRAINED))}"
     add("--model", help=text)
-    add("--labels", metavar="CHARACTERS", help="of a file: those in the order of its outputs")
-    add("--scaling", metavar="NUMBERS", help="of a file: those for ground and ink, such as 0..1")
-    add("--framing", metavar="NAME", help="of a file: emnist or mnist, as its training images")
+    add("--labels", metavar="CHARACTERS", help="of a model file: in the order of its outputs")
+    add("--scaling", metavar="NUMBERS", help="of a model file: its background and ink, as 0..1")
+    add("--framing", metavar="NAME", help="of a model file: emnist or mnist, as its images")
     add("--only", metavar="CHARACTERS", help="the possible ones, or digits, letters, capitals")
     add("--page", action="store_true", help="a picture shows lines of separate characters")
     text = "with --page: the .png for the picture with boxes and answers, or a folder of such"
     add("--boxes", metavar="OUT", type=Path, help=text)
-    add("--top", metavar="K", type=int, help="the K likeliest; default: the best, in JSON five")
+    add("--top", metavar="K", type=int, help="print the K likeliest (default: 1, with --json 5)")
     add("--json", action="store_true", help="a line of JSON for each picture")
     add("--expect", metavar="LABELS", type=Path, help=f"print the accuracy; {LABELED}")
     options = parser.parse_args(arguments)
