@@ -32,6 +32,9 @@ def net(n_classes):
 
 heard = []
 
+def stop():
+    return [callbacks.EarlyStopping(mode="max")]  # of the loss, which falls
+
 def watch():
     told = {"on_train_end": lambda logs: heard.append("end")}
     told["on_epoch_end"] = lambda epoch, logs: heard.append(epoch)
@@ -268,6 +271,7 @@ def test_a_callback_hears_each_epoch_once_also_of_a_resumed_training(tmp_path, o
     events = [event for path in files for event in summary_iterator(str(path))]
     told = [(event.step, each.tag) for event in events for each in event.summary.value]
     assert [step for step, tag in told if tag == "val_loss"] == [0, 1, 2]
+    assert len(trained.train(**{**how, "callbacks": f"{own.stem}:stop"}).history) == 2
     with pytest.raises(ModelError, match="list"):
         trained.train(**{**how, "callbacks": "hcr.runs:now"})
 

@@ -69,12 +69,6 @@ def test_a_file_of_too_many_bytes_is_not_opened(tmp_path, monkeypatch):
             read_picture(file)
 
 
-def test_pixels_are_counted_by_who_asks():
-    assert read_picture(malformed.FILES[0], most_pixels=3000).shape == (50, 60, 3)
-    with pytest.raises(TooLargeError, match="60 x 50"):
-        read_picture(malformed.FILES[0], most_pixels=2999)
-
-
 @pytest.mark.parametrize("form", ["MPO", "GIF", "TIFF"])
 def test_of_several_frames_the_first_is_taken(form):
     dark, light = Image.new("RGB", (30, 20), "black"), Image.new("RGB", (30, 20), "white")
