@@ -23,9 +23,7 @@ class Levers:
     clipnorm: float | None = None  # (0..] longest gradient of one array of weights; null: any
     plateau_patience: int = 2  # [0..1000] epochs without a lower loss that plateau waits for
     plateau_factor: float = 0.1  # (0..1) what plateau then multiplies the learning rate by
-    patience: int | None = (
-        None  # [1..1000] stop after so many epochs without a gain; null: never
-    )
+    patience: int | None = None  # [1..1000] stop after so many epochs without a gain; null: never
     teacher: str | None = None  # trained models, separated by commas, to distill from
     distillation_weight: float = 0.5  # (0..1) share of the teacher in the loss
     keep: str = "best"  # [hcr.models.recipe.KEEPS] the epoch whose weights are kept
