@@ -104,7 +104,6 @@ MUTANTS = [
     ("intervals", "center = (k + z2 / 2) / (n + z2)", "center = divide(k, n)"),
     ("intervals", "tail = stats.norm.cdf(", "stats.norm.cdf("),
     ("intervals", "factor = stats.t.ppf(0.975, freedom)", "factor = stats.norm.ppf(0.975)"),
-    ("intervals", "np.hypot(a - a_low, b_high - b)", "np.hypot(a - a_low, b - b_low)"),
     ("intervals", "if len(names) > 1 and \"\" not in names else", "if len(names) > 1 else"),
     ("intervals", "_ends(draws - draws.mean() + error, writers)", "_ends(draws, writers)"),
     ("mcnemar", "binomtest(one, one + other).pvalue", "binomtest(min(one, other), one + other, alternative=\"less\").pvalue"),

@@ -12,7 +12,7 @@ All three stand side by side in one sitting; other work on the machine falsifies
 
 Two quiet cores of an AMD EPYC without bfloat16, November 2026, `--seeds 1 --epochs 1 -p
 shared.limit=500` (4 runs): commands 254 s, a sweep 152 s (1.67 times faster), with `--jobs 2` 109 s
-(1.39 times), metrics of all 4 equal, and `--jobs 2` verified again. The 12 runs take 25 min there.
+(1.39 times), metrics of all 4 equal, and `--jobs 2` verified again.
 """
 
 import argparse

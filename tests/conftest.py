@@ -5,9 +5,11 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import nbformat
 import numpy as np
@@ -186,8 +188,11 @@ def run(tmp_path) -> Path:
     return folder
 
 
-def one_line(error: pytest.ExceptionInfo, *words: object) -> None:
-    """The message of an error is a line of bearable length, with these words."""
+@contextmanager
+def one_line(kind: type[Exception], match: str, *words: object) -> Iterator[pytest.ExceptionInfo]:
+    """An error of this kind is raised, whose message is a line of bearable length, with `words`."""
+    with pytest.raises(kind, match=match) as error:
+        yield error
     text = str(error.value)
     assert "\n" not in text
     assert len(text) < 700
@@ -195,9 +200,10 @@ def one_line(error: pytest.ExceptionInfo, *words: object) -> None:
 
 
 def run_cells(stage, word, **space):
-    """The variables, once the cells of a notebook that hold `word` ran with those in `space`."""
+    """The variables, once the cells of a notebook that hold `word` ran with `space`, unseen."""
     cells = nbformat.read(PROJECT / "notebooks" / f"{stage}.ipynb", as_version=4).cells
-    space |= {"np": np, "pd": pd, "evaluation": evaluation, "seed": 0}
+    space |= {"np": np, "pd": pd, "evaluation": evaluation, "seed": 0, "out": None}
+    space |= {"plots": MagicMock(), "reports": MagicMock()}
     for cell in (each for each in cells if each.cell_type == "code" and word in each.source):
         exec(cell.source, space)
     return space

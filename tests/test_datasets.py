@@ -13,14 +13,7 @@ from hcr.datasets import Options, Split, Strokes, leaks, mnist, split, synthetic
 from hcr.datasets.choice import DataChoice
 from hcr.datasets.profiles import AZ_COUNTS, MNIST_COUNTS, apply_profile, long_tailed
 from hcr.errors import DataError, ParameterError
-from hcr.preprocessing import (
-    FRAMINGS,
-    PEN,
-    check_images,
-    from_picture,
-    from_strokes,
-    synthesis,
-)
+from hcr.preprocessing import FRAMINGS, PEN, check_images, from_picture, from_strokes, synthesis
 from hcr.preprocessing.ink import measure_framing
 from hcr.preprocessing.labels import ALPHANUMERIC, BALANCED, DIGITS, LETTERS
 
@@ -176,9 +169,7 @@ def test_stratified_splits_each_class_alike():
 
 @settings(deadline=None)
 @given(
-    st.lists(st.integers(1, 80), min_size=1, max_size=10),
-    st.integers(0, 800),
-    st.integers(0, 5),
+    st.lists(st.integers(1, 80), min_size=1, max_size=10), st.integers(0, 800), st.integers(0, 5)
 )
 def test_a_limit_is_exact_and_keeps_every_class_and_its_share(counts, more, seed):
     labels, counts = np.repeat(np.arange(len(counts)), counts), np.array(counts)

@@ -201,11 +201,7 @@ def test_what_unpacks_to_much_is_not_unpacked(data, n):
 
 @pytest.mark.parametrize(
     ("file", "values"),
-    [
-        (LABELS, np.full(300, 10)),
-        (LABELS, np.zeros(299)),
-        (IMAGES, np.zeros((300, 28, 27))),
-    ],
+    [(LABELS, np.full(300, 10)), (LABELS, np.zeros(299)), (IMAGES, np.zeros((300, 28, 27)))],
 )
 def test_images_and_labels_that_do_not_fit_are_an_error(digits, data, file, values):
     (data / "mnist" / file).write_bytes(idx_bytes(values))

@@ -1,11 +1,13 @@
 """Runs side by side: gathered over seeds, ranked on validation, never across test images."""
 
 import shutil
+from unittest.mock import MagicMock
 
 import made_runs
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import run_cells
 from made_runs import make
 from scipy import stats
 from statsmodels.stats import contingency_tables
@@ -102,6 +104,13 @@ def test_the_balanced_difference_is_that_of_the_recalls():
     assert found["balanced_low"] == pytest.approx(0.2 - half, abs=0.01)
     assert found["balanced_p"] < 0.001
     assert evaluation.balanced_difference(labels, first, first)["balanced_p"] == 1
+    both = [{"labels": labels, "predicted": x, "characters": "ab"} for x in (first, second)]
+    recipes = [MagicMock(runs=[each]) for each in both]
+    space = run_cells("06_compare", "rows, (", ranked=[MagicMock(tested=recipes, recipes=recipes)])
+    frame = space["classes"][0][1]
+    assert frame["character"].tolist() == ["b", "a"]
+    assert frame["difference"].tolist() == pytest.approx([0.5, -0.1])
+    assert frame[["first", "second"]].to_numpy().ravel() == pytest.approx([1, 0.5, 0.9, 1])
 
 
 def test_a_row_says_what_a_run_is(outputs):
@@ -240,9 +249,6 @@ def test_costs_have_a_front_for_each_machine(outputs):
     assert np.isnan(frame.at["d", "seconds"])
     assert frame.at["d", "machine"] == ""
     assert frame.at["e", "builds_on"] == "a, b"
-
-
-# McNemar's test
 
 
 def predictions(both, one, other, neither):

@@ -1,7 +1,11 @@
 """Alternatives, rejection, confusable classes and warnings: what is decided from predictions."""
 
+from unittest.mock import MagicMock
+
 import numpy as np
+import pandas as pd
 import pytest
+from conftest import run_cells
 
 from hcr import evaluation
 
@@ -12,9 +16,6 @@ def some_predictions(n, seed=0, classes=8):
     logits = generator.normal(size=(n, classes)) * 1.5
     logits[np.arange(n), labels] += 2
     return labels, np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-
-
-# Alternatives
 
 
 def test_alternatives_cover_new_images_as_often_as_promised():
@@ -41,9 +42,16 @@ def test_the_best_class_is_always_an_alternative():
     probabilities = np.array([[0.4, 0.35, 0.25], [0.9, 0.05, 0.05], [0.45, 0.45, 0.1]])
     sets = evaluation.alternatives(probabilities, 0.42)
     assert sets.tolist() == [[True, False, False], [True, False, False], [True, True, False]]
-
-
-# Selective prediction
+    space = {"true": np.array([1, 0, 1]), "n": 3, "probabilities": probabilities, "threshold": 0.42}
+    space |= {
+        "scores": pd.DataFrame(columns=["value", "low", "high"]),
+        "test": MagicMock(writers=None),
+    }
+    scores = run_cells("04_evaluate", "covered, sizes", **space)["scores"]
+    assert scores["value"].tolist() == pytest.approx([2 / 3, 4 / 3])
+    assert scores.loc["alternatives_coverage", "low"] == evaluation.wilson(2, 3)[0]
+    assert (scores["low"] <= scores["value"]).all()
+    assert (scores["value"] <= scores["high"]).all()
 
 
 @pytest.mark.parametrize("accuracy", [0.5, 0.97, 1.0])
@@ -72,9 +80,6 @@ def test_where_the_most_confident_are_wrong_all_is_rejected():
     none = evaluation.risk_coverage(labels, probabilities).iloc[0]
     assert none[["accepted", "wrong", "coverage"]].tolist() == [0, 0, 0]
     assert np.isnan(none["accuracy"])
-
-
-# Confusable classes
 
 
 def confused(pairs, n=200, classes=8):
@@ -126,9 +131,6 @@ def test_groups_are_scored_within_and_across():
     assert row[["across", "within"]].tolist() == pytest.approx([3 / 4, 2 / 3])
     assert row[["across_low", "across_high"]].tolist() == list(evaluation.wilson(3, 4))
     assert frame.loc["all groups"].tolist() == row.tolist()
-
-
-# Warnings
 
 
 def test_a_good_model_gives_no_warning_and_chance_is_none():

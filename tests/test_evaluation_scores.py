@@ -1,7 +1,5 @@
 """Scores and intervals beside scikit-learn, SciPy and statsmodels, on degenerate input, too."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -242,8 +240,7 @@ def test_the_gap_of_two_splits_has_newcombes_interval():
         labels, probabilities = random_predictions(seed, 400)
         parts[name] = labels, probabilities, None
     table = evaluation.score_table(parts)
-    space = {"table": table, "out": None, "reports": SimpleNamespace(table=lambda *_, **__: None)}
-    table = run_cells("04_evaluate", "Newcombe", **space)["table"].set_index("name")
+    table = run_cells("04_evaluate", "Newcombe", table=table)["table"].set_index("name")
     assert table["n"].tolist() == [400, 400]
     right = (table["accuracy"] * 400).round().astype(int)
     expected = confint_proportions_2indep(right["train"], 400, right["test"], 400, method="newcomb")

@@ -1,9 +1,11 @@
 """Ink statistics of drawn shapes whose width, slant, size and place are known."""
 
 import tracemalloc
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
+from conftest import run_cells
 from scipy.ndimage import gaussian_filter
 
 from hcr.preprocessing import PEN, from_strokes, ink
@@ -90,3 +92,20 @@ def test_a_memory_map_is_measured_as_its_images_are_without_a_copy_of_all(tmp_pa
     assert peak < images.nbytes / 2
     for row in (0, ink.CHUNK - 1, ink.CHUNK, len(images) - 1):
         assert one(images[row]) == pytest.approx(frame.iloc[row].to_dict(), rel=1e-4)
+
+
+def test_quantiles_by_class_and_the_boxes_coverage():
+    images = np.stack([bar(2), bar(3), bar(4), bar(3, 20), np.zeros((28, 28), np.uint8)])
+    space = {"ink": ink.measure(images), "ink_statistics": ink, "characters": tuple("abc")}
+    space |= {"train": MagicMock(labels=np.array([0, 0, 0, 1, 1])), "counts": [3, 2, 0]}
+    table, stroke = run_cells("01_eda", "by_label = ", **space)["table"], space["ink"]["stroke"]
+    assert table[["character", "n"]].to_numpy().tolist() == [["a", 3], ["b", 2], ["c", 0]]
+    assert table["stroke"][0] == pytest.approx(stroke[1])
+    assert table["stroke 25 %"][0] == pytest.approx(stroke[:2].mean())
+    assert table["slant"][1] == pytest.approx(20, abs=0.5)  # a blank image has none
+    assert table.loc[2].drop(["character", "n"]).isna().all()
+    images = np.zeros((4, 28, 28), np.uint8)
+    images[0, 4:24, 10:15] = images[1, 4:6, 14:20] = images[2, 27, 27] = 255
+    space = {"ink": ink.measure(images), "inked": np.arange(3)}
+    coverage = run_cells("01_eda", "coverage = ", **space)["coverage"]
+    np.testing.assert_allclose(coverage, (images[:3] > 0).mean(axis=0))

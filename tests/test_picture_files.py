@@ -131,3 +131,9 @@ def test_a_large_jpeg_is_decoded_smaller():
     Image.new("L", (1600, 1200), 200).save(file, "JPEG")
     assert read_picture(file.getvalue()).shape == (1200, 1600)
     assert read_picture(file.getvalue(), longest=512).shape == (600, 800)
+
+
+def test_pixels_are_counted_by_who_asks():
+    assert read_picture(malformed.FILES[0], most_pixels=3000).shape == (50, 60, 3)
+    with pytest.raises(TooLargeError, match="60 x 50"):
+        read_picture(malformed.FILES[0], most_pixels=2999)

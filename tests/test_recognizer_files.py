@@ -85,9 +85,8 @@ def test_a_pretrained_model_goes_by_its_name(run, package, monkeypatch):
     ],
 )
 def test_what_is_nowhere_is_one_line(what, word):
-    with pytest.raises(ModelError, match=word) as error:
+    with one_line(ModelError, word):
         Recognizer.load(what)
-    one_line(error)
 
 
 @pytest.mark.parametrize(
@@ -109,9 +108,8 @@ def test_another_kind_of_file_is_one_line_that_says_what_to_do(tmp_path, name, w
     path.write_bytes(b"x")
     path = path.parent if path.parent != tmp_path else path
     for what in (path, str(path)):
-        with pytest.raises(ModelError, match=word) as error:
+        with one_line(ModelError, word, path) as error:
             Recognizer.load(what, DIGITS)
-        one_line(error, path)
         assert not re.search("(?i)delete|train it again", str(error.value))
 
 
@@ -135,9 +133,8 @@ def test_labels_lie_beside_a_file_or_are_passed(run):
     moved = run.parent / "mine.tflite"
     shutil.copy(run / "model.tflite", moved)
     assert Recognizer.load(moved, "0123456789").labels == DIGITS
-    with pytest.raises(ModelError, match="labels") as error:
+    with one_line(ModelError, "labels", moved):
         Recognizer.load(moved)
-    one_line(error, moved)
 
 
 @pytest.mark.parametrize(
@@ -155,9 +152,8 @@ def test_labels_lie_beside_a_file_or_are_passed(run):
     ],
 )
 def test_labels_that_do_not_fit_are_one_line(run, labels):
-    with pytest.raises(ModelError, match="Received|no file") as error:
+    with one_line(ModelError, "Received|no file"):
         Recognizer.load(run / "model.tflite", labels)
-    one_line(error)
 
 
 @pytest.mark.parametrize(
@@ -198,9 +194,8 @@ def test_outputs_without_a_character_are_left_out(run):
     # Labels that count from 1, of a model whose outputs count from 0.
     counted = {i + 1: label for i, label in enumerate(DIGITS)}
     assert Recognizer.load(run / "model.tflite", counted).labels == DIGITS
-    with pytest.raises(ModelError, match=r'labels=\[""') as error:
+    with one_line(ModelError, r'labels=\[""', run / "model.tflite"):
         Recognizer.load(run / "model.tflite", DIGITS[1:])
-    one_line(error, run / "model.tflite")
     # Among others of its kind a question mark is a character.
     assert "?" in Recognizer.load(run / "model.tflite", "?!.,;:-+=*").labels
 
@@ -220,9 +215,8 @@ def test_a_model_that_is_not_as_it_was_written_is_refused(run, change, file):
         with (run / file).open("ab") as stream:
             stream.write(b" ")
     load = Recognizer.load if file == "model.tflite" else recognizer.keras_files
-    with pytest.raises(ModelError, match="changed") as error:
+    with one_line(ModelError, "changed", run):
         load(str(run))
-    one_line(error, run)
     if file == "model.tflite":  # Whoever has a model of his own says what it recognizes.
         assert Recognizer.load(run / file, DIGITS).labels == DIGITS
 
@@ -240,9 +234,8 @@ def test_networks_to_begin_from(run, package, tmp_path, monkeypatch):
         with pytest.raises(ModelError, match="0123456789"):
             recognizer.keras_files("run", characters)
     for name in ("emnsit", "outputs/none", "mnist", "run/model.tflite"):
-        with pytest.raises(ModelError, match=name) as error:
+        with one_line(ModelError, name):
             recognizer.keras_files(name)
-        one_line(error)
 
 
 # LiteRT files
@@ -251,9 +244,8 @@ def test_networks_to_begin_from(run, package, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["model.tflite", "labels.json"])
 def test_a_missing_file_is_one_line(run, name):
     (run / name).unlink()
-    with pytest.raises(ModelError, match=name) as error:
+    with one_line(ModelError, name, run):
         Recognizer.load(run)
-    one_line(error, run)
 
 
 @pytest.mark.parametrize("content", [0, 100, 4096, 0.5, 0.99, b"PK\x03\x04" * 999])
@@ -263,9 +255,8 @@ def test_what_is_no_whole_model_is_one_line(run, content):
         whole = path.read_bytes()
         content = whole[: int(content * len(whole)) if isinstance(content, float) else content]
     path.write_bytes(content)
-    with pytest.raises(ModelError, match="LiteRT|archive") as error:
+    with one_line(ModelError, "LiteRT|archive", path):
         Recognizer.load(run)
-    one_line(error, path)
 
 
 WRONG = {"temperature": 0, "groups": [3], "alternatives": [0.1]}
@@ -276,9 +267,8 @@ def test_a_damaged_labels_file_is_one_line(run, content):
     if content in WRONG:
         content = json.dumps({"characters": DIGITS, content: WRONG[content]})
     (run / "labels.json").write_text(content)
-    with pytest.raises(ModelError) as error:
+    with one_line(ModelError, "labels.json", run / "labels.json"):
         Recognizer.load(run)
-    one_line(error, run / "labels.json")
 
 
 def test_a_file_that_is_replaced_while_it_is_used_changes_no_answer(run):
@@ -315,9 +305,8 @@ def exported(path: Path, shape=(28, 28), dtype="uint8", ends="softmax", outputs=
 )
 def test_a_network_of_another_form_is_one_line(tmp_path, form, received):
     exported(tmp_path / "other.tflite", **form)
-    with pytest.raises(ModelError, match=received) as error:
+    with one_line(ModelError, received, tmp_path / "other.tflite"):
         Recognizer.load(tmp_path / "other.tflite", DIGITS)
-    one_line(error, tmp_path / "other.tflite")
 
 
 def test_a_network_for_a_fixed_number_of_images_answers_for_any(tmp_path):
@@ -345,9 +334,8 @@ def test_a_network_for_a_fixed_number_of_images_answers_for_any(tmp_path):
 
 @pytest.mark.parametrize("text", ["", "0-1", "0..1 upside", "1..1", "0..", "nan..1", 255])
 def test_what_is_no_scaling_is_one_line(text):
-    with pytest.raises(ModelError, match="scaling") as error:
+    with one_line(ModelError, "scaling", repr(str(text))):
         parse_scaling(text)
-    one_line(error, repr(str(text)))
 
 
 def expected_of(net, scaling: str) -> np.ndarray:
@@ -417,13 +405,11 @@ def test_an_onnx_file(tmp_path, monkeypatch, shape):
     with pytest.raises(ModelError, match="dense"):
         Recognizer.load(path, DIGITS, "0..1").features(PICTURES)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(ModelError, match="pip install") as error:
+    with one_line(ModelError, "pip install"):
         Recognizer.load(path, DIGITS, "0..1")
-    one_line(error)
     onnx.save(model, path, save_as_external_data=True, location="weights", size_threshold=0)
-    with pytest.raises(ModelError, match="external") as error:
+    with one_line(ModelError, "external", path):
         Recognizer.load(path, DIGITS, "0..1")
-    one_line(error, path)
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (784,)])
@@ -525,9 +511,8 @@ def test_a_keras_file_cut_short_is_one_line(run, no_process, keep):
     path = run / "model.keras"
     content = path.read_bytes()
     path.write_bytes(content[: int(keep * len(content))])
-    with pytest.raises(ModelError, match="archive") as error:
+    with one_line(ModelError, "archive", path):
         Recognizer.load(path)
-    one_line(error, path)
 
 
 def test_an_archive_without_a_model_or_too_large_is_one_line(run, no_process, monkeypatch):
@@ -565,9 +550,8 @@ def test_a_program_that_fails_is_one_line(run, tmp_path, monkeypatch, line, rece
     monkeypatch.setattr(keras2, "MEMORY", 300 << 20)
     if "sleep" in line:
         monkeypatch.setattr(keras2, "SECONDS", 2)
-    with pytest.raises(ModelError, match=received) as error:
+    with one_line(ModelError, received):
         Recognizer.load(run / "model.keras")
-    one_line(error)
     assert list((tmp_path / "cache" / "models").iterdir()) == []
 
 
@@ -589,9 +573,8 @@ def test_no_code_comes_out_of_a_keras_file(tmp_path, kind):
     net = keras.Model(inputs, keras.layers.Dense(10, activation="softmax")(code))
     path = tmp_path / "code.keras"
     (net if kind == "code" else keras.Sequential([keras.layers.Dense(3)])).save(path)
-    with pytest.raises(ModelError, match="(?i)safe mode|input") as error:
+    with one_line(ModelError, "(?i)safe mode|input", path.name):
         convert(path, tmp_path / "model.tflite")
-    one_line(error, path.name)
     assert not (tmp_path / "model.tflite").exists()
 
 
@@ -677,9 +660,8 @@ def options(kind: str, **values):
 )
 def test_what_is_no_plain_model_is_one_line(keras_2, change, received, monkeypatch):
     path = changed(keras_2[0] / "sequential.h5", change)
-    with pytest.raises(ModelError, match=f"Keras 2.*{received}") as error:
+    with one_line(ModelError, f"Keras 2.*{received}", path):
         keras2.read(path)
-    one_line(error, path)
 
 
 def test_a_layer_used_twice_is_refused_and_the_shape_may_come_with_the_first_call(keras_2):
@@ -705,9 +687,8 @@ def test_an_h5_file_without_a_whole_model_is_one_line(keras_2, keep):
     else:
         content = path.read_bytes()
         path.write_bytes(content[: int(keep * len(content))])
-    with pytest.raises(ModelError, match="Keras 2") as error:
+    with one_line(ModelError, "Keras 2", path):
         keras2.read(path)
-    one_line(error, path)
 
 
 def replaced(path: Path, put) -> Path:

@@ -57,7 +57,7 @@ ACROSS = {
         "published: bool = True  # whether published ones count\n"
         "confirmed: list[str] | None = None  # the winner\nbaseline: str | None = None  # a run\n",
         'from hcr.evaluation import find_runs\nprint("compares", *find_runs(names, published))',
-    ),
+    )
 }
 
 

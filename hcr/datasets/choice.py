@@ -106,6 +106,7 @@ def resolve(choice: DataChoice, folder: Path) -> Dataset:
     Of a split it has size and digest; where training images were chosen, their indices in the whole
     training split. Raises `DataError` for files, `ParameterError` for a wrong choice.
     """
+    whole_data.cache_clear()  # files of one's own may have changed
     choice.check()
     data = choice.load()
     splits: dict[str, dict[str, Any]] = {

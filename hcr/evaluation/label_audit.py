@@ -1,4 +1,4 @@
-"""Suspects in a dataset: near duplicates, likely label errors, the wrong orientation.
+"""Suspects in a dataset: nearest neighbors, likely label errors, the wrong orientation.
 
 Nothing here is for a test split. scikit-learn and cleanlab are imported where they are used: that
 takes seconds.
