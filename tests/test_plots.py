@@ -185,6 +185,13 @@ def test_drawings_are_shown_as_they_were_drawn():
     assert np.ptp(columns) == pytest.approx(0.8 * 112, abs=6)
 
 
+def test_counts_are_the_bars_heights():
+    ax = plots.class_counts({"train": np.array([5, 900]), "test": np.array([2, 3])}, "ab")
+    assert [bar.get_height() for bar in ax.patches] == [5, 900, 2, 3]
+    assert ax.get_yscale() == "log"
+    assert "train: 905" in texts(ax)
+
+
 def test_saliency_is_orange_for_and_blue_against():
     maps = np.zeros((1, 28, 28))
     maps[0, 0, 0], maps[0, 0, 1] = 2, -2

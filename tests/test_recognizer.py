@@ -52,9 +52,6 @@ def scan(strokes, ink=0, paper=255, side=200) -> np.ndarray:
     return np.asarray(picture.resize((side, side), Image.Resampling.BOX))
 
 
-# Images
-
-
 def test_any_number_of_images_is_predicted_as_each_alone(model, pictures):
     together = model.predict(pictures)
     assert (together.shape, together.dtype) == ((len(pictures), 10), np.float32)
@@ -101,9 +98,6 @@ def test_threads_get_their_own_answers(model, pictures):
 
     with ThreadPoolExecutor(4) as threads:
         assert max(threads.map(ask, range(4))) < 1e-5
-
-
-# Drawings and pictures
 
 
 def test_strokes_are_recognized_as_their_image(model):
@@ -177,9 +171,6 @@ def test_a_picture_that_cannot_be_read_is_one_line(model, tmp_path):
             model.read_image(path)
     with pytest.raises(DataError, match="NoneType"):
         model.recognize()
-
-
-# Calibration and alternatives
 
 
 def changed(run: Path, **facts) -> Recognizer:
@@ -292,9 +283,6 @@ def test_characters_that_a_model_lacks_cannot_be_chosen(only):
         Recognizer.load("mnist", only="letters")
 
 
-# Saliency
-
-
 def test_saliency_is_what_covering_costs(model):
     image = model.recognize(strokes=seven()).image
     found = model.saliency(image, 7)
@@ -312,9 +300,6 @@ def test_saliency_is_what_covering_costs(model):
                 costs.append(odds - np.log(p / (1 - p)))
     assert found[row, column] == pytest.approx(np.mean(costs), abs=0.01)
     assert not model.saliency(np.zeros((28, 28), np.uint8), 7).any()
-
-
-# Alone
 
 
 ALONE = """
@@ -366,9 +351,6 @@ def test_it_predicts_in_the_child_of_a_fork_too():
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 0, err
-
-
-# Models of a stage
 
 
 def test_a_stage_opened_by_hand_takes_a_model_that_is_there(run, capsys):
